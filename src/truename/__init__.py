@@ -1,0 +1,1 @@
+"""Gives every magnet link its true name."""

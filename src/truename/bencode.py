@@ -1,0 +1,91 @@
+"""Bencoded bytes to Python values, for bytes that a stranger made. Pure; it only reads.
+
+Source: BEP 3. Tolerant where torrents in the wild are (keys out of order), strict where a lie could hide (sizes,
+leading zeros, trailing bytes), and bounded: no recursion, so depth is a number and not a stack overflow.
+"""
+
+from truename.errors import BadMetadata
+
+MAX_DEPTH = 100
+MAX_TOKENS = 2_000_000
+
+Value = int | bytes | list["Value"] | dict[bytes, "Value"]
+
+_END = ord("e")
+_INTEGER = ord("i")
+_LIST = ord("l")
+_DICTIONARY = ord("d")
+_MAX_DIGITS = 20
+
+
+def decode(data: bytes) -> Value:
+    """Decode exactly one value that fills `data`.
+
+    Errors: `BadMetadata` for anything malformed, nested deeper than `MAX_DEPTH` or longer than `MAX_TOKENS` values.
+    """
+    open_containers: list[list[Value]] = []
+    kinds: list[int] = []
+    at = 0
+    tokens = 0
+    size = len(data)
+    while at < size:
+        tokens += 1
+        if tokens > MAX_TOKENS:
+            raise BadMetadata("too many values")
+        lead = data[at]
+        value: Value
+        if 0x30 <= lead <= 0x39:
+            value, at = _string(data, at)
+        elif lead == _INTEGER:
+            value, at = _integer(data, at)
+        elif lead in (_LIST, _DICTIONARY):
+            if len(kinds) >= MAX_DEPTH:
+                raise BadMetadata("nested too deep")
+            kinds.append(lead)
+            open_containers.append([])
+            at += 1
+            continue
+        elif lead == _END and kinds:
+            items = open_containers.pop()
+            value = items if kinds.pop() == _LIST else _dictionary(items)
+            at += 1
+        else:
+            raise BadMetadata(f"unexpected byte at {at}")
+        if not kinds:
+            if at != size:
+                raise BadMetadata("bytes after the end")
+            return value
+        open_containers[-1].append(value)
+    raise BadMetadata("ends too early")
+
+
+def _string(data: bytes, at: int) -> tuple[bytes, int]:
+    colon = data.find(b":", at, at + _MAX_DIGITS)
+    digits = data[at:colon]
+    if colon < 0 or not digits.isdigit() or (len(digits) > 1 and digits[0] == 0x30):
+        raise BadMetadata(f"bad string length at {at}")
+    end = colon + 1 + int(digits)
+    if end > len(data):
+        raise BadMetadata("string longer than the data")
+    return data[colon + 1 : end], end
+
+
+def _integer(data: bytes, at: int) -> tuple[int, int]:
+    end = data.find(b"e", at, at + _MAX_DIGITS + 2)
+    digits = data[at + 1 : end]
+    if end < 0 or not digits.removeprefix(b"-").isdigit():
+        raise BadMetadata(f"bad integer at {at}")
+    return int(digits), end + 1
+
+
+def _dictionary(items: list[Value]) -> dict[bytes, Value]:
+    if len(items) % 2:
+        raise BadMetadata("a key without a value")
+    keys = items[::2]
+    pairs: dict[bytes, Value] = {}
+    for key, value in zip(keys, items[1::2], strict=True):
+        if not isinstance(key, bytes):
+            raise BadMetadata("a key that is not a string")
+        # The first of two equal keys wins, as in libtorrent.
+        pairs.setdefault(key, value)
+    return pairs

@@ -1,0 +1,106 @@
+"""The words of a calibration as frozen values, and the rules by which a task's state may change. Pure.
+
+Both engines obey the same table: the small one in `manager.py` and, in the server, the durable one.
+"""
+
+import time
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+
+from truename.magnet import InfoHash
+
+
+class TaskStatus(Enum):
+    """Where a task stands. The last four are final, for ever."""
+
+    PENDING = "pending"
+    """Waiting for its turn, or for another try."""
+    RUNNING = "running"
+    """Somebody is being asked."""
+    COMPLETED = "completed"
+    """Its name is known; a completed task always has its result."""
+    FAILED = "failed"
+    """It ended without a name, and asking longer would not have helped."""
+    TIMEOUT = "timeout"
+    """Nobody answered in the time given."""
+    CANCELLED = "cancelled"
+    """A person did not want it any more."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing changes this state any more."""
+        return self in _FINAL
+
+
+class TaskEvent(Enum):
+    """What can happen to a task."""
+
+    START = "start"
+    COMPLETE = "complete"
+    FAIL = "fail"
+    TIME_OUT = "time out"
+    CANCEL = "cancel"
+    GIVE_BACK = "give back"
+    """The worker stopped, or the trouble is transient: the task waits again."""
+
+
+_FINAL = frozenset((TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.TIMEOUT, TaskStatus.CANCELLED))
+
+TRANSITIONS = MappingProxyType(
+    {
+        (TaskStatus.PENDING, TaskEvent.START): TaskStatus.RUNNING,
+        (TaskStatus.PENDING, TaskEvent.COMPLETE): TaskStatus.COMPLETED,
+        (TaskStatus.PENDING, TaskEvent.FAIL): TaskStatus.FAILED,
+        (TaskStatus.PENDING, TaskEvent.CANCEL): TaskStatus.CANCELLED,
+        (TaskStatus.RUNNING, TaskEvent.COMPLETE): TaskStatus.COMPLETED,
+        (TaskStatus.RUNNING, TaskEvent.FAIL): TaskStatus.FAILED,
+        (TaskStatus.RUNNING, TaskEvent.TIME_OUT): TaskStatus.TIMEOUT,
+        (TaskStatus.RUNNING, TaskEvent.CANCEL): TaskStatus.CANCELLED,
+        (TaskStatus.RUNNING, TaskEvent.GIVE_BACK): TaskStatus.PENDING,
+    }
+)
+
+
+def transition(status: TaskStatus, event: TaskEvent) -> TaskStatus | None:
+    """The state after `event`, or None when the event comes too late or makes no sense and changes nothing."""
+    return TRANSITIONS.get((status, event))
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationTask:
+    """One request for a calibration, as it was at one moment.
+
+    Times are epoch seconds. `result` is the name of a completed task; `error` and `code` say why another one ended.
+    """
+
+    task_id: str
+    info_hash: str
+    status: TaskStatus
+    result: str | None = None
+    error: str | None = None
+    created_at: float | None = None  # now, when not given
+    completed_at: float | None = None
+    code: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.created_at is None:
+            object.__setattr__(self, "created_at", time.time())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How one look-up ended: with a name, or with a `code` that says why not.
+
+    `verified`: the name's digest was checked. `subject` is what the code is about, where there is such a thing.
+    """
+
+    info_hash: InfoHash
+    info_hash_v2: InfoHash | None = None
+    status: TaskStatus
+    name: str | None = None
+    source: str | None = None
+    verified: bool = False
+    code: str | None = None
+    subject: str = ""
+    elapsed_s: float = 0.0
