@@ -5,6 +5,7 @@ parts: a magnet is a span, and a rename replaces the bytes of one value. The sca
 text, whatever the text is.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Self
@@ -18,13 +19,12 @@ MAX_TRACKERS = 500
 
 _SCHEME = "magnet:?"
 _SHORTEST = len("magnet:?xt=urn:btih:") + 32
-_FIRST_WINDOW = 1024
 
-# Printable ASCII that never ends a magnet. Brackets are looked at one by one, since only an unbalanced one ends it.
-_PLAIN = bytes(c for c in range(0x21, 0x7F) if chr(c) not in '<>"`|()[]')
 _CJK_CLOSING = "）］｝】」』》〉〕〗〙〛｠｣、。，．；：！？｡､”’"
 _CONTROL = "".join(map(chr, [*range(0x20), *range(0x7F, 0xA0)]))
-_NOTABLE = frozenset('<>"`|()[]' + _CJK_CLOSING + _CONTROL)
+_WHITE_SPACE = "".join(char for char in map(chr, range(0x3001)) if char.isspace())
+# Everything that ends a magnet on its own; a closing bracket does so only when it is unbalanced.
+_UNTIL_AN_END = re.compile("[^" + re.escape('<>"`|' + _CJK_CLOSING + _CONTROL + _WHITE_SPACE) + "]*")
 
 _AFTER_HASH = ".,;:!?"
 _ESCAPED_AMPERSAND = ("amp;", "#38;", "#x26;")
@@ -32,6 +32,7 @@ _ESCAPED_AMPERSAND = ("amp;", "#38;", "#x26;")
 _ENDS_A_VALUE = frozenset(("", "xt", "dn", "tr", "xl", "ws", "xs", "as", "kt", "mt", "so", "x.pe", "dht"))
 _MAX_XT = 6
 _MAX_ESCAPED_XT = 3 * len("urn:btmh:1220") + 3 * 64
+_LONGEST_SEPARATOR = len("&#x26;#x26;dn=")
 
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 
@@ -114,9 +115,9 @@ class Magnet:
             raise InvalidInput("missing_info_hash")
         if text[: len(_SCHEME)].lower() != _SCHEME:
             return cls(info_hash=InfoHash.parse(text))
-        span = next(find_magnets(text, broken=True))
-        if span.problem is not None:
-            raise InvalidInput(span.problem)
+        span = next(find_magnets(text, broken=True), None)
+        if span is None or span.problem is not None:
+            raise InvalidInput("missing_info_hash" if span is None else span.problem or "")
         return cls.of(span)
 
     @classmethod
@@ -204,11 +205,16 @@ def rename(text: str, names: Mapping[str, str]) -> str:
         if dn_start >= 0 and _reads_as(magnet[dn_start:dn_end], name):
             continue
         value = encoded.get(name) or encoded.setdefault(name, encode_dn(name))
+        if len(magnet) + len(value) > MAX_MAGNET_CHARS - _LONGEST_SEPARATOR:
+            continue
         if dn_start >= 0:
             pieces += (text[done : start + dn_start], value)
             done = start + dn_end
         else:
-            pieces += (text[done : start + insert_at], _separator(magnet), "dn=", value)
+            between = _separator(magnet)
+            in_front = magnet[insert_at : insert_at + 1] not in ("", "&")
+            added = ("dn=", value, between) if in_front else (between, "dn=", value)
+            pieces += (text[done : start + insert_at], *added)
             done = start + insert_at
     if not pieces:
         return text
@@ -257,35 +263,38 @@ def _next_scheme(text: str, start: int) -> int:
 
 
 def _end_of_magnet(text: str, start: int, limit: int) -> int:
-    """Where the magnet at `start` ends, `limit` at the latest. Looks further only as far as nothing ended it."""
-    window = _FIRST_WINDOW
-    while True:
-        stop = min(limit, start + window)
-        end = start + _unbroken(text[start:stop])
-        if end < stop or stop == limit:
-            return end
-        window *= 8
+    """Where the magnet at `start` ends, `limit` at the latest. Of one that is too large only the beginning counts."""
+    until = _UNTIL_AN_END.match(text, start, limit)
+    end = until.end() if until else start
+    unbalanced = _unbalanced(text[start : min(end, start + MAX_MAGNET_CHARS + 1)])
+    return end if unbalanced < 0 else start + unbalanced
 
 
-def _unbroken(chunk: str) -> int:
-    """How many characters stand before the first that ends a magnet."""
-    head = chunk.split(None, 1)[0]
-    if head.isascii() and not head.encode().translate(None, _PLAIN):
-        return len(head)
-    round_open = square_open = 0
-    for at, char in enumerate(head):
-        if char in _NOTABLE:
+def _unbalanced(magnet: str) -> int:
+    """Where the first closing bracket stands that nothing in the same value opened, or -1.
+
+    A bracket opened in another value does not count: a `dn` that is rewritten later must not move the magnet's end.
+    """
+    if ")" not in magnet and "]" not in magnet:
+        return -1
+    at = round_open = square_open = 0
+    for part in magnet.split("&"):
+        if _begins_a_value(part):
+            round_open = square_open = 0
+        for char in part:
             if char == "(":
                 round_open += 1
             elif char == "[":
                 square_open += 1
-            elif char == ")" and round_open:
+            elif char == ")":
                 round_open -= 1
-            elif char == "]" and square_open:
+            elif char == "]":
                 square_open -= 1
-            else:
+            if round_open < 0 or square_open < 0:
                 return at
-    return len(head)
+            at += 1
+        at += 1
+    return -1
 
 
 def _span(text: str, start: int, end: int) -> MagnetSpan:
@@ -306,7 +315,7 @@ def _read_hashes(magnet: str) -> tuple[InfoHash | None, InfoHash | None, int, in
     v1 = v2 = None
     insert_at = -1
     lowered = _lower(magnet)
-    at = len(_SCHEME) - 1
+    at = len(_SCHEME)
     for _ in range(_MAX_XT):
         at = _find_key(lowered, "xt", at)
         if at < 0:
@@ -322,7 +331,8 @@ def _read_hashes(magnet: str) -> tuple[InfoHash | None, InfoHash | None, int, in
                 v1 = v1 or found
             hash_end = value_at + length
             if length and not (end < len(magnet) and not magnet[hash_end:end].strip(_AFTER_HASH)):
-                return v1, v2, hash_end if insert_at < 0 else insert_at, hash_end
+                # Behind it, the name would grow into the punctuation and what follows.
+                return v1, v2, at if insert_at < 0 else insert_at, hash_end
         if insert_at < 0:
             insert_at = _end_of_value(magnet, end)
         at = end
@@ -331,7 +341,7 @@ def _read_hashes(magnet: str) -> tuple[InfoHash | None, InfoHash | None, int, in
 
 def _read_dn(magnet: str) -> tuple[int, int]:
     """Where the value of the first `dn` is, or (-1, -1)."""
-    at = _find_key(_lower(magnet), "dn=", len(_SCHEME) - 1)
+    at = _find_key(_lower(magnet), "dn=", len(_SCHEME))
     if at < 0:
         return -1, -1
     end = magnet.find("&", at)
@@ -343,7 +353,7 @@ def _find_key(lowered: str, key: str, start: int) -> int:
     at = lowered.find(key, start)
     while at >= 0:
         before = lowered[at - 1]
-        if before in "&?" or (before == ";" and _is_escape(lowered[max(0, at - 11) : at])):
+        if before == "&" or at == len(_SCHEME) or (before == ";" and _is_escape(lowered[max(0, at - 11) : at])):
             after = lowered[at + 2 : at + 3]
             if after == "=" or (after == "." and key == "xt"):
                 return at
@@ -368,20 +378,28 @@ def _end_of_value(magnet: str, end: int) -> int:
     if stop <= end:
         return end
     run = magnet[end + 1 : stop]
-    parts = run.split("&")
     if ";" not in run and _ENDS_A_VALUE.isdisjoint(run.lower().split("&")):
         return stop
-    for part in parts:
-        if part[_escape_length(part) :].lower() in _ENDS_A_VALUE:
+    for part in run.split("&"):
+        if _begins_a_value(part):
             return end
         end += len(part) + 1
     return end
 
 
+def _begins_a_value(part: str) -> bool:
+    """Whether what stands behind an `&` is a parameter of its own, and not an unescaped `&` inside a value."""
+    if "=" in part:
+        return True
+    return (part[_escape_length(part) :] if ";" in part else part).lower() in _ENDS_A_VALUE
+
+
 def _read_xt(value: str) -> tuple[InfoHash | None, int]:
     """The info-hash of one `xt` value, and its end if there is something behind it (else 0)."""
-    if "%" in value and len(value) <= _MAX_ESCAPED_XT:
-        return _read_xt(unquote(value).replace("%", ""))[0], 0
+    if "%" in value:
+        plain = unquote(value[: _MAX_ESCAPED_XT + 1])
+        found, length = _read_xt(plain) if "%" not in plain else (None, 0)
+        return (None if length else found), 0
     urn = value[:9].lower()
     if urn == "urn:btih:":
         found = InfoHash.hexadecimal(value[9:49], 40) or InfoHash.base32(value[9:41])

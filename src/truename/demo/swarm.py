@@ -1,0 +1,65 @@
+"""The demo swarm as its users hold it: start it, ask where it is, stop it. The peers live in a child process."""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from types import TracebackType
+from typing import Self
+
+from truename.demo.peers import SwarmAddresses, SwarmPlan, torrents_of
+from truename.demo.torrents import DemoTorrent, magnet_link
+
+_END_S = 5
+
+
+class LocalSwarm:
+    """A context manager around the child process.
+
+    Errors: `RuntimeError` when the child could not start serving; its own words are on standard error.
+    """
+
+    def __init__(self, plan: SwarmPlan) -> None:
+        self.torrents: tuple[DemoTorrent, ...] = torrents_of(plan)
+        self._plan = plan
+        self._child: subprocess.Popen[str] | None = None
+        self.addresses = SwarmAddresses(tracker="", peer="", dht_node="")
+
+    def __enter__(self) -> Self:
+        self._child = child = subprocess.Popen(
+            [sys.executable, "-m", "truename.demo.peers"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # Ctrl-C in the terminal is for the parent alone
+        )
+        assert child.stdin is not None and child.stdout is not None  # noqa: S101, PT018 - both are pipes
+        child.stdin.write(json.dumps(asdict(self._plan)) + "\n")
+        child.stdin.flush()
+        line = child.stdout.readline()
+        if not line:
+            self.__exit__(None, None, None)
+            raise RuntimeError("the demo swarm could not start")
+        self.addresses = SwarmAddresses(**json.loads(line))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        child, self._child = self._child, None
+        if child is None:
+            return
+        child.terminate()
+        try:
+            child.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+        for pipe in (child.stdin, child.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    @property
+    def magnets(self) -> tuple[str, ...]:
+        """One magnet for each torrent, with the tracker and without a name."""
+        return tuple(magnet_link(torrent.info_hash, tracker=self.addresses.tracker) for torrent in self.torrents)

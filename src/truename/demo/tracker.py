@@ -1,0 +1,58 @@
+"""An HTTP tracker on loopback whose table of peers never changes. Its clients are our own tests, demo and bench.
+
+Source: BEP 3 (announce), BEP 23 (compact peers).
+"""
+
+import asyncio
+from collections.abc import Mapping
+from ipaddress import IPv4Address
+from urllib.parse import unquote_to_bytes
+
+_MAX_REQUEST_BYTES = 16 * 1024
+
+
+def compact(host: str, port: int) -> bytes:
+    """One peer in the compact form: four bytes of address, two of port."""
+    return IPv4Address(host).packed + port.to_bytes(2, "big")
+
+
+class Tracker(asyncio.Protocol):
+    """One connection to the tracker: one announce in, one list of peers out.
+
+    `peers` maps the 20 bytes of a hash to compact peers; a hash that is not in it has none.
+    """
+
+    def __init__(self, peers: Mapping[bytes, bytes]) -> None:
+        self._peers = peers
+        self._received = b""
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport to answer on."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what create_server gives
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Answer as soon as the request is whole."""
+        self._received += data
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if b"\r\n\r\n" in self._received:
+            body = announce_answer(self._received, self._peers)
+            head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
+            transport.write(head % len(body) + body)
+            transport.close()
+        elif len(self._received) > _MAX_REQUEST_BYTES:
+            transport.close()
+
+
+def announce_answer(request: bytes, peers: Mapping[bytes, bytes]) -> bytes:
+    """The bencoded answer to one HTTP request."""
+    target = request.split(b" ", 2)[1] if request.count(b" ") >= 2 else b""
+    path, _, query = target.partition(b"?")
+    fields = dict(pair.split(b"=", 1) for pair in query.split(b"&") if b"=" in pair)
+    if not path.endswith(b"/announce") or b"info_hash" not in fields:
+        return b"d14:failure reason15:not an announcee"
+    found = peers.get(unquote_to_bytes(fields[b"info_hash"]), b"")
+    return b"d8:intervali1800e5:peers%d:%se" % (len(found), found)

@@ -1,0 +1,87 @@
+"""Whether the session can speak to anybody at all: its listening sockets, and the pulse of the DHT.
+
+Kept apart from the conversations, since it decides when they need not even begin. The clock is an argument.
+"""
+
+import asyncio
+
+from truename.errors import ResolverDown
+from truename.resolvers.session import DhtCounted, Listening
+
+DHT_GRACE_S = 10.0
+_SILENCE_S = 60.0
+
+
+class DhtPulse:
+    """Whether the DHT answers.
+
+    A node count alone does not tell: a network of one bootstrap router never enters the routing table, and still
+    answers. So a packet from the DHT within the last minute counts too.
+    """
+
+    def __init__(self, *, enabled: bool) -> None:
+        self.nodes = 0
+        self.woke = asyncio.Event()
+        self._enabled = enabled
+        self._packets_in = 0
+        self._last_sign: float | None = None
+        self._since: float | None = None
+
+    def count(self, counted: DhtCounted, now: float) -> None:
+        """Take in the session's counters."""
+        if self._since is None:
+            self._since = now
+        if counted.nodes or counted.packets_in > self._packets_in:
+            self._last_sign = now
+            self.woke.set()
+        self.nodes, self._packets_in = counted.nodes, counted.packets_in
+
+    def is_awake(self, now: float) -> bool:
+        """Whether a question to the DHT would reach somebody."""
+        return self._enabled and self._last_sign is not None and now - self._last_sign < _SILENCE_S
+
+    def is_hopeless(self, now: float) -> bool:
+        """Whether waiting for the DHT makes no sense: it is off, or has had its time to wake up."""
+        if not self._enabled:
+            return True
+        if self.is_awake(now) or self._since is None:
+            return False
+        return now - max(self._since, self._last_sign or self._since) > DHT_GRACE_S
+
+
+class Sockets:
+    """The session's listening sockets. Without one, libtorrent asks nobody, so a look-up must not wait for it."""
+
+    def __init__(self) -> None:
+        self.settled = asyncio.Event()
+        self._open: dict[str, int] = {}
+        self._failed: dict[str, str] = {}
+
+    def note(self, event: Listening) -> None:
+        """Take in what became of one socket; every address has one for TCP and one for UDP."""
+        if event.error:
+            self._failed.setdefault(event.address, event.error)
+        else:
+            self._open[event.address] = self._open.get(event.address, 0) + 1
+        if event.error or max(self._open.values()) > 1:
+            self.settled.set()
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """Addresses that peers and trackers can be spoken to from."""
+        return tuple(address for address, count in self._open.items() if count > 1)
+
+    @property
+    def failed(self) -> bool:
+        """Whether no address at all could be opened."""
+        return bool(self._failed) and not any(address not in self._failed for address in self._open)
+
+    def failure(self) -> ResolverDown:
+        """The error to give to whoever asks."""
+        address, error = next(iter(self._failed.items()))
+        return ResolverDown("cannot_listen", f"{address} ({error})")
+
+    def check(self) -> None:
+        """Errors: `ResolverDown` when no address at all could be opened."""
+        if self.failed:
+            raise self.failure()
