@@ -81,6 +81,7 @@ def _seeder(torrents: Iterable[DemoTorrent], folder: str, nodes: list[lt.session
         active_limit=10**6,
         active_seeds=10**6,
         connections_limit=8000,
+        listen_queue_size=4000,
         allow_multiple_connections_per_ip=True,
         alert_mask=0,
     )

@@ -74,6 +74,6 @@ def _invented(index: int, chance: random.Random, info_bytes: int) -> DemoTorrent
     pieces = chance.randbytes(20 * max(1, info_bytes // 20 - 5))
     length = len(pieces) // 20 * _PIECE_BYTES
     return _torrent(
-        b"d6:lengthi%de4:name%d:%s12:piece lengthi%de6:pieces%d:%see"
+        b"d6:lengthi%de4:name%d:%s12:piece lengthi%de6:pieces%d:%se"
         % (length, len(name), name, _PIECE_BYTES, len(pieces), pieces)
     )

@@ -1,0 +1,59 @@
+"""`truename demo --once`: a list of magnets with wrong, cut and missing names, and a swarm on this machine to ask."""
+
+import time
+from collections.abc import AsyncIterator
+
+from truename.app import open_resolver
+from truename.demo.peers import SwarmPlan
+from truename.demo.swarm import LocalSwarm
+from truename.demo.torrents import dead_hashes, magnet_link
+from truename.settings import Settings
+from truename.terminal.requests import Request, of_lines
+from truename.terminal.resolve import Style, resolve
+from truename.terminal.screen import Screen
+
+DEAD = 2
+_LOOKUP_TIMEOUT_S = 4.0
+# What people find in the `dn` of a magnet: nothing, a name cut off, or a lie.
+_CLAIMED = (None, "Leaves+of+Grass+by+Wal", "xXx_free_download_xXx", None, "lots", "新建文件夹", "gone.mkv", None)
+
+
+async def run_once(screen: Screen, *, seeders: bool = True) -> bool:
+    """Name the demo's magnets. Output: whether every live one got its name."""
+    with LocalSwarm(SwarmPlan(seeders=seeders)) as swarm:
+        magnets = demo_magnets(swarm)
+        screen.say("demo_asking", count=len(magnets))
+        started = time.monotonic()
+        async with open_resolver(demo_settings()) as resolver:
+            with screen:
+                await resolve(
+                    resolver,
+                    _each(magnets),
+                    screen=screen,
+                    style=Style(),
+                    slots=len(magnets),
+                    timeout_s=_LOOKUP_TIMEOUT_S,
+                )
+        live = len(swarm.torrents)
+        seconds = time.monotonic() - started
+        screen.say("demo_done", named=screen.named, live=live, dead=DEAD, seconds=seconds)
+        return screen.named == live
+
+
+def demo_magnets(swarm: LocalSwarm) -> tuple[str, ...]:
+    """The magnets of the demo: one for each torrent of the swarm, and two that nobody has."""
+    hashes = (*(torrent.info_hash for torrent in swarm.torrents), *dead_hashes(DEAD))
+    return tuple(
+        magnet_link(info_hash, tracker=swarm.addresses.tracker, dn=claimed)
+        for info_hash, claimed in zip(hashes, _CLAIMED, strict=True)
+    )
+
+
+def demo_settings() -> Settings:
+    """Settings for a swarm on loopback: nothing leaves this machine."""
+    return Settings(listen_interfaces=("127.0.0.1:0",), dht=False, allow_private_network=True)
+
+
+async def _each(magnets: tuple[str, ...]) -> AsyncIterator[Request]:
+    for request in of_lines(magnets):
+        yield request
