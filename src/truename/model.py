@@ -7,8 +7,10 @@ import time
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from truename.magnet import InfoHash
+if TYPE_CHECKING:  # the scanner and its tables would be half of the cost of `import truename`
+    from truename.magnet import InfoHash
 
 
 class TaskStatus(Enum):
@@ -92,15 +94,16 @@ class CalibrationTask:
 class Outcome:
     """How one look-up ended: with a name, or with a `code` that says why not.
 
-    `verified`: the name's digest was checked. `subject` is what the code is about, where there is such a thing.
+    `verified`: the name's digest was checked. `reason` is the word of `truename.texts` that tells a person why not: the
+    code itself, or what exactly made the resolvers unavailable.
     """
 
-    info_hash: InfoHash
-    info_hash_v2: InfoHash | None = None
+    info_hash: "InfoHash"
+    info_hash_v2: "InfoHash | None" = None
     status: TaskStatus
     name: str | None = None
     source: str | None = None
     verified: bool = False
     code: str | None = None
-    subject: str = ""
+    reason: str = ""
     elapsed_s: float = 0.0

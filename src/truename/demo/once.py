@@ -13,7 +13,7 @@ from truename.terminal.resolve import Style, resolve
 from truename.terminal.screen import Screen
 
 DEAD = 2
-_LOOKUP_TIMEOUT_S = 4.0
+_LOOKUP_TIMEOUT_S = 2.0
 # What people find in the `dn` of a magnet: nothing, a name cut off, or a lie.
 _CLAIMED = (None, "Leaves+of+Grass+by+Wal", "xXx_free_download_xXx", None, "lots", "新建文件夹", "gone.mkv", None)
 

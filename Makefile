@@ -1,0 +1,49 @@
+# `make demo` and `make test` do all their own set-up. Everything lives in .venv in this folder.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup demo test check format bench lock servers clean
+
+setup: .venv/.complete
+
+.venv/.complete: requirements/dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "truename needs Python 3.11 or newer; call: make PYTHON=python3.12 $(MAKECMDGOALS)")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup
+	@$(BIN)/truename demo --once
+
+# All tests, against the real servers.
+test: setup servers
+	$(BIN)/python -m pytest
+
+# Seconds: format, lint, types, imports and the tests without I/O.
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/unit
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup
+	$(BIN)/python -m bench
+
+# The servers that the tests run against, from Debian's packages.
+servers:
+	@scripts/install-servers requirements/debian.txt
+
+lock: setup
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	    --no-annotate --no-header --quiet -o requirements/runtime.lock
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	    --no-annotate --no-header --quiet --all-extras --group dev -o requirements/dev.lock
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

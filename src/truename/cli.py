@@ -1,0 +1,251 @@
+"""The command line: arguments only. What a command does stands in `terminal/` and `demo/`.
+
+Exit status: 0 done, 1 something was not named or not well, 2 wrong usage or unreadable input, 130 interrupted.
+"""
+
+import asyncio
+import math
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import suppress
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from truename.app import open_resolver
+from truename.names import make_visible
+from truename.settings import Loaded, SettingsError, load
+from truename.terminal import doctor as doctors
+from truename.terminal import fix as fixing
+from truename.terminal import requests
+from truename.terminal import resolve as resolving
+from truename.terminal.requests import Request
+from truename.terminal.screen import Screen
+from truename.terminal.textfile import Text, TextFile, Unusable
+from truename.texts import language_of, say
+
+_LANGUAGE = language_of(os.environ)
+_STDIN = "-"
+_MAX_TIMEOUT_S = 86_400
+_DONE, _NOT_ALL, _UNUSABLE, _INTERRUPTED = 0, 1, 2, 130
+
+
+def _help(word: str) -> str:
+    return say(f"help_{word}", _LANGUAGE)
+
+
+app = typer.Typer(
+    help=_help("truename"),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process with its exit status."""
+    status: object = _DONE
+    try:
+        app()
+    except SystemExit as end:
+        status = end.code
+    except KeyboardInterrupt:
+        status = _INTERRUPTED
+    _end(status if isinstance(status, int) else _NOT_ALL)
+
+
+@app.callback(invoke_without_command=True)
+def _truename(
+    version: Annotated[bool, typer.Option("--version", help=_help("version"))] = False,  # noqa: FBT002
+) -> None:
+    if version:
+        typer.echo(f"truename {metadata.version('truename')}")
+        raise typer.Exit
+
+
+@app.command(help=_help("resolve"))
+def resolve(
+    inputs: Annotated[list[str] | None, typer.Argument(metavar="[MAGNET or HASH]...", help=_help("inputs"))] = None,
+    file: Annotated[Path | None, typer.Option("--file", "-f", help=_help("file"))] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=_help("json"))] = False,  # noqa: FBT002
+    timeout: Annotated[float | None, typer.Option("--timeout", metavar="S", help=_help("timeout"))] = None,
+    raw: Annotated[bool, typer.Option("--raw", help=_help("raw"))] = False,  # noqa: FBT002
+) -> None:
+    """Read the arguments of `resolve`; its work is `terminal.resolve`."""
+    loaded = _settings()
+    timeout_s = _timeout(timeout, loaded)
+    screen = Screen(_LANGUAGE, progress=not raw)
+    inputs = inputs or []
+    if not inputs and file is None:
+        if sys.stdin.isatty():
+            _refuse("nothing_given")
+        inputs = [_STDIN]
+    try:
+        from_file = list(requests.of_lines(TextFile.read(file).content.text.split("\n"))) if file else []
+        if file and not from_file:
+            raise Unusable("no_request_in", what=str(file))
+    except Unusable as error:
+        _refuse(error.word, **error.fields)
+
+    async def work() -> int:
+        style = resolving.Style(as_json=as_json, raw=raw)
+        async with open_resolver(loaded.settings) as resolver:
+            with screen:
+                return await resolving.resolve(
+                    resolver,
+                    _requests(inputs, from_file),
+                    screen=screen,
+                    style=style,
+                    slots=loaded.settings.slots,
+                    timeout_s=timeout_s,
+                )
+
+    if not _run(work()):
+        _refuse("nothing_given")
+    raise typer.Exit(_NOT_ALL if screen.unnamed else _DONE)
+
+
+@app.command(help=_help("fix"))
+def fix(
+    files: Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", help=_help("fix_files"))] = None,
+    in_place: Annotated[bool, typer.Option("--in-place", "-i", help=_help("in_place"))] = False,  # noqa: FBT002
+    diff: Annotated[bool, typer.Option("--diff", help=_help("diff"))] = False,  # noqa: FBT002
+    timeout: Annotated[float | None, typer.Option("--timeout", metavar="S", help=_help("timeout"))] = None,
+) -> None:
+    """Read the arguments of `fix`; its work is `terminal.fix`."""
+    loaded = _settings()
+    timeout_s = _timeout(timeout, loaded)
+    screen = Screen(_LANGUAGE)
+    if not files and sys.stdin.isatty():
+        _refuse("nothing_to_fix")
+    files = files or [_STDIN]
+    if in_place and _STDIN in files:
+        _refuse("in_place_needs_files")
+    try:
+        jobs = [_job(name, in_place=in_place) for name in dict.fromkeys(files)]
+    except Unusable as error:
+        _refuse(error.word, **error.fields)
+
+    async def work() -> bool:
+        mode = fixing.Mode(in_place=in_place, diff=diff)
+        async with open_resolver(loaded.settings) as resolver:
+            with screen:
+                return await fixing.fix(
+                    resolver, jobs, screen=screen, mode=mode, slots=loaded.settings.slots, timeout_s=timeout_s
+                )
+
+    raise typer.Exit(_DONE if _run(work()) else _NOT_ALL)
+
+
+@app.command(help=_help("demo"))
+def demo(
+    once: Annotated[bool, typer.Option("--once", help=_help("once"))] = False,  # noqa: FBT002
+    no_seeders: Annotated[bool, typer.Option("--no-seeders", help=_help("no_seeders"))] = False,  # noqa: FBT002
+) -> None:
+    """Read the arguments of `demo`; its work is `demo.once`."""
+    if not once:
+        _refuse("demo_needs_once")
+    from truename.demo.once import run_once
+
+    screen = Screen(_LANGUAGE)
+    raise typer.Exit(_DONE if _run(run_once(screen, seeders=not no_seeders)) else _NOT_ALL)
+
+
+@app.command(help=_help("settings"))
+def settings() -> None:
+    """Show the settings."""
+    doctors.show_settings(_settings(), _LANGUAGE)
+
+
+@app.command(help=_help("doctor"))
+def doctor() -> None:
+    """Look at everything; its work is `terminal.doctor`."""
+    loaded = _settings(warn=False)
+    screen = Screen(_LANGUAGE)
+
+    async def work() -> bool:
+        async with open_resolver(loaded.settings) as resolver:
+            return await doctors.doctor(resolver, loaded, screen)
+
+    raise typer.Exit(_DONE if _run(work()) else _NOT_ALL)
+
+
+def _settings(*, warn: bool = True) -> Loaded:
+    try:
+        loaded = load()
+    except SettingsError as error:
+        _refuse_text(error.text(_LANGUAGE))
+    for name in loaded.unknown if warn else ():
+        _complain(say("unknown_setting", _LANGUAGE, name=make_visible(name)))
+    return loaded
+
+
+def _timeout(given: float | None, loaded: Loaded) -> float:
+    if given is None:
+        return loaded.settings.lookup_timeout_s
+    if not (math.isfinite(given) and 0 < given <= _MAX_TIMEOUT_S):
+        _refuse("bad_timeout")
+    return given
+
+
+async def _requests(inputs: Sequence[str], from_file: Sequence[Request]) -> AsyncIterator[Request]:
+    for text in inputs:
+        if text == _STDIN:
+            async for request in requests.of_stream(sys.stdin.fileno(), say("standard_input", _LANGUAGE)):
+                yield request
+        else:
+            yield requests.of_argument(text)
+    for request in from_file:
+        yield request
+
+
+def _job(name: str, *, in_place: bool) -> fixing.Job:
+    if name == _STDIN:
+        what = say("standard_input", _LANGUAGE)
+        return fixing.Job(what=what, content=Text.decode(sys.stdin.buffer.read(), what))
+    file = TextFile.read(Path(name))
+    if in_place:
+        file.check_writable()
+    return fixing.Job(what=name, content=file.content, file=file)
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run a command's work, interrupted by Ctrl-C at its next await. The loop stays open: the process ends after it."""
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(work)
+    loop.add_signal_handler(signal.SIGINT, task.cancel)
+    try:
+        return loop.run_until_complete(task)
+    except asyncio.CancelledError:
+        raise typer.Exit(_INTERRUPTED) from None
+    except BrokenPipeError:  # the reader has seen enough
+        raise typer.Exit(_NOT_ALL) from None
+    except Unusable as error:
+        _refuse(error.word, **error.fields)
+
+
+def _refuse(word: str, **fields: object) -> NoReturn:
+    _refuse_text(say(word, _LANGUAGE, **fields))
+
+
+def _refuse_text(text: str) -> NoReturn:
+    _complain(text)
+    raise typer.Exit(_UNUSABLE)
+
+
+def _complain(text: str) -> None:
+    typer.echo(f"truename: {make_visible(text)}", err=True)
+
+
+def _end(status: int) -> NoReturn:
+    """End at once: a thread may still wait for standard input or for a tracker's goodbye, and nobody waits for it."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)

@@ -1,0 +1,80 @@
+"""`truename doctor`: what works and what does not, each with the next step. And `truename settings`."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from truename.names import make_visible
+from truename.resolvers.base import Resolver, ResolverHealth
+from truename.settings import FILE_NAME, Loaded, Settings, shown_value
+from truename.terminal.screen import Screen
+from truename.texts import Language, say
+
+_GOOD, _BAD = "✓", "✗"
+_WIDE = 240  # columns, where no terminal says how many there are
+
+
+async def doctor(resolver: Resolver, loaded: Loaded, screen: Screen) -> bool:
+    """Look at everything and print a line for each thing. Output: whether all is well."""
+    well = not loaded.unknown
+    if well:
+        screen.answer(f"{_GOOD} {say('doctor_settings_ok', screen.language)}")
+    for name in loaded.unknown:
+        screen.answer(f"{_BAD} {say('unknown_setting', screen.language, name=make_visible(name))}")
+    for good, line in (
+        data_dir_state(loaded.settings.data_dir, screen.language),
+        *swarm_states(await resolver.health(), screen.language),
+    ):
+        screen.answer(f"{_GOOD if good else _BAD} {line}")
+        well = well and good
+    return well
+
+
+def data_dir_state(folder: Path, language: Language) -> tuple[bool, str]:
+    """Whether the data folder can be used, or made; it is not made here."""
+    nearest = folder
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    where = make_visible(str(folder))
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        why = os.strerror(13 if nearest.is_dir() else 20)
+        return False, say("doctor_data_dir_bad", language, where=where, why=why)
+    return True, say("doctor_data_dir_ok" if nearest == folder else "doctor_data_dir_new", language, where=where)
+
+
+def swarm_states(health: ResolverHealth, language: Language) -> Iterator[tuple[bool, str]]:
+    """The lines about the swarm and its DHT."""
+    if health.listening:
+        yield True, say("doctor_swarm_ok", language, where=", ".join(health.listening))
+    if not health.able:
+        yield False, say("doctor_swarm_bad", language, why=say(health.reason, language))
+        if health.subject:
+            yield False, say("doctor_swarm_tried", language, subject=make_visible(health.subject))
+    elif not health.dht_enabled:
+        yield True, say("doctor_dht_off", language)
+    elif health.dht_nodes:
+        yield True, say("doctor_dht_ok", language, nodes=health.dht_nodes)
+    else:
+        yield True, say("doctor_dht_answers", language)
+
+
+def show_settings(loaded: Loaded, language: Language) -> None:
+    """Print the table of settings: values, where each comes from, what it means."""
+    file = make_visible(str(loaded.settings.data_dir / FILE_NAME))
+    table = Table(title=say("settings_title", language, file=file), title_justify="left", box=None, pad_edge=False)
+    for column in ("name", "value", "from", "help"):
+        table.add_column(say(f"column_{column}", language), overflow="fold")
+    for about in Settings.known().values():
+        value = shown_value(about, getattr(loaded.settings, about.name), language)
+        origin = say(loaded.origin[about.name], language)
+        table.add_row(about.variable, make_visible(value), origin, about.help[language])
+    console = Console(highlight=False, markup=False)
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as captured:
+        console.print(table, width=_WIDE)
+    console.file.writelines(line.rstrip() + "\n" for line in captured.get().splitlines())

@@ -1,0 +1,99 @@
+"""`truename fix`: texts in, the same texts with the true names in their magnets out."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from truename.errors import InvalidInput
+from truename.magnet import MAX_TRACKERS, InfoHash, Magnet, MagnetSpan, find_magnets, rename
+from truename.model import Outcome
+from truename.names import make_visible, shown
+from truename.resolvers.base import Resolver
+from truename.terminal.diff import unified_diff
+from truename.terminal.screen import Screen
+from truename.terminal.textfile import Text, TextFile, Unusable
+from truename.texts import say
+from truename.worker import look_up_all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One text to fix. `file` is where it came from, or None for standard input."""
+
+    what: str
+    content: Text
+    file: TextFile | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mode:
+    """Where the result goes: standard output unless it is written back, as a whole or as a diff."""
+
+    in_place: bool = False
+    diff: bool = False
+
+
+async def fix(
+    resolver: Resolver, jobs: Sequence[Job], *, screen: Screen, mode: Mode, slots: int, timeout_s: float
+) -> bool:
+    """Fix every text once all its names are known. Output: whether every magnet has its name now."""
+    magnets, problems = _magnets_of(jobs)
+    names: dict[str, str] = {}
+
+    async def each() -> AsyncIterator[tuple[Magnet, Magnet]]:
+        for magnet in magnets:
+            yield magnet, magnet
+
+    def done(magnet: Magnet, outcome: Outcome) -> None:
+        screen.count(named=outcome.name is not None)
+        if outcome.name is None:
+            screen.note(f"{outcome.info_hash}  {say(outcome.reason, screen.language)}")
+        else:
+            names.update(dict.fromkeys(magnet.hashes, outcome.name))
+
+    await look_up_all(resolver, each(), slots=slots, timeout_s=timeout_s, done=done)
+    for span, word in problems:
+        screen.note(f"{shown(span.text)}  {say(word, screen.language)}")
+    written = [_finish(job, names, screen, mode) for job in jobs]
+    return all(written) and not screen.unnamed and not problems
+
+
+def _magnets_of(jobs: Iterable[Job]) -> tuple[list[Magnet], list[tuple[MagnetSpan, str]]]:
+    """One magnet for each hash of all texts, with the trackers of all its magnets, and those that cannot be asked."""
+    found: dict[InfoHash, Magnet] = {}
+    problems: list[tuple[MagnetSpan, str]] = []
+    for job in jobs:
+        for span in find_magnets(job.content.text, broken=True):
+            try:
+                magnet = Magnet.of(span)
+            except InvalidInput as error:
+                problems.append((span, error.code))
+                continue
+            other = found.get(magnet.info_hash)
+            found[magnet.info_hash] = magnet if other is None else _joined(other, magnet)
+    return list(found.values()), problems
+
+
+def _joined(one: Magnet, other: Magnet) -> Magnet:
+    return replace(
+        one,
+        trackers=tuple(dict.fromkeys((*one.trackers, *other.trackers)))[:MAX_TRACKERS],
+        peers=tuple(dict.fromkeys((*one.peers, *other.peers)))[:MAX_TRACKERS],
+    )
+
+
+def _finish(job: Job, names: Mapping[str, str], screen: Screen, mode: Mode) -> bool:
+    before = job.content.text
+    after = rename(before, names)
+    if not names and next(find_magnets(before, broken=True), None) is None:
+        screen.say("no_magnet_in", what=job.what)
+    if mode.diff:
+        screen.data("".join(unified_diff(before, after, make_visible(job.what))).encode("utf-8", "surrogateescape"))
+    elif not mode.in_place:
+        screen.data(job.content.encode(after))
+    if mode.in_place and job.file is not None and after != before:
+        try:
+            job.file.replace(after)
+        except Unusable as error:
+            screen.note(error.sentence(screen.language))
+            return False
+    return True

@@ -1,0 +1,103 @@
+"""`truename resolve`: requests in, one line for each out, as the outcomes come."""
+
+import json
+import re
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from dataclasses import dataclass
+
+from truename.magnet import Magnet
+from truename.model import Outcome, TaskStatus
+from truename.names import is_hidden, shown
+from truename.resolvers.base import Resolver
+from truename.terminal.requests import Request
+from truename.terminal.screen import Screen
+from truename.texts import Language, say
+from truename.worker import look_up_all
+
+_NOT_ASCII = re.compile(r"[^\x20-\x7e]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """How answers are written: as JSON, or as lines in which `raw` names are not made visible."""
+
+    as_json: bool = False
+    raw: bool = False
+
+
+async def resolve(
+    resolver: Resolver, requests: AsyncIterable[Request], *, screen: Screen, style: Style, slots: int, timeout_s: float
+) -> int:
+    """Name everything that is asked for. Output: how many requests there were."""
+    tell = _teller(screen, style)
+    named: dict[str, Outcome] = {}
+    count = 0
+
+    async def askable() -> AsyncIterator[tuple[Request, Magnet]]:
+        nonlocal count
+        async for request in requests:
+            count += 1
+            known = (
+                next((named[one] for one in request.magnet.hashes if one in named), None) if request.magnet else None
+            )
+            if request.magnet is None or known is not None:
+                tell(request, known)
+            else:
+                yield request, request.magnet
+
+    def done(request: Request, outcome: Outcome) -> None:
+        if outcome.name is not None and request.magnet is not None:
+            named.update(dict.fromkeys(request.magnet.hashes, outcome))
+        tell(request, outcome)
+
+    await look_up_all(resolver, askable(), slots=slots, timeout_s=timeout_s, done=done)
+    return count
+
+
+def plain_line(request: Request, outcome: Outcome | None, language: Language, *, raw: bool = False) -> str:
+    """`<info-hash>  <name>`, or the reason in the name's place; what was written, where there is no info-hash."""
+    if outcome is None:
+        return f"{shown(request.as_written)}  {say(request.problem, language)}"
+    if outcome.name is None:
+        return f"{outcome.info_hash}  {say(outcome.reason, language)}"
+    return f"{outcome.info_hash}  {outcome.name if raw else shown(outcome.name)}"
+
+
+def json_line(request: Request, outcome: Outcome | None, language: Language) -> str:
+    """One JSON object in which nothing can hide: invisible characters stand as escapes."""
+    code, reason = (outcome.code, outcome.reason) if outcome else (request.problem, request.problem)
+    return _escaped(
+        json.dumps(
+            {
+                "input": request.as_written,
+                "info_hash": outcome.info_hash if outcome else None,
+                "status": (outcome.status if outcome else TaskStatus.FAILED).value,
+                "name": outcome.name if outcome else None,
+                "source": outcome.source if outcome else None,
+                "verified": bool(outcome and outcome.verified),
+                "elapsed_s": round(outcome.elapsed_s, 3) if outcome else 0.0,
+                "error": say(reason, language) if code else None,
+                "code": code,
+            },
+            ensure_ascii=False,
+        )
+    )
+
+
+def _teller(screen: Screen, style: Style) -> Callable[[Request, Outcome | None], None]:
+    def tell(request: Request, outcome: Outcome | None) -> None:
+        has_name = outcome is not None and outcome.name is not None
+        screen.count(named=has_name)
+        if style.as_json:
+            screen.answer(json_line(request, outcome, screen.language))
+        elif has_name:
+            screen.answer(plain_line(request, outcome, screen.language, raw=style.raw))
+        else:
+            screen.note(plain_line(request, outcome, screen.language))
+
+    return tell
+
+
+def _escaped(text: str) -> str:
+    """JSON's own escapes for what is hidden; in JSON it can only stand inside a string."""
+    return _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1] if is_hidden(found[0]) else found[0], text)

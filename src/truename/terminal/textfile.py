@@ -1,0 +1,137 @@
+"""Texts on disk, byte for byte: read with the encoding that gives them back unchanged, replaced whole or not at all."""
+
+import codecs
+import os
+import stat
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from truename.errors import TruenameError
+from truename.texts import Language, say
+
+
+class Unusable(TruenameError):  # noqa: N818 - named after what it is
+    """A file or stream that cannot be used. `word` and `fields` make the sentence, in `truename.texts`."""
+
+    def __init__(self, word: str, **fields: str) -> None:
+        super().__init__(word, *fields.values())
+        self.word = word
+        self.fields = fields
+
+    def sentence(self, language: Language) -> str:
+        """The sentence for a person."""
+        return say(self.word, language, **self.fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """A text and how its bytes were read. Invariant: `encode(text)` gives the original bytes."""
+
+    text: str
+    encoding: str
+    errors: str
+
+    @classmethod
+    def decode(cls, data: bytes, what: str) -> "Text":
+        """Read bytes as text: UTF-16 with its mark, UTF-8, GB18030, or bytes that only their ASCII part is read of.
+
+        Errors: `Unusable` when there is nothing, or NUL bytes.
+        """
+        if not data:
+            raise Unusable("empty_input", what=what)
+        marked = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}.get(data[:2])
+        if marked is None and b"\0" in data:
+            raise Unusable("binary_input", what=what)
+        for encoding in (marked,) if marked else ("utf-8", "gb18030"):
+            with suppress(UnicodeError):
+                found = cls(text=data.decode(encoding), encoding=encoding, errors="strict")
+                if found.encode(found.text) == data:
+                    return found
+        if marked:
+            raise Unusable("binary_input", what=what)
+        return cls(text=data.decode("utf-8", "surrogateescape"), encoding="utf-8", errors="surrogateescape")
+
+    def encode(self, text: str) -> bytes:
+        """The bytes of a changed text, in the encoding of the original."""
+        return text.encode(self.encoding, self.errors)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextFile:
+    """A text read from a file, and the bytes it had then."""
+
+    path: Path
+    data: bytes
+    content: Text
+
+    @classmethod
+    def read(cls, path: Path) -> "TextFile":
+        """Errors: `Unusable` for a file that cannot be read, is empty or is not a text."""
+        what = str(path)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise Unusable("cannot_read", what=what, why=error.strerror or "") from error
+        except ValueError as error:  # a NUL in the path
+            raise Unusable("cannot_read", what=what, why=str(error)) from error
+        return cls(path=path, data=data, content=Text.decode(data, what))
+
+    def check_writable(self) -> None:
+        """Find out before a long look-up, and not after it, whether the file could be replaced.
+
+        Errors: `Unusable`.
+        """
+        target = self.path.resolve()
+        try:
+            with target.open("r+b"), tempfile.TemporaryFile(dir=target.parent):
+                pass
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def replace(self, text: str) -> None:
+        """Put a new text in the place of the old one: mode, owner and symbolic link stay, and there is no moment in
+        which the file is half written.
+
+        Errors: `Unusable` when it cannot be written, or is not any more as it was read; it then stays as it is.
+        """
+        target = self.path.resolve()
+        try:
+            before = target.stat()
+            handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
+        except OSError as error:
+            raise self._unwritable(error) from error
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(self.content.encode(text))
+                _keep_owner_and_mode(file.fileno(), before)
+                file.flush()
+                os.fsync(file.fileno())
+            if target.read_bytes() != self.data:
+                raise Unusable("changed_meanwhile", what=str(self.path))
+            Path(temporary).replace(target)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        finally:
+            with suppress(OSError):
+                Path(temporary).unlink()
+        _sync_folder(target.parent)
+
+    def _unwritable(self, error: OSError) -> Unusable:
+        return Unusable("cannot_write", what=str(self.path), why=error.strerror or "")
+
+
+def _keep_owner_and_mode(descriptor: int, before: os.stat_result) -> None:
+    with suppress(PermissionError):  # only root may give a file away
+        os.fchown(descriptor, before.st_uid, before.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
+
+
+def _sync_folder(folder: Path) -> None:
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
