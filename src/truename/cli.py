@@ -151,10 +151,21 @@ def demo(
     """Read the arguments of `demo`; its work is `demo.once`."""
     if not once:
         _refuse("demo_needs_once")
-    from truename.demo.once import run_once
+    from truename.demo.once import demo_settings, run_once
+    from truename.demo.peers import SwarmPlan
+    from truename.demo.swarm import LocalSwarm
 
-    screen = Screen(_LANGUAGE)
-    raise typer.Exit(_DONE if _run(run_once(screen, seeders=not no_seeders)) else _NOT_ALL)
+    async def work() -> bool:
+        with LocalSwarm(SwarmPlan(seeders=not no_seeders)) as swarm:
+            async with open_resolver(demo_settings()) as resolver:
+                return await run_once(resolver, swarm, Screen(_LANGUAGE))
+
+    try:
+        named = _run(work())
+    except RuntimeError:
+        _complain(say("demo_failed", _LANGUAGE))
+        raise typer.Exit(_NOT_ALL) from None
+    raise typer.Exit(_DONE if named else _NOT_ALL)
 
 
 @app.command(help=_help("settings"))

@@ -3,10 +3,9 @@
 import time
 from collections.abc import AsyncIterator
 
-from truename.app import open_resolver
-from truename.demo.peers import SwarmPlan
 from truename.demo.swarm import LocalSwarm
 from truename.demo.torrents import dead_hashes, magnet_link
+from truename.resolvers.base import Resolver
 from truename.settings import Settings
 from truename.terminal.requests import Request, of_lines
 from truename.terminal.resolve import Style, resolve
@@ -18,26 +17,23 @@ _LOOKUP_TIMEOUT_S = 2.0
 _CLAIMED = (None, "Leaves+of+Grass+by+Wal", "xXx_free_download_xXx", None, "lots", "新建文件夹", "gone.mkv", None)
 
 
-async def run_once(screen: Screen, *, seeders: bool = True) -> bool:
+async def run_once(resolver: Resolver, swarm: LocalSwarm, screen: Screen) -> bool:
     """Name the demo's magnets. Output: whether every live one got its name."""
-    with LocalSwarm(SwarmPlan(seeders=seeders)) as swarm:
-        magnets = demo_magnets(swarm)
-        screen.say("demo_asking", count=len(magnets))
-        started = time.monotonic()
-        async with open_resolver(demo_settings()) as resolver:
-            with screen:
-                await resolve(
-                    resolver,
-                    _each(magnets),
-                    screen=screen,
-                    style=Style(),
-                    slots=len(magnets),
-                    timeout_s=_LOOKUP_TIMEOUT_S,
-                )
-        live = len(swarm.torrents)
-        seconds = time.monotonic() - started
-        screen.say("demo_done", named=screen.named, live=live, dead=DEAD, seconds=seconds)
-        return screen.named == live
+    magnets = demo_magnets(swarm)
+    screen.say("demo_asking", count=len(magnets))
+    started = time.monotonic()
+    with screen:
+        await resolve(
+            resolver,
+            _each(magnets),
+            screen=screen,
+            style=Style(),
+            slots=len(magnets),
+            timeout_s=_LOOKUP_TIMEOUT_S,
+        )
+    live = len(swarm.torrents)
+    screen.say("demo_done", named=screen.named, live=live, dead=DEAD, seconds=time.monotonic() - started)
+    return screen.named == live
 
 
 def demo_magnets(swarm: LocalSwarm) -> tuple[str, ...]:

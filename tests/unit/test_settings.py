@@ -1,0 +1,130 @@
+"""Settings: where they come from, which win, what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from truename.settings import FILE_NAME, PREFIX, Settings, SettingsError, load, shown_value
+from truename.texts import Language
+
+
+@pytest.fixture(autouse=True)
+def _only_what_the_test_sets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import os
+
+    for variable in list(os.environ):
+        if variable.startswith(PREFIX):
+            monkeypatch.delenv(variable)
+    monkeypatch.setenv("TRUENAME_DATA_DIR", str(tmp_path))
+
+
+def test_defaults_are_those_of_the_contract() -> None:
+    settings = load().settings
+    assert settings.resolvers == ("swarm",)
+    assert settings.lookup_timeout_s == 30
+    assert settings.slots == 1000
+    assert settings.trackers == ()
+    assert settings.magnet_trackers == "public"
+    assert settings.dht is True
+    assert settings.dht_bootstrap
+    assert settings.allow_private_network is False
+
+
+def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_text('slots = 7\nlookup_timeout_s = 2.5\ntrackers = ["udp://t.example:1"]\n')
+    monkeypatch.setenv("TRUENAME_SLOTS", "9")
+    loaded = load()
+    assert (loaded.settings.slots, loaded.settings.lookup_timeout_s) == (9, 2.5)
+    assert loaded.settings.trackers == ("udp://t.example:1",)
+    assert loaded.origin["slots"] == "from_environment"
+    assert loaded.origin["lookup_timeout_s"] == "from_file"
+    assert loaded.origin["dht"] == "from_default"
+
+
+def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUENAME_TRACKERS", " http://a.example/announce , udp://b.example:80,")
+    assert load().settings.trackers == ("http://a.example/announce", "udp://b.example:80")
+
+
+def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUENAME_SLOTS", "")
+    assert load().settings.slots == 1000
+
+
+@pytest.mark.parametrize(("text", "value"), [("on", True), ("off", False), ("true", True), ("0", False)])
+def test_a_switch_is_on_or_off(monkeypatch: pytest.MonkeyPatch, text: str, value: bool) -> None:
+    monkeypatch.setenv("TRUENAME_DHT", text)
+    assert load().settings.dht is value
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("TRUENAME_SLOTS", "0"),
+        ("TRUENAME_SLOTS", "many"),
+        ("TRUENAME_SLOTS", "1.5"),
+        ("TRUENAME_LOOKUP_TIMEOUT_S", "0"),
+        ("TRUENAME_LOOKUP_TIMEOUT_S", "-1"),
+        ("TRUENAME_LOOKUP_TIMEOUT_S", "nan"),
+        ("TRUENAME_LOOKUP_TIMEOUT_S", "inf"),
+        ("TRUENAME_DHT", "perhaps"),
+        ("TRUENAME_MAGNET_TRACKERS", "all"),
+        ("TRUENAME_RESOLVERS", "oracle"),
+        ("TRUENAME_RESOLVERS", "swarm,swarm"),
+        ("TRUENAME_DHT_BOOTSTRAP", "router.example"),
+        ("TRUENAME_DHT_BOOTSTRAP", "router.example:99999"),
+        ("TRUENAME_LISTEN_INTERFACES", "0.0.0.0:-1"),
+        ("TRUENAME_TRACKERS", "ftp://a.example"),
+        ("TRUENAME_TRACKERS", "http://a.example:99999/announce"),
+        ("TRUENAME_TRACKERS", "http://[::1/announce"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_with_its_name_and_rule(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError) as refused:
+        load()
+    for language in Language:
+        assert variable in refused.value.text(language)
+
+
+def test_a_refused_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUENAME_TRACKERS", "ftp://a.example/?passkey=hush")
+    with pytest.raises(SettingsError) as refused:
+        load()
+    assert "hush" not in refused.value.text(Language.ENGLISH) + str(refused.value)
+
+
+def test_unknown_names_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_text("slotz = 7\n")
+    monkeypatch.setenv("TRUENAME_SLOTZ", "1")
+    monkeypatch.setenv("TRUENAME_SLOTS_FILE", "/dev/null")
+    assert set(load().unknown) == {"slotz", "TRUENAME_SLOTZ", "TRUENAME_SLOTS_FILE"}
+
+
+@pytest.mark.parametrize("content", [b"slots = ", b"\xff\xfe", b'slots = "many"\n'])
+def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / FILE_NAME).write_bytes(content)
+    with pytest.raises(SettingsError) as refused:
+        load()
+    assert refused.value.text(Language.ENGLISH)
+
+
+def test_a_secret_can_stand_in_a_file_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "trackers").write_text("http://a.example/hush/announce\n")
+    monkeypatch.setenv("TRUENAME_TRACKERS_FILE", str(tmp_path / "trackers"))
+    loaded = load()
+    assert loaded.settings.trackers == ("http://a.example/hush/announce",)
+    assert loaded.origin["trackers"] == "from_environment"
+    monkeypatch.setenv("TRUENAME_TRACKERS_FILE", str(tmp_path / "missing"))
+    with pytest.raises(SettingsError, match="TRUENAME_TRACKERS_FILE"):
+        load()
+
+
+def test_secrets_are_hidden_and_lists_shown_as_they_are_given() -> None:
+    known = Settings.known()
+    assert "hush" not in shown_value(known["trackers"], ("http://a.example/hush",), Language.ENGLISH)
+    assert shown_value(known["dht_bootstrap"], ("a:1", "b:2"), Language.ENGLISH) == "a:1,b:2"
+    assert shown_value(known["dht"], False, Language.ENGLISH) == "off"
+    assert shown_value(known["lookup_timeout_s"], 30.0, Language.ENGLISH) == "30"
