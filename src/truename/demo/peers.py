@@ -5,11 +5,13 @@ it never outlives the process that started it. `python -m truename.demo.peers`.
 """
 
 import asyncio
+import contextlib
 import json
+import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -49,28 +51,44 @@ def torrents_of(plan: SwarmPlan) -> tuple[DemoTorrent, ...]:
 def main() -> None:
     """Serve until standard input ends."""
     plan = SwarmPlan(**json.loads(sys.stdin.readline()))
-    with tempfile.TemporaryDirectory(prefix="truename-demo-") as folder:
+    with tempfile.TemporaryDirectory(prefix="truename-demo-") as folder, contextlib.suppress(BrokenPipeError):
         asyncio.run(_serve(plan, folder))
 
 
 async def _serve(plan: SwarmPlan, folder: str) -> None:
+    ended = await _end_of_input()
     torrents = torrents_of(plan)
     nodes = await _dht_net(plan.dht_nodes) if plan.dht_nodes else []
     seeder = _seeder(torrents, folder, nodes) if plan.seeders else None
-    # The tracker answers as if everybody were there, so that a name can only come from a seeder.
-    port = seeder.listen_port() if seeder else _closed_port()
-    table = {bytes.fromhex(torrent.info_hash)[:20]: compact("127.0.0.1", port) for torrent in torrents}
-    server = await asyncio.get_running_loop().create_server(lambda: Tracker(table), "127.0.0.1", 0, backlog=1024)
-    if seeder and nodes:
-        await _publish(seeder, torrents)
-    addresses = SwarmAddresses(
-        tracker=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/announce",
-        peer=f"127.0.0.1:{port}",
-        dht_node=f"127.0.1.1:{nodes[0].listen_port()}" if nodes else "",
-    )
-    print(json.dumps(asdict(addresses)), flush=True)
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-    server.close()
+    with _nobody() as closed_port:
+        # The tracker answers as if everybody were there, so that a name can only come from a seeder.
+        port = seeder.listen_port() if seeder else closed_port
+        table = {bytes.fromhex(torrent.info_hash)[:20]: compact("127.0.0.1", port) for torrent in torrents}
+        server = await asyncio.get_running_loop().create_server(lambda: Tracker(table), "127.0.0.1", 0, backlog=4096)
+        if seeder and nodes:
+            await _publish(seeder, torrents)
+        addresses = SwarmAddresses(
+            tracker=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/announce",
+            peer=f"127.0.0.1:{port}",
+            dht_node=f"127.0.1.1:{nodes[0].listen_port()}" if nodes else "",
+        )
+        print(json.dumps(asdict(addresses)), flush=True)
+        await ended.wait()
+        server.close()
+
+
+async def _end_of_input() -> asyncio.Event:
+    """Set when the parent closes our standard input or dies, however it dies, and when we are told to terminate."""
+    ended = asyncio.Event()
+
+    class Input(asyncio.Protocol):
+        def connection_lost(self, error: Exception | None) -> None:
+            ended.set()
+
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(Input, sys.stdin)
+    loop.add_signal_handler(signal.SIGTERM, ended.set)
+    return ended
 
 
 def _seeder(torrents: Iterable[DemoTorrent], folder: str, nodes: list[lt.session]) -> lt.session:
@@ -81,7 +99,7 @@ def _seeder(torrents: Iterable[DemoTorrent], folder: str, nodes: list[lt.session
         active_limit=10**6,
         active_seeds=10**6,
         connections_limit=8000,
-        listen_queue_size=4000,
+        listen_queue_size=4096,  # of a thousand handshakes at once, libtorrent's own 5 lets one in ten time out
         allow_multiple_connections_per_ip=True,
         alert_mask=0,
     )
@@ -102,7 +120,7 @@ async def _dht_net(count: int) -> list[lt.session]:
             listen_interfaces=f"127.0.1.{index + 1}:0",
             enable_dht=True,
             dht_bootstrap_nodes="",
-            alert_mask=lt.alert.category_t.stats_notification,
+            alert_mask=0,
         )
         for index in range(count)
     ]
@@ -139,12 +157,13 @@ async def _publish(seeder: lt.session, torrents: Iterable[DemoTorrent]) -> None:
             await asyncio.sleep(0.02)
 
 
-def _closed_port() -> int:
-    """A port on loopback where nobody listens, as of this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+@contextlib.contextmanager
+def _nobody() -> Iterator[int]:
+    """A port on loopback that refuses connections: taken, so that no other program gets it, and not listening."""
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        port: int = reserved.getsockname()[1]
+        yield port
 
 
 _QUIET = {"enable_lsd": False, "enable_upnp": False, "enable_natpmp": False, "in_enc_policy": 1, "out_enc_policy": 1}

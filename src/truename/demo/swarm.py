@@ -1,8 +1,10 @@
 """The demo swarm as its users hold it: start it, ask where it is, stop it. The peers live in a child process."""
 
+import contextlib
 import json
 import subprocess
 import sys
+import threading
 from dataclasses import asdict
 from types import TracebackType
 from typing import Self
@@ -10,6 +12,7 @@ from typing import Self
 from truename.demo.peers import SwarmAddresses, SwarmPlan, torrents_of
 from truename.demo.torrents import DemoTorrent, magnet_link
 
+_START_S = 60
 _END_S = 5
 
 
@@ -26,21 +29,21 @@ class LocalSwarm:
         self.addresses = SwarmAddresses(tracker="", peer="", dht_node="")
 
     def __enter__(self) -> Self:
-        self._child = child = subprocess.Popen(
+        self._child = subprocess.Popen(
             [sys.executable, "-m", "truename.demo.peers"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,  # Ctrl-C in the terminal is for the parent alone
         )
-        assert child.stdin is not None and child.stdout is not None  # noqa: S101, PT018 - both are pipes
-        child.stdin.write(json.dumps(asdict(self._plan)) + "\n")
-        child.stdin.flush()
-        line = child.stdout.readline()
-        if not line:
+        try:
+            line = _first_line(self._child, json.dumps(asdict(self._plan)))
+            if not line:
+                raise RuntimeError("the demo swarm could not start")
+            self.addresses = SwarmAddresses(**json.loads(line))
+        except BaseException:
             self.__exit__(None, None, None)
-            raise RuntimeError("the demo swarm could not start")
-        self.addresses = SwarmAddresses(**json.loads(line))
+            raise
         return self
 
     def __exit__(
@@ -49,17 +52,33 @@ class LocalSwarm:
         child, self._child = self._child, None
         if child is None:
             return
-        child.terminate()
+        for pipe in (child.stdin, child.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()  # the end of its input is what ends the child
         try:
             child.wait(_END_S)
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
-        for pipe in (child.stdin, child.stdout):
-            if pipe is not None:
-                pipe.close()
 
     @property
     def magnets(self) -> tuple[str, ...]:
         """One magnet for each torrent, with the tracker and without a name."""
         return tuple(magnet_link(torrent.info_hash, tracker=self.addresses.tracker) for torrent in self.torrents)
+
+
+def _first_line(child: subprocess.Popen[str], plan: str) -> str:
+    """What the child says once it serves; empty when it died instead, or took longer than it may."""
+    if child.stdin is None or child.stdout is None:
+        return ""
+    too_late = threading.Timer(_START_S, child.kill)
+    too_late.start()
+    try:
+        child.stdin.write(plan + "\n")
+        child.stdin.flush()
+        return child.stdout.readline()
+    except BrokenPipeError:
+        return ""
+    finally:
+        too_late.cancel()

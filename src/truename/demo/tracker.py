@@ -9,6 +9,7 @@ from ipaddress import IPv4Address
 from urllib.parse import unquote_to_bytes
 
 _MAX_REQUEST_BYTES = 16 * 1024
+_PATIENCE_S = 10.0
 
 
 def compact(host: str, port: int) -> bytes:
@@ -26,11 +27,18 @@ class Tracker(asyncio.Protocol):
         self._peers = peers
         self._received = b""
         self._transport: asyncio.Transport | None = None
+        self._patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport to answer on."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what create_server gives
-        self._transport = transport
+        """Keep the transport to answer on, and not for ever."""
+        if isinstance(transport, asyncio.Transport):
+            self._transport = transport
+            self._patience = asyncio.get_running_loop().call_later(_PATIENCE_S, transport.abort)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Nobody is left to lose patience with."""
+        if self._patience is not None:
+            self._patience.cancel()
 
     def data_received(self, data: bytes) -> None:
         """Answer as soon as the request is whole."""
@@ -44,15 +52,15 @@ class Tracker(asyncio.Protocol):
             transport.write(head % len(body) + body)
             transport.close()
         elif len(self._received) > _MAX_REQUEST_BYTES:
-            transport.close()
+            transport.abort()
 
 
 def announce_answer(request: bytes, peers: Mapping[bytes, bytes]) -> bytes:
-    """The bencoded answer to one HTTP request."""
-    target = request.split(b" ", 2)[1] if request.count(b" ") >= 2 else b""
-    path, _, query = target.partition(b"?")
+    """The bencoded answer to one HTTP request, whatever it says."""
+    words = request.split(b"\r\n", 1)[0].split(b" ")
+    path, _, query = words[1].partition(b"?") if len(words) == 3 else (b"", b"", b"")
     fields = dict(pair.split(b"=", 1) for pair in query.split(b"&") if b"=" in pair)
-    if not path.endswith(b"/announce") or b"info_hash" not in fields:
+    if words[0] != b"GET" or not path.endswith(b"/announce") or b"info_hash" not in fields:
         return b"d14:failure reason15:not an announcee"
     found = peers.get(unquote_to_bytes(fields[b"info_hash"]), b"")
     return b"d8:intervali1800e5:peers%d:%se" % (len(found), found)

@@ -1,16 +1,22 @@
 """Which addresses of the network may be spoken to when a stranger's magnet names them. Pure.
 
-Source: the IANA special-purpose registries (RFC 6890 and what was added to them since).
+This is the first barrier, and reads only what is written; the second is libtorrent's address filter, made of the same
+list, which looks at what a host name turned out to mean.
+Source: the IANA special-purpose registries (RFC 6890 and what was added to them since), RFC 6761 (names).
 """
 
+import socket
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
 _TRACKER_SCHEMES = frozenset(("http", "https", "udp"))
 _MAX_URL_CHARS = 2048
+_AMBIGUOUS = frozenset(" \\")
+_HOST_CHARS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-._")
 
-# In IPv6 only 2000::/3 is given out at all, so everything before and after it is closed as a whole.
+# In IPv6 only 2000::/3 is given out at all, so everything before and after it is closed as a whole; that includes
+# IPv4 in its IPv6 disguises (::ffff:0:0/96, 64:ff9b::/96).
 _NOT_PUBLIC = (
     "0.0.0.0/8",
     "10.0.0.0/8",
@@ -36,6 +42,11 @@ _NOT_PUBLIC = (
 )
 NOT_PUBLIC: tuple[IPv4Network | IPv6Network, ...] = tuple(map(ip_network, _NOT_PUBLIC))
 
+# Names that a network answers for itself.
+_OWN_DOMAINS = frozenset(
+    ("arpa", "corp", "home", "internal", "intranet", "invalid", "lan", "local", "localdomain", "localhost", "private")
+)
+
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
     """Whether an address belongs to the internet and not to a private, local or special network."""
@@ -43,42 +54,90 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
 
 
 def usable_trackers(urls: Iterable[str], *, allow_private: bool) -> list[str]:
-    """Those trackers that may be asked, in order and each once.
-
-    A host name passes here: it is looked at again by libtorrent's address filter once it has been looked up.
-    """
-    return list(dict.fromkeys(url for url in urls if _is_usable_tracker(url, allow_private=allow_private)))
+    """Those trackers that may be asked, in order and each once, their scheme in lower case."""
+    found = (_tracker(url, allow_private=allow_private) for url in urls)
+    return list(dict.fromkeys(url for url in found if url is not None))
 
 
 def usable_peers(endpoints: Iterable[str], *, allow_private: bool) -> list[tuple[str, int]]:
-    """Those `host:port` that are an address (never a name) and may be connected to."""
+    """Those `host:port` that are an address (never a name) and may be connected to, in order and each once."""
     peers: dict[tuple[str, int], None] = {}
     for endpoint in endpoints:
-        host, colon, port = endpoint.rpartition(":")
+        host, port = _split(endpoint)
         try:
-            address = ip_address(host.removeprefix("[").removesuffix("]"))
+            address = ip_address(host)
         except ValueError:
             continue
-        if colon and port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536 and _may(address, allow_private):
-            peers[str(address), int(port)] = None
+        if port and (allow_private or is_public(address)):
+            peers[str(address), port] = None
     return list(peers)
 
 
-def _is_usable_tracker(url: str, *, allow_private: bool) -> bool:
-    if len(url) > _MAX_URL_CHARS or not url.isprintable() or " " in url:
-        return False
+def usable_nodes(endpoints: Iterable[str], *, allow_private: bool) -> list[str]:
+    """Those `host:port` by which the DHT may be entered, in order and each once."""
+    usable: dict[str, None] = {}
+    for endpoint in endpoints:
+        host, port = _split(endpoint)
+        if port and _is_usable_host(host, allow_private=allow_private):
+            usable[endpoint.strip()] = None
+    return list(usable)
+
+
+def _tracker(url: str, *, allow_private: bool) -> str | None:
+    """The URL, or None when nobody may ask it.
+
+    Whatever two readers of a URL could understand differently (a backslash, a user name, an escaped host) is refused.
+    """
+    scheme, colon, rest = url.partition(":")
+    scheme = scheme.lower()
+    if scheme not in _TRACKER_SCHEMES or len(url) > _MAX_URL_CHARS:
+        return None
+    if not url.isprintable() or not _AMBIGUOUS.isdisjoint(url):
+        return None
+    url = scheme + colon + rest
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        return False
-    if parts.scheme not in _TRACKER_SCHEMES or not host or port == 0 or (parts.scheme == "udp" and port is None):
-        return False
+        return None
+    if not host or port == 0 or (scheme == "udp" and port is None) or "@" in parts.netloc or "%" in parts.netloc:
+        return None
+    return url if _is_usable_host(host, allow_private=allow_private) else None
+
+
+def _split(endpoint: str) -> tuple[str, int]:
+    """Host and port; the port is 0 when there is no usable one."""
+    host, _, port = endpoint.strip().rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    number = int(port) if port.isascii() and port.isdigit() and len(port) <= 5 else 0
+    return host, number if number < 65536 else 0
+
+
+def _is_usable_host(host: str, *, allow_private: bool) -> bool:
+    address = _literal(host)
+    if address is not None:
+        return allow_private or is_public(address)
+    return _HOST_CHARS.issuperset(host.lower()) and (allow_private or _is_public_name(host))
+
+
+def _literal(host: str) -> IPv4Address | IPv6Address | None:
+    """The address that a host is, in any spelling that the system's resolver takes for one, or None for a name.
+
+    `127.1`, `0x7f000001`, `017700000001` and `2130706433` all are 127.0.0.1 to it.
+    """
+    host = host.rstrip(".")
     try:
-        return _may(ip_address(host), allow_private)
+        return ip_address(host)
     except ValueError:
-        return True
+        pass
+    try:
+        return IPv4Address(socket.inet_aton(host))
+    except (OSError, ValueError):
+        return None
 
 
-def _may(address: IPv4Address | IPv6Address, allow_private: bool) -> bool:  # noqa: FBT001 - private, and obvious
-    return allow_private or is_public(address)
+def _is_public_name(host: str) -> bool:
+    """Whether a name is one of the internet's: several labels, the last one not a number, not a network's own."""
+    labels = host.lower().rstrip(".").split(".")
+    return len(labels) > 1 and not labels[-1].isdigit() and labels[-1] not in _OWN_DOMAINS

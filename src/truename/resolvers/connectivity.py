@@ -6,7 +6,7 @@ Kept apart from the conversations, since it decides when they need not even begi
 import asyncio
 
 from truename.errors import ResolverDown
-from truename.resolvers.session import DhtCounted, Listening
+from truename.resolvers.events import Counted, Listening
 
 DHT_GRACE_S = 10.0
 _SILENCE_S = 60.0
@@ -27,14 +27,14 @@ class DhtPulse:
         self._last_sign: float | None = None
         self._since: float | None = None
 
-    def count(self, counted: DhtCounted, now: float) -> None:
+    def count(self, counted: Counted, now: float) -> None:
         """Take in the session's counters."""
         if self._since is None:
             self._since = now
-        if counted.nodes or counted.packets_in > self._packets_in:
+        if counted.dht_nodes or counted.packets_in > self._packets_in:
             self._last_sign = now
             self.woke.set()
-        self.nodes, self._packets_in = counted.nodes, counted.packets_in
+        self.nodes, self._packets_in = counted.dht_nodes, counted.packets_in
 
     def is_awake(self, now: float) -> bool:
         """Whether a question to the DHT would reach somebody."""
@@ -50,21 +50,27 @@ class DhtPulse:
 
 
 class Sockets:
-    """The session's listening sockets. Without one, libtorrent asks nobody, so a look-up must not wait for it."""
+    """The session's listening sockets. Without one, libtorrent asks nobody, so a look-up must not wait for it.
 
-    def __init__(self) -> None:
+    A failure alone says little: where IPv6 is missing one socket fails, before the others are told to be open.
+    """
+
+    def __init__(self, wanted: str) -> None:
         self.settled = asyncio.Event()
+        self._wanted = wanted
         self._open: dict[str, int] = {}
-        self._failed: dict[str, str] = {}
+        self._errors: list[str] = []
 
     def note(self, event: Listening) -> None:
         """Take in what became of one socket; every address has one for TCP and one for UDP."""
         if event.error:
-            self._failed.setdefault(event.address, event.error)
+            self._errors.append(event.error)
         else:
             self._open[event.address] = self._open.get(event.address, 0) + 1
-        if event.error or max(self._open.values()) > 1:
-            self.settled.set()
+
+    def settle(self) -> None:
+        """All sockets have told what became of them."""
+        self.settled.set()
 
     @property
     def open(self) -> tuple[str, ...]:
@@ -72,16 +78,9 @@ class Sockets:
         return tuple(address for address, count in self._open.items() if count > 1)
 
     @property
-    def failed(self) -> bool:
-        """Whether no address at all could be opened."""
-        return bool(self._failed) and not any(address not in self._failed for address in self._open)
-
-    def failure(self) -> ResolverDown:
-        """The error to give to whoever asks."""
-        address, error = next(iter(self._failed.items()))
-        return ResolverDown("cannot_listen", f"{address} ({error})")
-
-    def check(self) -> None:
-        """Errors: `ResolverDown` when no address at all could be opened."""
-        if self.failed:
-            raise self.failure()
+    def failure(self) -> ResolverDown | None:
+        """The error to give to whoever asks, when no address at all could be opened."""
+        if self.open or not self.settled.is_set():
+            return None
+        reasons = ", ".join(dict.fromkeys(self._errors))
+        return ResolverDown("cannot_listen", f"{self._wanted} ({reasons})" if reasons else self._wanted)

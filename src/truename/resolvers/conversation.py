@@ -1,6 +1,6 @@
 """One info-hash in conversation with the swarm: who waits for it, who has been asked, what they said.
 
-Owns the deadlines: each waiter's time begins with the first question sent for the hash after the waiter came, and a
+Owns the deadlines: a waiter's time begins with the first question sent for one of its hashes after it came, and a
 question that never left (refused, no route) does not count as one. Knows nothing of libtorrent's alerts or of turns.
 """
 
@@ -8,112 +8,132 @@ import asyncio
 from dataclasses import dataclass, field
 
 from truename.errors import NotYet
-from truename.magnet import InfoHash, Magnet
-from truename.resolvers.session import Handle
+from truename.resolvers.events import Handle
+
+Peer = tuple[str, int]
 
 
 @dataclass(slots=True, eq=False)
 class Waiter:
-    """One caller of `resolve`. `answer` becomes the raw info dictionary, or one of the port's errors."""
+    """One caller of `resolve`, in one conversation for each hash of its magnet.
 
-    magnet: Magnet
+    `answer` becomes the raw info dictionary, or one of the port's errors.
+    Invariant: its clock runs exactly while one of its conversations is `asked`.
+    """
+
     deadline_s: float
     answer: asyncio.Future[bytes]
-    timer: asyncio.TimerHandle | None = None
-    second_try: bool = False
+    conversations: "dict[Conversation, None]" = field(default_factory=dict)
+    _clock: asyncio.TimerHandle | None = None
 
     def fail(self, error: Exception) -> None:
         """End with an error, unless it has ended."""
-        self.stop_clock()
+        self._stop_clock()
         if not self.answer.done():
             self.answer.set_exception(error)
 
     def succeed(self, raw: bytes) -> None:
         """End with the dictionary, unless it has ended."""
-        self.stop_clock()
+        self._stop_clock()
         if not self.answer.done():
             self.answer.set_result(raw)
 
-    def stop_clock(self) -> None:
-        """Its time does not run any more."""
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
+    def look_at_the_clock(self) -> None:
+        """Start or stop it, according to whether anybody is being asked."""
+        if not any(conversation.asked for conversation in self.conversations):
+            self._stop_clock()
+        elif self._clock is None and not self.answer.done():
+            self._clock = self.answer.get_loop().call_later(self.deadline_s, self._time_is_over)
+
+    def _stop_clock(self) -> None:
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+
+    def _time_is_over(self) -> None:
+        self.fail(NotYet(peers_seen=max((each.peers_seen for each in self.conversations), default=0)))
 
 
 @dataclass(slots=True, eq=False)
 class Conversation:
-    """Invariant: the clocks of the waiters run exactly while `asked` is true."""
+    """`hash20` is what the swarm knows the torrent by: a v1 hash, or the first 20 bytes of a v2 hash, in hex.
 
-    key: bytes
-    hashes: tuple[InfoHash, ...]
+    `handle` is None until the torrent is in the session, and again once it has been put out.
+    `trackers` and `peers` are all that were or will be asked; `peers_ahead` those to be asked once the torrent is in.
+    """
+
+    hash20: str
     waiters: dict[Waiter, None] = field(default_factory=dict)
     handle: Handle | None = None
+    second_try: bool = False
     trackers: dict[str, None] = field(default_factory=dict)
-    queued: list[str] = field(default_factory=list)
-    peers: dict[tuple[str, int], None] = field(default_factory=dict)
+    peers: dict[Peer, None] = field(default_factory=dict)
+    peers_ahead: list[Peer] = field(default_factory=list)
     asked: bool = False
     dht_asks: int = 0
-    _open: set[tuple[str, tuple[str, int]]] = field(default_factory=set)
-    _unreached: set[str] = field(default_factory=set)
+    _announces: dict[str, int] = field(default_factory=dict)
     _reached: set[str] = field(default_factory=set)
-    _reported: int = 0
+    _unreached: set[str] = field(default_factory=set)
+    _named_by_trackers: int = 0
+    _named_by_dht: int = 0
     _ourselves: int = 0
 
     def admit(self, waiter: Waiter) -> None:
         """Somebody else waits, with the whole of their own time."""
         self.waiters[waiter] = None
-        if self.asked:
-            self._start_clock(waiter)
+        waiter.conversations[self] = None
+        waiter.look_at_the_clock()
+
+    def dismiss(self, waiter: Waiter) -> None:
+        """Somebody does not wait any more, for this hash."""
+        self.waiters.pop(waiter, None)
+        waiter.conversations.pop(self, None)
+        waiter.look_at_the_clock()
 
     def question_sent(self) -> None:
-        """Somebody is being asked: the clocks run."""
-        if not self.asked:
-            self.asked = True
-            for waiter in self.waiters:
-                self._start_clock(waiter)
+        """Somebody is being asked."""
+        self._set_asked(asked=True)
 
     def no_question_left(self) -> None:
-        """It turns out that nobody was asked: the clocks go back to the beginning."""
-        self.asked = False
-        for waiter in self.waiters:
-            waiter.stop_clock()
+        """It turns out that nobody was asked."""
+        self._set_asked(asked=False)
 
-    def tracker_asked(self, url: str, socket: tuple[str, int]) -> None:
+    def tracker_asked(self, url: str) -> None:
         """An announce is on its way."""
-        self._open.add((url, socket))
+        self._announces[url] = self._announces.get(url, 0) + 1
 
-    def tracker_answered(self, url: str, socket: tuple[str, int], *, peers: int, reached: bool) -> None:
-        """An announce has ended."""
-        self._open.discard((url, socket))
+    def tracker_answered(self, url: str, *, peers: int, reached: bool) -> None:
+        """An announce has ended. A tracker is unreached when none of those sent to it reached it."""
+        under_way = self._announces[url] = max(0, self._announces.get(url, 0) - 1)
         if reached:
             self._reached.add(url)
             self._unreached.discard(url)
-        elif url not in self._reached and not any(url == open_url for open_url, _ in self._open):
+        elif not under_way and url not in self._reached:
             self._unreached.add(url)
-        self._reported = max(self._reported, peers)
+        self._named_by_trackers = max(self._named_by_trackers, peers)
 
     def dht_answered(self, peers: int) -> None:
-        """The DHT named peers. From the second time on we are one of them, since a look-up there announces us."""
-        self._reported = max(self._reported, peers - (self.dht_asks > 1))
+        """The DHT named peers."""
+        self._named_by_dht = max(self._named_by_dht, peers)
+        if self.dht_asks > 1:  # looking a hash up announces us, so from the second time on we are one of them
+            self._ourselves = max(self._ourselves, 1)
 
     def met_ourselves(self) -> None:
-        """One of the reported peers was this session."""
-        self._ourselves += 1
+        """One of the peers was this session."""
+        self._ourselves = max(self._ourselves, 1)
 
     @property
     def peers_seen(self) -> int:
         """How many peers somebody named, ourselves left out."""
-        return len(self.peers) + max(0, self._reported - self._ourselves)
+        return len(self.peers) + max(0, max(self._named_by_trackers, self._named_by_dht) - self._ourselves)
 
     @property
     def has_somebody(self) -> bool:
-        """Whether there is anybody outside the DHT who was reached, or may yet be."""
-        return bool(self.peers_seen or len(self.trackers) > len(self._unreached))
+        """Whether there is anybody who was reached, or may yet be."""
+        return bool(self.dht_asks or self.peers_seen or len(self.trackers) > len(self._unreached))
 
-    def _start_clock(self, waiter: Waiter) -> None:
-        loop = waiter.answer.get_loop()
-        waiter.timer = loop.call_later(waiter.deadline_s, self._time_is_over, waiter)
-
-    def _time_is_over(self, waiter: Waiter) -> None:
-        waiter.fail(NotYet(peers_seen=self.peers_seen))
+    def _set_asked(self, *, asked: bool) -> None:
+        if self.asked is not asked:
+            self.asked = asked
+            for waiter in self.waiters:
+                waiter.look_at_the_clock()

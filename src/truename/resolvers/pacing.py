@@ -4,11 +4,17 @@ One burst of announces loses packets and connections, so newcomers wait for a pl
 answer comes, or after `patience_s`, since most questions to dead swarms are never answered.
 """
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Hashable
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
+
+
+class _Place(NamedTuple):
+    cost: int
+    number: int
+    until: float
 
 
 class Turns(Generic[Key]):
@@ -21,9 +27,9 @@ class Turns(Generic[Key]):
         self._size = size
         self._patience_s = patience_s
         self._waiting: OrderedDict[Key, int] = OrderedDict()
-        self._young: dict[Key, int] = {}
-        self._expiries: deque[tuple[float, Key]] = deque()
-        self._taken = 0
+        self._taken: OrderedDict[Key, _Place] = OrderedDict()  # in the order of their numbers, so of `until` too
+        self._places = 0
+        self.given = 0
 
     def __len__(self) -> int:
         """How many wait for a turn."""
@@ -33,32 +39,37 @@ class Turns(Generic[Key]):
         return key in self._waiting
 
     def ask(self, key: Key, *, cost: int = 1) -> None:
-        """Queue up, at the end unless already there."""
-        self._waiting.setdefault(key, cost)
+        """Queue up, at the end unless already there; there, `cost` is the new one."""
+        self._waiting[key] = cost
 
-    def ask_now(self, key: Key, now: float, *, cost: int = 1) -> bool:
-        """Take places at once when they are free and nobody waits (then True), else queue up."""
+    def take(self, key: Key, now: float, *, cost: int = 1) -> bool:
+        """Take places at once, if they are free and nobody waits; says whether it did."""
         self._expire(now)
-        if self._waiting or (self._taken and self._taken + cost > self._size):
-            self.ask(key, cost=cost)
+        if self._waiting or not self._fits(cost):
             return False
         self._take(key, cost, now)
         return True
 
     def give_back(self, key: Key, *, places: int = 1) -> None:
         """An answer came: `places` of this key are free again."""
-        held = self._young.get(key, 0)
-        freed = min(held, places)
-        self._taken -= freed
-        if held > freed:
-            self._young[key] = held - freed
-        elif held:
-            del self._young[key]
+        held = self._taken.get(key)
+        if held is None:
+            return
+        freed = min(held.cost, places)
+        self._places -= freed
+        if freed < held.cost:
+            self._taken[key] = held._replace(cost=held.cost - freed)
+        else:
+            del self._taken[key]
+
+    def withdraw(self, key: Key) -> None:
+        """Wait no more. A place that is held stays taken, for its question is on its way."""
+        self._waiting.pop(key, None)
 
     def leave(self, key: Key) -> None:
         """Neither wait nor hold a place any more."""
         self._waiting.pop(key, None)
-        self._taken -= self._young.pop(key, 0)
+        self._free(key)
 
     def next_ones(self, now: float) -> list[Key]:
         """Those whose turn has come. `now` is any clock in seconds that never runs backwards."""
@@ -66,26 +77,40 @@ class Turns(Generic[Key]):
         chosen: list[Key] = []
         while self._waiting:
             key, cost = next(iter(self._waiting.items()))
-            if self._taken and self._taken + cost > self._size:
+            if not self._fits(cost):
                 break
             del self._waiting[key]
             self._take(key, cost, now)
             chosen.append(key)
         return chosen
 
-    def keep(self, places: int) -> None:
-        """Only so many questions are really on their way: the oldest places beyond that are free again."""
-        for key in list(self._young)[: max(0, self._taken - places)]:
-            self._taken -= self._young.pop(key)
+    def keep(self, places: int, *, given: int) -> None:
+        """Of the first `given` turns, only so many places are really still in use: the oldest beyond are free again."""
+        old = [(key, place.cost) for key, place in self._taken.items() if place.number <= given]
+        surplus = sum(cost for _, cost in old) - places
+        for key, cost in old:
+            if surplus < cost:
+                break
+            surplus -= cost
+            self._free(key)
+
+    def _fits(self, cost: int) -> bool:
+        return not self._places or self._places + cost <= self._size
 
     def _take(self, key: Key, cost: int, now: float) -> None:
-        self._taken += cost - self._young.pop(key, 0)
-        self._young[key] = cost
-        self._expiries.append((now + self._patience_s, key))
+        held = self._taken.pop(key, None)
+        self._places += cost
+        self.given += 1
+        self._taken[key] = _Place(cost + (held.cost if held else 0), self.given, now + self._patience_s)
+
+    def _free(self, key: Key) -> None:
+        held = self._taken.pop(key, None)
+        if held is not None:
+            self._places -= held.cost
 
     def _expire(self, now: float) -> None:
-        # A key that left and came again has a second entry here; the first one then ends its new turn early, which
-        # costs nothing but a little haste.
-        while self._expiries and self._expiries[0][0] <= now:
-            _, key = self._expiries.popleft()
-            self._taken -= self._young.pop(key, 0)
+        while self._taken:
+            key, place = next(iter(self._taken.items()))
+            if place.until > now:
+                break
+            self._free(key)

@@ -1,12 +1,12 @@
 """The libtorrent session of the swarm resolver and the one thread that reads its alerts.
 
-Alerts become plain events in that thread, since they die with the next `pop_alerts`; batches of events go to the event
-loop. Commands are posted from the loop and never wait. Knows nothing of look-ups, deadlines or names.
-Source: the libtorrent 2.1 reference; the settings that matter are explained in `docs/adr/0003-libtorrent-settings.md`.
+Alerts become plain events in that thread; batches of events go to the event loop. Commands are posted from the loop
+and never wait. Knows nothing of look-ups, deadlines or names.
+Source: the libtorrent 2.1 reference.
 """
 
 import asyncio
-import errno
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
@@ -15,21 +15,15 @@ from typing import Any
 
 import libtorrent as lt
 
-from truename.resolvers.addresses import NOT_PUBLIC
+from truename.resolvers.addresses import NOT_PUBLIC, usable_nodes
+from truename.resolvers.events import Event, Handle, read_alert
+from truename.resolvers.tuning import TORRENT_FLAGS, settings_for
 
 log = logging.getLogger(__name__)
 
-MAX_METADATA_BYTES = 8 << 20
 _ALERT_WAIT_MS = 250
-# libtorrent's error codes (error_code.hpp), which its Python binding does not name.
-_MISSING_NAME = 7
-_SELF_CONNECTION = 47
-_BANNED_BY_FILTER, _TRACKER_UNREACHABLE, _SSRF_BLOCKED = 89, 180, 201
-_NEVER_SENT = frozenset((_BANNED_BY_FILTER, _TRACKER_UNREACHABLE, _SSRF_BLOCKED))
-# A broken pipe, a reset or a late answer mean that the question got there; other errors of the system, that it did not.
-_GOT_THERE = frozenset((errno.EPIPE, errno.ECONNRESET, errno.ETIMEDOUT))
 
-Handle = lt.torrent_handle
+Deliver = Callable[[Sequence[Event]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,103 +42,6 @@ class SwarmConfig:
     allow_private: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Added:
-    """A torrent is in the session, or is not: then `handle` is None."""
-
-    hash: bytes
-    handle: Handle | None
-
-
-@dataclass(frozen=True, slots=True)
-class MetadataCame:
-    """The raw info dictionary; libtorrent has checked its digest, and so shall we."""
-
-    handle: Handle
-    raw: bytes
-    also: Handle | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NameMissing:
-    """The true info dictionary came, and libtorrent finds no name in it."""
-
-    handle: Handle
-
-
-@dataclass(frozen=True, slots=True)
-class TrackerAsked:
-    """An announce is on its way from one of our sockets; with IPv4 and IPv6 a tracker is asked twice."""
-
-    handle: Handle
-    url: str
-    socket: tuple[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class TrackerAnswered:
-    """One announce has ended: with so many peers, or in an error; `reached`: the tracker was there at all."""
-
-    handle: Handle
-    url: str
-    socket: tuple[str, int]
-    peers: int
-    reached: bool
-
-
-@dataclass(frozen=True, slots=True)
-class DhtAnswered:
-    """The DHT knows so many peers."""
-
-    handle: Handle
-    peers: int
-
-
-@dataclass(frozen=True, slots=True)
-class MetOurselves:
-    """One of the peers was this very session."""
-
-    handle: Handle
-
-
-@dataclass(frozen=True, slots=True)
-class Listening:
-    """A socket is open, or could not be opened: then `error` says why."""
-
-    address: str
-    error: str
-
-
-@dataclass(frozen=True, slots=True)
-class DhtCounted:
-    """How many nodes the DHT knows, and how many packets have come in from it since the session began."""
-
-    nodes: int
-    packets_in: int
-
-
-@dataclass(frozen=True, slots=True)
-class DhtSearching:
-    """How many DHT look-ups are on their way."""
-
-    searches: int
-
-
-Event = (
-    Added
-    | MetadataCame
-    | NameMissing
-    | TrackerAsked
-    | TrackerAnswered
-    | DhtAnswered
-    | MetOurselves
-    | Listening
-    | DhtCounted
-    | DhtSearching
-)
-Deliver = Callable[[Sequence[Event]], None]
-
-
 class SwarmSession:
     """One libtorrent session. `deliver` is called in the event loop with each batch of events, in their order."""
 
@@ -152,22 +49,32 @@ class SwarmSession:
         self._loop = asyncio.get_running_loop()
         self._deliver = deliver
         self._closing = threading.Event()
-        self._session = lt.session(_settings(config))
+        self._handover = threading.Lock()  # the thread that drops the session must be the last to hold it
+        self._ended = asyncio.Event()
+        dht_nodes = usable_nodes(config.dht_bootstrap, allow_private=config.allow_private) if config.dht else None
+        settings: Any = settings_for(
+            listen_interfaces=config.listen_interfaces, dht_nodes=dht_nodes, allow_private=config.allow_private
+        )
+        self._session = lt.session(settings)
         if not config.allow_private:
             self._session.set_ip_filter(_public_only())
-        self._thread = threading.Thread(target=self._read_alerts, name="truename-swarm", daemon=True)
+        self.count()
+        self._thread = threading.Thread(target=self._run, name="truename-swarm", daemon=True)
         self._thread.start()
 
-    def add(self, hashes: Sequence[str], trackers: Sequence[str], peers: Sequence[tuple[str, int]]) -> bytes:
-        """Take a torrent in; `Added` will tell. The result is the `hash` that event will carry."""
+    def add(self, hash20: str, trackers: Sequence[str], peers: Sequence[tuple[str, int]]) -> None:
+        """Take a torrent in; `Added` will tell.
+
+        A v2 torrent too is known by 20 bytes, in the DHT, to trackers and between peers, and libtorrent takes a
+        truncated SHA-256 for a proof of its metadata. So it is asked for as if those were a v1 hash.
+        """
         params = lt.add_torrent_params()
-        params.info_hashes = _info_hashes(hashes)
+        params.info_hashes = lt.info_hash_t(lt.sha1_hash(bytes.fromhex(hash20)))
         params.trackers = list(trackers)
         params.peers = list(peers)
         params.save_path = "unused"
-        params.flags = _FLAGS
+        params.flags = TORRENT_FLAGS
         self._session.async_add_torrent(params)
-        return _key(params.info_hashes)
 
     def add_trackers(self, handle: Handle, trackers: Sequence[str]) -> None:
         """Let a torrent that is here already ask these trackers too."""
@@ -187,111 +94,55 @@ class SwarmSession:
         """Put a torrent out of the session."""
         self._session.remove_torrent(handle)
 
-    def count_dht(self) -> None:
-        """Ask for a `DhtCounted` and a `DhtSearching`."""
-        self._session.post_session_stats()
+    def count(self) -> None:
+        """Ask for a `DhtSearching` of each DHT node and then a `Counted`."""
         self._session.post_dht_stats()
+        self._session.post_session_stats()
 
-    def close(self) -> None:
-        """End the session, without waiting for it. Idempotent."""
-        if not self._closing.is_set():
-            self._closing.set()
-            self._session.post_session_stats()  # wakes the thread
+    async def close(self, timeout_s: float) -> None:
+        """End the session and its thread, waiting at most so long for them. Idempotent."""
+        with self._handover:
+            if not self._closing.is_set():
+                self._session.apply_settings({"stop_tracker_timeout": 0})  # a thousand goodbyes would take 3 s
+                self._closing.set()
+                self._session.post_session_stats()  # wakes the thread
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._ended.wait()
+                self._thread.join()
 
-    def join(self, timeout_s: float) -> None:
-        """Wait until the session has ended, at most so long."""
-        self._thread.join(timeout_s)
+    def _run(self) -> None:
+        try:
+            self._read_alerts()
+        finally:
+            with self._handover:
+                session = self._session
+                del self._session
+                self._closing.set()
+            del session  # blocks this thread, and no other, until libtorrent has cleaned up
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody is left to tell
+                self._loop.call_soon_threadsafe(self._ended.set)
 
     def _read_alerts(self) -> None:
         session = self._session
         while not self._closing.is_set():
             if session.wait_for_alert(_ALERT_WAIT_MS) is None:
                 continue
-            events = [event for alert in session.pop_alerts() if (event := _event(alert)) is not None]
+            events = [event for alert in session.pop_alerts() if (event := _read(alert)) is not None]
             if events:
                 try:
                     self._loop.call_soon_threadsafe(self._deliver, events)
-                except RuntimeError:  # the loop is closed, and nobody is left to tell
-                    break
-        del session, self._session  # blocks this thread, and no other, until the last announce has ended
+                except RuntimeError:
+                    return
 
 
-def _event(alert: Any) -> Event | None:
-    reader = _READERS.get(type(alert))
-    return reader(alert) if reader is not None else None
-
-
-def _added(alert: Any) -> Event:
-    return Added(_key(alert.params.info_hashes), None if alert.error.value() else alert.handle)
-
-
-def _metadata(alert: Any) -> Event:
-    return MetadataCame(alert.handle, alert.handle.torrent_file().info_section())
-
-
-def _metadata_failed(alert: Any) -> Event | None:
-    return NameMissing(alert.handle) if alert.error.value() == _MISSING_NAME else None
-
-
-def _conflict(alert: Any) -> Event | None:
-    info = alert.metadata
-    return MetadataCame(alert.handle, info.info_section(), alert.conflicting_torrent) if info else None
-
-
-def _tracker_error(alert: Any) -> Event:
-    return TrackerAnswered(alert.handle, alert.tracker_url(), alert.local_endpoint, 0, _was_reached(alert.error))
-
-
-def _was_reached(error: Any) -> bool:
-    category, code = error.category().name(), error.value()
-    if category == "system":
-        return code in _GOT_THERE
-    return not category.startswith("asio.netdb") and not (category == "libtorrent" and code in _NEVER_SENT)
-
-
-def _stats(alert: Any) -> Event:
-    values = alert.values
-    return DhtCounted(values["dht.dht_nodes"], values["dht.dht_messages_in"])
-
-
-def _disconnected(alert: Any) -> Event | None:
-    return MetOurselves(alert.handle) if alert.error.value() == _SELF_CONNECTION else None
-
-
-def _listen_failed(alert: Any) -> Event:
-    return Listening(f"{alert.address}:{alert.port}", alert.error.message())
-
-
-_READERS: dict[type, Callable[[Any], Event | None]] = {
-    lt.add_torrent_alert: _added,
-    lt.metadata_received_alert: _metadata,
-    lt.metadata_failed_alert: _metadata_failed,
-    lt.torrent_conflict_alert: _conflict,
-    lt.tracker_announce_alert: lambda a: TrackerAsked(a.handle, a.tracker_url(), a.local_endpoint),
-    lt.tracker_reply_alert: lambda a: TrackerAnswered(
-        a.handle, a.tracker_url(), a.local_endpoint, a.num_peers, reached=True
-    ),
-    lt.tracker_error_alert: _tracker_error,
-    lt.dht_reply_alert: lambda a: DhtAnswered(a.handle, a.num_peers),
-    lt.dht_stats_alert: lambda a: DhtSearching(len(a.active_requests)),
-    lt.session_stats_alert: _stats,
-    lt.peer_disconnected_alert: _disconnected,
-    lt.listen_succeeded_alert: lambda a: Listening(f"{a.address}:{a.port}", ""),
-    lt.listen_failed_alert: _listen_failed,
-}
-
-
-def _info_hashes(hashes: Sequence[str]) -> Any:
-    v1: Any = next((lt.sha1_hash(bytes.fromhex(one)) for one in hashes if len(one) == 40), None)
-    v2: Any = next((lt.sha256_hash(bytes.fromhex(one)) for one in hashes if len(one) == 64), None)
-    if v1 is not None and v2 is not None:
-        return lt.info_hash_t(v1, v2)
-    return lt.info_hash_t(v1) if v1 is not None else lt.info_hash_t(v2)
-
-
-def _key(info_hashes: Any) -> bytes:
-    """What a torrent is known by before it has a handle."""
-    return bytes(info_hashes.v1.to_bytes() + info_hashes.v2.to_bytes())
+def _read(alert: Any) -> Event | None:
+    """What an alert says. One that cannot be read must not end the thread on which all the others depend."""
+    try:
+        return read_alert(alert)
+    except Exception:
+        log.exception("alert not understood", extra={"alert": type(alert).__name__})
+        return None
 
 
 def _public_only() -> lt.ip_filter:
@@ -299,74 +150,3 @@ def _public_only() -> lt.ip_filter:
     for network in NOT_PUBLIC:
         blocked.add_rule(str(network[0]), str(network[-1]), 1)
     return blocked
-
-
-_FLAGS = (
-    lt.torrent_flags.upload_mode
-    | lt.torrent_flags.default_dont_download
-    | lt.torrent_flags.duplicate_is_error
-    | lt.torrent_flags.apply_ip_filter
-)
-
-
-def _settings(config: SwarmConfig) -> Any:
-    kinds = lt.alert.category_t
-    settings = {
-        "listen_interfaces": config.listen_interfaces,
-        "max_retry_port_bind": 0,
-        "alert_queue_size": 200_000,
-        "alert_mask": kinds.status_notification
-        | kinds.error_notification
-        | kinds.tracker_notification
-        | kinds.connect_notification
-        | kinds.stats_notification,
-        "enable_dht": config.dht,
-        "dht_bootstrap_nodes": ",".join(config.dht_bootstrap),
-        "enable_lsd": False,
-        "enable_upnp": False,
-        "enable_natpmp": False,
-        # A peer without uTP would cost 4.4 s; with TCP first it costs three round trips.
-        "enable_outgoing_utp": False,
-        "out_enc_policy": 1,
-        "in_enc_policy": 1,
-        "allow_multiple_connections_per_ip": True,
-        "connections_limit": 4000,
-        "connection_speed": 500,
-        "torrent_connect_boost": 50,
-        "smooth_connects": False,
-        "peer_connect_timeout": 4,
-        "handshake_timeout": 5,
-        "min_reconnect_time": 10,
-        "max_failcount": 2,
-        "max_peerlist_size": 200,
-        "active_limit": 10**6,
-        "active_downloads": 10**6,
-        "active_tracker_limit": 10**6,
-        "active_dht_limit": 10**6,
-        "announce_to_all_trackers": True,
-        "announce_to_all_tiers": True,
-        "max_concurrent_http_announces": 400,
-        "num_want": 50,
-        "tracker_completion_timeout": 8,
-        "tracker_receive_timeout": 5,
-        "stop_tracker_timeout": 1,
-        "max_metadata_size": MAX_METADATA_BYTES,
-        "unchoke_slots_limit": 0,
-        "aio_threads": 1,
-        "hashing_threads": 1,
-        "ssrf_mitigation": not config.allow_private,
-        "allow_idna": False,
-        "no_connect_privileged_ports": True,
-    }
-    return settings | (_CLOSED_NETWORK_DHT if config.allow_private else {})
-
-
-# Nodes of a closed network share address ranges, which on the internet would be an attack.
-_CLOSED_NETWORK_DHT = {
-    "dht_restrict_routing_ips": False,
-    "dht_restrict_search_ips": False,
-    "dht_prefer_verified_node_ids": False,
-    "dht_enforce_node_id": False,
-    "dht_ignore_dark_internet": False,
-    "dht_block_ratelimit": 10**6,
-}

@@ -1,0 +1,203 @@
+"""What a swarm session tells: libtorrent's alerts as plain values.
+
+An alert dies with the next `pop_alerts`, so it is read at once, in the thread that popped it. Knows nothing of
+look-ups; only of what each alert means.
+Source: the libtorrent 2.1 reference (alerts, error codes).
+"""
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import libtorrent as lt
+
+Handle = lt.torrent_handle
+
+# libtorrent's error codes (error_code.hpp), which its Python binding does not name.
+_MISSING_NAME, _MISMATCHING_HASH, _SELF_CONNECTION = 7, 30, 47
+_UNSUPPORTED_SCHEME, _URL_UNREADABLE, _INVALID_HOST, _INVALID_PORT = 24, 25, 31, 32
+_BANNED_BY_FILTER, _SOCKET_CLOSED, _NO_ROUTE, _SSRF_BLOCKED, _IDNA_BLOCKED = 89, 116, 180, 201, 202
+_NEVER_SENT = frozenset(
+    (
+        *(_UNSUPPORTED_SCHEME, _URL_UNREADABLE, _INVALID_HOST, _INVALID_PORT),
+        *(_BANNED_BY_FILTER, _SOCKET_CLOSED, _NO_ROUTE, _SSRF_BLOCKED, _IDNA_BLOCKED),
+    )
+)
+# A broken pipe, a reset or a late answer mean that the question got there; other errors of the system, that it did not.
+_GOT_THERE = frozenset((errno.EPIPE, errno.ECONNRESET, errno.ETIMEDOUT))
+_STOPPED = lt.event_t.stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A torrent is in the session, or is not: then `handle` is None."""
+
+    hash20: str
+    handle: Handle | None
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataCame:
+    """The raw info dictionary; libtorrent has checked its digest, and so shall we.
+
+    `also`: another torrent of the session turns out to be the same one.
+    """
+
+    handle: Handle
+    raw: bytes
+    also: Handle | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataUnread:
+    """The true info dictionary came, and libtorrent cannot read it; `nameless`: because it finds no name in it."""
+
+    handle: Handle
+    nameless: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerAsked:
+    """An announce is on its way. A tracker is asked once for each of our sockets and each hash of a hybrid."""
+
+    handle: Handle
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerAnswered:
+    """One announce has ended: with so many peers, or in an error; `reached`: the tracker was there at all."""
+
+    handle: Handle
+    url: str
+    peers: int
+    reached: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DhtAnswered:
+    """The DHT knows so many peers."""
+
+    handle: Handle
+    peers: int
+
+
+@dataclass(frozen=True, slots=True)
+class MetOurselves:
+    """One of the peers was this very session."""
+
+    handle: Handle
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A socket is open, or could not be opened: then `error` says why."""
+
+    address: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class DhtSearching:
+    """How many look-ups one DHT node is making, of which there is one for each listening socket."""
+
+    searches: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The session's counters, which come after the `DhtSearching` of all nodes and, at first, after all `Listening`.
+
+    `packets_in`: what has come in from the DHT since the session began.
+    """
+
+    dht_nodes: int
+    packets_in: int
+
+
+AboutOne = MetadataUnread | TrackerAsked | TrackerAnswered | DhtAnswered | MetOurselves
+Event = Added | MetadataCame | AboutOne | Listening | DhtSearching | Counted
+
+
+def read_alert(alert: Any) -> Event | None:
+    """What an alert says, or None when it is nothing to us."""
+    reader = _READERS.get(type(alert))
+    return reader(alert) if reader is not None else None
+
+
+def _added(alert: Any) -> Event:
+    return Added(str(alert.params.info_hashes.v1), None if alert.error.value() else alert.handle)
+
+
+def _metadata(alert: Any) -> Event | None:
+    info = alert.handle.torrent_file()  # None once the torrent has been removed
+    return MetadataCame(alert.handle, info.info_section()) if info is not None else None
+
+
+def _metadata_failed(alert: Any) -> Event | None:
+    code = alert.error.value()
+    if code == _MISMATCHING_HASH:  # a peer lied; libtorrent asks the others
+        return None
+    return MetadataUnread(alert.handle, code == _MISSING_NAME, alert.error.message())
+
+
+def _conflict(alert: Any) -> Event | None:
+    info = alert.metadata
+    return MetadataCame(alert.handle, info.info_section(), alert.conflicting_torrent) if info is not None else None
+
+
+def _tracker_asked(alert: Any) -> Event | None:
+    return TrackerAsked(alert.handle, alert.tracker_url()) if alert.event != _STOPPED else None
+
+
+def _tracker_replied(alert: Any) -> Event:
+    return TrackerAnswered(alert.handle, alert.tracker_url(), alert.num_peers, reached=True)
+
+
+def _tracker_failed(alert: Any) -> Event:
+    return TrackerAnswered(alert.handle, alert.tracker_url(), 0, _was_reached(alert.error))
+
+
+def _was_reached(error: Any) -> bool:
+    category, code = error.category().name(), error.value()
+    if category == "system":
+        return code in _GOT_THERE
+    return not category.startswith(("asio.netdb", "asio.ssl")) and not (
+        category == "libtorrent" and code in _NEVER_SENT
+    )
+
+
+def _disconnected(alert: Any) -> Event | None:
+    return MetOurselves(alert.handle) if alert.error.value() == _SELF_CONNECTION else None
+
+
+def _listening(alert: Any) -> Event:
+    return Listening(f"{alert.address}:{alert.port}", "")
+
+
+def _listen_failed(alert: Any) -> Event:
+    return Listening(f"{alert.address}:{alert.port}", alert.error.message())
+
+
+def _counters(alert: Any) -> Event:
+    values = alert.values
+    return Counted(values["dht.dht_nodes"], values["dht.dht_messages_in"])
+
+
+_READERS: dict[type, Callable[[Any], Event | None]] = {
+    lt.add_torrent_alert: _added,
+    lt.metadata_received_alert: _metadata,
+    lt.metadata_failed_alert: _metadata_failed,
+    lt.torrent_conflict_alert: _conflict,
+    lt.tracker_announce_alert: _tracker_asked,
+    lt.tracker_reply_alert: _tracker_replied,
+    lt.tracker_error_alert: _tracker_failed,
+    lt.dht_reply_alert: lambda alert: DhtAnswered(alert.handle, alert.num_peers),
+    lt.peer_disconnected_alert: _disconnected,
+    lt.listen_succeeded_alert: _listening,
+    lt.listen_failed_alert: _listen_failed,
+    lt.dht_stats_alert: lambda alert: DhtSearching(len(alert.active_requests)),
+    lt.session_stats_alert: _counters,
+}

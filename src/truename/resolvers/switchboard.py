@@ -1,0 +1,265 @@
+"""Who waits for which info-hash, and what the session says about it.
+
+Owns all conversations of one session, from the first question to the moment when the torrent leaves it. A magnet with
+two hashes waits in two conversations, and the first answer ends both: so one magnet's lie about its second hash is
+nothing to others who ask for the first, and both hashes of a hybrid lead to its name.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from truename.errors import BadMetadata, BadName, ResolverDown, TruenameError
+from truename.magnet import Magnet
+from truename.resolvers.addresses import usable_peers, usable_trackers
+from truename.resolvers.asking import Asking
+from truename.resolvers.connectivity import DhtPulse, Sockets
+from truename.resolvers.conversation import Conversation, Peer, Waiter
+from truename.resolvers.events import (
+    AboutOne,
+    Added,
+    Counted,
+    DhtAnswered,
+    DhtSearching,
+    Event,
+    Handle,
+    Listening,
+    MetadataCame,
+    MetadataUnread,
+    MetOurselves,
+    TrackerAnswered,
+    TrackerAsked,
+)
+from truename.resolvers.session import SwarmConfig, SwarmSession
+
+log = logging.getLogger(__name__)
+
+MAX_TRACKERS_ASKED = 50
+MAX_PEERS_ASKED = 50
+_TICK_S = 0.25
+_COUNT_EVERY_S = 1.0
+_HASH20_DIGITS = 40
+
+
+class Switchboard:
+    """All conversations of one session, which begins and ends with it. Belongs to one event loop."""
+
+    def __init__(self, config: SwarmConfig) -> None:
+        self._config = config
+        self.dht = DhtPulse(enabled=config.dht)
+        self.sockets = Sockets(config.listen_interfaces)
+        self._loop = asyncio.get_running_loop()
+        self._session = SwarmSession(config, self._take)
+        self._asking = Asking(self._session, dht=config.dht)
+        self._by_hash: dict[str, Conversation] = {}
+        self._by_handle: dict[Handle, Conversation] = {}
+        self._without_hope: set[Conversation] = set()
+        self._closed = False
+        self._count_at = 0.0
+        self._ticker = self._loop.call_soon(self._tick)
+
+    async def ask(self, magnet: Magnet, deadline_s: float) -> bytes:
+        """Wait for the raw info dictionary of one of the magnet's hashes. Errors: those of the port."""
+        if (failure := self.sockets.failure) is not None:
+            raise failure
+        waiter = Waiter(deadline_s, self._loop.create_future())
+        try:
+            self._join(waiter, magnet)
+            return await waiter.answer
+        finally:
+            for conversation in list(waiter.conversations):
+                self._dismiss(conversation, waiter)
+
+    async def close(self, timeout_s: float) -> None:
+        """End everything, waiting at most so long for libtorrent. Idempotent."""
+        if not self._closed:
+            self._ticker.cancel()
+            self._closed = True  # from here on no torrent is put out one by one: the session goes as a whole
+            self._end_all(lambda: ResolverDown("stopping"))
+        await self._session.close(timeout_s)
+
+    # --- who waits -----------------------------------------------------------------------------------------------
+
+    def _join(self, waiter: Waiter, magnet: Magnet) -> None:
+        trackers, peers = self._whom_to_ask(magnet)
+        for hash20 in dict.fromkeys(info_hash[:_HASH20_DIGITS] for info_hash in magnet.hashes):
+            conversation = self._by_hash.get(hash20)
+            if conversation is None:
+                self._begin(hash20, waiter, trackers, peers)
+            else:
+                conversation.admit(waiter)
+                self._ask_more(conversation, trackers, peers)
+
+    def _whom_to_ask(self, magnet: Magnet) -> tuple[list[str], list[Peer]]:
+        private = self._config.allow_private
+        named = magnet.trackers if self._config.magnet_trackers else ()
+        trackers = usable_trackers((*self._config.trackers, *named), allow_private=private)
+        return trackers[:MAX_TRACKERS_ASKED], usable_peers(magnet.peers, allow_private=private)[:MAX_PEERS_ASKED]
+
+    def _begin(self, hash20: str, waiter: Waiter, trackers: list[str], peers: list[Peer]) -> None:
+        conversation = Conversation(hash20, trackers=dict.fromkeys(trackers), peers=dict.fromkeys(peers))
+        at_once = self._asking.begin(conversation, trackers, self._loop.time())
+        self._session.add(hash20, at_once, peers)
+        self._by_hash[hash20] = conversation
+        conversation.admit(waiter)
+        if at_once or peers:
+            conversation.question_sent()
+
+    def _ask_more(self, conversation: Conversation, trackers: list[str], peers: list[Peer]) -> None:
+        """A second magnet of the hash may name trackers and peers that the first did not."""
+        room = 2 * MAX_TRACKERS_ASKED - len(conversation.trackers)
+        new_trackers = [url for url in trackers if url not in conversation.trackers][: max(0, room)]
+        room = 2 * MAX_PEERS_ASKED - len(conversation.peers)
+        new_peers = [peer for peer in peers if peer not in conversation.peers][: max(0, room)]
+        conversation.trackers |= dict.fromkeys(new_trackers)
+        conversation.peers |= dict.fromkeys(new_peers)
+        conversation.peers_ahead += new_peers
+        self._asking.add(conversation, new_trackers)
+        self._ask_peers_ahead(conversation)
+        self._look_for_hope(conversation)
+        self._give_turns()
+
+    def _ask_peers_ahead(self, conversation: Conversation) -> None:
+        if conversation.handle is not None and conversation.peers_ahead:
+            self._session.add_peers(conversation.handle, conversation.peers_ahead)
+            conversation.peers_ahead = []
+            conversation.question_sent()
+
+    def _dismiss(self, conversation: Conversation, waiter: Waiter) -> None:
+        conversation.dismiss(waiter)
+        if not conversation.waiters:
+            self._forget(conversation)
+
+    def _forget(self, conversation: Conversation) -> None:
+        """Nobody waits any more. A torrent that is still on its way in is put out when it has arrived."""
+        self._without_hope.discard(conversation)
+        handle = conversation.handle
+        if handle is None or self._closed:
+            return
+        conversation.handle = None
+        self._asking.leave(conversation)
+        del self._by_hash[conversation.hash20], self._by_handle[handle]
+        self._session.remove(handle)
+
+    def _end(self, conversation: Conversation, error: Callable[[], TruenameError], *, also_elsewhere: bool) -> None:
+        """Fail those who wait, unless they wait for another hash too and the error is not about that one as well."""
+        for waiter in list(conversation.waiters):
+            if also_elsewhere or len(waiter.conversations) == 1:
+                waiter.fail(error())
+            conversation.dismiss(waiter)
+        self._forget(conversation)
+
+    def _end_all(self, error: Callable[[], TruenameError]) -> None:
+        for conversation in list(self._by_hash.values()):
+            self._end(conversation, error, also_elsewhere=True)
+
+    # --- what the session says -----------------------------------------------------------------------------------
+
+    def _take(self, events: Sequence[Event]) -> None:
+        if self._closed:
+            return
+        for event in events:
+            match event:
+                case Added():
+                    self._added(event)
+                case MetadataCame():
+                    self._metadata_came(event)
+                case Listening():
+                    self.sockets.note(event)
+                case DhtSearching(searches):
+                    self._asking.searching(searches)
+                case Counted():
+                    self._counted(event)
+                case _:
+                    conversation = self._by_handle.get(event.handle)
+                    if conversation is not None:
+                        self._about(conversation, event)
+        self._give_turns()
+
+    def _about(self, conversation: Conversation, event: AboutOne) -> None:
+        match event:
+            case TrackerAsked():
+                conversation.tracker_asked(event.url)
+            case TrackerAnswered():
+                conversation.tracker_answered(event.url, peers=event.peers, reached=event.reached)
+                self._asking.tracker_answered(conversation, event.url)
+                self._look_for_hope(conversation)
+            case DhtAnswered():
+                conversation.dht_answered(event.peers)
+                self._asking.dht_answered()
+            case MetOurselves():
+                conversation.met_ourselves()
+            case MetadataUnread():
+                error = BadName if event.nameless else BadMetadata
+                self._end(conversation, lambda: error(event.reason), also_elsewhere=True)
+
+    def _added(self, event: Added) -> None:
+        conversation = self._by_hash.get(event.hash20)
+        if conversation is None:
+            return
+        if event.handle is None:
+            self._not_added(conversation)
+            return
+        conversation.handle = event.handle
+        self._by_handle[event.handle] = conversation
+        if not conversation.waiters:
+            self._forget(conversation)
+            return
+        self._asking.arrived(conversation)
+        self._ask_peers_ahead(conversation)
+        self._look_for_hope(conversation)
+
+    def _not_added(self, conversation: Conversation) -> None:
+        """The other hash of a hybrid that has just been named is in the way; it is leaving."""
+        if conversation.waiters and not conversation.second_try:
+            conversation.second_try = True
+            self._session.add(conversation.hash20, list(conversation.trackers), list(conversation.peers))
+            return
+        del self._by_hash[conversation.hash20]
+        self._asking.leave(conversation)
+        self._end(conversation, lambda: ResolverDown("session_failed"), also_elsewhere=False)
+
+    def _metadata_came(self, event: MetadataCame) -> None:
+        for handle in (event.handle, event.also):
+            conversation = self._by_handle.get(handle) if handle is not None else None
+            if conversation is not None:
+                for waiter in list(conversation.waiters):
+                    waiter.succeed(event.raw)
+                    conversation.dismiss(waiter)
+                self._forget(conversation)
+
+    def _counted(self, event: Counted) -> None:
+        self.dht.count(event, self._loop.time())
+        self._asking.counted()
+        if not self.sockets.settled.is_set():
+            self.sockets.settle()
+            if (failure := self.sockets.failure) is not None:
+                log.warning("cannot listen", extra={"subject": failure.subject})
+                self._end_all(lambda: ResolverDown(failure.reason, failure.subject))
+
+    # --- turns ---------------------------------------------------------------------------------------------------
+
+    def _give_turns(self) -> None:
+        now = self._loop.time()
+        self._asking.give_turns(now, dht_awake=self.dht.is_awake(now))
+
+    def _look_for_hope(self, conversation: Conversation) -> None:
+        """End a conversation at once when nobody can be asked; while the DHT may still wake up, it waits for that."""
+        if conversation.has_somebody:
+            self._without_hope.discard(conversation)
+            return
+        conversation.no_question_left()
+        if self.dht.is_hopeless(self._loop.time()):
+            self._end(conversation, lambda: ResolverDown("nobody_to_ask"), also_elsewhere=False)
+        else:
+            self._without_hope.add(conversation)
+
+    def _tick(self) -> None:
+        now = self._loop.time()
+        self._ticker = self._loop.call_later(_TICK_S, self._tick)
+        if now >= self._count_at or self._asking.wants_dht:
+            self._count_at = now + _COUNT_EVERY_S
+            self._asking.count()
+        for conversation in list(self._without_hope):
+            self._look_for_hope(conversation)
+        self._give_turns()

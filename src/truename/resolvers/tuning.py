@@ -1,0 +1,97 @@
+"""How libtorrent is set for one purpose: metadata of very many magnets, fast, and nothing else of what it can do.
+
+libtorrent's own defaults name 0.6 magnets a second; with these it is hundreds. Which setting does what is told in
+`docs/adr/0003-libtorrent-settings.md`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import libtorrent as lt
+
+MAX_METADATA_BYTES = 4 << 20
+"""libtorrent sets this much memory aside per torrent as soon as a peer claims that its metadata is so large."""
+
+HTTP_ANNOUNCES_AT_ONCE = 400
+"""Beyond this many, libtorrent queues announces itself, where the clock of a look-up would run for nothing."""
+
+ANNOUNCE_TIMEOUT_S = 8
+
+TORRENT_FLAGS = (
+    lt.torrent_flags.upload_mode
+    | lt.torrent_flags.default_dont_download
+    | lt.torrent_flags.duplicate_is_error
+    | lt.torrent_flags.apply_ip_filter
+)
+"""Metadata only. Not `auto_managed`, which queues; not `stop_when_ready`, which stops before the metadata is there."""
+
+
+def settings_for(*, listen_interfaces: str, dht_nodes: Sequence[str] | None, allow_private: bool) -> dict[str, Any]:
+    """The settings pack of a session; `dht_nodes` is None for no DHT at all."""
+    settings = {
+        "listen_interfaces": listen_interfaces,
+        "enable_dht": dht_nodes is not None,
+        "dht_bootstrap_nodes": ",".join(dht_nodes or ()),
+        "ssrf_mitigation": not allow_private,
+    }
+    return _METADATA_ONLY | settings | (_CLOSED_NETWORK_DHT if allow_private else {})
+
+
+_METADATA_ONLY: dict[str, Any] = {
+    "alert_mask": lt.alert.category_t.status_notification
+    | lt.alert.category_t.error_notification
+    | lt.alert.category_t.tracker_notification
+    | lt.alert.category_t.connect_notification,
+    "alert_queue_size": 200_000,
+    # A port that is taken is an error to be told, not a reason to take another one.
+    "max_retry_port_bind": 0,
+    "listen_system_port_fallback": False,
+    "listen_queue_size": 100,
+    "enable_lsd": False,
+    "enable_upnp": False,
+    "enable_natpmp": False,
+    # A peer without uTP would cost 4.4 s; with TCP first it costs three round trips.
+    "enable_outgoing_utp": False,
+    "out_enc_policy": 1,
+    "in_enc_policy": 1,
+    "allow_multiple_connections_per_ip": True,
+    "connections_limit": 4000,
+    "connection_speed": 500,
+    "torrent_connect_boost": 50,
+    "smooth_connects": False,
+    "peer_connect_timeout": 4,
+    "handshake_timeout": 5,
+    "min_reconnect_time": 10,
+    "max_failcount": 2,
+    "max_peerlist_size": 200,
+    "active_limit": 10**6,
+    "active_downloads": 10**6,
+    "active_tracker_limit": 10**6,
+    "active_dht_limit": 10**6,
+    "announce_to_all_trackers": True,
+    "announce_to_all_tiers": True,
+    "max_concurrent_http_announces": HTTP_ANNOUNCES_AT_ONCE,
+    "num_want": 50,
+    "tracker_completion_timeout": ANNOUNCE_TIMEOUT_S,
+    "tracker_receive_timeout": 5,
+    "stop_tracker_timeout": 1,
+    "max_metadata_size": MAX_METADATA_BYTES,
+    "unchoke_slots_limit": 0,
+    "aio_threads": 1,
+    "hashing_threads": 1,
+    "apply_ip_filter_to_trackers": True,
+    "apply_filter_to_dht": True,
+    "validate_https_trackers": True,
+    "allow_idna": False,
+    "no_connect_privileged_ports": True,
+}
+
+# Nodes of a closed network share address ranges, which on the internet would be an attack.
+_CLOSED_NETWORK_DHT: dict[str, Any] = {
+    "dht_restrict_routing_ips": False,
+    "dht_restrict_search_ips": False,
+    "dht_prefer_verified_node_ids": False,
+    "dht_enforce_node_id": False,
+    "dht_ignore_dark_internet": False,
+    "dht_block_ratelimit": 10**6,
+}

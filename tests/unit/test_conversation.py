@@ -1,0 +1,225 @@
+"""One hash in conversation: when a waiter's time begins, and what an empty swarm is told apart from.
+
+The event loop here has a clock that a test turns by hand.
+"""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from truename.errors import NotYet, ResolverDown
+from truename.resolvers.conversation import Conversation, Waiter
+
+UDP, HTTP = "udp://127.0.0.1:1", "http://127.0.0.1:2/announce"
+
+
+class HandTurnedLoop(asyncio.SelectorEventLoop):
+    """An event loop whose time stands still but for `turn`."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        super().__init__()
+
+    def time(self) -> float:
+        return self.now
+
+    def turn(self, seconds: float) -> None:
+        """Let time pass, and everything happen that is due by then."""
+        self.now += seconds
+        for _ in range(3):
+            self.run_until_complete(asyncio.sleep(0))
+
+
+@pytest.fixture
+def loop() -> Iterator[HandTurnedLoop]:
+    loop = HandTurnedLoop()
+    yield loop
+    loop.close()
+
+
+def waiting(loop: HandTurnedLoop, *conversations: Conversation, deadline_s: float = 30) -> Waiter:
+    waiter = Waiter(deadline_s, loop.create_future())
+    for conversation in conversations:
+        conversation.admit(waiter)
+    return waiter
+
+
+def ended(waiter: Waiter) -> str | None:
+    """The code with which a waiter's time ended, or None when it goes on."""
+    if not waiter.answer.done():
+        return None
+    error = waiter.answer.exception()
+    assert isinstance(error, NotYet)
+    return error.code
+
+
+def asked(*trackers: str) -> Conversation:
+    conversation = Conversation("ab" * 20, trackers=dict.fromkeys(trackers))
+    conversation.question_sent()
+    for url in trackers:
+        conversation.tracker_asked(url)
+    return conversation
+
+
+def test_time_does_not_run_before_the_first_question(loop: HandTurnedLoop) -> None:
+    conversation = Conversation("ab" * 20)
+    waiter = waiting(loop, conversation)
+    loop.turn(1_000)
+    assert ended(waiter) is None
+    conversation.question_sent()
+    loop.turn(29)
+    assert ended(waiter) is None
+    loop.turn(1)
+    assert ended(waiter) == "no_peers"
+
+
+def test_a_second_question_does_not_lengthen_the_time(loop: HandTurnedLoop) -> None:
+    conversation = asked(HTTP)
+    waiter = waiting(loop, conversation)
+    loop.turn(20)
+    conversation.question_sent()
+    loop.turn(10)
+    assert ended(waiter) == "no_peers"
+
+
+def test_who_joins_later_has_the_whole_time(loop: HandTurnedLoop) -> None:
+    conversation = asked(HTTP)
+    first = waiting(loop, conversation)
+    loop.turn(20)
+    second = waiting(loop, conversation)
+    loop.turn(10)
+    assert (ended(first), ended(second)) == ("no_peers", None)
+    loop.turn(20)
+    assert ended(second) == "no_peers"
+
+
+def test_a_question_that_never_left_gives_the_time_back(loop: HandTurnedLoop) -> None:
+    conversation = asked(HTTP)
+    waiter = waiting(loop, conversation)
+    loop.turn(20)
+    conversation.no_question_left()
+    loop.turn(1_000)
+    assert ended(waiter) is None
+    conversation.question_sent()
+    loop.turn(29)
+    assert ended(waiter) is None
+    loop.turn(1)
+    assert ended(waiter) == "no_peers"
+
+
+def test_with_two_hashes_time_begins_with_the_first_question_for_either(loop: HandTurnedLoop) -> None:
+    first, second = Conversation("ab" * 20), Conversation("cd" * 20)
+    waiter = waiting(loop, first, second)
+    second.question_sent()
+    loop.turn(20)
+    first.question_sent()
+    second.no_question_left()
+    loop.turn(10)
+    assert ended(waiter) == "no_peers"
+
+
+def test_with_two_hashes_time_stops_only_when_nobody_is_asked_for_either(loop: HandTurnedLoop) -> None:
+    first, second = asked(HTTP), asked(UDP)
+    waiter = waiting(loop, first, second)
+    loop.turn(20)
+    first.no_question_left()
+    second.no_question_left()
+    loop.turn(1_000)
+    assert ended(waiter) is None
+
+
+def test_peers_seen_for_one_of_two_hashes_are_peers_seen(loop: HandTurnedLoop) -> None:
+    first, second = asked(HTTP), asked(HTTP)
+    waiter = waiting(loop, first, second)
+    second.tracker_answered(HTTP, peers=3, reached=True)
+    loop.turn(30)
+    assert ended(waiter) == "no_metadata"
+
+
+def test_who_is_dismissed_is_told_nothing_more(loop: HandTurnedLoop) -> None:
+    conversation = asked(HTTP)
+    waiter = waiting(loop, conversation)
+    conversation.dismiss(waiter)
+    loop.turn(1_000)
+    assert ended(waiter) is None
+    assert not conversation.waiters
+    assert not waiter.conversations
+
+
+def test_the_first_ending_counts(loop: HandTurnedLoop) -> None:
+    waiter = waiting(loop, asked(HTTP))
+    waiter.succeed(b"raw")
+    waiter.fail(ResolverDown("stopping"))
+    waiter.succeed(b"other")
+    loop.turn(1_000)
+    assert waiter.answer.result() == b"raw"
+
+
+def test_a_tracker_that_knows_nobody_means_no_peers() -> None:
+    conversation = asked(HTTP)
+    conversation.tracker_answered(HTTP, peers=0, reached=True)
+    assert conversation.peers_seen == 0
+    assert conversation.has_somebody
+
+
+def test_peers_named_by_anybody_are_seen() -> None:
+    by_tracker, by_dht, by_magnet = asked(HTTP), Conversation("ab" * 20), Conversation("ab" * 20)
+    by_tracker.tracker_answered(HTTP, peers=2, reached=True)
+    by_dht.dht_asks = 1
+    by_dht.dht_answered(2)
+    by_magnet.peers[("127.0.0.1", 1)] = None
+    assert (by_tracker.peers_seen, by_dht.peers_seen, by_magnet.peers_seen) == (2, 2, 1)
+
+
+def test_ourselves_named_by_a_tracker_are_not_a_peer() -> None:
+    conversation = asked(HTTP)
+    conversation.tracker_answered(HTTP, peers=1, reached=True)
+    conversation.met_ourselves()
+    assert conversation.peers_seen == 0
+
+
+def test_ourselves_named_by_the_dht_are_not_a_peer_and_are_taken_off_once() -> None:
+    conversation = Conversation("ab" * 20)
+    conversation.dht_asks = 1
+    conversation.dht_answered(0)
+    conversation.dht_asks = 2
+    conversation.dht_answered(1)
+    assert conversation.peers_seen == 0
+    conversation.dht_answered(2)
+    conversation.met_ourselves()
+    assert conversation.peers_seen == 1
+
+
+def test_nobody_is_left_once_every_tracker_proved_unreachable() -> None:
+    conversation = asked(UDP, HTTP)
+    conversation.tracker_answered(UDP, peers=0, reached=False)
+    assert conversation.has_somebody
+    conversation.tracker_answered(HTTP, peers=0, reached=False)
+    assert not conversation.has_somebody
+
+
+def test_a_tracker_counts_as_reached_when_one_of_its_announces_got_there() -> None:
+    conversation = asked(HTTP)
+    conversation.tracker_asked(HTTP)
+    conversation.tracker_answered(HTTP, peers=0, reached=False)
+    assert conversation.has_somebody, "the announce from the other socket is still on its way"
+    conversation.tracker_answered(HTTP, peers=0, reached=True)
+    conversation.tracker_answered(HTTP, peers=0, reached=False)
+    assert conversation.has_somebody
+
+
+def test_a_tracker_that_comes_back_is_somebody_again() -> None:
+    conversation = asked(HTTP)
+    conversation.tracker_answered(HTTP, peers=0, reached=False)
+    assert not conversation.has_somebody
+    conversation.tracker_asked(HTTP)
+    conversation.tracker_answered(HTTP, peers=0, reached=True)
+    assert conversation.has_somebody
+
+
+def test_without_trackers_only_the_dht_or_a_peer_is_somebody() -> None:
+    conversation = Conversation("ab" * 20)
+    assert not conversation.has_somebody
+    conversation.dht_asks = 1
+    assert conversation.has_somebody
