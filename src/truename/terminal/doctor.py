@@ -1,6 +1,7 @@
 """`truename doctor`: what works and what does not, each with the next step. And `truename settings`."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,10 +72,10 @@ def show_settings(loaded: Loaded, language: Language) -> None:
         value = shown_value(about, getattr(loaded.settings, about.name), language)
         origin = say(loaded.origin[about.name], language)
         table.add_row(about.variable, make_visible(value), origin, about.help[language])
-    console = Console(highlight=False, markup=False)
-    if console.is_terminal:
-        console.print(table)
+    if sys.stdout.isatty():
+        Console(highlight=False, markup=False).print(table)
         return
+    console = Console(highlight=False, markup=False, width=_WIDE)
     with console.capture() as captured:
-        console.print(table, width=_WIDE)
-    console.file.writelines(line.rstrip() + "\n" for line in captured.get().splitlines())
+        console.print(table)
+    sys.stdout.writelines(line.rstrip() + "\n" for line in captured.get().splitlines())

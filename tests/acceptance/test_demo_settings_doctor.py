@@ -1,0 +1,109 @@
+"""`truename demo --once`, `settings` and `doctor`."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.conftest import Program, until
+from tests.acceptance.test_resolve import REAL_NAMES
+
+
+def test_the_demo_names_six_real_torrents_and_neither_dead_one(truename: Program) -> None:
+    ended = truename("demo", "--once")
+    assert ended.status == 0, ended.err
+    assert dict(line.split("  ", 1) for line in ended.lines) == REAL_NAMES
+    assert ended.err.count("Nobody has this torrent") == 2
+    assert "6 of 6" in ended.err
+
+
+def test_without_seeders_the_demo_names_nothing(truename: Program) -> None:
+    ended = truename("demo", "--once", "--no-seeders")
+    assert (ended.status, ended.out) == (1, b"")
+    assert "0 of 6" in ended.err
+
+
+def test_the_demo_does_not_look_at_the_settings_of_a_real_swarm(truename: Program) -> None:
+    other = {
+        "TRUENAME_DHT": "on",
+        "TRUENAME_ALLOW_PRIVATE_NETWORK": "off",
+        "TRUENAME_TRACKERS": "http://127.0.0.1:9/announce",
+    }
+    assert truename("demo", "--once", environment=other).status == 0
+
+
+def test_the_demo_without_once_says_what_this_version_has(truename: Program) -> None:
+    ended = truename("demo")
+    assert (ended.status, ended.out) == (2, b"")
+    assert "--once" in ended.err
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_the_swarm_of_the_demo_ends_with_it_however_it_ends(truename: Program, how: signal.Signals) -> None:
+    with truename.started("demo", "--once", stdin=subprocess.DEVNULL) as run:
+        assert run.stdout is not None
+        run.stdout.readline()
+        (child,) = children_of(run.pid)
+        run.send_signal(how)
+        run.wait(30)
+    assert until(lambda: not Path(f"/proc/{child}").exists())
+
+
+def test_settings_shows_values_and_origins_and_no_secret(truename: Program) -> None:
+    truename.data_dir.mkdir()
+    (truename.data_dir / "truename.toml").write_text("slots = 77\nbogus = 1\n")
+    ended = truename("settings", environment={"TRUENAME_TRACKERS": "http://t.example/hush/announce"})
+    assert ended.status == 0
+    rows = {line.split()[0]: line for line in ended.lines if line.startswith("TRUENAME_")}
+    assert "77" in rows["TRUENAME_SLOTS"]
+    assert "file" in rows["TRUENAME_SLOTS"]
+    assert "environment" in rows["TRUENAME_TRACKERS"]
+    assert "default" in rows["TRUENAME_LOOKUP_TIMEOUT_S"]
+    assert "hush" not in ended.out.decode() + ended.err
+    assert "bogus" in ended.err
+
+
+def test_settings_speak_chinese(truename: Program) -> None:
+    assert "环境变量" in truename("settings", environment={"LC_ALL": "zh_CN.UTF-8"}).out.decode()
+
+
+def test_the_doctor_finds_a_closed_network_well(truename: Program) -> None:
+    ended = truename("doctor")
+    assert ended.status == 0, ended.out
+    assert "listening on 127.0.0.1:" in ended.out.decode()
+    assert "DHT: off" in ended.out.decode()
+
+
+def test_the_doctor_says_what_to_do_about_a_dht_that_does_not_answer(truename: Program) -> None:
+    ended = truename("doctor", environment={"TRUENAME_DHT": "on", "TRUENAME_DHT_BOOTSTRAP": "127.0.0.1:9"})
+    assert ended.status == 1
+    assert "TRUENAME_DHT_BOOTSTRAP" in ended.out.decode()
+
+
+def test_the_doctor_says_what_is_wrong_with_settings_and_data_folder(truename: Program) -> None:
+    truename.data_dir.write_text("a file in the folder's place")
+    ended = truename("doctor", environment={"TRUENAME_SLOTZ": "1"})
+    assert ended.status == 1
+    assert "TRUENAME_SLOTZ" in ended.out.decode()
+
+
+def test_the_version_is_told(truename: Program) -> None:
+    ended = truename("--version")
+    assert ended.status == 0
+    assert ended.out.startswith(b"truename ")
+
+
+def test_help_stands_in_both_languages(truename: Program) -> None:
+    assert b"standard input" in truename("resolve", "--help").out
+    assert "标准输入" in truename("resolve", "--help", environment={"LANG": "zh_CN.UTF-8"}).out.decode()
+
+
+def test_the_environment_of_the_tests_names_no_foreign_network(truename: Program) -> None:
+    assert not [name for name in truename.environment() if name.lower().endswith("_proxy")]
+    assert os.environ.get("TRUENAME_DHT_BOOTSTRAP") is None

@@ -1,0 +1,187 @@
+"""`truename fix`: everything else byte for byte as it was."""
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from tests.acceptance.conftest import PROGRAM, Program, single_file_info
+from truename.demo.swarm import LocalSwarm
+from truename.demo.torrents import dead_hashes, magnet_link
+from truename.magnet import decode_dn
+
+ALICE = "722fe65b2aa26d14f35b4ad627d20236e481d924"
+LEAVES = "d2474e86c95b19b8bcfdb92bc12c9d44667cfa36"
+LEAVES_DN = "Leaves%20of%20Grass%20by%20Walt%20Whitman.epub"
+
+
+def note(tracker: str, *, alice_dn: str = "&dn=lie+here", leaves_dn: str = "") -> str:
+    """A text with line ends of both kinds, two magnets, and no line end at its end."""
+    return (
+        f"收藏：(magnet:?xt=urn:btih:{ALICE}{alice_dn}&tr={tracker}) tail\r\n\n\x0b one\n"
+        f'<a href="magnet:?xt=urn:btih:{LEAVES.upper()}{leaves_dn}&amp;tr={tracker}">x</a>\r\nend  '
+    )
+
+
+def fixed_note(tracker: str) -> str:
+    return note(tracker, alice_dn="&dn=alice.txt", leaves_dn=f"&amp;dn={LEAVES_DN}")
+
+
+def test_the_text_goes_to_standard_output_with_its_names(truename: Program, swarm: LocalSwarm) -> None:
+    (truename.home / "note.txt").write_bytes(note(swarm.addresses.tracker).encode())
+    from_file = truename("fix", "note.txt")
+    assert from_file.status == 0, from_file.err
+    assert from_file.out == fixed_note(swarm.addresses.tracker).encode()
+    for arguments in (("fix",), ("fix", "-")):
+        piped = truename(*arguments, stdin=note(swarm.addresses.tracker).encode())
+        assert (piped.status, piped.out) == (0, from_file.out)
+    assert (truename.home / "note.txt").read_bytes() == note(swarm.addresses.tracker).encode()
+
+
+def test_fixing_twice_is_fixing_once_and_touches_nothing(truename: Program, swarm: LocalSwarm) -> None:
+    file = truename.home / "note.txt"
+    file.write_bytes(note(swarm.addresses.tracker).encode())
+    file.chmod(0o604)
+    assert truename("fix", "--in-place", "note.txt").status == 0
+    assert file.read_bytes() == fixed_note(swarm.addresses.tracker).encode()
+    first = file.stat()
+    assert first.st_mode & 0o7777 == 0o604
+    assert truename("fix", "-i", "note.txt").status == 0
+    again = file.stat()
+    assert (again.st_ino, again.st_mtime_ns) == (first.st_ino, first.st_mtime_ns)
+    assert [path.name for path in truename.home.iterdir()] == ["note.txt"]
+
+
+def test_a_diff_changes_nothing_and_patch_understands_it(truename: Program, swarm: LocalSwarm) -> None:
+    file = truename.home / "note.txt"
+    file.write_bytes(note(swarm.addresses.tracker).encode())
+    ended = truename("fix", "--diff", "note.txt")
+    assert ended.status == 0, ended.err
+    assert file.read_bytes() == note(swarm.addresses.tracker).encode()
+    subprocess.run(["patch", "-s", "--binary", "note.txt"], input=ended.out, cwd=truename.home, check=True)
+    assert file.read_bytes() == fixed_note(swarm.addresses.tracker).encode()
+
+
+def test_an_unnamed_magnet_stays_as_it_is_and_the_status_says_so(truename: Program, swarm: LocalSwarm) -> None:
+    dead = magnet_link(dead_hashes(1, seed=8)[0], tracker=swarm.addresses.tracker, dn="as it was")
+    text = f"{dead}\n{swarm.magnets[0]}\n"
+    ended = truename("fix", "--timeout", "1", stdin=text.encode())
+    assert ended.status == 1
+    assert ended.out.decode().splitlines()[0] == dead
+    assert "&dn=alice.txt" in ended.out.decode()
+    assert dead_hashes(1, seed=8)[0] in ended.err
+
+
+def test_a_broken_magnet_is_reported_and_left(truename: Program, swarm: LocalSwarm) -> None:
+    text = f"magnet:?xt=urn:btih:12345&dn=x {swarm.magnets[0]}"
+    ended = truename("fix", stdin=text.encode())
+    assert ended.status == 1
+    assert ended.out.startswith(b"magnet:?xt=urn:btih:12345&dn=x ")
+    assert b"dn=alice.txt" in ended.out
+    assert "magnet:?xt=urn:btih:12345" in ended.err
+
+
+def test_a_dn_that_reads_as_the_name_stays_also_with_plus_for_space(truename: Program, swarm: LocalSwarm) -> None:
+    text = f"magnet:?xt=urn:btih:{LEAVES}&dn={LEAVES_DN.replace('%20', '+')}&tr={swarm.addresses.tracker}"
+    ended = truename("fix", stdin=text.encode())
+    assert (ended.status, ended.out) == (0, text.encode())
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-16", "utf-8-sig", "latin-1"])
+def test_a_text_in_another_encoding_keeps_it(truename: Program, swarm: LocalSwarm, encoding: str) -> None:
+    word = "café" if encoding == "latin-1" else "雨后的城市"
+    text = f"{word} {swarm.magnets[0]} {word}\r\n"
+    ended = truename("fix", stdin=text.encode(encoding))
+    assert ended.status == 0, ended.err
+    expected = text.replace("&tr=", "&dn=alice.txt&tr=")
+    assert ended.out == expected.encode(encoding)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["AC\\DC \\1 \\g<0> $& %s {0}", "Tom & Jerry #1", "100% C++", "a\nb\r\x1b[2J", "\u202egpj.exe", "x" * 3000, "?=&;"],
+)
+def test_any_name_is_written_so_that_it_reads_back(truename: Program, seed: Callable[[bytes], str], name: str) -> None:
+    magnet = seed(single_file_info(name.encode()))
+    ended = truename("fix", stdin=f"before {magnet} after\n".encode())
+    assert ended.status == 0, ended.err
+    found = re.fullmatch(
+        rb"before (magnet:\?xt=urn:btih:[0-9a-f]{40})&dn=([\x21-\x7e]+?)(&x\.pe=\S+) after\n", ended.out
+    )
+    assert found, ended.out
+    assert (found[1] + found[3]).decode() == magnet
+    assert decode_dn(found[2].decode()) == name
+
+
+def test_a_text_without_magnets_comes_back_with_a_word_about_it(truename: Program) -> None:
+    ended = truename("fix", stdin=b"nothing here\r\n")
+    assert (ended.status, ended.out) == (0, b"nothing here\r\n")
+    assert "no magnet" in ended.err
+
+
+@pytest.mark.parametrize("name", ["missing", "folder", "empty", "binary"])
+def test_a_file_that_cannot_be_used_stops_it_before_anything_is_asked_or_changed(
+    truename: Program, swarm: LocalSwarm, name: str
+) -> None:
+    (truename.home / "folder").mkdir()
+    (truename.home / "empty").write_bytes(b"")
+    (truename.home / "binary").write_bytes(b"magnet\0\0")
+    good = truename.home / "good"
+    good.write_text(swarm.magnets[0])
+    ended = truename("fix", "--in-place", "good", name)
+    assert (ended.status, ended.out) == (2, b"")
+    assert name in ended.err
+    assert good.read_text() == swarm.magnets[0]
+
+
+def test_standard_input_cannot_be_fixed_in_place(truename: Program) -> None:
+    ended = truename("fix", "--in-place", stdin=b"x")
+    assert (ended.status, ended.out) == (2, b"")
+
+
+def test_a_read_only_folder_is_told_before_anything_is_asked(truename: Program, swarm: LocalSwarm) -> None:
+    folder = truename.home / "kept"
+    folder.mkdir()
+    file = folder / "note.txt"
+    file.write_text(swarm.magnets[0])
+    folder.chmod(0o555)
+    # Permissions do not bind root, unless it gives that power away.
+    bound = ["setpriv", "--inh-caps=-all", "--bounding-set=-all"] if os.getuid() == 0 else []
+    ended = subprocess.run(
+        [*bound, PROGRAM, "fix", "--in-place", "note.txt"],
+        cwd=folder,
+        env=truename.environment(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    folder.chmod(0o755)
+    assert (ended.returncode, ended.stdout) == (2, b""), ended.stderr
+    assert b"cannot be written" in ended.stderr
+    assert file.read_text() == swarm.magnets[0]
+    assert [path.name for path in folder.iterdir()] == ["note.txt"]
+
+
+def test_ctrl_c_leaves_the_file_as_it_was(truename: Program, swarm: LocalSwarm) -> None:
+    dead = magnet_link(dead_hashes(1, seed=9)[0], tracker=swarm.addresses.tracker)
+    file = truename.home / "note.txt"
+    file.write_text(f"{dead} {swarm.magnets[0]}")
+    controller, terminal = os.openpty()
+    process = subprocess.Popen(
+        [PROGRAM, "fix", "-i", "note.txt"],
+        env=truename.environment({"TERM": "xterm"}),
+        cwd=truename.home,
+        stderr=terminal,
+    )
+    os.close(terminal)
+    seen = b""
+    while b"named 1" not in seen:  # alice's name is here, the dead one is still being asked for
+        seen += os.read(controller, 4096)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    os.close(controller)
+    assert file.read_text() == f"{dead} {swarm.magnets[0]}"
+    assert [path.name for path in truename.home.iterdir()] == ["note.txt"]
