@@ -1,0 +1,166 @@
+"""`truename.calibrate` in programs of its own, since its session belongs to a whole process."""
+
+import subprocess
+import sys
+from textwrap import dedent
+
+import pytest
+
+from tests.acceptance.conftest import PATIENCE_S, Finished, Program
+from tests.acceptance.test_resolve import ALICE, REAL_NAMES
+from truename.demo.swarm import LocalSwarm
+from truename.demo.torrents import dead_hashes
+
+
+@pytest.fixture
+def python(truename: Program, swarm: LocalSwarm) -> "Interpreter":
+    return Interpreter(truename, swarm)
+
+
+class Interpreter:
+    """Runs a Python program whose swarm is the one on loopback."""
+
+    def __init__(self, program: Program, swarm: LocalSwarm) -> None:
+        self._environment = program.environment({"TRUENAME_TRACKERS": swarm.addresses.tracker})
+        self._home = program.home
+
+    def __call__(self, code: str, **environment: str) -> Finished:
+        ended = subprocess.run(
+            [sys.executable, "-W", "error", "-c", dedent(code)],
+            env=self._environment | environment,
+            cwd=self._home,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        return Finished(status=ended.returncode, out=ended.stdout, err=ended.stderr.decode())
+
+
+def test_a_hash_or_a_magnet_gives_the_name(python: Interpreter, swarm: LocalSwarm) -> None:
+    ended = python(f"""
+        from truename import calibrate
+        print(calibrate({ALICE.upper()!r}), calibrate({swarm.magnets[1]!r}, timeout=20))
+    """)
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.lines == ["('alice.txt', None) ('Leaves of Grass by Walt Whitman.epub', None)"]
+
+
+def test_a_dead_hash_gives_a_reason_within_its_time(python: Interpreter) -> None:
+    ended = python(f"""
+        from truename import calibrate
+        name, error = calibrate({dead_hashes(1, seed=3)[0]!r}, timeout=0.5)
+        print(name, error)
+    """)
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out.startswith(b"None Nobody has this torrent")
+
+
+@pytest.mark.parametrize("given", ["--help", "5", "", "0" * 40, "a\0b", "magnet:?dn=x", None, 5, b"x"])
+def test_bad_input_gives_an_error_and_asks_nobody(python: Interpreter, given: object) -> None:
+    ended = python(f"""
+        import sys
+        from truename import calibrate
+        name, error = calibrate({given!r})
+        assert name is None and isinstance(error, str) and error, (name, error)
+        assert "libtorrent" not in sys.modules
+    """)
+    assert (ended.status, ended.err) == (0, "")
+
+
+@pytest.mark.parametrize("timeout", ["0", "-1", "float('nan')", "float('inf')", "'5'", "True", "None"])
+def test_a_time_that_is_none_is_a_mistake_of_the_caller(python: Interpreter, timeout: str) -> None:
+    ended = python(f"""
+        from truename import calibrate
+        try:
+            calibrate({ALICE!r}, timeout={timeout})
+        except ValueError as error:
+            print(error)
+    """)
+    assert ended.out.startswith(b"timeout must be")
+
+
+def test_many_threads_share_one_session(python: Interpreter) -> None:
+    ended = python(f"""
+        import threading
+        from concurrent.futures import ThreadPoolExecutor
+        from truename import calibrate
+        names = {REAL_NAMES!r}
+        barrier = threading.Barrier(8)
+        def ask(_):
+            barrier.wait(30)
+            return {{key: calibrate(key)[0] for key in names}}
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(ask, range(8))) == [names] * 8
+        swarms = [thread.name for thread in threading.enumerate() if thread.name.startswith("truename")]
+        print(sorted(swarms))
+    """)
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.lines == ["['truename-calibrate', 'truename-swarm']"]
+
+
+def test_it_serves_the_drop_in_class(python: Interpreter) -> None:
+    ended = python(f"""
+        from truename import AsyncCalibrationManager, TaskStatus, calibrate
+        manager = AsyncCalibrationManager()
+        ids = [manager.submit_task(key, calibrate, key, timeout=20) for key in {list(REAL_NAMES)!r}]
+        manager.shutdown(wait=True)
+        print(sorted(manager.get_task_status(task_id).result for task_id in ids))
+    """)
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.lines == [str(sorted(REAL_NAMES.values()))]
+
+
+def test_parent_and_child_both_go_on_after_a_fork(python: Interpreter) -> None:
+    ended = python(f"""
+        import os, sys
+        from truename import calibrate
+        assert calibrate({ALICE!r}) == ("alice.txt", None)
+        child = os.fork()
+        assert calibrate({list(REAL_NAMES)[3]!r}) == ("numbers", None)
+        if child:
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+            print("both")
+    """)
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.lines == ["both"]
+
+
+def test_the_program_ends_at_once_while_a_thread_still_asks(python: Interpreter) -> None:
+    ended = python(f"""
+        import threading
+        from truename import calibrate
+        calibrate({ALICE!r})
+        asking = threading.Thread(target=calibrate, args=({dead_hashes(1, seed=4)[0]!r},), daemon=True)
+        asking.start()
+        print("end", flush=True)
+    """)
+    assert (ended.status, ended.out) == (0, b"end\n")
+
+
+def test_an_interrupted_caller_leaves_nothing_in_conversation(python: Interpreter) -> None:
+    ended = python(f"""
+        import signal, threading, os
+        from truename import calibrate
+        calibrate({ALICE!r})
+        signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        try:
+            calibrate({dead_hashes(1, seed=5)[0]!r}, timeout=3600)
+        except KeyboardInterrupt:
+            print("interrupted")
+        print(calibrate({list(REAL_NAMES)[3]!r}))
+    """)
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.lines == ["interrupted", "('numbers', None)"]
+
+
+def test_errors_speak_the_language_of_the_environment(python: Interpreter) -> None:
+    ended = python("from truename import calibrate; print(calibrate('5')[1])", LANG="zh_CN.UTF-8")
+    assert "无效" in ended.out.decode()
+
+
+def test_settings_that_cannot_be_used_give_an_error(python: Interpreter) -> None:
+    ended = python(f"from truename import calibrate; print(calibrate({ALICE!r}))", TRUENAME_SLOTS="none")
+    assert b"TRUENAME_SLOTS" in ended.out
+    assert (ended.status, ended.err) == (0, "")
