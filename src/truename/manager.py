@@ -9,6 +9,7 @@ resolvers. Nothing is on disk unless `database=` names a file.
 import logging
 import math
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
@@ -181,6 +182,8 @@ def _check_seconds(name: str, value: object) -> None:
         raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
     if not value >= 0:  # refuses NaN, too
         raise ValueError(f"{name} must not be negative, not {value}")
+    if isinstance(value, int) and value > sys.float_info.max:
+        raise ValueError(f"{name} is too large; math.inf means for ever")
 
 
 def _path(database: str | os.PathLike[str]) -> str:

@@ -1,0 +1,647 @@
+"""The drop-in class, one call at a time: arguments, the function's answer, cancelling, reading."""
+
+import enum
+import gc
+import math
+import pickle
+import subprocess
+import threading
+import typing
+import uuid
+import weakref
+from pathlib import Path
+
+import pytest
+
+from truename import AsyncCalibrationManager, CalibrationTask, TaskStatus
+
+
+@pytest.fixture
+def manager():
+    manager = AsyncCalibrationManager(max_workers=2)
+    yield manager
+    manager.shutdown(wait=False)
+
+
+def told(*args, **kwargs):
+    """A calibration function that answers with its arguments."""
+    return repr((args, kwargs)), None
+
+
+def run(function, *args, **kwargs) -> CalibrationTask:
+    """The task of one call, ended."""
+    manager = AsyncCalibrationManager(max_workers=1)
+    task_id = manager.submit_task("label", function, *args, **kwargs)
+    manager.shutdown()
+    return manager.get_task_status(task_id)
+
+
+def run_returning(answer) -> CalibrationTask:
+    return run(lambda: answer)
+
+
+def run_raising(exception) -> CalibrationTask:
+    def function():
+        raise exception
+
+    return run(function)
+
+
+class Text(str):
+    """A `str` that says something else when asked."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "something else"
+
+
+# What reaches the function
+
+
+def test_positional_and_keyword_arguments_reach_the_function() -> None:
+    assert run(told, 1, "two", three=3).result == "((1, 'two'), {'three': 3})"
+
+
+def test_info_hash_as_keyword_reaches_the_function_when_the_label_is_positional() -> None:
+    assert run(told, info_hash="ABC").result == "((), {'info_hash': 'ABC'})"
+
+
+def test_every_keyword_reaches_the_function_when_the_first_two_are_positional() -> None:
+    words = {"calibration_func": 1, "self": 2, "timeout": 3, "args": 4, "kwargs": 5, "task_id": 6, "database": 7}
+    assert run(told, **words).result == repr(((), words))
+
+
+def test_label_and_function_as_keywords_are_taken_out(manager, until) -> None:
+    task_id = manager.submit_task(info_hash="ABC", calibration_func=told, script_path="x.py", timeout=30)
+    task = until.ended(manager, task_id)
+    assert task.info_hash == "ABC"
+    assert task.result == "((), {'script_path': 'x.py', 'timeout': 30})"
+
+
+def test_a_positional_label_with_the_function_as_keyword_leaves_info_hash_to_the_function(manager, until) -> None:
+    task_id = manager.submit_task("label", calibration_func=told, info_hash="ABC")
+    task = until.ended(manager, task_id)
+    assert (task.info_hash, task.result) == ("label", "((), {'info_hash': 'ABC'})")
+
+
+def test_the_callers_own_dictionary_is_not_changed(manager) -> None:
+    words = {"info_hash": "ABC", "calibration_func": told}
+    manager.submit_task(**words)
+    assert words == {"info_hash": "ABC", "calibration_func": told}
+
+
+# What submit_task refuses, and leaves no task of
+
+
+@pytest.mark.parametrize("label", [None, 5, b"ABC", ["ABC"], True, ("A",)])
+def test_a_label_that_is_not_a_string_is_refused(manager, label) -> None:
+    with pytest.raises(TypeError, match="info_hash must be a str"):
+        manager.submit_task(label, told)
+    assert not manager.tasks
+
+
+def test_an_empty_label_is_refused(manager) -> None:
+    with pytest.raises(ValueError, match="info_hash must not be empty"):
+        manager.submit_task("", told)
+    assert not manager.tasks
+
+
+@pytest.mark.parametrize("function", [None, "calibrate", 5, ("name", None)])
+def test_what_cannot_be_called_is_refused(manager, function) -> None:
+    with pytest.raises(TypeError, match="calibration_func must be callable"):
+        manager.submit_task("label", function)
+    assert not manager.tasks
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "missing"),
+    [
+        ((), {}, "info_hash"),
+        ((), {"calibration_func": told}, "info_hash"),
+        ((), {"info_hash": "a"}, "calibration_func"),
+        (("a",), {"info_hash": "a"}, "calibration_func"),
+    ],
+)
+def test_a_missing_argument_is_named(manager, args, kwargs, missing) -> None:
+    with pytest.raises(TypeError, match=missing):
+        manager.submit_task(*args, **kwargs)
+    assert not manager.tasks
+
+
+@pytest.mark.parametrize("label", ["--help", "5", " ", "\0", "x\ny", "名前", "\udc80", "a" * 1_000_000])
+def test_a_label_is_any_string_and_kept_as_it_is(manager, label) -> None:
+    assert manager.get_task_status(manager.submit_task(label, told)).info_hash == label
+
+
+def test_the_same_label_twice_is_two_tasks(manager) -> None:
+    assert manager.submit_task("same", told) != manager.submit_task("same", told)
+    assert len(manager.tasks) == 2
+
+
+def test_a_label_of_a_subclass_is_kept_as_its_plain_text(manager) -> None:
+    label = manager.get_task_status(manager.submit_task(Text("ABC"), told)).info_hash
+    assert (type(label), label) == (str, "ABC")
+
+
+def test_the_id_is_a_random_uuid(manager) -> None:
+    ids = [manager.submit_task("label", told) for _ in range(600)]
+    assert len(set(ids)) == 600
+    assert all(str(uuid.UUID(task_id)) == task_id and uuid.UUID(task_id).version == 4 for task_id in ids)
+
+
+# What the constructor refuses
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_less_than_one_worker_is_refused(count) -> None:
+    with pytest.raises(ValueError, match="max_workers must be at least 1"):
+        AsyncCalibrationManager(max_workers=count)
+
+
+@pytest.mark.parametrize("count", ["x", "5", 2.0, None, True])
+def test_a_number_of_workers_that_is_no_integer_is_refused(count) -> None:
+    with pytest.raises(TypeError, match="max_workers must be an int"):
+        AsyncCalibrationManager(max_workers=count)
+
+
+@pytest.mark.parametrize("value", [-1, -0.001, math.nan, -math.inf])
+def test_negative_seconds_are_refused(value) -> None:
+    with pytest.raises(ValueError, match="task_ttl must not be negative"):
+        AsyncCalibrationManager(task_ttl=value)
+    with pytest.raises(ValueError, match="timeout must not be negative"):
+        AsyncCalibrationManager(timeout=value)
+
+
+@pytest.mark.parametrize("value", ["x", "5", True, [1]])
+def test_seconds_that_are_no_number_are_refused(value) -> None:
+    with pytest.raises(TypeError, match="task_ttl must be a number"):
+        AsyncCalibrationManager(task_ttl=value)
+    with pytest.raises(TypeError, match="timeout must be a number"):
+        AsyncCalibrationManager(timeout=value)
+
+
+def test_no_time_at_all_is_refused() -> None:
+    with pytest.raises(ValueError, match="None means no limit"):
+        AsyncCalibrationManager(timeout=0)
+
+
+def test_an_integer_too_large_for_a_time_is_refused() -> None:
+    with pytest.raises(ValueError, match="task_ttl is too large"):
+        AsyncCalibrationManager(task_ttl=10**400)
+
+
+@pytest.mark.parametrize("seconds", [10**300, math.inf])
+def test_times_beyond_all_bounds_mean_never(seconds, until) -> None:
+    manager = AsyncCalibrationManager(task_ttl=seconds, timeout=seconds)
+    assert until.ended(manager, manager.submit_task("label", told)).status is TaskStatus.COMPLETED
+    assert manager.cleanup_old_tasks() == 0
+    manager.shutdown()
+
+
+def test_the_first_two_settings_may_be_positional_and_the_rest_may_not() -> None:
+    assert AsyncCalibrationManager(2, 60).task_ttl == 60
+    with pytest.raises(TypeError):
+        AsyncCalibrationManager(2, 60, 30)
+
+
+def test_a_manager_without_work_has_no_thread_and_no_file(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    threads = threading.active_count()
+    manager = AsyncCalibrationManager()
+    assert threading.active_count() == threads
+    manager.submit_task("label", told)
+    manager.shutdown()
+    assert list(tmp_path.iterdir()) == []
+
+
+# What the function's answer means
+
+
+def test_a_name_completes_the_task() -> None:
+    task = run_returning(("Harbour Lights", None))
+    assert (task.status, task.result, task.error, task.code) == (TaskStatus.COMPLETED, "Harbour Lights", None, None)
+    assert task.completed_at >= task.created_at
+
+
+def test_a_name_counts_even_with_an_error_beside_it() -> None:
+    task = run_returning(("Harbour Lights", "a warning"))
+    assert (task.status, task.result, task.error) == (TaskStatus.COMPLETED, "Harbour Lights", None)
+
+
+@pytest.mark.parametrize("nothing", [None, "", 0, False, b"", ()])
+def test_nothing_and_an_error_fails_with_that_error(nothing) -> None:
+    task = run_returning((nothing, "no peers"))
+    assert (task.status, task.result, task.error, task.code) == (
+        TaskStatus.FAILED,
+        None,
+        "no peers",
+        "function_failed",
+    )
+
+
+@pytest.mark.parametrize("nothing", [None, "", 0])
+def test_nothing_at_all_is_an_unknown_error(nothing) -> None:
+    assert run_returning((None, nothing)).error == "Unknown error"
+
+
+def test_an_error_that_is_no_string_is_told_as_its_text() -> None:
+    assert run_returning((None, ValueError("bad hash"))).error == "bad hash"
+    assert run_returning((None, ValueError())).error == "ValueError"
+
+
+@pytest.mark.parametrize("result", [5, b"name", Path("name"), ["name"], object()])
+def test_a_result_that_is_no_string_fails_and_names_its_type(result) -> None:
+    task = run_returning((result, None))
+    assert task.status is TaskStatus.FAILED
+    assert task.error == f"The function's result must be a str, not an object of type {type(result).__name__}."
+    assert task.code == "function_failed"
+
+
+@pytest.mark.parametrize(
+    ("answer", "shape"),
+    [
+        (None, "None"),
+        ("ab", "an object of type str"),
+        (5, "an object of type int"),
+        ({"result": "x", "error": None}, "an object of type dict"),
+        (["Harbour Lights", None], "an object of type list"),
+        (("Harbour Lights",), "a tuple of 1"),
+        (("Harbour Lights", None, 3), "a tuple of 3"),
+        ((), "a tuple of 0"),
+    ],
+)
+def test_any_other_answer_fails_and_says_what_it_was(answer, shape) -> None:
+    task = run_returning(answer)
+    assert task.status is TaskStatus.FAILED
+    assert task.error == f"The function must return a tuple (result, error), not {shape}."
+
+
+def test_a_named_tuple_of_two_is_a_tuple_of_two() -> None:
+    class Pair(typing.NamedTuple):
+        result: str | None
+        error: str | None
+
+    assert run_returning(Pair("Harbour Lights", None)).result == "Harbour Lights"
+    assert run_returning(Pair(None, "no peers")).error == "no peers"
+
+
+def test_a_result_of_a_subclass_of_str_is_its_plain_text() -> None:
+    class Names(enum.StrEnum):
+        HARBOUR = "Harbour Lights"
+
+    for result in (Text("Harbour Lights"), Names.HARBOUR):
+        task = run_returning((result, None))
+        assert (type(task.result), task.result) == (str, "Harbour Lights")
+
+
+def test_a_coroutine_function_fails_and_leaves_no_warning() -> None:
+    async def calibrate():
+        return "name", None
+
+    task = run(calibrate)
+    assert task.status is TaskStatus.FAILED
+    assert task.error.startswith("The function is a coroutine function")
+
+
+def test_a_generator_function_fails() -> None:
+    def calibrate():
+        yield "name", None
+
+    assert run(calibrate).error.endswith("not an object of type generator.")
+
+
+def test_an_answer_whose_truth_cannot_be_asked_fails() -> None:
+    class Undecided:
+        def __bool__(self):
+            raise ValueError("neither true nor false")
+
+    assert run_returning((Undecided(), None)).error == "neither true nor false"
+
+
+# What an exception means
+
+
+def test_an_exceptions_text_is_passed_on_verbatim() -> None:
+    text = "line one\nline two /srv/secret \x1b[31m"
+    task = run_raising(ValueError(text))
+    assert (task.status, task.error, task.code) == (TaskStatus.FAILED, text, "function_failed")
+
+
+def test_an_exception_without_text_is_told_by_its_class() -> None:
+    assert run_raising(LookupError()).error == "LookupError"
+
+
+def test_an_exception_whose_text_raises_is_told_by_its_class() -> None:
+    class BrokenError(Exception):
+        def __str__(self):
+            raise SystemExit("from __str__")
+
+    assert run_raising(BrokenError()).error == "BrokenError"
+
+
+def test_wrong_arguments_for_the_function_fail_the_task() -> None:
+    task = run(lambda: ("name", None), "one too many")
+    assert task.status is TaskStatus.FAILED
+    assert "positional argument" in task.error
+
+
+@pytest.mark.parametrize(
+    "exception", [TimeoutError("too slow"), subprocess.TimeoutExpired(["script"], 30), ConnectionAbortedError(110, "x")]
+)
+def test_only_time_outs_are_time_outs(exception) -> None:
+    task = run_raising(exception)
+    expected = TaskStatus.FAILED if isinstance(exception, ConnectionAbortedError) else TaskStatus.TIMEOUT
+    assert (task.status, task.error) == (expected, str(exception))
+    assert task.code == ("function_failed" if expected is TaskStatus.FAILED else "deadline")
+
+
+def test_a_time_out_of_a_real_child_process_is_a_time_out() -> None:
+    task = run(lambda: (subprocess.run(["sleep", "60"], timeout=0.01, check=True), None))
+    assert (task.status, task.code) == (TaskStatus.TIMEOUT, "deadline")
+
+
+@pytest.mark.parametrize("exception", [SystemExit(3), KeyboardInterrupt("stop"), GeneratorExit(), BaseException("odd")])
+def test_what_would_end_a_program_ends_only_the_task(exception) -> None:
+    task = run_raising(exception)
+    assert task.status is TaskStatus.FAILED
+    assert task.error == (str(exception) or type(exception).__name__)
+    assert task.completed_at is not None
+
+
+def test_a_worker_survives_what_would_end_a_program(until) -> None:
+    manager = AsyncCalibrationManager(max_workers=1)
+    threads = []
+
+    def exits():
+        threads.append(threading.current_thread())
+        raise SystemExit
+
+    def works():
+        threads.append(threading.current_thread())
+        return "name", None
+
+    manager.submit_task("label", exits)
+    assert until.ended(manager, manager.submit_task("label", works)).result == "name"
+    assert threads[0] is threads[1]
+    manager.shutdown()
+
+
+# Reading
+
+
+def test_an_unknown_task_is_none(manager) -> None:
+    assert manager.get_task_status("no such task") is None
+    assert manager.get_task_status(None) is None
+
+
+def test_what_callers_get_is_a_snapshot(manager, until) -> None:
+    go_on = threading.Event()
+    task_id = manager.submit_task("label", lambda: ("name", None) if go_on.wait(60) else None)
+    before = manager.get_task_status(task_id)
+    go_on.set()
+    after = until.ended(manager, task_id)
+    assert before.status in (TaskStatus.PENDING, TaskStatus.RUNNING)
+    assert before.result is None
+    assert after.created_at == before.created_at
+    with pytest.raises(AttributeError):
+        after.status = TaskStatus.PENDING
+
+
+def test_a_running_task_says_so(manager, until) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    task_id = manager.submit_task("label", lambda: (begun.set(), go_on.wait(60), ("name", None))[2])
+    assert begun.wait(60)
+    assert manager.get_task_status(task_id).status is TaskStatus.RUNNING
+    go_on.set()
+    assert until.ended(manager, task_id).status is TaskStatus.COMPLETED
+
+
+def test_tasks_can_be_compared_and_pickled(manager, until) -> None:
+    task = until.ended(manager, manager.submit_task("label", told))
+    assert pickle.loads(pickle.dumps(task)) == task  # noqa: S301 - our own
+    assert task != CalibrationTask(task.task_id, "label", TaskStatus.FAILED)
+    assert hash(task) == hash(manager.get_task_status(task.task_id))
+
+
+def test_a_task_can_be_made_by_position_or_keyword() -> None:
+    by_position = CalibrationTask("id", "hash", TaskStatus.TIMEOUT, None, "late", 1.0, 2.0, "deadline")
+    by_keyword = CalibrationTask(
+        task_id="id",
+        info_hash="hash",
+        status=TaskStatus.TIMEOUT,
+        result=None,
+        error="late",
+        created_at=1.0,
+        completed_at=2.0,
+        code="deadline",
+    )
+    assert by_position == by_keyword
+    assert CalibrationTask("id", "hash", TaskStatus.PENDING).created_at > 1_700_000_000
+
+
+def test_the_table_reads_like_a_dictionary(manager, until) -> None:
+    ids = [manager.submit_task(f"label {n}", told) for n in range(3)]
+    for task_id in ids:
+        until.ended(manager, task_id)
+    table = manager.tasks
+    assert list(table) == list(table.keys()) == [task_id for task_id, _ in table.items()] == ids
+    assert [task.info_hash for task in table.values()] == ["label 0", "label 1", "label 2"]
+    assert len(table) == 3
+    assert table[ids[0]] is manager.get_task_status(ids[0]) is table.get(ids[0])
+    assert ids[0] in table
+    assert "other" not in table
+    assert table == dict(table)
+    assert ids[0] in repr(table)
+
+
+def test_the_table_cannot_be_changed(manager) -> None:
+    task_id = manager.submit_task("label", told)
+    with pytest.raises(TypeError):
+        manager.tasks["other"] = manager.tasks[task_id]
+    with pytest.raises(TypeError):
+        del manager.tasks[task_id]
+    with pytest.raises(AttributeError):
+        manager.tasks = {}
+    manager.tasks.items()
+    assert not hasattr(manager.tasks, "pop")
+
+
+def test_the_table_shows_what_happens_later(manager) -> None:
+    table = manager.tasks
+    task_id = manager.submit_task("label", told)
+    assert task_id in table
+
+
+# Cancelling
+
+
+def test_a_cancelled_pending_task_never_runs() -> None:
+    manager = AsyncCalibrationManager(max_workers=1)
+    go_on, ran = threading.Event(), []
+    manager.submit_task("first", lambda: ("name", None) if go_on.wait(60) else None)
+    second = manager.submit_task("second", lambda: (ran.append("second"), None))
+    third = manager.submit_task("third", lambda: (ran.append("third"), None))
+    assert manager.cancel_task(second) is True
+    task = manager.get_task_status(second)
+    assert (task.status, task.code, task.error) == (TaskStatus.CANCELLED, "cancelled", "The task was cancelled.")
+    assert task.completed_at is not None
+    go_on.set()
+    manager.shutdown()
+    assert ran == ["third"]
+    assert manager.get_task_status(third).status is TaskStatus.FAILED
+    assert manager.get_task_status(second) is task
+
+
+def test_a_cancelled_running_task_is_cancelled_now_and_its_result_is_dropped(until) -> None:
+    manager = AsyncCalibrationManager(max_workers=1)
+    begun, go_on = threading.Event(), threading.Event()
+    task_id = manager.submit_task("label", lambda: (begun.set(), go_on.wait(60), ("name", None))[2])
+    assert begun.wait(60)
+    assert manager.cancel_task(task_id) is True
+    cancelled = manager.get_task_status(task_id)
+    assert cancelled.status is TaskStatus.CANCELLED
+    go_on.set()
+    # The one worker has come back when it takes the next.
+    assert until.ended(manager, manager.submit_task("next", told)).status is TaskStatus.COMPLETED
+    assert manager.get_task_status(task_id) is cancelled
+    manager.shutdown()
+
+
+def test_a_cancelled_function_keeps_its_worker_until_it_returns(until) -> None:
+    manager = AsyncCalibrationManager(max_workers=1)
+    begun, go_on, order = threading.Event(), threading.Event(), []
+    first = manager.submit_task(
+        "first", lambda: (begun.set(), go_on.wait(60), order.append("first"), ("name", None))[3]
+    )
+    assert begun.wait(60)
+    manager.cancel_task(first)
+    second = manager.submit_task("second", lambda: (order.append("second"), None))
+    go_on.set()
+    until.ended(manager, second)
+    assert order == ["first", "second"]
+    manager.shutdown()
+
+
+def test_cancelling_twice_or_too_late_or_nothing_is_false(manager, until) -> None:
+    task = until.ended(manager, manager.submit_task("label", told))
+    assert manager.cancel_task(task.task_id) is False
+    assert manager.get_task_status(task.task_id) is task
+    assert manager.cancel_task("no such task") is False
+    go_on = threading.Event()
+    running = manager.submit_task("label", lambda: ("name", None) if go_on.wait(60) else None)
+    assert [manager.cancel_task(running) for _ in range(2)] == [True, False]
+    go_on.set()
+
+
+# Working
+
+
+def test_a_function_may_submit_to_its_own_manager() -> None:
+    manager = AsyncCalibrationManager(max_workers=1)
+
+    def outer():
+        return manager.submit_task("inner", told), None
+
+    task_id = manager.submit_task("outer", outer)
+    manager.shutdown()
+    inner = manager.get_task_status(task_id).result
+    assert inner is None or manager.get_task_status(inner).status is TaskStatus.COMPLETED
+
+
+def test_a_chain_of_functions_that_submit_the_next_one_reaches_its_end(manager) -> None:
+    reached = threading.Event()
+
+    def link(left):
+        if left:
+            manager.submit_task("next", link, left - 1)
+        else:
+            reached.set()
+        return "name", None
+
+    manager.submit_task("first", link, 100)
+    assert reached.wait(60)
+
+
+def test_as_many_functions_run_at_once_as_there_are_workers(until) -> None:
+    manager = AsyncCalibrationManager(max_workers=3)
+    together = threading.Barrier(3, timeout=60)
+    ids = [manager.submit_task("label", lambda: (str(together.wait() + 1), None)) for _ in range(6)]
+    assert all(until.ended(manager, task_id).status is TaskStatus.COMPLETED for task_id in ids)
+    manager.shutdown()
+
+
+def test_never_more_functions_run_at_once_than_there_are_workers() -> None:
+    manager = AsyncCalibrationManager(max_workers=2)
+    lock, inside, most = threading.Lock(), [], []
+
+    def function():
+        with lock:
+            inside.append(1)
+            most.append(len(inside))
+        with lock:
+            inside.pop()
+        return "name", None
+
+    for _ in range(500):
+        manager.submit_task("label", function)
+    manager.shutdown()
+    assert max(most) <= 2
+
+
+def test_tasks_begin_in_the_order_of_their_submission() -> None:
+    manager = AsyncCalibrationManager(max_workers=1)
+    order = []
+    for n in range(100):
+        manager.submit_task("label", lambda n=n: (order.append(n), None))
+    manager.shutdown()
+    assert order == list(range(100))
+
+
+def test_a_worker_that_waits_keeps_no_argument_alive(until) -> None:
+    class Argument:
+        pass
+
+    manager = AsyncCalibrationManager(max_workers=1)
+    argument = Argument()
+    alive = weakref.ref(argument)
+    begun = threading.Event()
+    manager.submit_task("label", lambda it: ("name", None), argument)
+    manager.submit_task("label", lambda: (begun.set(), None))
+    del argument
+    assert begun.wait(60)
+    gc.collect()
+    assert alive() is None
+    manager.shutdown()
+
+
+# The log
+
+
+def test_no_text_of_a_stranger_can_forge_a_line_of_the_log(until) -> None:
+    manager = AsyncCalibrationManager(max_workers=1)
+    forged = "x\r\nERROR forged\x1b[2K\u2028\u202e\x85"
+
+    def raises():
+        raise type(forged, (Exception,), {})(forged)
+
+    ids = [manager.submit_task(forged, function) for function in (told, raises, lambda: (None, forged))]
+    ids.append(manager.submit_task(forged * 1000, told))
+    for task_id in ids:
+        until.ended(manager, task_id)
+    manager.shutdown()
+    until(lambda: len(until.lines) >= 9)
+    assert all(line.isprintable() and len(line) < 1000 for line in until.lines), until.lines
+
+
+def test_the_log_says_what_was_raised_and_where(until) -> None:
+    manager = AsyncCalibrationManager(max_workers=1)
+
+    def raises():
+        raise LookupError("token=secret")
+
+    until.ended(manager, manager.submit_task("label", raises))
+    until(lambda: any("LookupError at " in line for line in until.lines))
+    assert any(f"{Path(__file__).name}:" in line for line in until.lines)
+    assert not any("secret" in line for line in until.lines)
+    manager.shutdown()
