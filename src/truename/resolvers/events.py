@@ -26,7 +26,6 @@ _NEVER_SENT = frozenset(
 )
 # A broken pipe, a reset or a late answer mean that the question got there; other errors of the system, that it did not.
 _GOT_THERE = frozenset((errno.EPIPE, errno.ECONNRESET, errno.ETIMEDOUT))
-_STOPPED = lt.event_t.stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +147,6 @@ def _conflict(alert: Any) -> Event | None:
     return MetadataCame(alert.handle, info.info_section(), alert.conflicting_torrent) if info is not None else None
 
 
-def _tracker_asked(alert: Any) -> Event | None:
-    return TrackerAsked(alert.handle, alert.tracker_url()) if alert.event != _STOPPED else None
-
-
 def _tracker_replied(alert: Any) -> Event:
     return TrackerAnswered(alert.handle, alert.tracker_url(), alert.num_peers, reached=True)
 
@@ -191,7 +186,7 @@ _READERS: dict[type, Callable[[Any], Event | None]] = {
     lt.metadata_received_alert: _metadata,
     lt.metadata_failed_alert: _metadata_failed,
     lt.torrent_conflict_alert: _conflict,
-    lt.tracker_announce_alert: _tracker_asked,
+    lt.tracker_announce_alert: lambda alert: TrackerAsked(alert.handle, alert.tracker_url()),
     lt.tracker_reply_alert: _tracker_replied,
     lt.tracker_error_alert: _tracker_failed,
     lt.dht_reply_alert: lambda alert: DhtAnswered(alert.handle, alert.num_peers),

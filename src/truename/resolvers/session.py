@@ -103,7 +103,6 @@ class SwarmSession:
         """End the session and its thread, waiting at most so long for them. Idempotent."""
         with self._handover:
             if not self._closing.is_set():
-                self._session.apply_settings({"stop_tracker_timeout": 0})  # a thousand goodbyes would take 3 s
                 self._closing.set()
                 self._session.post_session_stats()  # wakes the thread
         with contextlib.suppress(TimeoutError):

@@ -74,7 +74,9 @@ _METADATA_ONLY: dict[str, Any] = {
     "num_want": 50,
     "tracker_completion_timeout": ANNOUNCE_TIMEOUT_S,
     "tracker_receive_timeout": 5,
-    "stop_tracker_timeout": 1,
+    # No goodbyes: they double the announces, one under way at the end holds the session up for its whole timeout, and
+    # a tracker forgets us by itself, as the DHT does.
+    "stop_tracker_timeout": 0,
     "max_metadata_size": MAX_METADATA_BYTES,
     "unchoke_slots_limit": 0,
     "aio_threads": 1,

@@ -1,0 +1,15 @@
+"""What tests of several folders share: the demo swarm, started once."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from truename.demo.peers import SwarmPlan
+from truename.demo.swarm import LocalSwarm
+
+
+@pytest.fixture(scope="session")
+def local_swarm() -> Iterator[LocalSwarm]:
+    """The real torrents and two hundred invented ones, on loopback, with an HTTP tracker and seeders in a child."""
+    with LocalSwarm(SwarmPlan(invented=200)) as swarm:
+        yield swarm

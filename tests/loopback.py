@@ -1,0 +1,151 @@
+"""What else the resolver meets on loopback in the tests: trackers over HTTP and UDP, and canaries nobody may touch.
+
+They run in the test's own event loop and tell with conditions what happened, so that no test needs to sleep.
+"""
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from tests.wire import encode
+
+
+class Tracker:
+    """An HTTP tracker that names some peers for some hashes, and tells what it was asked.
+
+    `peers` maps 40 hex digits to compact peers. `response`, when given, is sent to everybody instead, byte for byte.
+    """
+
+    def __init__(self, peers: dict[str, bytes] | None = None, *, response: bytes | None = None) -> None:
+        self.peers = {bytes.fromhex(key[:40]): value for key, value in (peers or {}).items()}
+        self.response = response
+        self.asked: list[bytes] = []
+        self.heard = asyncio.Condition()
+        self.held: asyncio.Event | None = None
+        self.port = 0
+
+    @contextlib.asynccontextmanager
+    async def serving(self, host: str = "127.0.0.1") -> AsyncIterator["Tracker"]:
+        """Listen on a port of loopback until the end of the block."""
+        server = await asyncio.start_server(self._serve, host, 0, backlog=2048)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            server.close()
+
+    @property
+    def url(self) -> str:
+        """The announce URL."""
+        return f"http://127.0.0.1:{self.port}/announce"
+
+    def hold(self) -> asyncio.Event:
+        """Answer nobody any more until the event is set."""
+        self.held = asyncio.Event()
+        return self.held
+
+    async def wait_for(self, condition: Callable[[], bool]) -> None:
+        """Wait until what was heard so far fulfils the condition."""
+        async with self.heard:
+            await self.heard.wait_for(condition)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            request = await reader.readuntil(b"\r\n\r\n")
+            query = request.split(b" ")[1].partition(b"?")[2]
+            fields = dict(pair.split(b"=", 1) for pair in query.split(b"&") if b"=" in pair)
+            hash20 = unquote_to_bytes(fields.get(b"info_hash", b""))
+            async with self.heard:
+                self.asked.append(hash20)
+                self.heard.notify_all()
+            if self.held is not None:
+                await self.held.wait()
+            writer.write(self.response if self.response is not None else self._answer(hash20))
+            await writer.drain()
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+    def _answer(self, hash20: bytes) -> bytes:
+        body = encode({"interval": 1800, "peers": self.peers.get(hash20, b"")})
+        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body)
+
+
+class UdpTracker(asyncio.DatagramProtocol):
+    """A UDP tracker that names the same peers for every hash. Source: BEP 15."""
+
+    def __init__(self, peers: bytes = b"") -> None:
+        self.peers = peers
+        self.asked: list[bytes] = []
+        self.port = 0
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator["UdpTracker"]:
+        """Listen on a port of loopback until the end of the block."""
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: self, local_addr=("127.0.0.1", 0)
+        )
+        self.port = transport.get_extra_info("sockname")[1]
+        try:
+            yield self
+        finally:
+            transport.close()
+
+    @property
+    def url(self) -> str:
+        """The announce URL."""
+        return f"udp://127.0.0.1:{self.port}/announce"
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.DatagramTransport)
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        _, action, transaction = struct.unpack_from(">QII", data)
+        if action == 0:
+            self._transport.sendto(struct.pack(">IIQ", 0, transaction, 0x1234), addr)
+        elif action == 1:
+            self.asked.append(data[16:36])
+            self._transport.sendto(struct.pack(">IIIII", 1, transaction, 1800, 0, 1) + self.peers, addr)
+
+
+class Canary(asyncio.DatagramProtocol):
+    """A port of loopback, TCP and UDP, that nobody may speak to: `touched` says who did."""
+
+    def __init__(self) -> None:
+        self.touched: list[str] = []
+        self.port = 0
+
+    @contextlib.asynccontextmanager
+    async def serving(self, host: str = "127.0.0.1") -> AsyncIterator["Canary"]:
+        """Listen until the end of the block."""
+        server = await asyncio.start_server(self._connected, host, 0)
+        self.port = server.sockets[0].getsockname()[1]
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: self, local_addr=(host, self.port)
+        )
+        try:
+            yield self
+        finally:
+            server.close()
+            transport.close()
+
+    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        self.touched.append(f"UDP from {addr}: {data[:60]!r}")
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.touched.append(f"TCP from {writer.get_extra_info('peername')}")
+        writer.close()
+
+
+@contextlib.contextmanager
+def refusing_port() -> Iterator[int]:
+    """A port of loopback that refuses connections: taken, and not listening."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
