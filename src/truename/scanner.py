@@ -1,0 +1,299 @@
+"""Where the magnets of a text stand, and what stands in each of them. Pure; changes nothing.
+
+Source: BEP 9 (the magnet scheme), BEP 52 (`btmh`), and what people really paste.
+The scanner is linear in the length of the text, whatever the text is: a character is looked at once on the way to the
+next `magnet:?`, and a fixed number of times inside the one magnet it belongs to. Nothing here is a regular expression.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from truename.dn import decode_dn, unescaped
+from truename.infohash import InfoHash
+
+MAX_MAGNET_CHARS = 32 * 1024
+
+SCHEME = "magnet:?"
+_SHORTEST_XT = len("urn:btih:") + 32
+_SHORTEST = len("magnet:?xt=") + _SHORTEST_XT
+_LONGEST_XT = len("urn:btmh:1220") + 64
+
+# What ends a magnet on its own, apart from white space; a closing bracket does so only when it is unbalanced.
+_QUOTES = '<>"`|'
+_CJK_CLOSING = "）］｝】」』》〉〕〗〙〛｠｣、。，．；：！？｡､”’"
+_CONTROL = "".join(map(chr, [*range(0x20), *range(0x7F, 0xA0)]))
+_ENDS_A_MAGNET = frozenset((*_QUOTES, *_CJK_CLOSING, *_CONTROL))
+# What a sentence puts behind an info-hash.
+_AFTER_HASH = ".,;:!?"
+# Parts without `=` that end the value before them instead of lengthening it.
+_ENDS_A_VALUE = frozenset(("", "xt", "dn", "tr", "xl", "ws", "xs", "as", "kt", "mt", "so", "x.pe", "dht"))
+# So do quotes and angle brackets of a page that was escaped as a whole, as in a feed: no name, but its markup.
+_ESCAPED_MARKUP = ("lt;", "gt;", "quot;", "apos;", "nbsp;", "#34;", "#39;", "#160;")
+_ESCAPED_AMPERSANDS = ("&amp;", "&#38;", "&#x26;")
+_MAX_ESCAPES = 2
+
+
+class MagnetSpan(NamedTuple):
+    """Where one magnet stands in a text, and where its `dn` is or would go. Offsets are code points.
+
+    `start` and `end` count from the beginning of the text, `dn_start` and `dn_end` from `start`. What is to stand
+    between those two is a value with `dn_before` and `dn_after` around it; both are empty when there is a `dn` already.
+    `problem` is None, or why this magnet cannot be asked for: the code of an `InvalidInput`.
+    """
+
+    start: int
+    end: int
+    text: str
+    info_hash: InfoHash | None = None
+    info_hash_v2: InfoHash | None = None
+    dn_start: int = 0
+    dn_end: int = 0
+    dn_before: str = ""
+    dn_after: str = ""
+    problem: str | None = None
+
+    @property
+    def has_dn(self) -> bool:
+        """Whether there is a `dn`, be it empty."""
+        return self.dn_start > 0 and not self.dn_before
+
+    @property
+    def display_name(self) -> str | None:
+        """The decoded `dn`, or None when the magnet has none."""
+        return decode_dn(_without_escapes(self.text[self.dn_start : self.dn_end])) if self.has_dn else None
+
+
+def find_magnets(text: str, *, broken: bool = False) -> Iterator[MagnetSpan]:
+    """Find the magnets of a text, in order.
+
+    Output: spans that never overlap. Those without a usable info-hash (or over `MAX_MAGNET_CHARS`) are left out, or,
+            with `broken`, yielded with their `problem`; of one that is too large only the beginning.
+    Source: the contract's word "magnet": white space, control characters, quotes and closing CJK punctuation end it,
+            and so does an unbalanced bracket or the next `magnet:?`.
+    """
+    start = _next_scheme(text, 0)
+    while start >= 0:
+        following = _next_scheme(text, start + len(SCHEME))
+        limit = following if following >= 0 else len(text)
+        if broken or limit - start >= _SHORTEST:
+            span = _read(start, _until_an_end(text[start : min(limit, start + MAX_MAGNET_CHARS + 1)]))
+            if span.problem is None or (broken and len(span.text) > len(SCHEME)):
+                yield span
+        start = following
+
+
+def _next_scheme(text: str, start: int) -> int:
+    """Where the next `magnet:?` begins, in any case, or -1. Looks only at the places where `:?` stands."""
+    at = text.find(":?", start)
+    while at >= 0:
+        if at - 6 >= start and text[at - 1] in "tT" and text[at - 6 : at].lower() == "magnet":
+            return at - 6
+        at = text.find(":?", at + 2)
+    return -1
+
+
+def _until_an_end(text: str) -> str:
+    """The beginning of a text, up to the first character that ends every magnet."""
+    word = text.split(None, 1)[0]
+    if word.isascii() and word.isprintable():
+        for quote in _QUOTES:
+            if quote in word:
+                word = word.split(quote, 1)[0]
+        return word
+    for at, char in enumerate(word):
+        if char in _ENDS_A_MAGNET:
+            return word[:at]
+    return word
+
+
+def _read(start: int, magnet: str) -> MagnetSpan:
+    """Read what begins as a magnet at `start`; a bracket, or punctuation after a hash, may end it earlier."""
+    plain = _plain(magnet)
+    if ")" in magnet or "]" in magnet:
+        end = _balanced_length(plain)
+        magnet, plain = magnet[:end], plain[:end]
+    v1, v2, first_xt, end = _read_hashes(magnet, plain)
+    has_tail = end < len(magnet)
+    if has_tail:
+        magnet, plain = magnet[:end], plain[:end]
+    if end > MAX_MAGNET_CHARS:
+        return MagnetSpan(start, start + end, magnet, problem="magnet_too_large")
+    if v1 is None and v2 is None:
+        problem = "missing_info_hash" if first_xt < 0 else "invalid_info_hash"
+        return MagnetSpan(start, start + end, magnet, problem=problem)
+    place = _place_of_dn(magnet, plain, first_xt, has_tail=has_tail)
+    return MagnetSpan(start, start + end, magnet, v1 or v2, v2 if v1 else None, *place)
+
+
+def _plain(magnet: str) -> str:
+    """The magnet, at the same offsets, in a form in which every parameter begins behind a bare `&` in lower case.
+
+    The `?` becomes an `&`, and so does the last character of an escaped one; NULs, which no magnet has, stand for the
+    rest of it, at the end of the value before.
+    """
+    plain = magnet.lower()
+    if len(plain) != len(magnet):  # U+0130 is the only character that becomes two
+        plain = magnet.replace("\u0130", "\u0131").lower()
+    if ";" in plain:
+        for _ in range(_MAX_ESCAPES):
+            for escaped in _ESCAPED_AMPERSANDS:
+                plain = plain.replace(escaped, "&".rjust(len(escaped), "\0"))
+    return f"{SCHEME[:-1]}&{plain[len(SCHEME) :]}"
+
+
+def _without_escapes(value: str) -> str:
+    """A value with its escaped ampersands as bare ones."""
+    if ";" not in value:
+        return value
+    plain = _plain(SCHEME + value)[len(SCHEME) :]
+    return "".join("&" if mark == "&" else char for char, mark in zip(value, plain, strict=True) if mark != "\0")
+
+
+def _balanced_length(plain: str) -> int:
+    """Where the first closing bracket stands that nothing in the same value opened, else the length.
+
+    A bracket opened in another value does not count: a `dn` that is rewritten later must not move the magnet's end.
+    """
+    rounds = squares = 0
+    parts = iter(plain.split("&"))
+    for part in parts:
+        if (rounds or squares) and ("=" in part or _ends_a_value(part)):
+            rounds = squares = 0
+        chars = iter(part)
+        for char in chars:
+            if char not in "()[]":
+                continue
+            if char == "(":
+                rounds += 1
+            elif char == "[":
+                squares += 1
+            elif char == ")":
+                rounds -= 1
+            else:
+                squares -= 1
+            if rounds < 0 or squares < 0:
+                behind = "&".join(("".join(chars), *parts))
+                return len(plain) - len(behind) - 1
+    return len(plain)
+
+
+def _read_hashes(magnet: str, plain: str) -> tuple[InfoHash | None, InfoHash | None, int, int]:
+    """The first v1 and the first v2 hash, where the first `xt` is (at its `&`, or -1), and where the magnet ends."""
+    v1 = v2 = None
+    first_xt = -1
+    at = plain.find("&xt")
+    while at >= 0:
+        begin = at + 4 if plain.startswith("=", at + 3) else _begin_of_numbered(plain, at)
+        if begin and first_xt < 0:
+            first_xt = at
+        following = plain.find("&", at + 3)
+        end = following if following >= 0 else len(plain)
+        if begin and end - begin >= _SHORTEST_XT:
+            value = magnet[begin:end]
+            if plain[end - 1] == "\0":
+                value = value[: len(plain[begin:end].rstrip("\0"))]
+            found, length = _read_xt(value)
+            if found is not None and len(found) == 64:
+                v2 = v2 or found
+            else:
+                v1 = v1 or found
+            if 0 < length < len(value):
+                return v1, v2, first_xt, begin + length
+        at = plain.find("&xt", end)
+    return v1, v2, first_xt, len(magnet)
+
+
+def _begin_of_numbered(plain: str, at: int) -> int:
+    """Where the value of the `xt.1` at `at` begins, or 0 when it is another key."""
+    equals = plain.find("=", at + 4, at + 8)
+    return equals + 1 if equals > 0 and plain[at + 3] == "." and plain[at + 4 : equals].isdecimal() else 0
+
+
+def _read_xt(value: str) -> tuple[InfoHash | None, int]:
+    """The info-hash at the beginning of an `xt` value, if nothing but punctuation is behind it, and its length."""
+    if "%" in value:
+        return _read_escaped_xt(value)
+    urn = value[:9].lower()
+    if urn == "urn:btih:":
+        length = 49
+        found = InfoHash.hexadecimal(value[9:49], 40)
+        if found is None:
+            length = 41
+            found = InfoHash.base32(value[9:41])
+    elif urn == "urn:btmh:" and value[9:13] == "1220":
+        length = _LONGEST_XT
+        found = InfoHash.hexadecimal(value[13:length], 64)
+    else:
+        return None, 0
+    return (found, length) if found is not None and value[length : length + 1] in _AFTER_HASH else (None, 0)
+
+
+def _read_escaped_xt(value: str) -> tuple[InfoHash | None, int]:
+    """As `_read_xt`, for a value with percent signs in it, all of which have to be escapes as far as the hash goes."""
+    if len(value) - 2 * value.count("%") < _SHORTEST_XT:
+        return None, 0
+    plain = unescaped(value[: 3 * _LONGEST_XT].encode("ascii", "replace")).decode("latin-1").partition("%")[0]
+    found, length = _read_xt(plain)
+    escape = value.find("%")
+    while found is not None and 0 <= escape < length:
+        length += 2
+        escape = value.find("%", escape + 3)
+    return (found, length) if found is not None and value[length : length + 1] in _AFTER_HASH else (None, 0)
+
+
+def _end_of_value(plain: str, start: int) -> int:
+    """Where the value ends that begins at `start`.
+
+    A part without `=` is an unescaped `&` inside a name and belongs to the value, unless it is empty or a known key. A
+    `dn` is inserted behind such parts for the same reason: before them, it would swallow them when it is read again.
+    """
+    end = plain.find("&", start)
+    if end < 0:
+        return len(plain)
+    equals = plain.find("=", end)
+    stop = plain.rfind("&", end, equals) if equals >= 0 else len(plain)
+    for part in plain[end + 1 : stop].split("&"):
+        if _ends_a_value(part):
+            break
+        end += 1 + len(part)
+    return len(plain[:end].rstrip("\0"))
+
+
+def _ends_a_value(part: str) -> bool:
+    """Whether a part without `=` is not a piece of the value before it."""
+    return part.rstrip("\0") in _ENDS_A_VALUE or (";" in part and part.startswith(_ESCAPED_MARKUP))
+
+
+def _place_of_dn(magnet: str, plain: str, first_xt: int, *, has_tail: bool) -> tuple[int, int, str, str]:
+    """Where the value of the first `dn` begins and ends, or where one would go and what comes before and after it."""
+    dn = plain.find("&dn=")
+    if dn >= 0:
+        begin = dn + len("&dn=")
+        return begin, _end_of_value(plain, begin), "", ""
+    separator = _separator(magnet, plain)
+    end_of_xt = _end_of_value(plain, first_xt + len("&xt"))
+    if has_tail and end_of_xt == len(plain):
+        # Behind the hash, the name would grow into the punctuation that follows; in front of it, it cannot.
+        return first_xt + 1, first_xt + 1, "dn=", separator
+    return end_of_xt, end_of_xt, separator + "dn=", ""
+
+
+def _separator(magnet: str, plain: str) -> str:
+    """`&`, or its escaped form where the magnet is written that way."""
+    first = plain.find("&", len(SCHEME))
+    if first < 0:
+        return "&"
+    if plain.startswith(_ESCAPED_MARKUP, first + 1):
+        return "&amp;"
+    return magnet[len(plain[:first].rstrip("\0")) : first + 1]
+
+
+def parameters(magnet: str) -> Iterator[tuple[str, str]]:
+    """Lower-case key and raw value of every parameter that has a value."""
+    begin = len(SCHEME)
+    for part in _plain(magnet)[begin:].split("&"):
+        key, equals, value = part.rstrip("\0").partition("=")
+        if equals:
+            value_at = begin + len(key) + 1
+            yield key, magnet[value_at : value_at + len(value)]
+        begin += len(part) + 1
