@@ -107,8 +107,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{what}：查询期间被其他程序修改，因此未改动；请重新运行。",
     ),
     "name_too_long": (
-        "The name was found, but the magnet would become too long with it: {name}",
-        "已找到名称，但写入后磁力链接会过长：{name}",
+        "{info_hash}  The name was found, but the magnet would become too large with it; it stays as it is.",
+        "{info_hash}  已找到名称，但写入后磁力链接会过大，因此保持原样。",
     ),
     "in_place_needs_files": (
         "--in-place needs files; standard input cannot be changed.",

@@ -116,6 +116,16 @@ def test_any_name_is_written_so_that_it_reads_back(truename: Program, seed: Call
     assert decode_dn(found[2].decode()) == name
 
 
+def test_a_magnet_that_would_become_too_large_is_reported_and_stays(
+    truename: Program, seed: Callable[[bytes], str]
+) -> None:
+    magnet = seed(single_file_info(("长" * 1300).encode()))
+    large = f"{magnet}&tr=http://127.0.0.1:9/{'a' * 25_000}"
+    ended = truename("fix", stdin=large.encode())
+    assert (ended.status, ended.out) == (1, large.encode())
+    assert "too large" in ended.err
+
+
 def test_a_text_without_magnets_comes_back_with_a_word_about_it(truename: Program) -> None:
     ended = truename("fix", stdin=b"nothing here\r\n")
     assert (ended.status, ended.out) == (0, b"nothing here\r\n")

@@ -9,7 +9,7 @@ import truename
 PACKAGE = Path(truename.__file__).parent
 
 LEVELS = (
-    {"errors", "texts", "infohash", "dn", "magnet", "names", "bencode", "metainfo"},
+    {"errors", "texts", "infohash", "dn", "scanner", "magnet", "names", "bencode", "metainfo"},
     {"model", "settings"},
     {"manager", "crew", "ad_hoc", "journal", "resolvers"},
     {"worker"},

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from truename.errors import InvalidInput
-from truename.magnet import MAX_TRACKERS, InfoHash, Magnet, MagnetSpan, find_magnets, rename
+from truename.magnet import MAX_TRACKERS, InfoHash, Magnet, MagnetSpan, find_magnets, rename, unwritable
 from truename.model import Outcome
 from truename.names import make_visible, shown
 from truename.resolvers.base import Resolver
@@ -84,6 +84,9 @@ def _joined(one: Magnet, other: Magnet) -> Magnet:
 def _finish(job: Job, names: Mapping[str, str], screen: Screen, mode: Mode) -> bool:
     before = job.content.text
     after = rename(before, names)
+    too_long = unwritable(before, names)
+    for span in too_long:
+        screen.say("name_too_long", info_hash=span.info_hash)
     if not names and next(find_magnets(before, broken=True), None) is None:
         screen.say("no_magnet_in", what=job.what)
     if mode.diff:
@@ -96,4 +99,4 @@ def _finish(job: Job, names: Mapping[str, str], screen: Screen, mode: Mode) -> b
         except Unusable as error:
             screen.note(error.sentence(screen.language))
             return False
-    return True
+    return not too_long
