@@ -28,6 +28,7 @@ logger = logging.getLogger("truename.manager")
 
 KEEPER_NAP_S = 20.0  # the keeper looks around at least so often: expiry is noticed well within a minute
 SWEEP_BATCH = 2_000  # forgotten in one go, a few milliseconds, while submits wait
+_SIGNAL_S = 0.5  # a Ctrl-C just before an endless wait would be noticed only after it: CPython's locks miss it
 _TRIES = 20  # to find the lock free; after these it is held for long, by a slow disk say
 
 _CANCELLED = End(TaskEvent.CANCEL, error="The task was cancelled.", code="cancelled")
@@ -156,7 +157,7 @@ class Crew:
         """Return when nothing is pending or running."""
         with self.lock:
             while self._is_busy():
-                self._idle.wait()
+                self._idle.wait(_SIGNAL_S)
 
     def is_worker(self, thread: threading.Thread) -> bool:
         """Whether this thread is one of those that `wait_until_idle` would wait for."""
