@@ -2,9 +2,12 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
+
+from truename import crew
 
 PATIENCE_S = 60
 
@@ -42,3 +45,33 @@ def until() -> Iterator[Signals]:
     yield signals
     logger.removeHandler(signals)
     logger.setLevel(level)
+
+
+class Clock:
+    """Stands in for the module `time` in the crew of a manager: only what the tests set moves it."""
+
+    def __init__(self) -> None:
+        self.mono = 1000.0
+        self.wall = 1_700_000_000.0
+
+    def monotonic(self) -> float:
+        return self.mono
+
+    def time(self) -> float:
+        return self.wall
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def move(self, manager, seconds: float) -> None:
+        """Let time pass, and the keeper see it."""
+        self.mono += seconds
+        with manager._crew.lock:
+            manager._crew._keeper_called.notify()
+
+
+@pytest.fixture
+def clock(monkeypatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(crew, "time", clock)
+    return clock

@@ -2,7 +2,6 @@
 
 import gc
 import threading
-import time
 import weakref
 
 import pytest
@@ -12,36 +11,6 @@ from truename import AsyncCalibrationManager, TaskStatus, crew, get_async_calibr
 
 def named():
     return "name", None
-
-
-class Clock:
-    """Stands in for the module `time`: only what the tests set moves it."""
-
-    def __init__(self) -> None:
-        self.mono = 1000.0
-        self.wall = 1_700_000_000.0
-
-    def monotonic(self) -> float:
-        return self.mono
-
-    def time(self) -> float:
-        return self.wall
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-    def move(self, manager, seconds: float) -> None:
-        """Let time pass, and the keeper see it."""
-        self.mono += seconds
-        with manager._crew.lock:
-            manager._crew._keeper_called.notify()
-
-
-@pytest.fixture
-def clock(monkeypatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(crew, "time", clock)
-    return clock
 
 
 class Stuck:
