@@ -73,7 +73,8 @@ def _string(data: bytes, at: int) -> tuple[bytes, int]:
 def _integer(data: bytes, at: int) -> tuple[int, int]:
     end = data.find(b"e", at, at + _MAX_DIGITS + 2)
     digits = data[at + 1 : end]
-    if end < 0 or not digits.removeprefix(b"-").isdigit():
+    magnitude = digits.removeprefix(b"-")
+    if end < 0 or not magnitude.isdigit() or (magnitude[0] == 0x30 and digits != b"0"):
         raise BadMetadata(f"bad integer at {at}")
     return int(digits), end + 1
 

@@ -6,18 +6,19 @@ Source: BEP 3 (info dictionary), BEP 52 (v2), and the `name.utf-8` key of old cl
 """
 
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from truename import bencode
 from truename.errors import BadMetadata, BadName
-from truename.magnet import InfoHash
+from truename.infohash import InfoHash
 from truename.names import decode_name
 
 MAX_NAME_BYTES = 4096
+MAX_PATH_BYTES = 4096
 MAX_FILES_KEPT = 1000
-_MAX_TREE_DEPTH = bencode.MAX_DEPTH
+MAX_SIZE_BYTES = 2**63 - 1
 
 
 class TorrentFile(NamedTuple):
@@ -32,7 +33,8 @@ class Metainfo:
     """What an info dictionary says, its digest having been checked.
 
     `name` is the true name, unchanged; `raw_name` its bytes; `name_guessed`: those bytes were not UTF-8.
-    `files` holds at most `MAX_FILES_KEPT` of the `file_count`; `size_bytes` counts them all.
+    `files` holds at most `MAX_FILES_KEPT` of the `file_count`, none with a path over `MAX_PATH_BYTES`; `size_bytes`
+    counts them all.
     """
 
     info_hash: InfoHash
@@ -59,16 +61,20 @@ def read_info(raw: bytes, expected: Collection[str]) -> Metainfo:
     """Check and read an info dictionary.
 
     Input:  `raw` as it came from a peer; `expected` the hashes of the magnet, in canonical form.
-    Errors: `BadMetadata` when it is not the dictionary asked for or is malformed; `BadName` when it has no usable name.
+    Errors: `BadMetadata` when it is not the dictionary asked for: somebody else may have it. `BadName` when it is, and
+            has no usable name or cannot even be read: nobody can have a better one.
     """
     if not matches(raw, expected):
         raise BadMetadata("the digest is another one")
-    info = bencode.decode(raw)
+    try:
+        info = bencode.decode(raw)
+    except BadMetadata as error:
+        raise BadName("unreadable") from error
     if not isinstance(info, dict):
-        raise BadMetadata("not a dictionary")
+        raise BadName("not a dictionary")
     raw_name, name, guessed = _name(info)
-    size_bytes, file_count, files = _files(info, name)
-    info_hash, info_hash_v2 = _hashes(raw, info)
+    size_bytes, file_count, files = _files(info, raw_name)
+    info_hash, info_hash_v2 = _hashes(raw, info, expected)
     return Metainfo(
         info_hash=info_hash,
         info_hash_v2=info_hash_v2,
@@ -91,63 +97,79 @@ def _name(info: dict[bytes, bencode.Value]) -> tuple[bytes, str, bool]:
     raise BadName("no usable name")
 
 
-def _hashes(raw: bytes, info: dict[bytes, bencode.Value]) -> tuple[InfoHash, InfoHash | None]:
-    """The hash this torrent goes by, and a hybrid's second one: v1 when it has v1 pieces, v2 when it says so."""
+def _hashes(
+    raw: bytes, info: dict[bytes, bencode.Value], expected: Collection[str]
+) -> tuple[InfoHash, InfoHash | None]:
+    """The hash this torrent goes by, and a hybrid's second one: v1 when it has v1 pieces, v2 when it says so.
+
+    A hash by which it was asked for is one of them in any case.
+    """
     v1 = InfoHash(hashlib.sha1(raw, usedforsecurity=False).hexdigest())
-    if info.get(b"meta version") != 2:
-        return v1, None
     v2 = InfoHash(hashlib.sha256(raw).hexdigest())
-    return (v1, v2) if b"pieces" in info else (v2, None)
+    has_v2 = info.get(b"meta version") == 2 or v2 in expected
+    has_v1 = b"pieces" in info or v1 in expected or not has_v2
+    return (v1, v2 if has_v2 else None) if has_v1 else (v2, None)
 
 
-def _files(info: dict[bytes, bencode.Value], name: str) -> tuple[int, int, tuple[TorrentFile, ...]]:
-    length = info.get(b"length")
-    entries: Iterator[TorrentFile]
-    match info.get(b"files"), info.get(b"file tree"):
-        case list(listed), _:
+def _files(info: dict[bytes, bencode.Value], raw_name: bytes) -> tuple[int, int, tuple[TorrentFile, ...]]:
+    """The size of all files, their number, and the files that are kept."""
+    entries: Iterator[tuple[Sequence[bytes], int]]
+    match info.get(b"files"), info.get(b"file tree"), info.get(b"length"):
+        case list(listed), _, _:
             entries = _listed(listed)
-        case _, dict(tree) if not isinstance(length, int):
+        case _, _, int(length):
+            entries = iter([((raw_name,), _size(length))])
+        case _, dict(tree), _:
             entries = _tree(tree)
         case _:
-            entries = iter([TorrentFile(name, max(0, length))] if isinstance(length, int) else [])
+            entries = iter(())
     total = count = 0
     kept: list[TorrentFile] = []
-    for entry in entries:
-        total += entry.size_bytes
+    for path, size_bytes in entries:
+        total += size_bytes
         count += 1
-        if len(kept) < MAX_FILES_KEPT:
-            kept.append(entry)
-    return total, count, tuple(kept)
+        if len(kept) < MAX_FILES_KEPT and sum(map(len, path)) + len(path) <= MAX_PATH_BYTES:
+            kept.append(TorrentFile(decode_name(b"/".join(path)).text, size_bytes))
+    return min(total, MAX_SIZE_BYTES), count, tuple(kept)
 
 
-def _listed(files: list[bencode.Value]) -> Iterator[TorrentFile]:
+def _listed(files: list[bencode.Value]) -> Iterator[tuple[Sequence[bytes], int]]:
     """The files of a v1 dictionary; padding files (BEP 47) are not files."""
     for entry in files:
         if not isinstance(entry, dict):
             continue
-        length, attributes = entry.get(b"length"), entry.get(b"attr")
-        path = entry.get(b"path.utf-8")
+        attributes, path = entry.get(b"attr"), entry.get(b"path.utf-8")
         if not isinstance(path, list):
             path = entry.get(b"path")
-        if (
-            isinstance(length, int)
-            and isinstance(path, list)
-            and not (isinstance(attributes, bytes) and b"p" in attributes)
-        ):
-            parts = [decode_name(part).text for part in path if isinstance(part, bytes)]
-            yield TorrentFile("/".join(parts), max(0, length))
+        is_padding = isinstance(attributes, bytes) and b"p" in attributes
+        parts = [part for part in path if isinstance(part, bytes)] if isinstance(path, list) else []
+        if parts and not is_padding:
+            yield parts, _size(entry.get(b"length"))
 
 
-def _tree(tree: dict[bytes, bencode.Value]) -> Iterator[TorrentFile]:
-    """The files of a v2 file tree, where a file is a directory with the empty name in it."""
-    waiting: list[tuple[str, dict[bytes, bencode.Value]]] = [("", tree)]
-    while waiting:
-        path, directory = waiting.pop()
-        leaf = directory.get(b"")
-        if isinstance(leaf, dict):
-            length = leaf.get(b"length")
-            yield TorrentFile(path, length if isinstance(length, int) and length > 0 else 0)
-        for raw, below in reversed(directory.items()):
-            if raw and isinstance(below, dict):
-                name = decode_name(raw).text
-                waiting.append((f"{path}/{name}" if path else name, below))
+def _tree(tree: dict[bytes, bencode.Value]) -> Iterator[tuple[Sequence[bytes], int]]:
+    """The files of a v2 file tree, where a file is a directory with the empty name in it.
+
+    The path is one list that grows and shrinks: many files may share a directory whose name is a megabyte long.
+    """
+    path: list[bytes] = []
+    open_directories = [iter(tree.items())]
+    while open_directories:
+        for name, below in open_directories[-1]:
+            if not isinstance(below, dict):
+                continue
+            if name:
+                path.append(name)
+                open_directories.append(iter(below.items()))
+                break
+            if path:
+                yield path, _size(below.get(b"length"))
+        else:
+            open_directories.pop()
+            if path:
+                path.pop()
+
+
+def _size(value: bencode.Value | None) -> int:
+    """A size that can be one, else 0."""
+    return value if isinstance(value, int) and 0 <= value <= MAX_SIZE_BYTES else 0

@@ -107,3 +107,13 @@ class Outcome:
     code: str | None = None
     reason: str = ""
     elapsed_s: float = 0.0
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """Every hash for which a verified name is proven; of a SHA-256 also its first 40 digits, as the DHT cuts it.
+
+        What else stood in the magnet is a stranger's word: one that pairs a hash with that of another torrent must not
+        lend it its name.
+        """
+        known = [str(each) for each in (self.info_hash, self.info_hash_v2) if each is not None]
+        return (*known, *(each[:40] for each in known if len(each) == 64))

@@ -10,10 +10,18 @@ from typing import NamedTuple
 
 MAX_SHOWN_CHARS = 512
 
+# By so much of a text its encoding is guessed: a stranger's megabyte must not cost seconds.
+_JUDGED_CHARS = 512
 _GUESSES = ("gb18030", "big5", "shift_jis", "cp1251", "cp1252")
 
-# Not of category C, and nothing to be seen of them all the same.
-_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
+# Not of category C, and nothing to be seen of them all the same: fillers, blanks and variation selectors.
+_INVISIBLE = frozenset(
+    (
+        *"\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\U0001d159",
+        *map(chr, range(0xFE00, 0xFE10)),
+        *map(chr, range(0xE0100, 0xE01F0)),
+    )
+)
 _CONTROL_PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "\u2421"}
 
 
@@ -28,7 +36,7 @@ class DecodedName(NamedTuple):
 def decode_name(raw: bytes) -> DecodedName:
     """Decode the bytes of a name: UTF-8, else the encoding in which they read best, marked as a guess.
 
-    Output: never U+FFFD, and never fails: latin-1 reads anything.
+    Output: all of the bytes, none replaced by U+FFFD; it never fails, for latin-1 reads anything.
     """
     try:
         return DecodedName(raw.decode("utf-8"), "utf-8", guessed=False)
@@ -40,7 +48,7 @@ def decode_name(raw: bytes) -> DecodedName:
             text = raw.decode(encoding)
         except UnicodeDecodeError:
             continue
-        candidates.append((_strangeness(text, encoding), text, encoding))
+        candidates.append((_strangeness(text[:_JUDGED_CHARS], encoding), text, encoding))
     if not candidates:
         return DecodedName(raw.decode("latin-1"), "latin-1", guessed=True)
     _, text, encoding = min(candidates, key=lambda candidate: candidate[0])
