@@ -29,7 +29,7 @@ logger = logging.getLogger("truename.manager")
 KEEPER_NAP_S = 20.0  # the keeper looks around at least so often: expiry is noticed well within a minute
 SWEEP_BATCH = 2_000  # forgotten in one go, a few milliseconds, while submits wait
 _SIGNAL_S = 0.5  # a Ctrl-C just before an endless wait would be noticed only after it: CPython's locks miss it
-_TRIES = 20  # to find the lock free; after these it is held for long, by a slow disk say
+_TRIES = 20  # to find the lock free; after these it is held for long
 
 _CANCELLED = End(TaskEvent.CANCEL, error="The task was cancelled.", code="cancelled")
 _NOT_BEGUN = End(TaskEvent.CANCEL, error="The manager was shut down before the task's turn came.", code="cancelled")
@@ -189,6 +189,8 @@ class Crew:
         A thread woken with the lock in its hand still waits for the interpreter's, and holds up everybody meanwhile:
         with a dozen threads each call became a change of threads, and the manager half as fast (`bench/manager.py`).
         """
+        if self._journal is not None:
+            return  # whoever is inside waits for the disk, not for the interpreter
         if threading.current_thread() is threading.main_thread():
             return  # a signal's exception could come between the two calls below, and the lock stay taken for ever
         for _ in range(_TRIES):

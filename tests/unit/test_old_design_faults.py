@@ -1,31 +1,31 @@
 """The faults of the sketch that this class replaces, each with a test that the class does not have it.
 
-| fault  | what it was                                           | tested |
+| fault | what it was | tested |
 |---|---|---|
-| B1     | the published module did not compile                  | here: the published call, as far as Python allows it |
-| B2     | `info_hash` never reached the function                | here |
-| B3     | no deadline; a script's time-out was a failure        | here |
-| B4     | all was forgotten at a restart                        | here; for several processes it is the server's part |
-| B5     | a singleton without a lock                            | here |
-| B6     | a table of futures that leaked                        | here |
-| B7     | completed before the result was there                 | here |
-| B8     | cleaning up while others change the table             | here |
-| B9     | SystemExit left a task running for ever               | here |
-| B10    | a submit after shutdown left a ghost                  | here |
-| B11    | the same hash twice was asked twice                   | no: a label is no key, by contract; the server joins |
-| B12    | the function's answer was not checked                 | here |
-| B13    | one person could fill the queue                       | no: the class knows no persons; the server does |
-| B14    | results lived up to twice their time                  | here |
-| B15    | any text reached the child process                    | here: a label reaches nothing; else the routes' part |
-| B16-18 | errors as HTML, the wrong session key, no owner       | no: HTTP, so the example's and the server's part |
-| B19-21 | the browser's polling                                 | no: the part of `static/js/notes.js` |
-| B22    | the time ran while a task waited for a worker         | here |
-| B23    | a name reached the browser, never the note            | no: the class knows no notes; the server's part |
-| B24    | nothing that ran could be cancelled                   | here |
-| B25    | paths and tokens in the log                           | here; what a function says is passed on, by contract |
-| B26    | the end of the process waited for stuck functions     | here |
-| B27    | tests that sleep                                      | only the two of `test_async_calibration_manager.py` |
-| B28    | forged log lines; the wall clock as a measure of age  | here |
+| B1 | the published module did not compile | here: the published call, as far as Python allows it |
+| B2 | `info_hash` never reached the function | here |
+| B3 | no deadline; a script's time-out was a failure | here |
+| B4 | all was forgotten at a restart | here; for several processes it is the server's part |
+| B5 | a singleton without a lock | here |
+| B6 | a table of futures that leaked | here |
+| B7 | completed before the result was there | here |
+| B8 | cleaning up while others change the table | here |
+| B9 | SystemExit left a task running for ever | here |
+| B10 | a submit after shutdown left a ghost | here |
+| B11 | the same hash twice was asked twice | no: a label is no key, by contract; the server joins |
+| B12 | the function's answer was not checked | here |
+| B13 | one person could fill the queue | no: the class knows no persons; the server does |
+| B14 | results lived up to twice their time | here |
+| B15 | any text reached the child process | here: a label reaches nothing; else the routes' part |
+| B16-18 | errors as HTML, the wrong session key, no owner | no: HTTP, so the example's and the server's part |
+| B19-21 | the browser's polling | no: the part of `static/js/notes.js` |
+| B22 | the time ran while a task waited for a worker | here |
+| B23 | a name reached the browser, never the note | no: the class knows no notes; the server's part |
+| B24 | nothing that ran could be cancelled | here |
+| B25 | paths and tokens in the log | here; what a function says is passed on, by contract |
+| B26 | the end of the process waited for stuck functions | here |
+| B27 | tests that sleep | only the two of `test_async_calibration_manager.py` |
+| B28 | forged log lines; the wall clock as a measure of age | here |
 """
 
 import subprocess
