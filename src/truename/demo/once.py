@@ -21,7 +21,7 @@ async def run_once(resolver: Resolver, swarm: LocalSwarm, screen: Screen) -> boo
     """Name the demo's magnets. Output: whether every live one got its name."""
     magnets = demo_magnets(swarm)
     screen.say("demo_asking", count=len(magnets))
-    started = time.monotonic()
+    started = screen.last_name_at = time.monotonic()
     with screen:
         await resolve(
             resolver,
@@ -32,7 +32,7 @@ async def run_once(resolver: Resolver, swarm: LocalSwarm, screen: Screen) -> boo
             timeout_s=_LOOKUP_TIMEOUT_S,
         )
     live = len(swarm.torrents)
-    screen.say("demo_done", named=screen.named, live=live, dead=DEAD, seconds=time.monotonic() - started)
+    screen.say("demo_done", named=screen.named, live=live, dead=DEAD, seconds=screen.last_name_at - started)
     return screen.named == live
 
 

@@ -1,6 +1,7 @@
 """Standard output for answers, standard error for all else, and on a terminal a line of progress below them."""
 
 import sys
+import time
 from types import TracebackType
 from typing import Self
 
@@ -18,6 +19,7 @@ class Screen:
         self.language = language
         self.named = 0
         self.unnamed = 0
+        self.last_name_at = time.monotonic()
         self._status: Status | None = None
         if progress and sys.stderr.isatty():
             self._status = Status(self._counts(), console=Console(stderr=True, highlight=False))
@@ -61,7 +63,9 @@ class Screen:
 
     def count(self, *, named: bool) -> None:
         """One more input has its outcome."""
-        self.named += named
+        if named:
+            self.named += 1
+            self.last_name_at = time.monotonic()
         self.unnamed += not named
         if self._status is not None:
             self._status.update(self._counts())
