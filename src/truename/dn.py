@@ -31,7 +31,9 @@ def reads_as(value: str, name: str) -> bool:
     wanted, raw = _raw(name), _raw(value)
     if not len(wanted) <= len(raw) <= 3 * len(wanted):
         return False
-    return unescaped(raw) == wanted or (b"+" in raw and unescaped(raw.replace(b"+", b" ")) == wanted)
+    if unescaped(raw.replace(b"+", b" ")) == wanted:
+        return True
+    return b"+" in raw and b"+" in wanted and unescaped(raw) == wanted
 
 
 def _raw(text: str) -> bytes:

@@ -183,12 +183,14 @@ def _read_hashes(magnet: str, plain: str) -> tuple[InfoHash | None, InfoHash | N
     first_xt = -1
     at = plain.find("&xt")
     while at >= 0:
-        begin = at + 4 if plain.startswith("=", at + 3) else _begin_of_numbered(plain, at)
-        if begin and first_xt < 0:
-            first_xt = at
         following = plain.find("&", at + 3)
         end = following if following >= 0 else len(plain)
-        if begin and end - begin >= _SHORTEST_XT:
+        equals = plain.find("=", at + 3, end)
+        is_xt = equals >= 0 and (equals == at + 3 or is_key(plain[at + 1 : equals], "xt"))
+        if is_xt and first_xt < 0:
+            first_xt = at
+        begin = equals + 1
+        if is_xt and end - begin >= _SHORTEST_XT:
             value = magnet[begin:end]
             if plain[end - 1] == "\0":
                 value = value[: len(plain[begin:end].rstrip("\0"))]
@@ -201,12 +203,6 @@ def _read_hashes(magnet: str, plain: str) -> tuple[InfoHash | None, InfoHash | N
                 return v1, v2, first_xt, begin + length
         at = plain.find("&xt", end)
     return v1, v2, first_xt, len(magnet)
-
-
-def _begin_of_numbered(plain: str, at: int) -> int:
-    """Where the value of the `xt.1` at `at` begins, or 0 when it is another key."""
-    equals = plain.find("=", at + 4, at + 8)
-    return equals + 1 if equals > 0 and plain[at + 3] == "." and plain[at + 4 : equals].isdecimal() else 0
 
 
 def _read_xt(value: str) -> tuple[InfoHash | None, int]:
@@ -286,6 +282,11 @@ def _separator(magnet: str, plain: str) -> str:
     if plain.startswith(_ESCAPED_MARKUP, first + 1):
         return "&amp;"
     return magnet[len(plain[:first].rstrip("\0")) : first + 1]
+
+
+def is_key(key: str, wanted: str) -> bool:
+    """Whether a lower-case key is `wanted` or a numbered form of it (`tr.1`)."""
+    return key == wanted or (key.startswith(wanted + ".") and key[len(wanted) + 1 :].isdecimal())
 
 
 def parameters(magnet: str) -> Iterator[tuple[str, str]]:
