@@ -133,8 +133,7 @@ class Journal:
     def _prepare(self) -> None:
         with self._transaction() as connection:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-            # Before the first read: two that open a new file at once would otherwise each hold a shared lock, and
-            # neither win.
+            # Before the first read: of two that have read and then want to write, SQLite refuses one without waiting.
             connection.execute("BEGIN EXCLUSIVE")
             self._make_schema(connection)
             connection.execute(

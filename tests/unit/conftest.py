@@ -74,4 +74,5 @@ class Clock:
 def clock(monkeypatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(crew, "time", clock)
+    monkeypatch.setattr(crew, "KEEPER_NAP_S", 3600)  # the keeper sees what `move` shows it
     return clock

@@ -493,6 +493,25 @@ def test_a_cancelled_pending_task_never_runs() -> None:
     assert manager.get_task_status(second) is task
 
 
+def test_a_cancelled_pending_task_keeps_no_argument_alive_though_all_workers_are_stuck() -> None:
+    class Argument:
+        pass
+
+    manager = AsyncCalibrationManager(max_workers=1)
+    begun, go_on = threading.Event(), threading.Event()
+    manager.submit_task("stuck", lambda: (begun.set(), go_on.wait(60), ("name", None))[2])
+    assert begun.wait(60)
+    argument = Argument()
+    alive = weakref.ref(argument)
+    task_id = manager.submit_task("label", told, argument)
+    del argument
+    manager.cancel_task(task_id)
+    gc.collect()
+    assert alive() is None
+    go_on.set()
+    manager.shutdown()
+
+
 def test_a_cancelled_running_task_is_cancelled_now_and_its_result_is_dropped(until) -> None:
     manager = AsyncCalibrationManager(max_workers=1)
     begun, go_on = threading.Event(), threading.Event()
@@ -632,6 +651,27 @@ def test_no_text_of_a_stranger_can_forge_a_line_of_the_log(until) -> None:
     manager.shutdown()
     until(lambda: len(until.lines) >= 9)
     assert all(line.isprintable() and len(line) < 1000 for line in until.lines), until.lines
+
+
+def test_the_log_has_a_line_for_each_beginning_and_each_end(until) -> None:
+    manager = AsyncCalibrationManager(max_workers=1)
+    begun, go_on = threading.Event(), threading.Event()
+    running = manager.submit_task("first", lambda: (begun.set(), go_on.wait(60), (None, "no peers"))[2])
+    assert begun.wait(60)
+    cancelled, dropped = manager.submit_task("second", told), manager.submit_task("third", told)
+    manager.cancel_task(cancelled)
+    manager.shutdown(wait=False)
+    go_on.set()
+    until.ended(manager, running)
+    until(lambda: len(until.lines) >= 6)
+    assert until.lines == [
+        f"task {running} for 'first': pending",
+        f"task {cancelled} for 'second': pending",
+        f"task {dropped} for 'third': pending",
+        f"task {cancelled}: cancelled (cancelled)",
+        f"task {dropped}: cancelled (cancelled)",
+        f"task {running}: failed (function_failed)",
+    ]
 
 
 def test_the_log_says_what_was_raised_and_where(until) -> None:

@@ -30,10 +30,10 @@ class Stuck:
 # Expiry
 
 
-def test_a_task_is_forgotten_strictly_later_than_its_time(clock) -> None:
+def test_a_task_is_forgotten_strictly_later_than_its_time(clock, until) -> None:
     manager = AsyncCalibrationManager(task_ttl=60)
     task_id = manager.submit_task("label", named)
-    manager.shutdown()
+    until.ended(manager, task_id)
     clock.mono += 60
     assert manager.cleanup_old_tasks() == 0
     assert manager.get_task_status(task_id) is not None
@@ -41,18 +41,20 @@ def test_a_task_is_forgotten_strictly_later_than_its_time(clock) -> None:
     assert manager.cleanup_old_tasks() == 1
     assert manager.get_task_status(task_id) is None
     assert manager.cleanup_old_tasks() == 0
+    manager.shutdown()
 
 
 @pytest.mark.parametrize("step_s", [-10 * 86400, 10 * 86400])
-def test_a_step_of_the_wall_clock_neither_expires_nor_keeps_a_task(clock, step_s) -> None:
+def test_a_step_of_the_wall_clock_neither_expires_nor_keeps_a_task(clock, until, step_s) -> None:
     manager = AsyncCalibrationManager(task_ttl=60)
     task_id = manager.submit_task("label", named)
-    manager.shutdown()
+    until.ended(manager, task_id)
     clock.wall += step_s
     assert manager.cleanup_old_tasks() == 0
     assert manager.get_task_status(task_id) is not None
     clock.mono += 61
     assert manager.cleanup_old_tasks() == 1
+    manager.shutdown()
 
 
 def test_a_task_does_not_end_before_it_was_made_when_the_clock_is_set_back(clock, until) -> None:
@@ -78,11 +80,10 @@ def test_unfinished_tasks_never_expire(clock) -> None:
     manager.shutdown()
 
 
-def test_the_time_a_task_is_kept_can_be_read_and_changed(clock) -> None:
+def test_the_time_a_task_is_kept_can_be_read_and_changed(clock, until) -> None:
     manager = AsyncCalibrationManager()
     assert manager.task_ttl == 3600
-    manager.submit_task("label", named)
-    manager.shutdown()
+    until.ended(manager, manager.submit_task("label", named))
     manager.task_ttl = 5
     clock.mono += 6
     assert manager.cleanup_old_tasks() == 1
@@ -90,6 +91,7 @@ def test_the_time_a_task_is_kept_can_be_read_and_changed(clock) -> None:
         with pytest.raises(error):
             manager.task_ttl = wrong
     assert manager.task_ttl == 5
+    manager.shutdown()
 
 
 def test_expired_tasks_go_on_their_own_though_nobody_calls(monkeypatch, until) -> None:
@@ -118,15 +120,16 @@ def test_the_keeper_looks_more_than_once_a_minute() -> None:
     assert crew.KEEPER_NAP_S <= 30
 
 
-def test_many_expired_tasks_go_in_several_goes(monkeypatch, clock) -> None:
+def test_many_expired_tasks_go_in_several_goes(monkeypatch, clock, until) -> None:
     monkeypatch.setattr(crew, "SWEEP_BATCH", 10)
     manager = AsyncCalibrationManager(task_ttl=1)
-    for _ in range(35):
-        manager.submit_task("label", named)
-    manager.shutdown()
+    ids = [manager.submit_task("label", named) for _ in range(35)]
+    for task_id in ids:
+        until.ended(manager, task_id)
     clock.mono += 2
     assert manager.cleanup_old_tasks() == 35
     assert not manager.tasks
+    manager.shutdown()
 
 
 # Deadlines

@@ -203,9 +203,10 @@ def test_b15_a_label_is_only_a_label(label) -> None:
 
 def test_b22_the_time_a_task_waits_for_a_worker_does_not_count(until, clock) -> None:
     manager = AsyncCalibrationManager(max_workers=1, timeout=10)
-    go_on = threading.Event()
-    first = manager.submit_task("first", lambda: ("name", None) if go_on.wait(60) else None)
+    begun, go_on = threading.Event(), threading.Event()
+    first = manager.submit_task("first", lambda: (begun.set(), go_on.wait(60), ("name", None))[2])
     second = manager.submit_task("second", named)
+    assert begun.wait(60)
     clock.mono += 1000  # the first one is long over its time, the second one still waits
     go_on.set()
     assert until.ended(manager, second).status is TaskStatus.COMPLETED
