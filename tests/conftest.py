@@ -3,9 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from truename.demo.peers import SwarmPlan
 from truename.demo.swarm import LocalSwarm
+
+# A busy machine is slow; how long an example takes says nothing about the code.
+settings.register_profile("truename", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("truename")
 
 
 @pytest.fixture(scope="session")
