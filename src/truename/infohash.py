@@ -46,7 +46,7 @@ class InfoHash(str):
     @classmethod
     def base32(cls, digits: str) -> Self | None:
         """The hash written in exactly 32 base32 digits, or None."""
-        if len(digits) != 32 or not digits.isascii():
+        if len(digits) != 32:
             return None
         try:
             number = int(digits.encode().translate(_BASE32_TO_INTEGER), 32)

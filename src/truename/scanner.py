@@ -20,7 +20,7 @@ _LONGEST_XT = len("urn:btmh:1220") + 64
 
 # What ends a magnet on its own, apart from white space; a closing bracket does so only when it is unbalanced.
 _QUOTES = '<>"`|'
-_CJK_CLOSING = "）］｝】」』》〉〕〗〙〛｠｣、。，．；：！？｡､”’"
+_CJK_CLOSING = "）］｝】」』》〉〕〗〙〛〞〟｠｣”’︶︸︺︼︾﹀﹂﹄﹈﹚﹜﹞、。，．；：！？｡､﹐﹑﹒﹔﹕﹖﹗"
 _CONTROL = "".join(map(chr, [*range(0x20), *range(0x7F, 0xA0)]))
 _ENDS_A_MAGNET = frozenset((*_QUOTES, *_CJK_CLOSING, *_CONTROL))
 # What a sentence puts behind an info-hash.
@@ -83,12 +83,15 @@ def find_magnets(text: str, *, broken: bool = False) -> Iterator[MagnetSpan]:
 
 
 def _next_scheme(text: str, start: int) -> int:
-    """Where the next `magnet:?` begins, in any case, or -1. Looks only at the places where `:?` stands."""
+    """Where the next `magnet:?` begins, in any case, or -1.
+
+    Looks only at the places where `:?` stands; the next right one is a scheme's length behind a wrong one, or more.
+    """
     at = text.find(":?", start)
     while at >= 0:
-        if at - 6 >= start and text[at - 1] in "tT" and text[at - 6 : at].lower() == "magnet":
+        if text[at - 1] in "tT" and text[at - 6 : at].lower() == "magnet":
             return at - 6
-        at = text.find(":?", at + 2)
+        at = text.find(":?", at + len(SCHEME))
     return -1
 
 

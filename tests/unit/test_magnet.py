@@ -34,6 +34,11 @@ def test_a_hash_or_a_magnet_is_read_with_white_space_around_it(text: str) -> Non
     assert Magnet.parse(text).info_hash == HEX
 
 
+@pytest.mark.parametrize("digits", [f" {HEX}\n", f"\t{BASE32}"])
+def test_an_info_hash_is_read_with_white_space_around_it(digits: str) -> None:
+    assert InfoHash.parse(digits) == HEX
+
+
 @pytest.mark.parametrize(("text", "hashes"), [(V2, (V2,)), (f"{BARE}&xt=urn:btmh:1220{V2}", (HEX, V2))])
 def test_a_magnet_carries_all_its_hashes(text: str, hashes: tuple[str, ...]) -> None:
     assert Magnet.parse(text).hashes == hashes
@@ -161,7 +166,7 @@ def test_a_name_that_just_fits_is_written_and_one_more_is_not() -> None:
 
 
 def test_the_name_that_goes_makes_room() -> None:
-    magnet = f"{BARE}&dn={'x' * 20_000}"
+    magnet = f"{BARE}&dn={'x' * 30_000}"
     name = "你" * 1365
     assert rename(magnet, {HEX: name}) == f"{BARE}&dn={encode_dn(name)}"
     assert not unwritable(magnet, {HEX: name})

@@ -1,5 +1,7 @@
 """What holds for every text, looked for among texts made of the pieces on which scanners stumble."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -75,7 +77,7 @@ NAMES = st.fixed_dictionaries({}, optional={HEX: TRUE_NAMES, OTHER: TRUE_NAMES, 
 TAILS = ["", "&dn=x", " ", ")", f"&xt=urn:btih:{HEX}." + "z" * 100]
 MANY = settings(max_examples=400)
 
-TERMINATORS = set('<>"`|') | set("）］｝】」』》〉〕〗〙〛｠｣、。，．；：！？｡､”’")
+TERMINATORS = set('<>"`|') | set("）］｝】」』》〉〕〗〙〛〞〟｠｣”’、。，．；：！？｡､")
 
 
 def ends_a_magnet(char: str) -> bool:
@@ -119,6 +121,18 @@ def test_spans_are_in_order_never_overlap_and_are_what_stands_there(text: str) -
         assert span.text[:8].lower() == "magnet:?"
         assert (span.problem is None) == (span.info_hash is not None)
         done = span.end
+
+
+@MANY
+@given(TEXTS)
+def test_no_magnet_is_overlooked(text: str) -> None:
+    found = {span.start for span in find_magnets(text, broken=True)}
+    begun = {match.start() for match in re.finditer(r"magnet:\?", text, re.IGNORECASE)}
+    assert found <= begun
+    for start in begun - found:  # nothing of it is left but the scheme
+        assert ends_a_magnet(text[start + 8 : start + 9] or " ") or re.match(
+            r"[)\]]|magnet:\?", text[start + 8 :], re.I
+        )
 
 
 @MANY

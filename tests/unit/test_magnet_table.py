@@ -73,6 +73,8 @@ def test_a_v2_hash_is_read_from_a_multihash_in_any_case(digits: str) -> None:
         "urn:btmh:1220" + V2[:63],
         "urn:btmh:1220" + V2 + "0",
         "urn:btmh:1114" + HEX,
+        "urn:btmh:1114" + V2,
+        "urn:btih:" + HEX[:19] + "  " + HEX[21:],
         "urn:btmh:1220" + "0" * 64,
         "urn:btmh:1220" + BASE32,
         "urn:btih" + HEX,
@@ -133,7 +135,14 @@ def test_other_keys_are_not_xt(key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "xt", ["urn%3Abtih%3A" + HEX, "urn%3abtih%3a" + HEX, "URN:BTIH:" + HEX, "urn:btih:%63" + HEX[1:]]
+    "xt",
+    [
+        "urn%3Abtih%3A" + HEX,
+        "urn%3abtih%3a" + HEX,
+        "URN:BTIH:" + HEX,
+        "urn:btih:%63" + HEX[1:],
+        "urn%3Abtih%3A" + BASE32,
+    ],
 )
 def test_an_escaped_or_capital_urn_is_read(xt: str) -> None:
     assert hashes(f"magnet:?xt={xt}") == [HEX]
@@ -147,8 +156,9 @@ def test_an_unknown_xt_is_kept_and_ignored() -> None:
     )
 
 
-def test_the_first_of_two_v1_hashes_counts() -> None:
+def test_the_first_of_two_hashes_of_one_kind_counts() -> None:
     assert hashes(f"{BARE}&xt=urn:btih:{OTHER}") == [HEX]
+    assert hashes(f"magnet:?{XT_V2}&xt=urn:btmh:1220{V2[::-1]}") == [V2]
 
 
 @pytest.mark.parametrize(
@@ -275,6 +285,29 @@ def test_a_raw_plus_sign_may_be_read_as_one(dn: str) -> None:
     assert rename(f"{BARE}&dn={dn}", {HEX: "C  "}) == (f"{BARE}&dn={dn}" if dn == "C++" else f"{BARE}&dn=C%20%20")
 
 
+@pytest.mark.parametrize(("name", "written"), [("Tom&Jerry", "Tom%26Jerry"), ("a#b", "a%23b")])
+def test_an_unescaped_sign_at_which_others_stop_reading_is_escaped(name: str, written: str) -> None:
+    assert dn_of(f"{BARE}&dn={name}") == name
+    assert rename(f"{BARE}&dn={name}", {HEX: name}) == f"{BARE}&dn={written}"
+
+
+@pytest.mark.parametrize("char", ["\u0130", "\u212a", "\u1e9e", "\u03a3", "😀"])
+def test_letters_whose_small_form_has_another_length_shift_nothing(char: str) -> None:
+    text = f"magnet:?tr={char}&dn={char}&{XT}&xl=5"
+    assert dn_of(text) == char
+    assert rename(text, NAMES) == text.replace(f"dn={char}", DN)
+
+
+def test_the_kelvin_sign_is_no_letter_of_base32() -> None:
+    assert found("magnet:?xt=urn:btih:" + "k" * 32) == ["magnet:?xt=urn:btih:" + "k" * 32]
+    assert found("magnet:?xt=urn:btih:" + "\u212a" * 32) == []
+
+
+@pytest.mark.parametrize("before", [":?", "x:?", "magnet:?", "t:?", "agnet:?", "magnet:", "magnet"])
+def test_the_end_of_another_scheme_does_not_hide_a_magnet(before: str) -> None:
+    assert found(before + BARE) == [BARE]
+
+
 def test_a_guessed_dn_is_written_anew_in_utf8() -> None:
     text = f"{BARE}&dn=%C4%E3%BA%C3"
     assert rename(text, {HEX: "你好"}) == f"{BARE}&dn=%E4%BD%A0%E5%A5%BD"
@@ -296,6 +329,8 @@ def test_a_guessed_dn_is_written_anew_in_utf8() -> None:
         ("dn=Tom&&tr=x", "Tom"),
         ("dn=Tom&", "Tom"),
         ("dn=Tom&dn", "Tom"),
+        ("dn=Tom&amp;tr&amp;x=y", "Tom"),
+        ("dn=Tom&amp;&amp;x=y", "Tom"),
         ("dn=Tom&dn=Jerry", "Tom"),
     ],
 )
@@ -324,7 +359,7 @@ def test_an_empty_parameter_does_not_swallow_an_inserted_dn() -> None:
 # Where a magnet ends
 
 ENDS = [*" \t\n\r\x0b\x0c\0\x1b\x7f\x85\x9b\xa0\u1680\u2003\u2028\u2029\u202f\u205f\u3000", *'<>"`|']
-CJK_ENDS = [*"）］｝】」』》〉〕〗〙〛｠｣、。，．；：！？｡､”"]
+CJK_ENDS = [*"）］｝】」』》〉〕〗〙〛〞〟｠｣”’﹂﹞、。，．；：！？｡､﹐﹖"]
 
 
 @pytest.mark.parametrize("end", ENDS + CJK_ENDS)
@@ -368,6 +403,25 @@ def test_an_unbalanced_bracket_ends_the_magnet(dn: str, kept: str) -> None:
     assert found(f"{BARE}&dn={dn}") == [f"{BARE}&dn={kept}"]
 
 
+@pytest.mark.parametrize(
+    ("magnet", "rest"),
+    [
+        (f"{BARE}&dn=a(b&tr=c", ") words"),
+        (f"{BARE}&dn=a(b&tr&c", ")"),
+        (f"{BARE}&dn=a(b&&c", ")"),
+        (f"{BARE}&dn=a[b&amp;tr&amp;c", "](x)"),
+        (f"{BARE}&dn=(R&B)", ")"),
+        (f"{BARE}&dn=a([b&c])", "]"),
+    ],
+)
+def test_a_bracket_counts_in_its_own_value_only(magnet: str, rest: str) -> None:
+    assert found(magnet + rest) == [magnet]
+
+
+def test_a_magnet_that_a_bracket_ends_before_its_hash_is_none() -> None:
+    assert found(f"magnet:?dn=a(b&tr=c)&{XT}") == []
+
+
 def test_a_bracket_opened_in_a_name_does_not_hold_the_magnet_open_once_the_name_has_gone() -> None:
     text = f"({BARE}&dn=a(b&tr=c) words"
     once = rename(text, NAMES)
@@ -390,6 +444,17 @@ def test_a_sentence_keeps_its_punctuation_when_its_magnet_gets_a_name(mark: str)
     assert once.endswith(f"{mark} Or not.")
     assert rename(once, NAMES) == once
     assert once.replace(f"&{DN}", "").replace(f"{DN}&", "") == text
+
+
+@pytest.mark.parametrize("xt", [f"urn%3Abtih%3A{HEX}", f"urn:btih:{HEX[:-1]}%35", f"%75rn:btih%3A{BASE32}"])
+def test_punctuation_after_an_escaped_hash_is_not_part_of_it(xt: str) -> None:
+    assert found(f"magnet:?xt={xt}. And so on.") == [f"magnet:?xt={xt}"]
+    assert rename(f"magnet:?xt={xt}. And", NAMES) == f"magnet:?{DN}&xt={xt}. And"
+
+
+def test_behind_another_xt_there_is_room_for_a_name_before_punctuation() -> None:
+    first = "xt=urn:ed2k:354b15e68fb8f36d7cd88ff94116cdc1"
+    assert rename(f"magnet:?{first}&{XT}.", NAMES) == f"magnet:?{first}&{DN}&{XT}."
 
 
 def test_punctuation_after_a_v2_hash_is_not_part_of_it() -> None:
