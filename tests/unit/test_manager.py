@@ -56,6 +56,10 @@ class Text(str):
         return "something else"
 
 
+class Argument:
+    """Something whose end can be watched."""
+
+
 # What reaches the function
 
 
@@ -473,6 +477,17 @@ def test_the_table_shows_what_happens_later(manager) -> None:
     assert task_id in table
 
 
+@pytest.mark.parametrize(
+    "walk", [iter, lambda table: table.keys(), lambda table: table.values(), lambda table: table.items()]
+)
+def test_a_walk_sees_the_tasks_of_one_moment_whatever_comes_meanwhile(manager, walk) -> None:
+    for _ in range(3):
+        manager.submit_task("label", told)
+    seen = [manager.submit_task("another", told) for _ in walk(manager.tasks)]
+    assert len(seen) == 3
+    assert len(manager.tasks) == 6
+
+
 # Cancelling
 
 
@@ -493,10 +508,10 @@ def test_a_cancelled_pending_task_never_runs() -> None:
     assert manager.get_task_status(second) is task
 
 
-def test_a_cancelled_pending_task_keeps_no_argument_alive_though_all_workers_are_stuck() -> None:
-    class Argument:
-        pass
-
+@pytest.mark.parametrize(
+    "cancel", [lambda manager, task_id: manager.cancel_task(task_id), lambda manager, _: manager.shutdown(wait=False)]
+)
+def test_a_cancelled_pending_task_keeps_no_argument_alive_though_all_workers_are_stuck(cancel) -> None:
     manager = AsyncCalibrationManager(max_workers=1)
     begun, go_on = threading.Event(), threading.Event()
     manager.submit_task("stuck", lambda: (begun.set(), go_on.wait(60), ("name", None))[2])
@@ -505,7 +520,7 @@ def test_a_cancelled_pending_task_keeps_no_argument_alive_though_all_workers_are
     alive = weakref.ref(argument)
     task_id = manager.submit_task("label", told, argument)
     del argument
-    manager.cancel_task(task_id)
+    cancel(manager, task_id)
     gc.collect()
     assert alive() is None
     go_on.set()
@@ -617,20 +632,13 @@ def test_tasks_begin_in_the_order_of_their_submission() -> None:
     assert order == list(range(100))
 
 
-def test_a_worker_that_waits_keeps_no_argument_alive(until) -> None:
-    class Argument:
-        pass
-
+def test_a_worker_that_waits_keeps_no_argument_alive() -> None:
     manager = AsyncCalibrationManager(max_workers=1)
-    argument = Argument()
-    alive = weakref.ref(argument)
-    begun = threading.Event()
+    argument, freed = Argument(), threading.Event()
+    watch = weakref.ref(argument, lambda _: freed.set())
     manager.submit_task("label", lambda it: ("name", None), argument)
-    manager.submit_task("label", lambda: (begun.set(), None))
     del argument
-    assert begun.wait(60)
-    gc.collect()
-    assert alive() is None
+    assert freed.wait(60), watch
     manager.shutdown()
 
 

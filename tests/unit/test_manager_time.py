@@ -145,6 +145,16 @@ def test_a_function_over_its_time_is_a_timeout(until) -> None:
     manager.shutdown()
 
 
+def test_a_deadline_comes_although_the_keeper_naps_for_longer(until, monkeypatch) -> None:
+    monkeypatch.setattr(crew, "KEEPER_NAP_S", 3600)
+    manager = AsyncCalibrationManager(timeout=0.02)
+    until.ended(manager, manager.submit_task("label", named))
+    stuck = Stuck()
+    assert until.ended(manager, manager.submit_task("stuck", stuck)).status is TaskStatus.TIMEOUT
+    stuck.let.set()
+    manager.shutdown()
+
+
 def test_the_worker_of_a_function_over_its_time_counts_as_free(clock, until) -> None:
     manager = AsyncCalibrationManager(max_workers=1, timeout=10)
     stuck = Stuck()
@@ -260,6 +270,7 @@ def test_shutdown_can_be_called_again_in_any_order() -> None:
             task_id = manager.submit_task("label", named)
             manager.shutdown(first)
             manager.shutdown(wait=second)
+            manager.shutdown()
             assert manager.get_task_status(task_id).status.is_final
     AsyncCalibrationManager().shutdown()
 
