@@ -101,8 +101,7 @@ class UdpTracker(asyncio.DatagramProtocol):
         """The announce URL."""
         return f"udp://127.0.0.1:{self.port}/announce"
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
+    def connection_made(self, transport: Any) -> None:
         self._transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:

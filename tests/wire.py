@@ -89,12 +89,13 @@ class Conversing:
 class Peer:
     """A peer with the metadata of some torrents, honest unless a subclass makes it otherwise.
 
-    `met`: somebody shook hands. `left`: a connection has ended, after hands were shaken.
+    `met`: somebody shook hands. `asked`: it was asked for metadata. `left`: a connection has ended, after hands were
+    shaken.
     """
 
     def __init__(self, *infos: bytes) -> None:
         self.infos = {bytes.fromhex(digest[:40]): info for info in infos for digest in (sha1(info), sha256(info))}
-        self.met, self.left = asyncio.Event(), asyncio.Event()
+        self.met, self.asked, self.left = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.requests = 0
         self.port = 0
 
@@ -166,6 +167,7 @@ class Peer:
                 assert isinstance(header, dict)
                 if header[b"msg_type"] == 0:
                     self.requests += 1
+                    self.asked.set()
                     await self.answer(talk, int(str(header[b"piece"])))
 
     def metadata_size(self, talk: Conversing) -> int | None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from truename.resolvers.connectivity import DHT_GRACE_S, DhtPulse, Sockets
+from truename.resolvers.connectivity import DhtPulse, Sockets
 from truename.resolvers.events import Counted, Listening
 
 V4, V6 = "192.0.2.1:6881", "[2001:db8::1]:6881"
@@ -70,14 +70,14 @@ def test_a_socket_that_opens_later_ends_the_failure() -> None:
 
 
 def test_a_dht_that_is_off_is_hopeless_from_the_start() -> None:
-    pulse = DhtPulse(enabled=False)
+    pulse = DhtPulse(enabled=False, has_entrance=True)
     assert pulse.is_hopeless(0)
     assert not pulse.is_awake(0)
 
 
 @pytest.mark.parametrize("counted", [Counted(1, 0), Counted(0, 1)])
 def test_a_node_or_a_packet_wakes_the_dht(counted: Counted) -> None:
-    pulse = DhtPulse(enabled=True)
+    pulse = DhtPulse(enabled=True, has_entrance=True)
     pulse.count(Counted(0, 0), 0)
     assert not pulse.woke.is_set()
     pulse.count(counted, 1)
@@ -87,15 +87,24 @@ def test_a_node_or_a_packet_wakes_the_dht(counted: Counted) -> None:
 
 
 def test_a_silent_dht_has_its_time_to_wake_up_and_is_hopeless_then() -> None:
-    pulse = DhtPulse(enabled=True)
+    pulse = DhtPulse(enabled=True, has_entrance=True)
     assert not pulse.is_hopeless(1_000), "nothing has been counted yet"
     pulse.count(Counted(0, 0), 1_000)
-    assert not pulse.is_hopeless(1_000 + DHT_GRACE_S)
-    assert pulse.is_hopeless(1_000 + DHT_GRACE_S + 1)
+    assert not pulse.is_hopeless(1_000 + pulse.grace_s - 1)
+    assert pulse.is_hopeless(1_000 + pulse.grace_s)
+
+
+def test_a_dht_without_an_entrance_is_hopeless_as_soon_as_it_was_looked_at() -> None:
+    pulse = DhtPulse(enabled=True, has_entrance=False)
+    assert not pulse.is_hopeless(1_000)
+    pulse.count(Counted(0, 0), 1_000)
+    assert pulse.is_hopeless(1_000)
+    pulse.count(Counted(1, 1), 1_001)
+    assert not pulse.is_hopeless(1_001)
 
 
 def test_a_dht_that_falls_silent_is_asleep_after_a_minute_and_wakes_with_the_next_packet() -> None:
-    pulse = DhtPulse(enabled=True)
+    pulse = DhtPulse(enabled=True, has_entrance=True)
     pulse.count(Counted(0, 5), 0)
     pulse.count(Counted(0, 5), 59)
     assert pulse.is_awake(59)

@@ -101,6 +101,7 @@ def _seeder(torrents: Iterable[DemoTorrent], folder: str, nodes: list[lt.session
         connections_limit=8000,
         listen_queue_size=4096,  # of a thousand handshakes at once, libtorrent's own 5 lets one in ten time out
         allow_multiple_connections_per_ip=True,
+        connection_speed=0,  # it is asked, and asks nobody
         alert_mask=0,
     )
     flags = lt.torrent_flags

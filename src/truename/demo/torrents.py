@@ -59,9 +59,9 @@ def magnet_link(info_hash: str, *, tracker: str | None = None, dn: str | None = 
     """A magnet as people paste it."""
     kind = "btmh:1220" if len(info_hash) == 64 else "btih:"
     fields = [f"magnet:?xt=urn:{kind}{info_hash}"]
-    fields += [
-        f"{key}={quote(value, safe='')}" for key, value in (("dn", dn), ("tr", tracker), ("x.pe", peer)) if value
-    ]
+    fields += [f"{key}={quote(value, safe='')}" for key, value in (("dn", dn), ("tr", tracker)) if value]
+    if peer:
+        fields.append(f"x.pe={peer}")  # BEP 9 writes it plainly, and libtorrent reads it only so
     return "&".join(fields)
 
 

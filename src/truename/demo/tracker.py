@@ -47,9 +47,10 @@ class Tracker(asyncio.Protocol):
         if transport is None or transport.is_closing():
             return
         if b"\r\n\r\n" in self._received:
-            body = announce_answer(self._received, self._peers)
-            head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
-            transport.write(head % len(body) + body)
+            # Without a length the client waits for our end of the connection. Who ends one first keeps its port in
+            # TIME_WAIT for a minute, and a client that asks thousands of times would run out of ports.
+            transport.write(b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n")
+            transport.write(announce_answer(self._received, self._peers))
             transport.close()
         elif len(self._received) > _MAX_REQUEST_BYTES:
             transport.abort()

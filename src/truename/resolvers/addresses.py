@@ -7,6 +7,7 @@ Source: the IANA special-purpose registries (RFC 6890 and what was added to them
 
 import socket
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
@@ -83,8 +84,9 @@ def usable_nodes(endpoints: Iterable[str], *, allow_private: bool) -> list[str]:
     return list(usable)
 
 
+@lru_cache(maxsize=4096)
 def _tracker(url: str, *, allow_private: bool) -> str | None:
-    """The URL, or None when nobody may ask it.
+    """The URL, or None when nobody may ask it. Remembered, since most magnets name the same few.
 
     Whatever two readers of a URL could understand differently (a backslash, a user name, an escaped host) is refused.
     """

@@ -8,7 +8,7 @@ import asyncio
 from truename.errors import ResolverDown
 from truename.resolvers.events import Counted, Listening
 
-DHT_GRACE_S = 10.0
+_GRACE_S = 10.0
 _SILENCE_S = 60.0
 
 
@@ -17,9 +17,11 @@ class DhtPulse:
 
     A node count alone does not tell: a network of one bootstrap router never enters the routing table, and still
     answers. So a packet from the DHT within the last minute counts too.
+    `grace_s`: how long it may take to wake up. Without an entrance only a peer could tell of a first node.
     """
 
-    def __init__(self, *, enabled: bool) -> None:
+    def __init__(self, *, enabled: bool, has_entrance: bool) -> None:
+        self.grace_s = _GRACE_S if has_entrance else 0.0
         self.nodes = 0
         self.woke = asyncio.Event()
         self._enabled = enabled
@@ -46,7 +48,7 @@ class DhtPulse:
             return True
         if self.is_awake(now) or self._since is None:
             return False
-        return now - max(self._since, self._last_sign or self._since) > DHT_GRACE_S
+        return now - max(self._since, self._last_sign or self._since) >= self.grace_s
 
 
 class Sockets:

@@ -41,6 +41,11 @@ class SwarmConfig:
     dht_bootstrap: tuple[str, ...] = ()
     allow_private: bool = False
 
+    @property
+    def dht_entrances(self) -> list[str]:
+        """Those nodes of `dht_bootstrap` that may be spoken to."""
+        return usable_nodes(self.dht_bootstrap, allow_private=self.allow_private)
+
 
 class SwarmSession:
     """One libtorrent session. `deliver` is called in the event loop with each batch of events, in their order."""
@@ -51,9 +56,10 @@ class SwarmSession:
         self._closing = threading.Event()
         self._handover = threading.Lock()  # the thread that drops the session must be the last to hold it
         self._ended = asyncio.Event()
-        dht_nodes = usable_nodes(config.dht_bootstrap, allow_private=config.allow_private) if config.dht else None
         settings: Any = settings_for(
-            listen_interfaces=config.listen_interfaces, dht_nodes=dht_nodes, allow_private=config.allow_private
+            listen_interfaces=config.listen_interfaces,
+            dht_nodes=config.dht_entrances if config.dht else None,
+            allow_private=config.allow_private,
         )
         self._session = lt.session(settings)
         if not config.allow_private:
@@ -84,7 +90,7 @@ class SwarmSession:
     def add_peers(self, handle: Handle, peers: Sequence[tuple[str, int]]) -> None:
         """Let a torrent that is here already ask these peers too."""
         for peer in peers:
-            handle.connect_peer(peer)
+            handle.connect_peer(peer, 0, 0)  # no claim that it speaks uTP or encryption
 
     def ask_dht(self, handle: Handle) -> None:
         """Look one torrent's peers up in the DHT at once, past libtorrent's queue of one every four seconds."""

@@ -6,16 +6,17 @@ Source: BEP 3, 5, 9, 10, 15.
 """
 
 import asyncio
+import contextlib
 from typing import Final
 
 from truename.errors import ResolverDown
 from truename.magnet import Magnet
 from truename.metainfo import Metainfo, read_info
 from truename.resolvers.base import ResolverHealth
-from truename.resolvers.connectivity import DHT_GRACE_S
 from truename.resolvers.session import SwarmConfig
 from truename.resolvers.switchboard import Switchboard
 
+_START_S = 10.0
 _CLOSE_S = 3.0
 _LARGE_BYTES = 256 * 1024
 
@@ -77,10 +78,9 @@ class SwarmResolver:
 
 async def _come_up(switchboard: Switchboard, *, dht: bool) -> None:
     """Wait until the sockets are open and the DHT answers, at most as long as the DHT is given for that."""
-    try:
-        async with asyncio.timeout(DHT_GRACE_S):
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_START_S):
             await switchboard.sockets.settled.wait()
-            if dht and switchboard.sockets.failure is None:
+        if dht and switchboard.sockets.failure is None:
+            async with asyncio.timeout(switchboard.dht.grace_s):
                 await switchboard.dht.woke.wait()
-    except TimeoutError:
-        pass

@@ -46,13 +46,14 @@ class Switchboard:
 
     def __init__(self, config: SwarmConfig) -> None:
         self._config = config
-        self.dht = DhtPulse(enabled=config.dht)
+        self.dht = DhtPulse(enabled=config.dht, has_entrance=bool(config.dht_entrances))
         self.sockets = Sockets(config.listen_interfaces)
         self._loop = asyncio.get_running_loop()
         self._session = SwarmSession(config, self._take)
         self._asking = Asking(self._session, dht=config.dht)
         self._by_hash: dict[str, Conversation] = {}
         self._by_handle: dict[Handle, Conversation] = {}
+        self._asked_early: list[TrackerAsked] = []
         self._without_hope: set[Conversation] = set()
         self._closed = False
         self._count_at = 0.0
@@ -174,6 +175,8 @@ class Switchboard:
                     conversation = self._by_handle.get(event.handle)
                     if conversation is not None:
                         self._about(conversation, event)
+                    elif isinstance(event, TrackerAsked):
+                        self._asked_early.append(event)
         self._give_turns()
 
     def _about(self, conversation: Conversation, event: AboutOne) -> None:
@@ -194,6 +197,7 @@ class Switchboard:
                 self._end(conversation, lambda: error(event.reason), also_elsewhere=True)
 
     def _added(self, event: Added) -> None:
+        asked_early, self._asked_early = self._asked_early, []
         conversation = self._by_hash.get(event.hash20)
         if conversation is None:
             return
@@ -205,6 +209,10 @@ class Switchboard:
         if not conversation.waiters:
             self._forget(conversation)
             return
+        # libtorrent tells of the first announces right before it tells that the torrent is there.
+        for asked in asked_early:
+            if asked.handle == event.handle:
+                conversation.tracker_asked(asked.url)
         self._asking.arrived(conversation)
         self._ask_peers_ahead(conversation)
         self._look_for_hope(conversation)

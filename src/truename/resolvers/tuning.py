@@ -58,6 +58,7 @@ _METADATA_ONLY: dict[str, Any] = {
     "connections_limit": 4000,
     "connection_speed": 500,
     "torrent_connect_boost": 50,
+    "tick_interval": 100,  # ms; a peer that is named after the first ones waits for the next tick
     "smooth_connects": False,
     "peer_connect_timeout": 4,
     "handshake_timeout": 5,
