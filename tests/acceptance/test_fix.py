@@ -75,6 +75,17 @@ def test_an_unnamed_magnet_stays_as_it_is_and_the_status_says_so(truename: Progr
     assert dead_hashes(1, seed=8)[0] in ended.err
 
 
+def test_a_magnet_that_lies_about_its_second_hash_lends_its_name_to_no_other(
+    truename: Program, swarm: LocalSwarm
+) -> None:
+    liar = swarm.magnets[0].replace("&tr=", f"&xt=urn:btmh:1220{'ab' * 32}&tr=")
+    other = f"magnet:?xt=urn:btmh:1220{'ab' * 32}&dn=as+it+was&tr={swarm.addresses.tracker}"
+    ended = truename("fix", "--timeout", "1", stdin=f"{liar}\n{other}\n".encode())
+    assert ended.status == 1
+    assert "dn=alice.txt" in ended.out.decode().splitlines()[0]
+    assert ended.out.decode().splitlines()[1] == other
+
+
 def test_a_broken_magnet_is_reported_and_left(truename: Program, swarm: LocalSwarm) -> None:
     text = f"magnet:?xt=urn:btih:12345&dn=x {swarm.magnets[0]}"
     ended = truename("fix", stdin=text.encode())

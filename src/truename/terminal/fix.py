@@ -43,12 +43,12 @@ async def fix(
         for magnet in magnets:
             yield magnet, magnet
 
-    def done(magnet: Magnet, outcome: Outcome) -> None:
+    def done(_: Magnet, outcome: Outcome) -> None:
         screen.count(named=outcome.name is not None)
         if outcome.name is None:
             screen.note(f"{outcome.info_hash}  {say(outcome.reason, screen.language)}")
         else:
-            names.update(dict.fromkeys(magnet.hashes, outcome.name))
+            names.update(dict.fromkeys(outcome.hashes, outcome.name))
 
     await look_up_all(resolver, each(), slots=slots, timeout_s=timeout_s, done=done)
     for span, word in problems:

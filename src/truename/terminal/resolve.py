@@ -37,17 +37,15 @@ async def resolve(
         nonlocal count
         async for request in requests:
             count += 1
-            known = (
-                next((named[one] for one in request.magnet.hashes if one in named), None) if request.magnet else None
-            )
+            known = named.get(request.magnet.info_hash) if request.magnet else None
             if request.magnet is None or known is not None:
                 tell(request, known)
             else:
                 yield request, request.magnet
 
     def done(request: Request, outcome: Outcome) -> None:
-        if outcome.name is not None and request.magnet is not None:
-            named.update(dict.fromkeys(request.magnet.hashes, outcome))
+        if outcome.name is not None:
+            named.update(dict.fromkeys(outcome.hashes, outcome))
         tell(request, outcome)
 
     await look_up_all(resolver, askable(), slots=slots, timeout_s=timeout_s, done=done)
