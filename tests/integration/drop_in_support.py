@@ -155,9 +155,10 @@ class Gates:
         """Let the script for this hash wait when it comes. Before it is started."""
         os.mkfifo(self._folder / info_hash)
 
-    def wait_for(self, info_hash: str) -> None:
-        """Return when the script for this hash stands at its gate."""
+    def wait_for(self, info_hash: str) -> int:
+        """Return when the script for this hash stands at its gate: the file descriptor that holds it."""
         self._held[info_hash] = os.open(self._folder / info_hash, os.O_WRONLY)
+        return self._held[info_hash]
 
     def release(self, info_hash: str) -> None:
         """Let it go on. It must stand there."""
@@ -189,7 +190,7 @@ def serving(environment: Mapping[str, str]) -> Iterator[tuple[subprocess.Popen[s
         finally:
             process.terminate()
             try:
-                process.wait(PATIENCE_S)
+                process.wait(PATIENCE_S / 2)
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise
