@@ -37,10 +37,10 @@ class LocalSwarm:
             start_new_session=True,  # Ctrl-C in the terminal is for the parent alone
         )
         try:
-            line = _first_line(self._child, json.dumps(asdict(self._plan)))
-            if not line:
-                raise RuntimeError("the demo swarm could not start")
-            self.addresses = SwarmAddresses(**json.loads(line))
+            self.addresses = SwarmAddresses(**json.loads(_first_line(self._child, json.dumps(asdict(self._plan)))))
+        except (ValueError, TypeError) as error:
+            self.__exit__(None, None, None)
+            raise RuntimeError("the demo swarm could not start") from error
         except BaseException:
             self.__exit__(None, None, None)
             raise
