@@ -89,6 +89,7 @@ class QBittorrent:
         file.parent.mkdir(parents=True)
         file.write_text(
             "[BitTorrent]\n"
+            f"Session\\Port={_free_port()}\n"  # one that is taken would leave it deaf and dumb
             "Session\\DHTEnabled=false\nSession\\LSDEnabled=false\nSession\\PeXEnabled=false\n"
             "Session\\Interface=lo\nSession\\InterfaceName=lo\nSession\\InterfaceAddress=127.0.0.1\n"
             f"Session\\DefaultSavePath={self.downloads}\n"
@@ -103,10 +104,12 @@ class QBittorrent:
 
 
 def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
+    """A port below those that the system gives to connections: nobody is given it between this test and its use."""
+    while True:
+        port = 10_000 + secrets.randbelow(20_000)
+        with socket.socket() as taken, contextlib.suppress(OSError):
+            taken.bind(("127.0.0.1", port))
+            return port
 
 
 def _until_said(said, words: bytes, process: subprocess.Popen[bytes]) -> None:
