@@ -84,7 +84,7 @@ def main() -> int:
     if mode is Mode.ASYNC:
         start_cleanup(app.extensions["calibrations"].cleanup)
     print(f"http://{server.host}:{server.port}/", flush=True)
-    server.serve_forever()
+    server.serve_forever(poll_interval=0.1)
     server.server_close()
     if mode is Mode.ASYNC:
         start_cleanup(app.extensions["calibrations"].cleanup).shutdown(wait=False)

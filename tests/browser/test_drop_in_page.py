@@ -1,7 +1,6 @@
 """The example's page in a real Chromium: a button is pressed and a name arrives, whatever the name is."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -11,6 +10,7 @@ from truename.demo.peers import SwarmPlan
 from truename.demo.swarm import LocalSwarm
 
 HASH = "c9e15763f722f23e98a29decdfae341b98d53056"
+DEAD = "dead15763f722f23e98a29decdfae341b98d5305"
 PASS_PHRASE = "a pass phrase for the example"
 HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script> photo\u202egpj.exe \u200b{{7*7}}'
 expect.set_options(timeout=PATIENCE_S * 1000)
@@ -78,11 +78,15 @@ def qbittorrent(swarm: LocalSwarm, tmp_path_factory: pytest.TempPathFactory) -> 
         yield running
 
 
-def answering(folder: Path, statements: str) -> dict[str, str]:
-    """Settings for a script made of these statements."""
-    script = folder / "script.py"
-    script.write_text(statements)
-    return {"SCRIPT_PATH": str(script), "APP_PASSWORD": PASS_PHRASE}
+@pytest.fixture(scope="module")
+def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The example with a script that knows a hostile name, and for every other hash a reason."""
+    script = tmp_path_factory.mktemp("scripted") / "script.py"
+    script.write_text(
+        f"import sys\nif sys.argv[1] == {HASH!r}:\n    print({HOSTILE!a})\nelse:\n    sys.exit('没有人持有该种子')\n"
+    )
+    with serving({"SCRIPT_PATH": str(script), "APP_PASSWORD": PASS_PHRASE}) as (_, address):
+        yield address
 
 
 @pytest.mark.parametrize("mode", ["async", "sync"])
@@ -109,49 +113,45 @@ def test_a_press_on_calibrate_brings_the_true_name_from_the_real_qbittorrent(mod
         assert asked == ["api/config", "api/calibrate"]
 
 
-def test_a_hostile_name_arrives_as_text_in_which_nothing_can_hide(visitor, tmp_path):
-    environment = answering(tmp_path, f"print({HOSTILE!a})") | {"CALIBRATION_MODE": "sync"}
-    with serving(environment) as (_, address):
-        visitor.log_in(address)
-        visitor.save(f"{HOSTILE} magnet:?xt=urn:btih:{HASH}&dn=%3Cimg%20src=x%20onerror=alert(3)%3E")
-        page = visitor.page
-        page.get_by_role("button", name="校准").click()
-        seen = HOSTILE.replace("\u202e", "⟨U+202E⟩").replace("\u200b", "⟨U+200B⟩")
-        expect(page.locator(".name")).to_have_text(seen)
-        page.reload()
-        expect(page.locator(".name")).to_have_text(seen)
-        assert page.locator("img, main script").count() == 0
-        visitor.paths(address)
+def test_a_hostile_name_arrives_as_text_in_which_nothing_can_hide(visitor, scripted):
+    visitor.log_in(scripted)
+    visitor.save(f"{HOSTILE} magnet:?xt=urn:btih:{HASH}&dn=%3Cimg%20src=x%20onerror=alert(3)%3E")
+    page = visitor.page
+    magnet = page.locator(f".magnet[data-info-hash='{HASH}']")
+    magnet.get_by_role("button", name="校准").click()
+    seen = HOSTILE.replace("\u202e", "⟨U+202E⟩").replace("\u200b", "⟨U+200B⟩")
+    expect(magnet.locator(".name")).to_have_text(seen)
+    page.reload()
+    expect(magnet.locator(".name")).to_have_text(seen)
+    assert page.locator("img, main script").count() == 0
+    visitor.paths(scripted)
 
 
-def test_a_reason_is_shown_and_the_button_can_be_pressed_again(visitor, tmp_path):
-    environment = answering(tmp_path, "import sys; print('没有人持有该种子', file=sys.stderr); sys.exit(1)")
-    with serving(environment | {"CALIBRATION_MODE": "async"}) as (_, address):
-        visitor.log_in(address)
-        visitor.save(f"magnet:?xt=urn:btih:{HASH}")
-        page = visitor.page
-        page.get_by_role("button", name="校准").click()
-        expect(page.get_by_role("status")).to_have_text("没有人持有该种子")
-        expect(page.get_by_role("button", name="校准")).to_be_enabled()
-        expect(page.locator(".name")).to_have_text(HASH)
+def test_a_reason_is_shown_and_the_button_can_be_pressed_again(visitor, scripted):
+    visitor.log_in(scripted)
+    visitor.save(f"magnet:?xt=urn:btih:{DEAD}")
+    magnet = visitor.page.locator(f".magnet[data-info-hash='{DEAD}']")
+    magnet.get_by_role("button", name="校准").click()
+    expect(magnet.get_by_role("status")).to_have_text("没有人持有该种子")
+    expect(magnet.get_by_role("button", name="校准")).to_be_enabled()
+    expect(magnet.locator(".name")).to_have_text(DEAD)
 
 
-def test_switched_off_the_page_says_so_and_still_keeps_notes(visitor, tmp_path):
-    with serving(answering(tmp_path, "") | {"CALIBRATION_MODE": "off"}) as (_, address):
+def test_whoever_is_not_logged_in_any_more_is_sent_to_the_login_and_back(visitor, scripted):
+    visitor.log_in(scripted)
+    visitor.save(f"magnet:?xt=urn:btih:{HASH}")
+    visitor.page.context.clear_cookies()
+    visitor.page.get_by_role("button", name="校准").first.click()
+    expect(visitor.page).to_have_url(f"{scripted}login?next=%2Fnotes")
+    visitor.page.get_by_label("用户名").fill("admin")
+    visitor.page.get_by_label("密码").fill(PASS_PHRASE)
+    visitor.page.get_by_role("button", name="登录").click()
+    expect(visitor.page).to_have_url(f"{scripted}notes")
+
+
+def test_switched_off_the_page_says_so_and_still_keeps_notes(visitor):
+    with serving({"CALIBRATION_MODE": "off", "APP_PASSWORD": PASS_PHRASE}) as (_, address):
         visitor.log_in(address)
         visitor.save(f"magnet:?xt=urn:btih:{HASH}")
         visitor.page.get_by_role("button", name="校准").click()
         expect(visitor.page.get_by_role("status")).to_have_text("校准功能已关闭")
-
-
-def test_whoever_is_not_logged_in_any_more_is_sent_to_the_login_and_back(visitor, tmp_path):
-    with serving(answering(tmp_path, "")) as (_, address):
-        visitor.log_in(address)
-        visitor.save(f"magnet:?xt=urn:btih:{HASH}")
-        visitor.page.context.clear_cookies()
-        visitor.page.get_by_role("button", name="校准").click()
-        expect(visitor.page).to_have_url(f"{address}login?next=%2Fnotes")
-        visitor.page.get_by_label("用户名").fill("admin")
-        visitor.page.get_by_label("密码").fill(PASS_PHRASE)
-        visitor.page.get_by_role("button", name="登录").click()
-        expect(visitor.page).to_have_url(f"{address}notes")

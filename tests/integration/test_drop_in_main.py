@@ -97,12 +97,20 @@ def test_told_to_end_it_ends_and_so_does_the_script_it_runs(gates):
         assert watched.poll(PATIENCE_S * 1000) == [(gate, select.POLLERR)]
 
 
-def test_without_a_password_one_is_made_up_and_shown():
-    look = "import main; from bot.services.modes import Mode; main.build(Mode.OFF); main.build(Mode.OFF)"
-    first, second = python("-c", look).stderr.splitlines()
-    assert first.startswith("APP_PASSWORD is not set; until the next start it is ")
-    assert first != second
-    assert python("-c", look, APP_PASSWORD=PASS_PHRASE).stderr == ""
+def test_without_a_password_one_is_made_up_and_shown(monkeypatch, capsys):
+    with importable():
+        import main
+        from bot.services.modes import Mode
+
+        monkeypatch.delenv("APP_PASSWORD", raising=False)
+        for _ in range(2):
+            main.build(Mode.OFF)
+        first, second = capsys.readouterr().err.splitlines()
+        assert first.startswith("APP_PASSWORD is not set; until the next start it is ")
+        assert first != second
+        monkeypatch.setenv("APP_PASSWORD", PASS_PHRASE)
+        main.build(Mode.OFF)
+        assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
