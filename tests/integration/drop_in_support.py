@@ -197,3 +197,37 @@ def serving(environment: Mapping[str, str]) -> Iterator[tuple[subprocess.Popen[s
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise
+
+
+class Modules:
+    """The example's modules, under short names."""
+
+    def __init__(self) -> None:
+        from bot.services import async_calibration_manager, calibration_manager, calibration_script
+        from bot.services.modes import Mode
+        from web import calibrations, guard
+        from web.people import People
+        from web.routes.api import create_app
+
+        self.old_names, self.bot, self.runner = async_calibration_manager, calibration_manager, calibration_script
+        self.Mode, self.People, self.create_app = Mode, People, create_app
+        self.calibrations, self.guard = calibrations, guard
+
+
+class Application:
+    """The application of one test, and browsers to it."""
+
+    def __init__(self, example, calibrate, get_manager, mode="async", clock=None) -> None:
+        passwords = {"anna": "anna's pass phrase", "boris": "boris's pass phrase"}
+        options = {"clock": clock} if clock else {}
+        self.people = example.People(passwords, hash_method="pbkdf2:sha256:1", **options)
+        self.flask = example.create_app(calibrate, people=self.people, mode=example.Mode(mode), get_manager=get_manager)
+        self.calibrations = self.flask.extensions["calibrations"]
+
+    def browser(self, person=None):
+        """A browser, logged in by the real form when a person is named."""
+        browser = self.flask.test_client()
+        if person:
+            form = {"username": person, "password": f"{person}'s pass phrase"}
+            assert browser.post("/login", data=form).status_code == 303
+        return browser
