@@ -205,13 +205,11 @@ class Modules:
     def __init__(self) -> None:
         from bot.services import async_calibration_manager, calibration_manager, calibration_script
         from bot.services.modes import Mode
-        from web import calibrations, guard
         from web.people import People
         from web.routes.api import create_app
 
         self.old_names, self.bot, self.runner = async_calibration_manager, calibration_manager, calibration_script
         self.Mode, self.People, self.create_app = Mode, People, create_app
-        self.calibrations, self.guard = calibrations, guard
 
 
 class Application:
