@@ -340,6 +340,20 @@ class ResolverContract:
 
         run(test())
 
+    def test_magnets_of_one_hash_that_come_together_are_asked_for_with_all_they_name(
+        self, make_resolver: MakeResolver
+    ) -> None:
+        async def test() -> None:
+            info = info_named("put together")
+            async with a_world(make_resolver, info) as world, Tracker().serving() as ignorant:
+                texts = (f"tr={ignorant.url}", f"x.pe={world.peer.endpoint}", f"tr={world.tracker.url}")
+                asked = [Magnet.parse(f"magnet:?xt=urn:btih:{sha1(info)}&{text}") for text in texts]
+                for several in (asked[:2], asked[::2]):
+                    found = await asyncio.gather(*(world.resolver.resolve(each, deadline_s=LONG_S) for each in several))
+                    assert [each.name for each in found] == ["put together"] * 2
+
+        run(test())
+
     def test_closing_ends_every_question_and_may_be_done_twice(self, make_resolver: MakeResolver) -> None:
         async def test() -> None:
             info = info_named("unfinished")

@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 MAX_TRACKERS_ASKED = 50
 MAX_PEERS_ASKED = 50
+_MAX_ASKED_FOR_ONE_HASH = 500
 _TICK_S = 0.25
 _COUNT_EVERY_S = 1.0
 _HASH20_DIGITS = 40
@@ -61,8 +62,8 @@ class Switchboard:
 
     async def ask(self, magnet: Magnet, deadline_s: float) -> bytes:
         """Wait for the raw info dictionary of one of the magnet's hashes. Errors: those of the port."""
-        if (failure := self.sockets.failure) is not None:
-            raise failure
+        if self.sockets.failure is not None:
+            self._listen_again()
         waiter = Waiter(deadline_s, self._loop.create_future())
         try:
             self._join(waiter, magnet)
@@ -78,6 +79,11 @@ class Switchboard:
             self._closed = True  # from here on no torrent is put out one by one: the session goes as a whole
             self._end_all(lambda: ResolverDown("stopping"))
         await self._session.close(timeout_s)
+
+    def _listen_again(self) -> None:
+        """What was in the way may be gone. If not, all who ask are told so, as at the beginning."""
+        self.sockets.begin_again()
+        self._session.listen_again()
 
     # --- who waits -----------------------------------------------------------------------------------------------
 
@@ -108,9 +114,9 @@ class Switchboard:
 
     def _ask_more(self, conversation: Conversation, trackers: list[str], peers: list[Peer]) -> None:
         """A second magnet of the hash may name trackers and peers that the first did not."""
-        room = 2 * MAX_TRACKERS_ASKED - len(conversation.trackers)
+        room = _MAX_ASKED_FOR_ONE_HASH - len(conversation.trackers)
         new_trackers = [url for url in trackers if url not in conversation.trackers][: max(0, room)]
-        room = 2 * MAX_PEERS_ASKED - len(conversation.peers)
+        room = _MAX_ASKED_FOR_ONE_HASH - len(conversation.peers)
         new_peers = [peer for peer in peers if peer not in conversation.peers][: max(0, room)]
         conversation.trackers |= dict.fromkeys(new_trackers)
         conversation.peers |= dict.fromkeys(new_peers)
@@ -265,7 +271,7 @@ class Switchboard:
     def _tick(self) -> None:
         now = self._loop.time()
         self._ticker = self._loop.call_later(_TICK_S, self._tick)
-        if now >= self._count_at or self._asking.wants_dht:
+        if self._config.dht and (now >= self._count_at or self._asking.wants_dht):
             self._count_at = now + _COUNT_EVERY_S
             self._asking.count()
         for conversation in list(self._without_hope):
