@@ -66,8 +66,7 @@ def test_a_torrent_is_in_the_session_while_somebody_waits_and_not_a_moment_longe
             assert torrents_in(swarm) == 1
             asking.cancel()
             await asyncio.wait([asking])
-            assert torrents_in(swarm) == 0
-            assert conversations_in(swarm) == 0
+            await empty(swarm)  # the peer may have been met before the session's word that the torrent is in
 
     run(test())
 

@@ -1,8 +1,8 @@
 """Who waits for which info-hash, and what the session says about it.
 
 Owns all conversations of one session, from the first question to the moment when the torrent leaves it. A magnet with
-two hashes waits in two conversations, and the first answer ends both: so one magnet's lie about its second hash is
-nothing to others who ask for the first, and both hashes of a hybrid lead to its name.
+two hashes waits in two conversations, and the first answer that is the dictionary of its own hash ends both: so a lie
+about a second hash is nothing to anybody, and both hashes of a hybrid lead to its name.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from truename.errors import BadMetadata, BadName, ResolverDown, TruenameError
 from truename.magnet import Magnet
+from truename.metainfo import matches
 from truename.resolvers.addresses import usable_peers, usable_trackers
 from truename.resolvers.asking import Asking
 from truename.resolvers.connectivity import DhtPulse, Sockets
@@ -64,7 +65,7 @@ class Switchboard:
         """Wait for the raw info dictionary of one of the magnet's hashes. Errors: those of the port."""
         if self.sockets.failure is not None:
             self._listen_again()
-        waiter = Waiter(deadline_s, self._loop.create_future())
+        waiter = Waiter(magnet.info_hash, deadline_s, self._loop.create_future())
         try:
             self._join(waiter, magnet)
             return await waiter.answer
@@ -199,8 +200,7 @@ class Switchboard:
             case MetOurselves():
                 conversation.met_ourselves()
             case MetadataUnread():
-                error = BadName if event.nameless else BadMetadata
-                self._end(conversation, lambda: error(event.reason), also_elsewhere=True)
+                self._unread(conversation, event)
 
     def _added(self, event: Added) -> None:
         asked_early, self._asked_early = self._asked_early, []
@@ -236,11 +236,22 @@ class Switchboard:
     def _metadata_came(self, event: MetadataCame) -> None:
         for handle in (event.handle, event.also):
             conversation = self._by_handle.get(handle) if handle is not None else None
-            if conversation is not None:
-                for waiter in list(conversation.waiters):
+            if conversation is None:
+                continue
+            for waiter in list(conversation.waiters):
+                if matches(event.raw, (waiter.info_hash,)):
                     waiter.succeed(event.raw)
-                    conversation.dismiss(waiter)
-                self._forget(conversation)
+                conversation.dismiss(waiter)
+            self._forget(conversation)
+
+    def _unread(self, conversation: Conversation, event: MetadataUnread) -> None:
+        """The end for those who asked for this very hash; for others it was one more way that leads nowhere."""
+        error = BadName if event.nameless else BadMetadata
+        for waiter in list(conversation.waiters):
+            if waiter.info_hash[:_HASH20_DIGITS] == conversation.hash20:
+                waiter.fail(error(event.reason))
+            conversation.dismiss(waiter)
+        self._forget(conversation)
 
     def _counted(self, event: Counted) -> None:
         self.dht.count(event, self._loop.time())
