@@ -77,8 +77,10 @@ def find_magnets(text: str, *, broken: bool = False) -> Iterator[MagnetSpan]:
     while start >= 0:
         following = _next_scheme(text, start + len(SCHEME))
         limit = following if following >= 0 else len(text)
-        if broken or limit - start >= _SHORTEST:
-            span = _read(start, _until_an_end(text[start : min(limit, start + MAX_MAGNET_CHARS + 1)]))
+        if limit - start > MAX_MAGNET_CHARS:
+            limit = start + MAX_MAGNET_CHARS + 1
+        if limit - start >= _SHORTEST or broken:
+            span = _read(start, _until_an_end(text[start:limit]))
             if span.problem is None or (broken and len(span.text) > len(SCHEME)):
                 yield span
         start = following
@@ -126,8 +128,8 @@ def _read(start: int, magnet: str) -> MagnetSpan:
     if v1 is None and v2 is None:
         problem = "missing_info_hash" if first_xt < 0 else "invalid_info_hash"
         return MagnetSpan(start, start + end, magnet, problem=problem)
-    place = _place_of_dn(magnet, plain, first_xt, has_tail=has_tail)
-    return MagnetSpan(start, start + end, magnet, v1 or v2, v2 if v1 else None, *place)
+    dn_start, dn_end, before, after = _place_of_dn(magnet, plain, first_xt, has_tail=has_tail)
+    return MagnetSpan(start, start + end, magnet, v1 or v2, v2 if v1 else None, dn_start, dn_end, before, after)
 
 
 def _plain(magnet: str) -> str:
@@ -185,7 +187,7 @@ def _balanced_length(plain: str) -> int:
 
 
 def _read_hashes(magnet: str, plain: str) -> tuple[InfoHash | None, InfoHash | None, int, int]:
-    """The first v1 and the first v2 hash, where the first `xt` is (at its `&`, or -1), and where the magnet ends."""
+    """The first v1 and v2 hash of all `xt` and `xt.1`, where the first is (at its `&`, or -1), where the magnet ends."""
     v1 = v2 = None
     first_xt = -1
     at = plain.find("&xt")
@@ -193,7 +195,7 @@ def _read_hashes(magnet: str, plain: str) -> tuple[InfoHash | None, InfoHash | N
         following = plain.find("&", at + 3)
         end = following if following >= 0 else len(plain)
         equals = plain.find("=", at + 3, end)
-        is_xt = equals == at + 3 or (equals > 0 and is_key(plain[at + 1 : equals], "xt"))
+        is_xt = equals == at + 3 or (equals > 0 and plain[at + 3] == "." and plain[at + 4 : equals].isdecimal())
         if is_xt and first_xt < 0:
             first_xt = at
         if is_xt and end - equals > _SHORTEST_XT:
@@ -286,11 +288,6 @@ def _separator(magnet: str, plain: str) -> str:
     if plain.startswith(_ESCAPED_MARKUP, first + 1):
         return "&amp;"
     return magnet[len(plain[:first].rstrip("\0")) : first + 1]
-
-
-def is_key(key: str, wanted: str) -> bool:
-    """Whether a lower-case key is `wanted` or a numbered form of it (`tr.1`)."""
-    return key == wanted or (key.startswith(wanted + ".") and key[len(wanted) + 1 :].isdecimal())
 
 
 def parameters(magnet: str) -> Iterator[tuple[str, str]]:
