@@ -187,7 +187,7 @@ def _balanced_length(plain: str) -> int:
 
 
 def _read_hashes(magnet: str, plain: str) -> tuple[InfoHash | None, InfoHash | None, int, int]:
-    """The first v1 and v2 hash of all `xt` and `xt.1`, where the first is (at its `&`, or -1), where the magnet ends."""
+    """The first v1 and v2 hash of all `xt` and `xt.1`, where the first is (its `&`, or -1), where the magnet ends."""
     v1 = v2 = None
     first_xt = -1
     at = plain.find("&xt")
