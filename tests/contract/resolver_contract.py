@@ -192,6 +192,30 @@ class ResolverContract:
 
         run(test())
 
+    def test_a_v2_hash_with_a_false_end_is_not_named_and_hinders_nobody(self, make_resolver: MakeResolver) -> None:
+        async def test() -> None:
+            info = v2_info("true to the end")
+            async with a_world(make_resolver, info) as world:
+                false = world.magnet(sha256(info)[:40] + "e" * 24)
+                asking = asyncio.create_task(world.resolver.resolve(false, deadline_s=SHORT_S))
+                assert await world.name(sha256(info)) == "true to the end"
+                with pytest.raises(NotYet) as ending:
+                    await asking
+                assert ending.value.code == "no_metadata"
+
+        run(test())
+
+    def test_a_second_hash_that_is_another_torrents_gives_no_name(self, make_resolver: MakeResolver) -> None:
+        async def test() -> None:
+            other = hybrid_info("another torrent")
+            async with a_world(make_resolver, other) as world:
+                with pytest.raises(NotYet):
+                    await world.resolver.resolve(world.magnet(DEAD, sha256(other)), deadline_s=SHORT_S)
+                with pytest.raises(NotYet):
+                    await world.resolver.resolve(world.magnet(DEAD, sha256(other)[:40] + "e" * 24), deadline_s=SHORT_S)
+
+        run(test())
+
     @pytest.mark.parametrize("name", HOSTILE_NAMES)
     def test_a_hostile_name_comes_back_unchanged(self, make_resolver: MakeResolver, name: str) -> None:
         async def test() -> None:

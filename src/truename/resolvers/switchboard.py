@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from truename.errors import BadMetadata, BadName, ResolverDown, TruenameError
+from truename.errors import BadMetadata, BadName, NotYet, ResolverDown, TruenameError
 from truename.magnet import Magnet
 from truename.metainfo import matches
 from truename.resolvers.addresses import usable_peers, usable_trackers
@@ -152,10 +152,17 @@ class Switchboard:
     def _end(self, conversation: Conversation, error: Callable[[], TruenameError], *, also_elsewhere: bool) -> None:
         """Fail those who wait, unless they wait for another hash too and the error is not about that one as well."""
         for waiter in list(conversation.waiters):
-            if also_elsewhere or len(waiter.conversations) == 1:
+            if also_elsewhere:
                 waiter.fail(error())
-            conversation.dismiss(waiter)
+            self._leads_nowhere(conversation, waiter, error)
         self._forget(conversation)
+
+    @staticmethod
+    def _leads_nowhere(conversation: Conversation, waiter: Waiter, error: Callable[[], TruenameError]) -> None:
+        """This hash does not help somebody any more; the end, unless they wait for another one as well."""
+        conversation.dismiss(waiter)
+        if not waiter.conversations:
+            waiter.fail(error())
 
     def _end_all(self, error: Callable[[], TruenameError]) -> None:
         for conversation in list(self._by_hash.values()):
@@ -241,7 +248,7 @@ class Switchboard:
             for waiter in list(conversation.waiters):
                 if matches(event.raw, (waiter.info_hash,)):
                     waiter.succeed(event.raw)
-                conversation.dismiss(waiter)
+                self._leads_nowhere(conversation, waiter, _another_torrent)
             self._forget(conversation)
 
     def _unread(self, conversation: Conversation, event: MetadataUnread) -> None:
@@ -250,7 +257,7 @@ class Switchboard:
         for waiter in list(conversation.waiters):
             if waiter.info_hash[:_HASH20_DIGITS] == conversation.hash20:
                 waiter.fail(error(event.reason))
-            conversation.dismiss(waiter)
+            self._leads_nowhere(conversation, waiter, _another_torrent)
         self._forget(conversation)
 
     def _counted(self, event: Counted) -> None:
@@ -288,3 +295,8 @@ class Switchboard:
         for conversation in list(self._without_hope):
             self._look_for_hope(conversation)
         self._give_turns()
+
+
+def _another_torrent() -> TruenameError:
+    """What came is the torrent of another hash, so those who have the one asked for, if any, have not given it."""
+    return NotYet(peers_seen=1)
