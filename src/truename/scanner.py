@@ -32,6 +32,8 @@ _ENDS_A_VALUE = frozenset(key + "\0" * rest for key in ("", *_KEYS) for rest in 
 # Two loops ask for both and have it written out: a call for each part would cost as much as all the rest.
 _ESCAPED_MARKUP = ("lt;", "gt;", "quot;", "apos;", "nbsp;", "#34;", "#39;", "#160;")
 _ESCAPED_AMPERSANDS = ("&amp;", "&#38;", "&#x26;")
+_ONLY_BRACKETS = {code: None for code in range(128) if chr(code) not in "()[]"}
+_LONG = 64  # characters, from which on it pays to look at the brackets alone
 _MAX_ESCAPES = 2
 
 
@@ -161,29 +163,49 @@ def _balanced_length(plain: str) -> int:
 
     A bracket opened in another value does not count: a `dn` that is rewritten later must not move the magnet's end.
     """
-    rounds = squares = 0
-    parts = iter(plain.split("&"))
-    for part in parts:
-        if (rounds or squares) and (
-            part in _ENDS_A_VALUE or "=" in part or (";" in part and part.startswith(_ESCAPED_MARKUP))
-        ):
-            rounds = squares = 0
-        chars = iter(part)
-        for char in chars:
-            if char not in "()[]":
-                continue
-            if char == "[":
-                squares += 1
-            elif char == "(":
-                rounds += 1
-            elif (rounds if char == ")" else squares) == 0:
-                behind = "&".join(("".join(chars), *parts))
-                return len(plain) - len(behind) - 1
-            elif char == ")":
-                rounds -= 1
-            else:
-                squares -= 1
-    return len(plain)
+    begin = at = 0
+    for part in plain.split("&"):
+        if part in _ENDS_A_VALUE or "=" in part or (";" in part and part.startswith(_ESCAPED_MARKUP)):
+            unbalanced = _unbalanced(plain[begin:at])
+            if unbalanced >= 0:
+                return begin + unbalanced
+            begin = at
+        at += len(part) + 1
+    unbalanced = _unbalanced(plain[begin:])
+    return begin + unbalanced if unbalanced >= 0 else len(plain)
+
+
+def _unbalanced(value: str) -> int:
+    """Where the first closing bracket of a value stands that nothing before it opened, or -1."""
+    if ")" not in value and "]" not in value:
+        return -1
+    brackets = value.translate(_ONLY_BRACKETS) if len(value) > _LONG else value
+    rounds = squares = seen = 0
+    for char in brackets:
+        seen += 1
+        if char == "[":
+            squares += 1
+        elif char == "(":
+            rounds += 1
+        elif char == "]":
+            if not squares:
+                break
+            squares -= 1
+        elif char == ")":
+            if not rounds:
+                break
+            rounds -= 1
+    else:
+        return -1
+    return seen - 1 if brackets is value else _last_of(brackets[:seen], value)
+
+
+def _last_of(brackets: str, value: str) -> int:
+    """Where the last one of the first brackets of a value stands."""
+    at = -1
+    for bracket in brackets:
+        at = value.find(bracket, at + 1)
+    return at
 
 
 def _read_hashes(magnet: str, plain: str) -> tuple[InfoHash | None, InfoHash | None, int, int]:
@@ -195,20 +217,20 @@ def _read_hashes(magnet: str, plain: str) -> tuple[InfoHash | None, InfoHash | N
         following = plain.find("&", at + 3)
         end = following if following >= 0 else len(plain)
         equals = plain.find("=", at + 3, end)
-        is_xt = equals == at + 3 or (equals > 0 and plain[at + 3] == "." and plain[at + 4 : equals].isdecimal())
-        if is_xt and first_xt < 0:
-            first_xt = at
-        if is_xt and end - equals > _SHORTEST_XT:
-            value = magnet[equals + 1 : end]
-            if plain[end - 1] == "\0":
-                value = value[: len(plain[equals + 1 : end].rstrip("\0"))]
-            found, length = _read_xt(value)
-            if found is not None and len(found) == 64:
-                v2 = v2 or found
-            else:
-                v1 = v1 or found
-            if 0 < length < len(value):
-                return v1, v2, first_xt, equals + 1 + length
+        if equals > 0 and (equals == at + 3 or (plain[at + 3] == "." and plain[at + 4 : equals].isdecimal())):
+            if first_xt < 0:
+                first_xt = at
+            if end - equals > _SHORTEST_XT:
+                value = magnet[equals + 1 : end]
+                if plain[end - 1] == "\0":
+                    value = value[: len(plain[equals + 1 : end].rstrip("\0"))]
+                found, length = _read_xt(value)
+                if found is not None and len(found) == 64:
+                    v2 = v2 or found
+                else:
+                    v1 = v1 or found
+                if 0 < length < len(value):
+                    return v1, v2, first_xt, equals + 1 + length
         at = plain.find("&xt", end)
     return v1, v2, first_xt, len(magnet)
 
