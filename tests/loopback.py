@@ -19,12 +19,14 @@ from truename import bencode
 class Tracker:
     """An HTTP tracker that names some peers for some hashes, and tells what it was asked.
 
-    `peers` maps 40 hex digits to compact peers. `response`, when given, is sent to everybody instead, byte for byte.
+    `peers` maps 40 hex digits to compact peers. `counts` is what else it says of every hash. `response`, when given, is
+    sent to everybody instead, byte for byte.
     """
 
     def __init__(self, peers: dict[str, bytes] | None = None, *, response: bytes | None = None) -> None:
         self.peers = {bytes.fromhex(key[:40]): value for key, value in (peers or {}).items()}
         self.response = response
+        self.counts: dict[str, int] = {}
         self.asked: list[bytes] = []
         self.heard = asyncio.Condition()
         self.held: asyncio.Event | None = None
@@ -74,7 +76,7 @@ class Tracker:
             writer.close()
 
     def _answer(self, hash20: bytes) -> bytes:
-        body = encode({"interval": 1800, "peers": self.peers.get(hash20, b"")})
+        body = encode({"interval": 1800, "peers": self.peers.get(hash20, b"")} | self.counts)
         return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body)
 
 

@@ -161,19 +161,14 @@ def test_peers_that_are_not_there_are_peers_seen() -> None:
     run(test())
 
 
-def test_a_tracker_that_names_only_ourselves_names_nobody() -> None:
-    class Mirror(Tracker):
-        def _answer(self, hash20: bytes) -> bytes:
-            self.peers[hash20] = compact("127.0.0.1", own_port)
-            return super()._answer(hash20)
-
+@pytest.mark.parametrize(("leechers", "code"), [(1, "no_peers"), (2, "no_metadata")])
+def test_a_tracker_that_names_one_peer_and_counts_only_us_names_nobody(leechers: int, code: str) -> None:
     async def test() -> None:
-        nonlocal own_port
-        async with Mirror().serving() as tracker, resolver() as swarm:
-            own_port = int((await swarm.health()).listening[0].rpartition(":")[2])
-            assert await ending(swarm, magnet(DEAD, tracker.url), deadline_s=SHORT_S) == "no_peers"
+        with refusing_port() as port:
+            async with Tracker({DEAD: compact("127.0.0.1", port)}).serving() as tracker, resolver() as swarm:
+                tracker.counts = {"complete": 0, "incomplete": leechers}
+                assert await ending(swarm, magnet(DEAD, tracker.url), deadline_s=2 * SHORT_S) == code
 
-    own_port = 0
     run(test())
 
 

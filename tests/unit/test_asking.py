@@ -19,6 +19,7 @@ class Notebook:
     def __init__(self) -> None:
         self.dht: list[str] = []
         self.trackers: list[tuple[str, tuple[str, ...]]] = []
+        self.doubted: list[str] = []
         self.counts = 0
         self.room = Room(http_announces=400, connections=4000)
 
@@ -30,6 +31,9 @@ class Notebook:
 
     def count(self) -> None:
         self.counts += 1
+
+    def count_trackers(self, handle: str) -> None:
+        self.doubted.append(handle)
 
 
 def asking(*, dht: bool = True) -> tuple[Asking, Notebook]:
@@ -214,3 +218,16 @@ def test_who_leaves_asks_no_tracker_any_more() -> None:
     ask.leave(full)
     ask.give_turns(0, dht_awake=False)
     assert [handle for handle, _ in session.trackers] == ["0"]
+
+
+def test_peers_that_give_nothing_are_doubted_once_and_those_of_named_torrents_never() -> None:
+    ask, session = asking(dht=False)
+    waiting, named = arrived(ask, 0), arrived(ask, 1)
+    ask.doubt(waiting, 0)
+    ask.doubt(named, 0)
+    named.handle = None
+    ask.settle_doubts(0.9)
+    assert session.doubted == []
+    ask.settle_doubts(1.0)
+    ask.settle_doubts(2.0)
+    assert session.doubted == ["0"]

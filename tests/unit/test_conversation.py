@@ -176,8 +176,25 @@ def test_peers_named_by_anybody_are_seen() -> None:
 def test_ourselves_named_by_a_tracker_are_not_a_peer() -> None:
     conversation = asked(HTTP)
     conversation.tracker_answered(HTTP, peers=1, reached=True)
-    conversation.met_ourselves()
+    conversation.trackers_counted({HTTP: 1})
     assert conversation.peers_seen == 0
+
+
+def test_a_tracker_that_leaves_us_out_of_its_answer_and_not_of_its_count_names_others() -> None:
+    conversation = asked(HTTP, UDP)
+    conversation.tracker_answered(HTTP, peers=1, reached=True)
+    conversation.tracker_answered(UDP, peers=50, reached=True)
+    conversation.trackers_counted({HTTP: 2, UDP: 300})
+    assert conversation.peers_seen == 50
+    conversation.trackers_counted({UDP: 1})
+    assert conversation.peers_seen == 1
+
+
+def test_a_tracker_that_does_not_count_is_believed() -> None:
+    conversation = asked(HTTP, UDP)
+    conversation.tracker_answered(HTTP, peers=1, reached=True)
+    conversation.trackers_counted({UDP: 1})
+    assert conversation.peers_seen == 1
 
 
 def test_the_first_answers_of_the_dht_name_others_and_later_ones_us_as_well() -> None:

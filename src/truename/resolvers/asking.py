@@ -6,6 +6,7 @@ Source: the reasons for the pacing are in `docs/adr/0003-libtorrent-settings.md`
 
 import heapq
 import itertools
+from collections import deque
 from collections.abc import Iterable, Iterator
 
 from truename.resolvers.conversation import Conversation
@@ -17,6 +18,7 @@ _UDP_ANNOUNCES_AT_ONCE = 100
 _UDP_PATIENCE_S = 1.0
 _DHT_LOOKUPS_AT_ONCE = 20
 _DHT_PATIENCE_S = 5.0
+_DOUBT_AFTER_S = 1.0
 _DHT_AGAIN_S = (10.0, 50.0, 240.0, 1500.0)
 
 
@@ -33,6 +35,7 @@ class Asking:
         self._dht_turns: Turns[Conversation] = Turns(size=_DHT_LOOKUPS_AT_ONCE, patience_s=_DHT_PATIENCE_S)
         self._dht_again: list[tuple[float, int, Conversation]] = []
         self._order = itertools.count()
+        self._doubtful: deque[tuple[float, Conversation]] = deque()
         self._counting = False
         self._searches = self._given_at_count = 0
 
@@ -69,6 +72,17 @@ class Asking:
     def tracker_answered(self, conversation: Conversation, url: str) -> None:
         """One announce has ended."""
         self._protocol(url).turns.give_back(conversation)
+
+    def doubt(self, conversation: Conversation, now: float) -> None:
+        """A tracker named peers for it for the first time; they may be ourselves."""
+        self._doubtful.append((now + _DOUBT_AFTER_S, conversation))
+
+    def settle_doubts(self, now: float) -> None:
+        """Where the peers that were named have given nothing, ask how many the trackers count."""
+        while self._doubtful and self._doubtful[0][0] <= now:
+            conversation = self._doubtful.popleft()[1]
+            if conversation.handle is not None:
+                self._session.count_trackers(conversation.handle)
 
     def count(self) -> None:
         """Ask the session how many DHT look-ups are under way; those begun later are not in its answer."""

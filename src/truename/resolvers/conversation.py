@@ -5,6 +5,7 @@ question that never left (refused, no route) does not count as one. Knows nothin
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from truename.errors import NotYet
@@ -80,9 +81,8 @@ class Conversation:
     _announces: dict[str, int] = field(default_factory=dict)
     _reached: set[str] = field(default_factory=set)
     _unreached: set[str] = field(default_factory=set)
-    _named_by_trackers: int = 0
+    _named_by_trackers: dict[str, int] = field(default_factory=dict)
     _named_by_dht: int = 0
-    _ourselves: int = 0
     _first_dht_ask: float = 0.0
 
     def admit(self, waiter: Waiter) -> None:
@@ -117,7 +117,8 @@ class Conversation:
             self._unreached.discard(url)
         elif not under_way and url not in self._reached:
             self._unreached.add(url)
-        self._named_by_trackers = max(self._named_by_trackers, peers)
+        if peers:
+            self._named_by_trackers[url] = max(self._named_by_trackers.get(url, 0), peers)
 
     def dht_asked(self, now: float) -> None:
         """A look-up is on its way."""
@@ -132,14 +133,21 @@ class Conversation:
             peers -= 1
         self._named_by_dht = max(self._named_by_dht, peers)
 
-    def met_ourselves(self) -> None:
-        """One of the peers that a tracker named was this session."""
-        self._ourselves = 1
+    def trackers_counted(self, sizes: Mapping[str, int]) -> None:
+        """The size of the swarm as each tracker counts it, with us: nobody else can be more than that without us."""
+        for url, size in sizes.items():
+            if url in self._named_by_trackers:
+                self._named_by_trackers[url] = min(self._named_by_trackers[url], max(0, size - 1))
+
+    @property
+    def named_by_trackers(self) -> int:
+        """How many peers a tracker named, which may be ourselves until `trackers_counted`."""
+        return max(self._named_by_trackers.values(), default=0)
 
     @property
     def peers_seen(self) -> int:
-        """How many peers somebody named, ourselves left out."""
-        return len(self.peers) + max(self._named_by_trackers - self._ourselves, self._named_by_dht, 0)
+        """How many peers somebody named, ourselves left out as far as that is known."""
+        return len(self.peers) + max(self.named_by_trackers, self._named_by_dht)
 
     @property
     def has_somebody(self) -> bool:

@@ -6,7 +6,7 @@ Source: the libtorrent 2.1 reference (alerts, error codes).
 """
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ import libtorrent as lt
 Handle = lt.torrent_handle
 
 # libtorrent's error codes (error_code.hpp), which its Python binding does not name.
-_MISSING_NAME, _MISMATCHING_HASH, _SELF_CONNECTION = 7, 30, 47
+_MISSING_NAME, _MISMATCHING_HASH = 7, 30
 _UNSUPPORTED_SCHEME, _URL_UNREADABLE, _INVALID_HOST, _INVALID_PORT = 24, 25, 31, 32
 _BANNED_BY_FILTER, _SOCKET_CLOSED, _NO_ROUTE, _SSRF_BLOCKED, _IDNA_BLOCKED = 89, 116, 180, 201, 202
 _NEVER_SENT = frozenset(
@@ -84,10 +84,11 @@ class DhtAnswered:
 
 
 @dataclass(frozen=True, slots=True)
-class MetOurselves:
-    """One of the peers was this very session."""
+class TrackersCounted:
+    """How many seeders and leechers each tracker counts for a torrent, ourselves among them; by URL, if it says so."""
 
     handle: Handle
+    sizes: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class Counted:
     packets_in: int
 
 
-AboutOne = MetadataUnread | TrackerAsked | TrackerAnswered | DhtAnswered | MetOurselves
+AboutOne = MetadataUnread | TrackerAsked | TrackerAnswered | DhtAnswered | TrackersCounted
 Event = Added | MetadataCame | AboutOne | Listening | DhtSearching | Counted
 
 
@@ -164,8 +165,18 @@ def _was_reached(error: Any) -> bool:
     )
 
 
-def _disconnected(alert: Any) -> Event | None:
-    return MetOurselves(alert.handle) if alert.error.value() == _SELF_CONNECTION else None
+def _trackers_counted(alert: Any) -> Event | None:
+    # The alert carries them too, in a form that the Python binding does not know.
+    try:
+        trackers = alert.handle.trackers()
+    except RuntimeError:  # the torrent has been removed
+        return None
+    sizes = {
+        tracker["url"]: tracker["scrape_complete"] + tracker["scrape_incomplete"]
+        for tracker in trackers
+        if tracker["scrape_complete"] >= 0 and tracker["scrape_incomplete"] >= 0
+    }
+    return TrackersCounted(alert.handle, sizes)
 
 
 def _listening(alert: Any) -> Event:
@@ -190,7 +201,7 @@ _READERS: dict[type, Callable[[Any], Event | None]] = {
     lt.tracker_reply_alert: _tracker_replied,
     lt.tracker_error_alert: _tracker_failed,
     lt.dht_reply_alert: lambda alert: DhtAnswered(alert.handle, alert.num_peers),
-    lt.peer_disconnected_alert: _disconnected,
+    lt.tracker_list_alert: _trackers_counted,
     lt.listen_succeeded_alert: _listening,
     lt.listen_failed_alert: _listen_failed,
     lt.dht_stats_alert: lambda alert: DhtSearching(len(alert.active_requests)),

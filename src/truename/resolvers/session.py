@@ -112,6 +112,12 @@ class SwarmSession:
             if self._session is not None:
                 handle.force_dht_announce()
 
+    def count_trackers(self, handle: Handle) -> None:
+        """Ask for a `TrackersCounted`."""
+        with self._lock:
+            if self._session is not None:
+                handle.post_trackers()
+
     def remove(self, handle: Handle) -> None:
         """Put a torrent out of the session."""
         with self._lock:

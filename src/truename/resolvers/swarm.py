@@ -84,3 +84,5 @@ async def _come_up(switchboard: Switchboard, *, dht: bool) -> None:
         if dht and switchboard.sockets.failure is None:
             async with asyncio.timeout(switchboard.dht.grace_s):
                 await switchboard.dht.woke.wait()
+            async with asyncio.timeout(_START_S):
+                await switchboard.look_around()

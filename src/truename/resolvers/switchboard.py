@@ -27,9 +27,9 @@ from truename.resolvers.events import (
     Listening,
     MetadataCame,
     MetadataUnread,
-    MetOurselves,
     TrackerAnswered,
     TrackerAsked,
+    TrackersCounted,
 )
 from truename.resolvers.session import SwarmConfig, SwarmSession
 
@@ -57,6 +57,7 @@ class Switchboard:
         self._by_handle: dict[Handle, Conversation] = {}
         self._asked_early: list[TrackerAsked] = []
         self._without_hope: set[Conversation] = set()
+        self._looked = asyncio.Event()
         self._closed = False
         self._count_at = 0.0
         self._ticker = self._loop.call_soon(self._tick)
@@ -73,12 +74,19 @@ class Switchboard:
             for conversation in list(waiter.conversations):
                 self._dismiss(conversation, waiter)
 
+    async def look_around(self) -> None:
+        """Bring `dht` and `sockets` up to date, and wait for that."""
+        looked = self._looked
+        self._session.count()
+        await looked.wait()
+
     async def close(self, timeout_s: float) -> None:
         """End everything, waiting at most so long for libtorrent. Idempotent."""
         if not self._closed:
             self._ticker.cancel()
             self._closed = True  # from here on no torrent is put out one by one: the session goes as a whole
             self._end_all(lambda: ResolverDown("stopping"))
+            self._looked.set()
         await self._session.close(timeout_s)
 
     def _listen_again(self) -> None:
@@ -198,16 +206,21 @@ class Switchboard:
             case TrackerAsked():
                 conversation.tracker_asked(event.url)
             case TrackerAnswered():
-                conversation.tracker_answered(event.url, peers=event.peers, reached=event.reached)
-                self._asking.tracker_answered(conversation, event.url)
-                self._look_for_hope(conversation)
+                self._tracker_answered(conversation, event)
             case DhtAnswered():
                 conversation.dht_answered(event.peers, self._loop.time())
                 self._asking.dht_answered()
-            case MetOurselves():
-                conversation.met_ourselves()
+            case TrackersCounted(sizes=sizes):
+                conversation.trackers_counted(sizes)
             case MetadataUnread():
                 self._unread(conversation, event)
+
+    def _tracker_answered(self, conversation: Conversation, event: TrackerAnswered) -> None:
+        if event.peers and not conversation.named_by_trackers:
+            self._asking.doubt(conversation, self._loop.time())
+        conversation.tracker_answered(event.url, peers=event.peers, reached=event.reached)
+        self._asking.tracker_answered(conversation, event.url)
+        self._look_for_hope(conversation)
 
     def _added(self, event: Added) -> None:
         asked_early, self._asked_early = self._asked_early, []
@@ -263,6 +276,8 @@ class Switchboard:
     def _counted(self, event: Counted) -> None:
         self.dht.count(event, self._loop.time())
         self._asking.counted()
+        self._looked.set()
+        self._looked = asyncio.Event()
         if not self.sockets.settled.is_set():
             self.sockets.settle()
             if (failure := self.sockets.failure) is not None:
@@ -294,6 +309,7 @@ class Switchboard:
             self._asking.count()
         for conversation in list(self._without_hope):
             self._look_for_hope(conversation)
+        self._asking.settle_doubts(now)
         self._give_turns()
 
 

@@ -72,8 +72,7 @@ def settings_for(
 _METADATA_ONLY: dict[str, Any] = {
     "alert_mask": lt.alert.category_t.status_notification
     | lt.alert.category_t.error_notification
-    | lt.alert.category_t.tracker_notification
-    | lt.alert.category_t.connect_notification,
+    | lt.alert.category_t.tracker_notification,
     "alert_queue_size": 200_000,
     # A port that is taken is an error to be told, not a reason to take another one.
     "max_retry_port_bind": 0,
