@@ -1,0 +1,1 @@
+"""Alembic migrations; `migrate.py` runs them, and nobody edits one that was released."""
