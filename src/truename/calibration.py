@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from truename.magnet import Magnet
 from truename.model import Lookup, Outcome, TaskStatus
+from truename.queue.base import Report
 from truename.store import events, lookups, names, notes, tasks
 from truename.store.lookups import ActiveLookup, NewLookup, Sources
 from truename.store.names import Finding, KnownName
@@ -25,6 +26,10 @@ class Priority(IntEnum):
     HIGH = 0
     NORMAL = 1
     LOW = 2
+
+
+SHARES = {Priority.HIGH: 80, Priority.NORMAL: 15, Priority.LOW: 5}
+"""Of a hundred look-ups taken, while all priorities have some waiting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +53,19 @@ class Submitted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What came of a delivery."""
+class Told:
+    """A worker's report, and when it came."""
 
-    lookup: Lookup
-    outcome: Outcome
+    report: Report
     at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Look-ups to be taken: how many in all, and a fresh text that makes their deliveries."""
+
+    count: int
+    delivery: str
 
 
 @dataclass(slots=True)
@@ -93,29 +105,33 @@ async def submit_all(connection: AsyncConnection, submissions: Sequence[Submissi
     return plan.answers
 
 
-async def start_all(connection: AsyncConnection, started: Sequence[tuple[Lookup, float]]) -> Sequence[bool]:
-    """Workers have begun: the tasks are running. Output: whether each delivery is still the current one."""
-    current = await lookups.current_of(connection, {one.lookup_id: one.delivery for one, _ in started})
-    at = max(when for _, when in started)
-    running = await tasks.start(connection, current, at=at)
-    await events.append(connection, at=at, tasks=_of_tasks(running))
-    return [one.lookup_id in current for one, _ in started]
+async def apply_all(connection: AsyncConnection, told: Sequence[Told]) -> Sequence[bool]:
+    """Reports have come: look-ups have begun, or have an outcome.
+
+    Output: whether each report counted; applying one twice is applying it once.
+    """
+    at = max(one.at for one in told)
+    reports = [one.report for one in told]
+    begun, started = await _apply_beginnings(connection, [one for one in reports if one.outcome is None], at=at)
+    completed, touched = await _apply_names(connection, [one for one in reports if _name(one)], at=at)
+    failed, ended = await _apply_failures(connection, [one for one in reports if _is_failure(one)], at=at)
+    await events.append(connection, at=at, tasks=_of_tasks(started + completed + failed), notes=_of_notes(touched))
+    ended |= {task.lookup_id or 0 for task in completed}
+    return [one.lookup.lookup_id in (begun if one.outcome is None else ended) for one in reports]
 
 
-async def apply_all(connection: AsyncConnection, reports: Sequence[Report]) -> Sequence[bool]:
-    """Outcomes have come. Output: whether each of them ended its look-up; applying one twice is applying it once."""
-    at = max(report.at for report in reports)
-    completed, touched = await _apply_names(connection, [one for one in reports if one.outcome.name is not None], at=at)
-    failed, current = await _apply_failures(connection, [one for one in reports if not _answers(one)], at=at)
-    await events.append(connection, at=at, tasks=_of_tasks(completed + failed), notes=_of_notes(touched))
-    ended = current | {task.lookup_id for task in completed}
-    return [report.lookup.lookup_id in ended for report in reports]
+async def take_all(connection: AsyncConnection, wanted: Sequence[Wanted]) -> Sequence[Sequence[Lookup]]:
+    """Take what is next. Each priority has its share; what one does not use is given to the others, highest first."""
+    return [await _take(connection, one) for one in wanted]
 
 
 async def give_back_all(connection: AsyncConnection, given: Sequence[tuple[Lookup, float]]) -> Sequence[bool]:
     """Workers stopped before the end: these look-ups wait again, and the try does not count."""
+    at = max(when for _, when in given)
     current = await lookups.current_of(connection, {one.lookup_id: one.delivery for one, _ in given})
-    await _wait_again(connection, current, at=max(when for _, when in given))
+    await lookups.give_back(connection, current)
+    waiting = await tasks.give_back(connection, current)
+    await events.append(connection, at=at, tasks=_of_tasks(waiting))
     return [one.lookup_id in current for one, _ in given]
 
 
@@ -240,16 +256,37 @@ async def _look_around(connection: AsyncConnection, submissions: Sequence[Submis
     )
 
 
+async def _take(connection: AsyncConnection, wanted: Wanted) -> Sequence[Lookup]:
+    taken = list(await lookups.take(connection, shares_of(wanted.count), wanted.delivery))
+    if taken:
+        for priority in Priority:
+            missing = wanted.count - len(taken)
+            taken += await lookups.take(connection, {priority: missing}, wanted.delivery)
+    return taken
+
+
+def shares_of(count: int) -> dict[int, int]:
+    """How many of `count` places each priority has; none is ever without one."""
+    return {priority: max(1, count * percent // 100) for priority, percent in SHARES.items()} if count > 0 else {}
+
+
+async def _apply_beginnings(
+    connection: AsyncConnection, reports: Sequence[Report], *, at: float
+) -> tuple[set[int], list[TaskRow]]:
+    current = await lookups.current_of(connection, _deliveries(reports))
+    return current, await tasks.start(connection, current, at=at)
+
+
 async def _apply_names(
     connection: AsyncConnection, reports: Sequence[Report], *, at: float
 ) -> tuple[list[TaskRow], Sequence[notes.NoteRow]]:
     if not reports:
         return [], []
-    findings = [_finding(report) for report in reports]
+    findings = [_finding(report.outcome) for report in reports if report.outcome is not None]
     answered = {one: finding.known for finding in findings for one in finding.hashes}
     active = await lookups.active_of(connection, answered)
     await names.learn(connection, findings, at=at)
-    by_lookup = {one.id: answered[key] for key, one in active.items() if key in answered}
+    by_lookup = {one.id: answered[info_hash] for info_hash, one in active.items()}
     completed = [
         replace(task, status=TaskStatus.COMPLETED, name=by_lookup[task.lookup_id or 0].name)
         for task in await tasks.complete(connection, by_lookup, at=at)
@@ -266,51 +303,50 @@ async def _apply_failures(
 
     A task that joined while the delivery was under way has its own full time: its look-up waits for another turn.
     """
-    current = await lookups.current_of(connection, {one.lookup.lookup_id: one.lookup.delivery for one in reports})
-    counting = [report for report in reports if report.lookup.lookup_id in current]
+    current = await lookups.current_of(connection, _deliveries(reports))
+    causes = {one.lookup.lookup_id: _cause(one) for one in reports if one.lookup.lookup_id in current}
     ended: list[TaskRow] = []
-    for (status, code, reason), ids in _by_cause(counting).items():
+    for status, code, reason in dict.fromkeys(causes.values()):
+        ids = [lookup_id for lookup_id, cause in causes.items() if cause == (status, code, reason)]
         values = {"status": status.value, "code": code, "reason": reason}
         ended += await tasks.end(connection, ids, values=values, at=at)
     still_wanted = await tasks.lookups_with_active(connection, current)
     await lookups.give_back(connection, still_wanted)
     await lookups.end_all(connection, current - still_wanted)
-    codes: dict[str, str] = {report.lookup.magnet.info_hash: _cause(report)[1] for report in counting}
+    codes: dict[str, str] = {
+        one.lookup.magnet.info_hash: causes[one.lookup.lookup_id][1]
+        for one in reports
+        if one.lookup.lookup_id in causes
+    }
     await names.note_failures(connection, codes, at=at)
     return ended, current
 
 
-def _answers(report: Report) -> bool:
-    """Whether the hash that was asked for has its name now. The torrent of a magnet's second hash is another matter."""
-    return report.outcome.name is not None and report.lookup.magnet.info_hash in report.outcome.hashes
+def _deliveries(reports: Iterable[Report]) -> dict[int, str]:
+    return {report.lookup.lookup_id: report.lookup.delivery for report in reports}
+
+
+def _name(report: Report) -> str | None:
+    return report.outcome.name if report.outcome is not None else None
+
+
+def _is_failure(report: Report) -> bool:
+    """Whether the hash that was asked for has no name now. The torrent of a magnet's second hash is another matter."""
+    if report.outcome is None:
+        return False
+    return report.outcome.name is None or report.lookup.magnet.info_hash not in report.outcome.hashes
 
 
 def _cause(report: Report) -> tuple[TaskStatus, str, str]:
     outcome = report.outcome
-    if outcome.name is not None:
+    if outcome is None or outcome.name is not None:
         return TaskStatus.TIMEOUT, "no_metadata", "no_metadata"
     return outcome.status, outcome.code or "", outcome.reason
 
 
-def _by_cause(reports: Iterable[Report]) -> dict[tuple[TaskStatus, str, str], list[int]]:
-    causes: dict[tuple[TaskStatus, str, str], list[int]] = {}
-    for report in reports:
-        causes.setdefault(_cause(report), []).append(report.lookup.lookup_id)
-    return causes
-
-
-async def _wait_again(connection: AsyncConnection, ids: set[int], *, at: float) -> None:
-    await lookups.give_back(connection, ids)
-    waiting = await tasks.give_back(connection, ids)
-    await events.append(connection, at=at, tasks=_of_tasks(waiting))
-
-
-def _finding(report: Report) -> Finding:
-    outcome = report.outcome
-    return Finding(
-        hashes=outcome.hashes,
-        known=KnownName(name=outcome.name or "", source=outcome.source or "", verified=outcome.verified),
-    )
+def _finding(outcome: Outcome) -> Finding:
+    known = KnownName(name=outcome.name or "", source=outcome.source or "", verified=outcome.verified)
+    return Finding(hashes=outcome.hashes, known=known)
 
 
 def _names_by_person(completed: Iterable[TaskRow]) -> dict[int, dict[str, str]]:

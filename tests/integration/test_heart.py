@@ -11,9 +11,10 @@ import pytest
 from sqlalchemy import insert, select
 
 from truename import calibration
-from truename.calibration import Priority, Report, Submission, Submitted
+from truename.calibration import Priority, Submission, Submitted, Told, Wanted
 from truename.magnet import InfoHash, Magnet
 from truename.model import Lookup, Outcome, TaskStatus
+from truename.queue.base import Report
 from truename.store import events, lookups, names, notes, tasks
 from truename.store.database import FILE_NAME, Database, sqlite_url
 from truename.store.migrate import migrate
@@ -48,11 +49,12 @@ class Heart:
             return list(await lookups.take(connection, shares or {0: 100, 1: 100, 2: 100}, str(uuid.uuid4())))
 
     async def start(self, *taken: Lookup) -> list[bool]:
-        return list(await self.write(calibration.start_all, [(one, self.now) for one in taken]))
+        told = [Told(report=Report(lookup=one), at=self.now) for one in taken]
+        return list(await self.write(calibration.apply_all, told))
 
     async def apply(self, *reports: tuple[Lookup, Outcome]) -> list[bool]:
-        given = [Report(lookup=lookup, outcome=outcome, at=self.now) for lookup, outcome in reports]
-        return list(await self.write(calibration.apply_all, given))
+        told = [Told(report=Report(lookup=lookup, outcome=outcome), at=self.now) for lookup, outcome in reports]
+        return list(await self.write(calibration.apply_all, told))
 
     async def task(self, submitted: Submitted, who: int = ALICE) -> TaskRow:
         async with self.database.reading() as connection:
@@ -362,6 +364,21 @@ def test_people_take_turns_inside_a_priority(tmp_path: Path) -> None:
         assert [HASHES.index(one.magnet.info_hash) for one in taken] == [0, 100, 1, 101, 2, 102]
         await heart.submit(magnet(200), who=BOB)
         assert HASHES.index((await heart.take({1: 2}))[1].magnet.info_hash) in (3, 200)
+
+    with_heart(tmp_path, scenario)
+
+
+def test_priorities_have_shares_and_give_away_what_they_do_not_use(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        for priority, numbers in ((Priority.LOW, range(100)), (Priority.HIGH, range(100, 200))):
+            await heart.submit(*(magnet(number) for number in numbers), priority=priority)
+        (taken,) = await heart.write(calibration.take_all, [Wanted(count=100, delivery="one")])
+        assert len(taken) == 100
+        assert sum(one.prio == Priority.HIGH for one in taken) == 95
+        assert sum(one.prio == Priority.LOW for one in taken) == 5
+        (rest,) = await heart.write(calibration.take_all, [Wanted(count=1000, delivery="two")])
+        assert len(rest) == 100
+        assert len({one.delivery for one in (*taken, *rest)}) == 200
 
     with_heart(tmp_path, scenario)
 

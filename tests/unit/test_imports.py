@@ -11,8 +11,8 @@ PACKAGE = Path(truename.__file__).parent
 LEVELS = (
     {"errors", "texts", "infohash", "dn", "scanner", "magnet", "names", "bencode", "metainfo"},
     {"model", "settings"},
-    {"manager", "crew", "ad_hoc", "journal", "resolvers"},
-    {"worker"},
+    {"manager", "crew", "ad_hoc", "journal", "resolvers", "store", "queue"},
+    {"worker", "calibration"},
     {"terminal", "demo"},
     {"app"},
     {"cli", "blocking"},
