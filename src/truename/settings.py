@@ -32,6 +32,7 @@ PREFIX = "TRUENAME_"
 FILE_NAME = "truename.toml"
 _FROM_FILE = "_FILE"
 _MAX_SECONDS = 86_400
+_MAX_TTL_S = 10 * 365 * 86_400
 _MAX_SLOTS = 100_000
 _RESOLVERS = frozenset(("swarm",))
 
@@ -112,6 +113,18 @@ class Settings(BaseSettings):
     )
     slots: Annotated[int, Field(ge=1, le=_MAX_SLOTS)] = _setting(
         default=1000, rule="rule_slots", help=("Look-ups at once.", "同时进行的查询数。")
+    )
+    task_ttl_s: Annotated[float, Field(gt=0, le=_MAX_TTL_S, allow_inf_nan=False)] = _setting(
+        default=3600.0,
+        rule="rule_long_seconds",
+        help=("How long an ended task is remembered; names are for ever.", "任务结束后保留的时间；名称永久保留。"),
+        unit="s",
+    )
+    cleanup_interval_s: Annotated[float, Field(gt=0, le=_MAX_TTL_S, allow_inf_nan=False)] = _setting(
+        default=3600.0,
+        rule="rule_long_seconds",
+        help=("How often what is over is forgotten.", "清理过期内容的间隔。"),
+        unit="s",
     )
     trackers: Annotated[List, AfterValidator(_trackers)] = _setting(
         default=(),

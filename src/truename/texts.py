@@ -142,6 +142,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "from_environment": ("environment", "环境变量"),
     "from_file": ("file", "文件"),
     "rule_seconds": ("a number of seconds over 0 and at most 86400", "大于 0、不超过 86400 的秒数"),
+    "rule_long_seconds": ("a number of seconds over 0 and at most ten years", "大于 0、不超过十年的秒数"),
     "rule_slots": ("a whole number from 1 to 100000", "1 到 100000 的整数"),
     "rule_switch": ("on or off", "on 或 off"),
     "rule_resolvers": (
@@ -155,6 +156,19 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "rule_magnet_trackers": ("public or none", "public 或 none"),
     "rule_endpoints": ("a list of host:port, separated by commas", "以逗号分隔的 主机:端口 列表"),
     "rule_folder": ("a folder", "一个文件夹"),
+    # The database.
+    "database_unusable": (
+        "{what}: the database cannot be used: {why}. Look at the file and its folder, or restore a backup.",
+        "{what}：数据库无法使用：{why}。请检查该文件及其文件夹，或从备份恢复。",
+    ),
+    "database_newer": (
+        "{what}: was written by a newer version of truename; use that version, or restore an older backup.",
+        "{what}：由更新版本的 truename 写入；请使用该版本，或恢复较旧的备份。",
+    ),
+    "database_of_another_program": (
+        "{what}: is the database of another program; choose another TRUENAME_DATA_DIR.",
+        "{what}：是其他程序的数据库；请另选 TRUENAME_DATA_DIR。",
+    ),
     # The demo.
     "demo_asking": (
         "{count} magnets without a true name; asking a swarm on this machine (127.0.0.1).",

@@ -10,9 +10,9 @@ PACKAGE = Path(truename.__file__).parent
 
 LEVELS = (
     {"errors", "texts", "infohash", "dn", "scanner", "magnet", "names", "bencode", "metainfo"},
-    {"model", "settings"},
+    {"model", "settings", "hub"},
     {"manager", "crew", "ad_hoc", "journal", "resolvers", "store", "queue"},
-    {"worker", "calibration"},
+    {"worker", "calibration", "feeder", "service", "notes"},
     {"terminal", "demo"},
     {"app"},
     {"cli", "blocking"},

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from truename.store.tables import event
@@ -50,3 +50,9 @@ async def after(connection: AsyncConnection, person_id: int, seq: int, *, limit:
         .limit(limit)
     )
     return [Event(seq=row.seq, person_id=row.person_id, task_id=row.task_id, note_id=row.note_id) for row in found]
+
+
+async def forget(connection: AsyncConnection, *, before: float, most: int) -> int:
+    """Delete events that are older, at most so many; how many."""
+    old = select(event.c.seq).where(event.c.at < before).order_by(event.c.seq).limit(most)
+    return (await connection.execute(delete(event).where(event.c.seq.in_(old)))).rowcount

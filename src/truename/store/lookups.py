@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, tuple_, update
+from sqlalchemy import bindparam, delete, exists, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from truename.magnet import InfoHash, Magnet
 from truename.model import Lookup
 from truename.store.portable import in_chunks, upsert
-from truename.store.tables import lane, lookup, virtual
+from truename.store.tables import lane, lookup, task, virtual
 
 MAX_SOURCES = 100
 
@@ -230,6 +230,17 @@ async def end_all(connection: AsyncConnection, ids: Iterable[int]) -> None:
         await connection.execute(
             update(lookup).where(lookup.c.id.in_(some)).values(status="ended", active=None, delivery=None)
         )
+
+
+async def forget_ended(connection: AsyncConnection, *, most: int) -> int:
+    """Delete look-ups that have ended and that no task refers to any more, at most so many; how many."""
+    old = (
+        select(lookup.c.id)
+        .where(lookup.c.active.is_(None), ~exists().where(task.c.lookup_id == lookup.c.id))
+        .order_by(lookup.c.id)
+        .limit(most)
+    )
+    return (await connection.execute(delete(lookup).where(lookup.c.id.in_(old)))).rowcount
 
 
 async def count_pending(connection: AsyncConnection) -> Mapping[int, int]:

@@ -183,6 +183,7 @@ task = Table(
         postgresql_where=text("active = 1"),
     ),
     Index("ix_task_person_id_created_at", "person_id", "created_at"),
+    Index("ix_task_person_id_hash", "person_id", "hash"),
 )
 
 # The catalogue: found once, kept for ever, shared by everybody. `raw_name` are the bytes the torrent has.

@@ -62,6 +62,19 @@ async def active_of(connection: AsyncConnection, asked: Iterable[tuple[int, str]
     return found
 
 
+async def latest_of(connection: AsyncConnection, asked: Iterable[tuple[int, str]]) -> dict[tuple[int, str], TaskRow]:
+    """The newest task of each of these (person, hash), ended or not."""
+    found: dict[tuple[int, str], TaskRow] = {}
+    for some in in_chunks(asked):
+        rows = await connection.execute(
+            select(*_COLUMNS)
+            .where(tuple_(task.c.person_id, task.c.hash).in_(some))
+            .order_by(task.c.created_at, task.c.active.nulls_first())
+        )
+        found |= {(row.person_id, row.hash): _read(row) for row in rows}
+    return found
+
+
 async def of_ids(
     connection: AsyncConnection, ids: Iterable[str], *, person_id: int, ended_after: float
 ) -> dict[str, TaskRow]:

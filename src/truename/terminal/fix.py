@@ -1,10 +1,10 @@
 """`truename fix`: texts in, the same texts with the true names in their magnets out."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from truename.errors import InvalidInput
-from truename.magnet import MAX_TRACKERS, InfoHash, Magnet, MagnetSpan, find_magnets, rename, unwritable
+from truename.magnet import InfoHash, Magnet, MagnetSpan, find_magnets, rename, unwritable
 from truename.model import Outcome
 from truename.names import make_visible, shown
 from truename.resolvers.base import Resolver
@@ -69,16 +69,8 @@ def _magnets_of(jobs: Iterable[Job]) -> tuple[list[Magnet], list[tuple[MagnetSpa
                 problems.append((span, error.code))
                 continue
             other = found.get(magnet.info_hash)
-            found[magnet.info_hash] = magnet if other is None else _joined(other, magnet)
+            found[magnet.info_hash] = magnet if other is None else other.joined(magnet)
     return list(found.values()), problems
-
-
-def _joined(one: Magnet, other: Magnet) -> Magnet:
-    return replace(
-        one,
-        trackers=tuple(dict.fromkeys((*one.trackers, *other.trackers)))[:MAX_TRACKERS],
-        peers=tuple(dict.fromkeys((*one.peers, *other.peers)))[:MAX_TRACKERS],
-    )
 
 
 def _finish(job: Job, names: Mapping[str, str], screen: Screen, mode: Mode) -> bool:

@@ -169,6 +169,7 @@ def upgrade() -> None:
     with op.batch_alter_table("task", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_task_completed_at"), ["completed_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_task_lookup_id"), ["lookup_id"], unique=False)
+        batch_op.create_index("ix_task_person_id_hash", ["person_id", "hash"], unique=False)
         batch_op.create_index("ix_task_person_id_created_at", ["person_id", "created_at"], unique=False)
         batch_op.create_index(
             "uq_task_active",
