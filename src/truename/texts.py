@@ -156,6 +156,20 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "rule_magnet_trackers": ("public or none", "public 或 none"),
     "rule_endpoints": ("a list of host:port, separated by commas", "以逗号分隔的 主机:端口 列表"),
     "rule_folder": ("a folder", "一个文件夹"),
+    "rule_host": ("a host name or an address, without a port", "主机名或地址，不带端口"),
+    "rule_port": ("a whole number from 0 to 65535", "0 到 65535 的整数"),
+    "rule_root_path": (
+        "empty, or a path that begins with a slash, of letters, digits and . _ ~ -",
+        "留空，或以斜杠开头、由字母、数字和 . _ ~ - 组成的路径",
+    ),
+    "rule_networks": (
+        "a list of addresses or networks (address/bits), separated by commas",
+        "以逗号分隔的地址或网段（地址/位数）列表",
+    ),
+    "rule_hosts": (
+        "a list of host names or addresses without a port, separated by commas",
+        "以逗号分隔的主机名或地址列表，不带端口",
+    ),
     # The database.
     "database_unusable": (
         "{what}: the database cannot be used: {why}. Look at the file and its folder, or restore a backup.",
