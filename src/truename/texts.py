@@ -183,6 +183,14 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{what}: is the database of another program; choose another TRUENAME_DATA_DIR.",
         "{what}：是其他程序的数据库；请另选 TRUENAME_DATA_DIR。",
     ),
+    # People, and who may come in.
+    "username_bad": (
+        "A user name has 1 to 100 characters, all of them visible.",
+        "用户名应为 1 到 100 个字符，且不含隐藏字符。",
+    ),
+    "username_taken": ("This user name is taken; choose another one.", "该用户名已被使用，请换一个。"),
+    "password_too_short": ("A password has at least 12 characters.", "密码至少需要 12 个字符。"),
+    "password_too_long": ("A password has at most 1024 characters.", "密码最多 1024 个字符。"),
     # The demo.
     "demo_asking": (
         "{count} magnets without a true name; asking a swarm on this machine (127.0.0.1).",

@@ -13,7 +13,7 @@ LEVELS = (
     {"model", "settings", "hub"},
     {"manager", "crew", "ad_hoc", "journal", "resolvers", "store", "queue"},
     {"worker", "calibration", "feeder", "service", "notes"},
-    {"terminal", "demo"},
+    {"terminal", "demo", "web"},
     {"app"},
     {"cli", "blocking"},
     {"__init__", "__main__"},
