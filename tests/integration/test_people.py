@@ -176,10 +176,24 @@ def test_sessions_are_ended_one_by_one_or_all_and_with_the_password(tmp_path: Pa
         assert await writer.write(people.change_password_all, (alice.id, "another hash")) == [second]
         assert [await who_is(database, one) for one in (second, third)] == [None, "bob"]
         async with database.reading() as connection:
-            assert await people.password_hash(connection, alice.id) == "another hash"
-            assert await people.password_hash(connection, bob.id) == "no hash"
+            assert await people.credentials(connection, "ALICE") == (alice, "another hash")
+            assert await people.credentials(connection, "bob") == (bob, "no hash")
+            assert await people.credentials(connection, "carol") is None
         assert await writer.write(people.end_every_all, bob.id) == [third]
         assert await who_is(database, third) is None
+
+    with_writer(tmp_path, scenario)
+
+
+def test_a_password_changed_during_the_sign_in_keeps_the_door_shut(tmp_path: Path) -> None:
+    async def scenario(database: Database, writer: Writer) -> None:
+        alice = await made(writer, "alice")
+        await writer.write(people.change_password_all, (alice.id, "another hash"))
+        old = SignIn(digest=digest_of("1"), person_id=alice.id, at=NOW, proof="no hash")
+        gone = SignIn(digest=digest_of("2"), person_id=99, at=NOW)
+        assert await writer.write(people.sign_in_all, old) is False
+        assert await writer.write(people.sign_in_all, gone) is False
+        assert [await who_is(database, one.digest) for one in (old, gone)] == [None, None]
 
     with_writer(tmp_path, scenario)
 

@@ -56,12 +56,13 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignIn:
-    """A session to be begun, and the one it takes the place of."""
+    """A session to be begun, and the one it takes the place of. `proof`: the password hash that was satisfied."""
 
     digest: str
     person_id: int
     at: float
     instead_of: str | None = None
+    proof: str | None = None
 
 
 _PERSON = [column for column in person.c if column.name not in ("username_folded", "password_hash")]
@@ -111,10 +112,14 @@ async def get(connection: AsyncConnection, person_id: int) -> Person | None:
     return None if row is None else _read(row)
 
 
-async def password_hash(connection: AsyncConnection, person_id: int) -> str | None:
-    """What a password is checked against."""
-    found = await connection.execute(select(person.c.password_hash).where(person.c.id == person_id))
-    return found.scalar_one_or_none()
+async def credentials(connection: AsyncConnection, username: str) -> tuple[Person, str] | None:
+    """The person of a name, and what their password is checked against."""
+    row = (
+        await connection.execute(
+            select(*_PERSON, person.c.password_hash).where(person.c.username_folded == folded(username))
+        )
+    ).one_or_none()
+    return None if row is None else (_read(row), row.password_hash)
 
 
 async def create_all(connection: AsyncConnection, newcomers: Sequence[Newcomer]) -> Sequence[Person | None]:
@@ -138,21 +143,15 @@ async def change_password_all(
     return ended
 
 
-async def sign_in_all(connection: AsyncConnection, arrivals: Sequence[SignIn]) -> Sequence[None]:
-    """Begin sessions, and end those that they take the place of and those whose time is over."""
+async def sign_in_all(connection: AsyncConnection, arrivals: Sequence[SignIn]) -> Sequence[bool]:
+    """Begin sessions, and end those that they take the place of and those whose time is over.
+
+    Output: whether each has begun; it has not when the person is gone, or the password was changed meanwhile.
+    """
     now = max(one.at for one in arrivals)
-    await connection.execute(
-        delete(session).where(
-            or_(session.c.seen_at <= now - IDLE_S, session.c.created_at <= now - ABSOLUTE_S),
-        )
-    )
-    for one in arrivals:
-        if one.instead_of is not None:
-            await connection.execute(delete(session).where(session.c.digest == one.instead_of))
-        await connection.execute(
-            insert(session).values(digest=one.digest, person_id=one.person_id, created_at=one.at, seen_at=one.at)
-        )
-    return [None] * len(arrivals)
+    over = or_(session.c.seen_at <= now - IDLE_S, session.c.created_at <= now - ABSOLUTE_S)
+    await connection.execute(delete(session).where(over))
+    return [await _sign_in(connection, one) for one in arrivals]
 
 
 async def touch_all(connection: AsyncConnection, seen: Sequence[tuple[str, float]]) -> Sequence[None]:
@@ -250,6 +249,19 @@ async def _create(connection: AsyncConnection, one: Newcomer) -> Person | None:
         .returning(*_PERSON)
     )
     return _read(made.one())
+
+
+async def _sign_in(connection: AsyncConnection, one: SignIn) -> bool:
+    kept = await connection.execute(select(person.c.password_hash).where(person.c.id == one.person_id))
+    now_kept = kept.scalar_one_or_none()
+    if now_kept is None or one.proof not in (None, now_kept):
+        return False
+    if one.instead_of is not None:
+        await connection.execute(delete(session).where(session.c.digest == one.instead_of))
+    await connection.execute(
+        insert(session).values(digest=one.digest, person_id=one.person_id, created_at=one.at, seen_at=one.at)
+    )
+    return True
 
 
 async def _end(connection: AsyncConnection, person_id: int) -> list[str]:
