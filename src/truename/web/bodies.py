@@ -22,11 +22,17 @@ _MAX_FIELDS = 50
 
 
 class Body:
-    """Stands between the server and the application: `receive` refuses what is too large or too slow."""
+    """Stands between the server and the application: `receive` refuses what is too large or too slow.
 
-    def __init__(self, receive: Receive, headers: Sequence[tuple[bytes, bytes]], *, limit: int) -> None:
+    Where no body is wanted, and once an answer has begun, nothing is refused any more; what still comes is dropped.
+    """
+
+    def __init__(
+        self, receive: Receive, headers: Sequence[tuple[bytes, bytes]], *, limit: int, wanted: bool = True
+    ) -> None:
         self._receive = receive
         self._limit = limit
+        self._wanted = wanted
         self._read = 0
         self._until = asyncio.get_running_loop().time() + READ_WITHIN_S
         fields = dict(headers)
@@ -42,20 +48,20 @@ class Body:
 
     async def receive(self) -> Message:
         """The next message, as ASGI has it."""
-        if self.complete:
-            return await self._receive()
+        if not self._wanted or self.complete:
+            return self._count(await self._receive())
         try:
             async with asyncio.timeout_at(self._until):
-                message = await self._receive()
+                message = self._count(await self._receive())
         except TimeoutError as error:
             raise Refusal("web_too_slow", status=408) from error
-        self._count(message)
         if self._read > self._limit:
             raise _too_large()
         return message
 
     async def drain(self) -> None:
-        """Read off what is still coming, within bounds."""
+        """The answer begins: read off what is still coming, within bounds."""
+        self._wanted = False
         try:
             async with asyncio.timeout(0 if self._waits_to_send else DRAIN_S):
                 while not self.complete and self._read < DRAIN_BYTES:
@@ -63,12 +69,13 @@ class Body:
         except TimeoutError:
             pass
 
-    def _count(self, message: Message) -> None:
-        if message["type"] == "http.request":
-            self._read += len(message.get("body", b""))
-            self.complete = not message.get("more_body", False)
-        else:
+    def _count(self, message: Message) -> Message:
+        if message["type"] != "http.request":
             self.complete = True
+            return message
+        self._read += len(message.get("body", b""))
+        self.complete = not message.get("more_body", False)
+        return message if self._wanted else {**message, "body": b""}
 
 
 async def json_object(request: Request) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from truename.web.errors import Refusal, answer, refusal_of
 from truename.web.identity import Identity
 from truename.web.paths import is_for_programs, is_open, is_probe, is_static, limit_of, path_of, place
 from truename.web.services import Services
-from truename.web.visitor import FORWARDED, Surroundings, Visitor, is_foreign, is_own_origin, look
+from truename.web.visitor import FORWARDED, SAFE_METHODS, Surroundings, Visitor, is_foreign, is_own_origin, look
 
 log = logging.getLogger(__name__)
 
@@ -71,8 +71,9 @@ class Wall:
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         visitor = self._place(scope)
-        body = Body(receive, scope["headers"], limit=limit_of(path_of(scope)))
-        way_out = _WayOut(send, body, static=is_static(path_of(scope)))
+        path, wanted = path_of(scope), scope["method"] not in SAFE_METHODS
+        body = Body(receive, scope["headers"], limit=limit_of(path), wanted=wanted)
+        way_out = _WayOut(send, body, static=is_static(path))
         request = Request(scope, body.receive)
         try:
             early = await self._admit(request, visitor, body)
