@@ -161,6 +161,14 @@ class Settings(BaseSettings):
             "允许用来访问网页服务的主机名。",
         ),
     )
+    calibration_mode: Literal["async", "sync", "off"] = _setting(
+        default="async",
+        rule="rule_mode",
+        help=(
+            "How pages ask for names: async, sync, or off: nothing new is asked.",
+            "页面查名的方式：async、sync，或 off（不再发起新的查询）。",
+        ),
+    )
     resolvers: Annotated[List, AfterValidator(_resolvers)] = _setting(
         default=("swarm",),
         rule="rule_resolvers",

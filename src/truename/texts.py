@@ -77,6 +77,11 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "No DHT node answers; check that UDP may leave this machine, or set TRUENAME_DHT_BOOTSTRAP.",
         "没有 DHT 节点应答：请检查本机的 UDP 是否可以外出，或设置 TRUENAME_DHT_BOOTSTRAP。",
     ),
+    "resolver_failed": (
+        "A resolver answered that it could not find the name.",
+        "解析器回复未能查到名称。",
+    ),
+    "cancelled": ("The task was cancelled.", "任务已取消。"),
     # What a command says of its input and output.
     "nothing_given": (
         "Nothing to look up: give magnets or hashes, --file, or lines on standard input.",
@@ -143,6 +148,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "from_file": ("file", "文件"),
     "rule_seconds": ("a number of seconds over 0 and at most 86400", "大于 0、不超过 86400 的秒数"),
     "rule_long_seconds": ("a number of seconds over 0 and at most ten years", "大于 0、不超过十年的秒数"),
+    "rule_mode": ("async, sync or off", "async、sync 或 off"),
     "rule_slots": ("a whole number from 1 to 100000", "1 到 100000 的整数"),
     "rule_switch": ("on or off", "on 或 off"),
     "rule_resolvers": (
@@ -170,6 +176,18 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "a list of host names or addresses without a port, separated by commas",
         "以逗号分隔的主机名或地址列表，不带端口",
     ),
+    # The server.
+    "serve_held": (
+        "{where} is held by another server; stop that one, or choose another TRUENAME_DATA_DIR.",
+        "{where} 已被另一个服务器占用；请停止它，或另选 TRUENAME_DATA_DIR。",
+    ),
+    "serve_port": (
+        "{where} cannot be listened on: {why}. Set TRUENAME_PORT to a free port.",
+        "无法监听 {where}：{why}。请将 TRUENAME_PORT 设为空闲端口。",
+    ),
+    "serve_up": ("truename is at {address}", "truename 已启动：{address}"),
+    "serve_link": ("Sign in once with: {link}", "一次性登录链接：{link}"),
+    "help_serve": ("Run the web application and its worker.", "运行网页应用及其工作进程。"),
     # The database.
     "database_unusable": (
         "{what}: the database cannot be used: {why}. Look at the file and its folder, or restore a backup.",
@@ -217,6 +235,40 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "web_missing_info_hash": ("The parameter info_hash is missing", "缺少 info_hash 参数"),
     "web_invalid_info_hash": ("info_hash is invalid", "info_hash 无效"),
     "web_no_such_task": ("There is no such task", "任务不存在"),
+    "notes_new": ("A new note", "新笔记"),
+    "notes_hint": (
+        "Paste a text with magnet links. Their true names are written into it; nothing else changes.",
+        "粘贴含有磁力链接的文本。真名会写入其中，其余内容保持不变。",
+    ),
+    "notes_save": ("Save", "保存"),
+    "notes_none": ("No notes yet.", "还没有笔记。"),
+    "notes_no_magnet": ("No magnet link in this note.", "这条笔记中没有磁力链接。"),
+    "notes_no_name": ("no name", "无名称"),
+    "notes_calibrate": ("Calibrate", "校准"),
+    "notes_calibrate_all": ("Calibrate all", "全部校准"),
+    "notes_named": ("Named", "已得名称"),
+    "notes_older": ("Older notes", "更早的笔记"),
+    "state_none": ("not asked", "未查询"),
+    "state_pending": ("waiting", "等待中"),
+    "state_running": ("asking", "查询中"),
+    "state_completed": ("named", "已得名称"),
+    "state_failed": ("no name", "未得名称"),
+    "state_timeout": ("no answer", "无应答"),
+    "state_cancelled": ("cancelled", "已取消"),
+    "web_bad_priority": ("The priority must be high, normal or low.", "priority 必须是 high、normal 或 low。"),
+    "web_bad_mode": (
+        "calibration_mode must be async, sync, off or null.",
+        "calibration_mode 必须是 async、sync、off 或 null。",
+    ),
+    "web_bad_version": ("The version of the note is missing or no number.", "缺少笔记的 version，或它不是数字。"),
+    "web_missing_text": ("The parameter text is missing.", "缺少 text 参数。"),
+    "web_bad_text": ("A text cannot hold NUL characters.", "文本不能含有 NUL 字符。"),
+    "web_stale": (
+        "The note was changed meanwhile; here is what it says now.",
+        "笔记已被修改，这里是它现在的内容。",
+    ),
+    "web_off": ("Calibration is switched off.", "校准功能已关闭。"),
+    "web_waiting": ("Still being looked up; the name will come by itself.", "仍在查询，查到后会自动写入。"),
     "web_forbidden": ("This is not allowed.", "没有权限。"),
     "web_not_found": ("There is nothing here.", "这里没有内容。"),
     "web_method": ("This cannot be done here.", "此处不支持该操作。"),

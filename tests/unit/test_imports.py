@@ -12,9 +12,10 @@ LEVELS = (
     {"errors", "texts", "infohash", "dn", "scanner", "magnet", "names", "bencode", "metainfo"},
     {"model", "settings", "hub"},
     {"manager", "crew", "ad_hoc", "journal", "resolvers", "store", "queue"},
-    {"worker", "calibration", "feeder", "service", "notes"},
+    {"worker", "calibration", "feeder", "service", "notes", "mode"},
     {"terminal", "demo", "web"},
     {"app"},
+    {"serving"},
     {"cli", "blocking"},
     {"__init__", "__main__"},
 )

@@ -11,20 +11,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from truename.web import entry
+from truename.web import calibrate, entry, notes
 from truename.web.doors import Doors
 from truename.web.errors import Refusal, handle
 from truename.web.guard import Wall
 from truename.web.passwords import Passwords
 from truename.web.render import render
 from truename.web.services import Services
+from truename.web.work import Work
 
 STATIC = Path(__file__).parent / "static"
 
 _own = APIRouter()
 
 
-def create_application(services: Services, *, passwords: Passwords | None = None) -> FastAPI:
+def create_application(services: Services, work: Work | None = None, *, passwords: Passwords | None = None) -> FastAPI:
     """The application; `app.state.doors` has the set-up code and makes sign-in links.
 
     Whoever serves it closes `app.state.doors.passwords` at the end, and lets no proxy header be believed by the server
@@ -44,6 +45,10 @@ def create_application(services: Services, *, passwords: Passwords | None = None
     application.add_middleware(Wall, services=services, doors=application.state.doors)
     application.include_router(entry.router)
     application.include_router(_own)
+    if work is not None:
+        application.state.work = work
+        application.include_router(calibrate.router)
+        application.include_router(notes.router)
     application.mount("/static", StaticFiles(directory=STATIC), name="static")
     return application
 
