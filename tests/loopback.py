@@ -1,17 +1,19 @@
-"""What else the resolver meets on loopback in the tests: trackers over HTTP and UDP, and canaries nobody may touch.
+"""What else the resolver meets on loopback in the tests: trackers, DHT nodes, and canaries that nobody may touch.
 
 They run in the test's own event loop and tell with conditions what happened, so that no test needs to sleep.
 """
 
 import asyncio
 import contextlib
+import hashlib
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from tests.wire import encode
+from truename import bencode
 
 
 class Tracker:
@@ -111,6 +113,50 @@ class UdpTracker(asyncio.DatagramProtocol):
         elif action == 1:
             self.asked.append(data[16:36])
             self._transport.sendto(struct.pack(">IIIII", 1, transaction, 1800, 0, 1) + self.peers, addr)
+
+
+class DhtNode(asyncio.DatagramProtocol):
+    """A DHT node that answers every question with the same nodes and peers (both compact). Source: BEP 5."""
+
+    def __init__(self, peers: Sequence[bytes] = (), *, nodes: Sequence[bytes] = ()) -> None:
+        self.peers = list(peers)
+        self.nodes = b"".join(_node_id(node) + node for node in nodes)
+        self.asked: list[bytes] = []
+        self.was_asked = asyncio.Event()
+        self.host, self.port = "", 0
+
+    @contextlib.asynccontextmanager
+    async def serving(self, host: str = "127.0.0.1") -> AsyncIterator["DhtNode"]:
+        """Listen on a port of loopback until the end of the block."""
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, local_addr=(host, 0))
+        self.host, self.port = transport.get_extra_info("sockname")
+        try:
+            yield self
+        finally:
+            transport.close()
+
+    @property
+    def endpoint(self) -> str:
+        """For the setting of DHT entrances."""
+        return f"{self.host}:{self.port}"
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        question: Any = bencode.decode(data)
+        if question.get(b"y") != b"q":
+            return
+        answer: dict[str, Any] = {"id": _node_id(self.endpoint.encode()), "nodes": self.nodes}
+        if question[b"q"] == b"get_peers":
+            self.asked.append(question[b"a"][b"info_hash"])
+            self.was_asked.set()
+            answer |= {"token": b"t", "values": self.peers}
+        self._transport.sendto(encode({"t": question[b"t"], "y": "r", "r": answer}), addr)
+
+
+def _node_id(seed: bytes) -> bytes:
+    return hashlib.sha1(seed, usedforsecurity=False).digest()
 
 
 class Canary(asyncio.DatagramProtocol):

@@ -8,7 +8,8 @@ Prints the name and ends with 0, or prints a reason on standard error and ends w
 A torrent the person has already is only read. Another one is added so that it stops when its metadata is there, in a
 category and a folder of its own, and is always removed again. The folder matters: a torrent is removed with its files,
 and in the default folder a file of the same name may be the person's own.
-The name comes from the exported metadata, whose digest is checked: what qBittorrent shows may have been renamed.
+The name comes from the exported metadata, whose digest is checked: what qBittorrent shows may have been renamed. Only
+for a v2 torrent, which it cannot export before it has downloaded some of it, the name is the one that it shows.
 Needs qBittorrent 4.5 or newer, and the package qbittorrent-api.
 """
 
@@ -186,23 +187,21 @@ class Visit:
         self._arrived = False  # what was added has been seen in the list
         self._refusals = 0
 
-    def torrent_file(self) -> bytes | None:
-        """The torrent's metadata as a .torrent file, or None when qBittorrent does not have it yet."""
+    def name(self) -> str | None:
+        """The torrent's true name, or None when qBittorrent does not have its metadata yet. Errors: `Reason`."""
         from qbittorrentapi import NotFound404Error
 
-        try:
-            return self._export(self._info_hash[:40])  # that is also how qBittorrent names a v2 torrent
-        except NotFound404Error:
-            pass
+        with contextlib.suppress(NotFound404Error):
+            return self._name(self._info_hash[:40])  # that is also how qBittorrent names a v2 torrent
         if not self._brought and not self._bring():
-            return self._export_twin()
+            return self._name_of_twin()
         # A hybrid torrent goes by another id once its metadata is there; in our category it is found under any.
         for torrent in self._own():
             self._arrived = True
             if torrent["state"] == "queuedDL":  # behind the person's own downloads it would wait for ever
                 self._client.torrents_set_force_start(enable=True, torrent_hashes=torrent["hash"])
             with contextlib.suppress(NotFound404Error):
-                return self._export(torrent["hash"])
+                return self._name(torrent["hash"])
         return None
 
     def leave(self) -> None:
@@ -223,15 +222,24 @@ class Visit:
     def _own(self) -> list[dict[str, str]]:
         return _fields(self._client.torrents_info(category=self.category))
 
-    def _export(self, torrent_id: str) -> bytes | None:
+    def _name(self, torrent_id: str) -> str | None:
         from qbittorrentapi import Conflict409Error
 
         try:
             exported = self._client.torrents_export(torrent_hash=torrent_id)
         except Conflict409Error:
-            exported = None
+            exported = b""
         self.met = True
-        return exported
+        if exported:
+            return name_in(exported, self._info_hash)
+        return self._name_shown(torrent_id) if self._info_hash.is_v2 else None
+
+    def _name_shown(self, torrent_id: str) -> str | None:
+        """What qBittorrent calls a torrent whose metadata it has, and which it cannot export for want of hashes."""
+        for torrent in _fields(self._client.torrents_info(torrent_hashes=torrent_id)):
+            if int(torrent["total_size"]) > 0 and not self._info_hash.startswith(torrent["name"].strip().lower()):
+                return torrent["name"]
+        return None
 
     def _bring(self) -> bool:
         """Add the torrent; False when qBittorrent says that it has it already, or does not want it."""
@@ -254,11 +262,11 @@ class Visit:
         self._brought = answer != "Fails."
         return self._brought
 
-    def _export_twin(self) -> bytes | None:
-        """The person's hybrid torrent that goes by its other hash. Errors: `Reason` when there is none either."""
+    def _name_of_twin(self) -> str | None:
+        """The name of the person's hybrid torrent that goes by its other hash. Errors: `Reason` if there is none."""
         for torrent in _fields(self._client.torrents_info()):
             if self._info_hash in (torrent["infohash_v1"], torrent["infohash_v2"]):
-                return self._export(torrent["hash"])
+                return self._name(torrent["hash"])
         # Not there and yet refused: it may have been taken away in between, by another run of this script.
         self._refusals += 1
         if self._refusals >= 3:
@@ -268,7 +276,7 @@ class Visit:
 
 def _fields(torrents: Iterable[Mapping[str, object]]) -> list[dict[str, str]]:
     """What is used of a list of torrents. Errors: `KeyError`, `TypeError` when it is not one."""
-    used = ("hash", "state", "infohash_v1", "infohash_v2")
+    used = ("hash", "name", "state", "total_size", "infohash_v1", "infohash_v2")
     return [{field: str(torrent[field]) for field in used} for torrent in torrents]
 
 
@@ -336,7 +344,7 @@ def _client_errors_as_reasons(order: Order) -> Iterator[None]:
     except qbt.APIConnectionError as exc:
         untrusted = isinstance(exc.__context__, requests.exceptions.SSLError)
         raise Reason("certificate" if untrusted else "down") from exc
-    except (qbt.APIError, KeyError, TypeError, AttributeError) as exc:  # JSON of a shape that qBittorrent never sends
+    except (qbt.APIError, KeyError, TypeError, ValueError) as exc:  # JSON of a shape that qBittorrent never sends
         raise Reason("stranger") from exc
 
 
@@ -347,9 +355,9 @@ def look_up(order: Order) -> str:
         with _signals_interrupt(order.timeout_s):
             with _client_errors_as_reasons(order):
                 visit = Visit(log_in(order), order.info_hash)
-                while (torrent := visit.torrent_file()) is None:
+                while (name := visit.name()) is None:
                     time.sleep(POLL_S)
-            return name_in(torrent, order.info_hash)
+            return name
     except Interrupted as exc:
         if not exc.by_clock:
             raise Reason("stopped") from exc

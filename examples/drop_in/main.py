@@ -74,7 +74,7 @@ def main() -> int:
         return 2
     app = build(mode)
     server = make_server(os.environ.get("HOST") or "127.0.0.1", port, app, threaded=True)
-    app.config["SESSION_COOKIE_NAME"] = f"drop_in_{server.server_port}"  # programs on other ports share the host's jar
+    app.config["SESSION_COOKIE_NAME"] = f"drop_in_{server.port}"  # programs on other ports share the host's jar
 
     def stop(number: int, frame: FrameType | None) -> None:
         threading.Thread(target=server.shutdown).start()
@@ -83,8 +83,8 @@ def main() -> int:
     signal.signal(signal.SIGINT, stop)
     if mode is Mode.ASYNC:
         start_cleanup(app.extensions["calibrations"].cleanup)
-    print(f"http://{server.server_name}:{server.server_port}/", flush=True)
-    server.serve_forever()
+    print(f"http://{server.host}:{server.port}/", flush=True)
+    server.serve_forever(poll_interval=0.1)
     server.server_close()
     if mode is Mode.ASYNC:
         start_cleanup(app.extensions["calibrations"].cleanup).shutdown(wait=False)

@@ -4,10 +4,16 @@ The Python face: the drop-in class, its words, and `calibrate`. Importing it is 
 asyncio nor libtorrent, nor anything that is not in the standard library.
 """
 
+import logging
+
 from truename.manager import AsyncCalibrationManager, get_async_calibration_manager
 from truename.model import CalibrationTask, TaskStatus
 
 __all__ = ["AsyncCalibrationManager", "CalibrationTask", "TaskStatus", "calibrate", "get_async_calibration_manager"]
+
+
+# A library speaks only to those who listen: without this, Python prints warnings that nobody asked for.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def calibrate(info_hash_or_magnet: str, *, timeout: float = 30) -> tuple[str | None, str | None]:

@@ -7,7 +7,6 @@ does not survive in a child, and must not be closed there either.
 import asyncio
 import atexit
 import logging
-import math
 import os
 import threading
 from collections.abc import Coroutine
@@ -26,6 +25,7 @@ from truename.worker import look_up
 log = logging.getLogger(__name__)
 
 _END_S = 1.0
+_MAX_TIMEOUT_S = 86_400
 
 Result = TypeVar("Result")
 
@@ -111,12 +111,8 @@ atexit.register(_shared.close)
 
 def calibrate(info_hash_or_magnet: str, *, timeout: float = 30) -> tuple[str | None, str | None]:
     """See `truename.calibrate`."""
-    if (
-        isinstance(timeout, bool)
-        or not isinstance(timeout, int | float)
-        or not (math.isfinite(timeout) and timeout > 0)
-    ):
-        raise ValueError("timeout must be a number of seconds over 0")
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout <= _MAX_TIMEOUT_S:
+        raise ValueError(f"timeout must be a number of seconds over 0 and at most {_MAX_TIMEOUT_S}")
     language = language_of(os.environ)
     try:
         magnet = Magnet.parse(_text(info_hash_or_magnet))

@@ -25,13 +25,14 @@ from truename.terminal import requests
 from truename.terminal import resolve as resolving
 from truename.terminal.requests import Request
 from truename.terminal.screen import Screen
-from truename.terminal.textfile import Text, TextFile, Unusable
+from truename.terminal.textfile import Text, TextFile, Unusable, reason
 from truename.texts import language_of, say
 
 _LANGUAGE = language_of(os.environ)
 _STDIN = "-"
 _MAX_TIMEOUT_S = 86_400
-_DONE, _NOT_ALL, _UNUSABLE, _INTERRUPTED = 0, 1, 2, 130
+_DONE, _NOT_ALL, _UNUSABLE, _INTERRUPTED, _TERMINATED = 0, 1, 2, 130, 143
+_CLEAR_PROGRESS = "\r\x1b[K\x1b[?25h"
 
 
 def _help(word: str) -> str:
@@ -50,6 +51,7 @@ app = typer.Typer(
 
 def main() -> NoReturn:
     """Run the command line and end the process with its exit status."""
+    _prepare_streams()
     status: object = _DONE
     try:
         app()
@@ -57,6 +59,8 @@ def main() -> NoReturn:
         status = end.code
     except KeyboardInterrupt:
         status = _INTERRUPTED
+    except OSError as error:
+        status = _not_written(error)
     _end(status if isinstance(status, int) else _NOT_ALL)
 
 
@@ -87,9 +91,7 @@ def resolve(
             _refuse("nothing_given")
         inputs = [_STDIN]
     try:
-        from_file = list(requests.of_lines(TextFile.read(file).content.text.split("\n"))) if file else []
-        if file and not from_file:
-            raise Unusable("no_request_in", what=str(file))
+        lines = TextFile.read(file).content.text.split("\n") if file else []
     except Unusable as error:
         _refuse(error.word, **error.fields)
 
@@ -99,7 +101,7 @@ def resolve(
             with screen:
                 return await resolving.resolve(
                     resolver,
-                    _requests(inputs, from_file),
+                    _requests(inputs, lines),
                     screen=screen,
                     style=style,
                     slots=loaded.settings.slots,
@@ -107,7 +109,7 @@ def resolve(
                 )
 
     if not _run(work()):
-        _refuse("nothing_given")
+        _refuse("no_request_in", what=str(file)) if file else _refuse("nothing_given")
     raise typer.Exit(_NOT_ALL if screen.unnamed else _DONE)
 
 
@@ -128,7 +130,7 @@ def fix(
     if in_place and _STDIN in files:
         _refuse("in_place_needs_files")
     try:
-        jobs = [_job(name, in_place=in_place) for name in dict.fromkeys(files)]
+        jobs = [_job(name, in_place=in_place) for name in (_each_file_once(files) if in_place else files)]
     except Unusable as error:
         _refuse(error.word, **error.fields)
 
@@ -153,7 +155,7 @@ def demo(
         _refuse("demo_needs_once")
     from truename.demo.once import demo_settings, run_once
     from truename.demo.peers import SwarmPlan
-    from truename.demo.swarm import LocalSwarm
+    from truename.demo.swarm import LocalSwarm, SwarmNotStarted
 
     async def work() -> bool:
         with LocalSwarm(SwarmPlan(seeders=not no_seeders)) as swarm:
@@ -162,7 +164,7 @@ def demo(
 
     try:
         named = _run(work())
-    except RuntimeError:
+    except SwarmNotStarted:
         _complain(say("demo_failed", _LANGUAGE))
         raise typer.Exit(_NOT_ALL) from None
     raise typer.Exit(_DONE if named else _NOT_ALL)
@@ -193,7 +195,7 @@ def _settings(*, warn: bool = True) -> Loaded:
     except SettingsError as error:
         _refuse_text(error.text(_LANGUAGE))
     for name in loaded.unknown if warn else ():
-        _complain(say("unknown_setting", _LANGUAGE, name=make_visible(name)))
+        _complain(doctors.unknown_setting(name, _LANGUAGE))
     return loaded
 
 
@@ -205,15 +207,21 @@ def _timeout(given: float | None, loaded: Loaded) -> float:
     return given
 
 
-async def _requests(inputs: Sequence[str], from_file: Sequence[Request]) -> AsyncIterator[Request]:
+async def _requests(inputs: Sequence[str], lines: Sequence[str]) -> AsyncIterator[Request]:
     for text in inputs:
         if text == _STDIN:
             async for request in requests.of_stream(sys.stdin.fileno(), say("standard_input", _LANGUAGE)):
                 yield request
         else:
-            yield requests.of_argument(text)
-    for request in from_file:
+            for request in requests.of_argument(text):
+                yield request
+    for request in requests.of_lines(lines):
         yield request
+
+
+def _each_file_once(names: Sequence[str]) -> list[str]:
+    """One name for each file, however many it was given by."""
+    return list({os.path.realpath(name): name for name in reversed(names)}.values())[::-1]
 
 
 def _job(name: str, *, in_place: bool) -> fixing.Job:
@@ -227,18 +235,33 @@ def _job(name: str, *, in_place: bool) -> fixing.Job:
 
 
 def _run(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run a command's work, interrupted by Ctrl-C at its next await. The loop stays open: the process ends after it."""
+    """Run a command's work. Ctrl-C ends it wherever it is; the loop stays as it is then, for the process ends too."""
     loop = asyncio.new_event_loop()
-    task = loop.create_task(work)
-    loop.add_signal_handler(signal.SIGINT, task.cancel)
     try:
-        return loop.run_until_complete(task)
-    except asyncio.CancelledError:
-        raise typer.Exit(_INTERRUPTED) from None
+        return loop.run_until_complete(loop.create_task(work))
     except BrokenPipeError:  # the reader has seen enough
         raise typer.Exit(_NOT_ALL) from None
     except Unusable as error:
         _refuse(error.word, **error.fields)
+
+
+def _prepare_streams() -> None:
+    """Standard streams that exist and can write anything, and a terminal whose cursor comes back at SIGTERM too."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - until the end
+        elif mode == "w":
+            stream.reconfigure(errors="backslashreplace")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+
+
+def _not_written(error: OSError) -> int:
+    """Standard output took no more, so that nothing of it is tried again."""
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the end
+    if not isinstance(error, BrokenPipeError):
+        _complain(say("output_failed", _LANGUAGE, why=reason(error)))
+    return _NOT_ALL
 
 
 def _refuse(word: str, **fields: object) -> NoReturn:
@@ -256,7 +279,13 @@ def _complain(text: str) -> None:
 
 def _end(status: int) -> NoReturn:
     """End at once: a thread may still wait for standard input or for a tracker's goodbye, and nobody waits for it."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):
-            stream.flush()
+    if status >= _INTERRUPTED and sys.stderr.isatty():
+        sys.stderr.write(_CLEAR_PROGRESS)
+    try:
+        if status < _INTERRUPTED:  # who interrupts does not want to wait for a reader that has stopped reading
+            sys.stdout.flush()
+    except OSError as error:
+        status = _not_written(error)
+    with suppress(OSError):
+        sys.stderr.flush()
     os._exit(status)

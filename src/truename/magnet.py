@@ -124,7 +124,7 @@ def _true_dn(span: MagnetSpan, names: Mapping[str, str]) -> str | None:
     if not name:
         return None
     value = encode_dn(name)
-    if not span.has_dn:
+    if span.dn_before:
         return f"{span.dn_before}{value}{span.dn_after}"
     old = span.text[span.dn_start : span.dn_end]
     return None if old == value or reads_as(old, name) else value

@@ -25,9 +25,11 @@ _CONTROL = "".join(map(chr, [*range(0x20), *range(0x7F, 0xA0)]))
 _ENDS_A_MAGNET = frozenset((*_QUOTES, *_CJK_CLOSING, *_CONTROL))
 # What a sentence puts behind an info-hash.
 _AFTER_HASH = ".,;:!?"
-# Parts without `=` that end the value before them instead of lengthening it.
-_ENDS_A_VALUE = frozenset(("", "xt", "dn", "tr", "xl", "ws", "xs", "as", "kt", "mt", "so", "x.pe", "dht"))
+_KEYS = ("xt", "dn", "tr", "xl", "ws", "xs", "as", "kt", "mt", "so", "x.pe", "dht")
+# Parts without `=` that end the value before them instead of lengthening it, also in front of an escaped ampersand.
+_ENDS_A_VALUE = frozenset(key + "\0" * rest for key in ("", *_KEYS) for rest in (0, 4, 5, 8, 9, 10))
 # So do quotes and angle brackets of a page that was escaped as a whole, as in a feed: no name, but its markup.
+# Two loops ask for both and have it written out: a call for each part would cost as much as all the rest.
 _ESCAPED_MARKUP = ("lt;", "gt;", "quot;", "apos;", "nbsp;", "#34;", "#39;", "#160;")
 _ESCAPED_AMPERSANDS = ("&amp;", "&#38;", "&#x26;")
 _MAX_ESCAPES = 2
@@ -160,23 +162,25 @@ def _balanced_length(plain: str) -> int:
     rounds = squares = 0
     parts = iter(plain.split("&"))
     for part in parts:
-        if (rounds or squares) and ("=" in part or _ends_a_value(part)):
+        if (rounds or squares) and (
+            part in _ENDS_A_VALUE or "=" in part or (";" in part and part.startswith(_ESCAPED_MARKUP))
+        ):
             rounds = squares = 0
         chars = iter(part)
         for char in chars:
             if char not in "()[]":
                 continue
-            if char == "(":
-                rounds += 1
-            elif char == "[":
+            if char == "[":
                 squares += 1
+            elif char == "(":
+                rounds += 1
+            elif (rounds if char == ")" else squares) == 0:
+                behind = "&".join(("".join(chars), *parts))
+                return len(plain) - len(behind) - 1
             elif char == ")":
                 rounds -= 1
             else:
                 squares -= 1
-            if rounds < 0 or squares < 0:
-                behind = "&".join(("".join(chars), *parts))
-                return len(plain) - len(behind) - 1
     return len(plain)
 
 
@@ -189,21 +193,20 @@ def _read_hashes(magnet: str, plain: str) -> tuple[InfoHash | None, InfoHash | N
         following = plain.find("&", at + 3)
         end = following if following >= 0 else len(plain)
         equals = plain.find("=", at + 3, end)
-        is_xt = equals >= 0 and (equals == at + 3 or is_key(plain[at + 1 : equals], "xt"))
+        is_xt = equals == at + 3 or (equals > 0 and is_key(plain[at + 1 : equals], "xt"))
         if is_xt and first_xt < 0:
             first_xt = at
-        begin = equals + 1
-        if is_xt and end - begin >= _SHORTEST_XT:
-            value = magnet[begin:end]
+        if is_xt and end - equals > _SHORTEST_XT:
+            value = magnet[equals + 1 : end]
             if plain[end - 1] == "\0":
-                value = value[: len(plain[begin:end].rstrip("\0"))]
+                value = value[: len(plain[equals + 1 : end].rstrip("\0"))]
             found, length = _read_xt(value)
             if found is not None and len(found) == 64:
                 v2 = v2 or found
             else:
                 v1 = v1 or found
             if 0 < length < len(value):
-                return v1, v2, first_xt, begin + length
+                return v1, v2, first_xt, equals + 1 + length
         at = plain.find("&xt", end)
     return v1, v2, first_xt, len(magnet)
 
@@ -252,15 +255,10 @@ def _end_of_value(plain: str, start: int) -> int:
     equals = plain.find("=", end)
     stop = plain.rfind("&", end, equals) if equals >= 0 else len(plain)
     for part in plain[end + 1 : stop].split("&"):
-        if _ends_a_value(part):
+        if part in _ENDS_A_VALUE or (";" in part and part.startswith(_ESCAPED_MARKUP)):
             break
         end += 1 + len(part)
     return len(plain[:end].rstrip("\0"))
-
-
-def _ends_a_value(part: str) -> bool:
-    """Whether a part without `=` is not a piece of the value before it."""
-    return part.rstrip("\0") in _ENDS_A_VALUE or (";" in part and part.startswith(_ESCAPED_MARKUP))
 
 
 def _place_of_dn(magnet: str, plain: str, first_xt: int, *, has_tail: bool) -> tuple[int, int, str, str]:
@@ -269,8 +267,11 @@ def _place_of_dn(magnet: str, plain: str, first_xt: int, *, has_tail: bool) -> t
     if dn >= 0:
         begin = dn + len("&dn=")
         return begin, _end_of_value(plain, begin), "", ""
-    separator = _separator(magnet, plain)
-    end_of_xt = _end_of_value(plain, first_xt + len("&xt"))
+    end_of_xt = len(plain)
+    separator = "&"
+    if plain.find("&", len(SCHEME)) >= 0:
+        end_of_xt = _end_of_value(plain, first_xt + len("&xt"))
+        separator = _separator(magnet, plain)
     if has_tail and end_of_xt == len(plain):
         # Behind the hash, the name would grow into the punctuation that follows; in front of it, it cannot.
         return first_xt + 1, first_xt + 1, "dn=", separator

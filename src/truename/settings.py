@@ -4,9 +4,9 @@ The environment wins over `truename.toml` in the data directory. Knows nothing o
 Source: the contract with users, `docs/settings.md`, which a test holds against this table.
 """
 
+import errno
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
@@ -55,13 +55,21 @@ class SettingsError(TruenameError):
 
 
 def _split(value: Any) -> Any:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(value)
+    return value
 
 
 def _trackers(urls: tuple[str, ...]) -> tuple[str, ...]:
     for url in urls:
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https", "udp") or not parts.hostname or (parts.port or 1) < 1:
+        if parts.scheme not in ("http", "https", "udp") or not parts.hostname or parts.port == 0 or "@" in parts.netloc:
+            raise ValueError(url)
+        if parts.scheme == "udp" and parts.port is None:
             raise ValueError(url)
     return urls
 
@@ -73,6 +81,12 @@ def _endpoints(values: tuple[str, ...]) -> tuple[str, ...]:
             raise ValueError(value)
         if host.startswith("["):
             ip_address(host.strip("[]"))
+    return values
+
+
+def _some(values: tuple[str, ...]) -> tuple[str, ...]:
+    if not values:
+        raise ValueError(values)
     return values
 
 
@@ -174,13 +188,15 @@ class Settings(BaseSettings):
         rule="rule_resolvers",
         help=("Ways to a name, tried in this order.", "查名的方式，按此顺序尝试。"),
     )
-    lookup_timeout_s: Annotated[float, Field(gt=0, le=_MAX_SECONDS, allow_inf_nan=False)] = _setting(
-        default=30.0,
-        rule="rule_seconds",
-        help=("Time for one look-up, from its first question.", "单次查询的时间，从第一个询问算起。"),
-        unit="s",
+    lookup_timeout_s: Annotated[float, BeforeValidator(_number), Field(gt=0, le=_MAX_SECONDS, allow_inf_nan=False)] = (
+        _setting(
+            default=30.0,
+            rule="rule_seconds",
+            help=("Time for one look-up, from its first question.", "单次查询的时间，从第一个询问算起。"),
+            unit="s",
+        )
     )
-    slots: Annotated[int, Field(ge=1, le=_MAX_SLOTS)] = _setting(
+    slots: Annotated[int, BeforeValidator(_number), Field(ge=1, le=_MAX_SLOTS)] = _setting(
         default=1000, rule="rule_slots", help=("Look-ups at once.", "同时进行的查询数。")
     )
     task_ttl_s: Annotated[float, Field(gt=0, le=_MAX_TTL_S, allow_inf_nan=False)] = _setting(
@@ -215,7 +231,7 @@ class Settings(BaseSettings):
         rule="rule_endpoints",
         help=("Where the DHT begins.", "DHT 的起始节点。"),
     )
-    listen_interfaces: Annotated[List, AfterValidator(_endpoints)] = _setting(
+    listen_interfaces: Annotated[List, AfterValidator(_endpoints), AfterValidator(_some)] = _setting(
         default=("0.0.0.0:0", "[::]:0"),
         rule="rule_endpoints",
         help=("Addresses and ports to listen on; port 0 is a random one.", "监听的地址和端口；端口 0 表示随机。"),
@@ -291,7 +307,7 @@ def load() -> Loaded:
     """
     known = Settings.known()
     environment = EnvSettingsSource(Settings)() | _secret_files(known)
-    data_dir = Path(environment.get("data_dir") or known["data_dir"].default).expanduser()
+    data_dir = _folder(environment.get("data_dir") or known["data_dir"].default)
     file = _toml(data_dir / FILE_NAME)
     file_unknown = [name for name in file if name not in known or name == "data_dir"]
     from_file = {name: value for name, value in file.items() if name not in file_unknown}
@@ -331,6 +347,13 @@ def _unknown_variables(known: Mapping[str, About]) -> list[str]:
     return [variable for variable in os.environ if variable.startswith(PREFIX) and variable not in heard]
 
 
+def _folder(path: str | Path) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:  # no such user
+        raise _bad(Settings.known()["data_dir"], str(path)) from error
+
+
 def _secret(variable: str, path: str) -> str:
     try:
         return Path(path).expanduser().read_text("utf-8").strip()
@@ -340,15 +363,19 @@ def _secret(variable: str, path: str) -> str:
 
 def _toml(path: Path) -> dict[str, Any]:
     try:
+        if path.exists() and not path.is_file():
+            raise FileExistsError(errno.EEXIST, "not a regular file")
         return TomlConfigSettingsSource(Settings, path)()
     except (OSError, ValueError) as error:
         raise SettingsError("bad_settings_file", what=str(path), why=_reason(error)) from error
 
 
 def _reason(error: OSError | ValueError) -> str:
-    if isinstance(error, tomllib.TOMLDecodeError):
+    if isinstance(error, UnicodeError):
+        return "not UTF-8"
+    if isinstance(error, ValueError):
         return str(error)
-    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+    return error.strerror or str(error)
 
 
 def _checked(values: Mapping[str, Any], known: Mapping[str, About]) -> Settings:

@@ -98,10 +98,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{what}：其中没有磁力链接或 info-hash。",
     ),
     "no_magnet_in": ("{what}: holds no magnet; it stays as it is.", "{what}：其中没有磁力链接，保持原样。"),
-    "binary_input": (
-        "{what}: is not a text (it holds NUL bytes); nothing was done.",
-        "{what}：不是文本（含有 NUL 字节），未做任何操作。",
-    ),
+    "binary_input": ("{what}: is not a text that can be read.", "{what}：不是可以读取的文本。"),
+    "line_too_long": ("{what}: has a line of over 64 million characters.", "{what}：有一行超过 6400 万个字符。"),
+    "not_a_file": ("{what}: is not a regular file; it stays as it is.", "{what}：不是普通文件，保持原样。"),
+    "output_failed": ("The output could not be written: {why}.", "无法写出结果：{why}。"),
     "cannot_read": ("{what}: cannot be read: {why}.", "{what}：无法读取：{why}。"),
     "cannot_write": (
         "{what}: cannot be written: {why}. It is as it was.",
@@ -128,6 +128,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "unknown_setting": (
         "{name} is not a setting of this version and has no effect; `truename settings` lists them.",
         "{name} 不是本版本的设置项，不起作用；`truename settings` 会列出全部设置。",
+    ),
+    "data_dir_in_file": (
+        "data_dir has no effect in a settings file, which stands in that folder; set TRUENAME_DATA_DIR.",
+        "data_dir 写在设置文件中不起作用，因为该文件就在那个文件夹里；请设置 TRUENAME_DATA_DIR。",
     ),
     "bad_setting": ("{name}: {value} cannot be used; it must be {rule}.", "{name}：{value} 无法使用；应为：{rule}。"),
     "bad_settings_file": (

@@ -89,6 +89,7 @@ class QBittorrent:
         file.parent.mkdir(parents=True)
         file.write_text(
             "[BitTorrent]\n"
+            f"Session\\Port={_free_port()}\n"  # one that is taken would leave it deaf and dumb
             "Session\\DHTEnabled=false\nSession\\LSDEnabled=false\nSession\\PeXEnabled=false\n"
             "Session\\Interface=lo\nSession\\InterfaceName=lo\nSession\\InterfaceAddress=127.0.0.1\n"
             f"Session\\DefaultSavePath={self.downloads}\n"
@@ -103,10 +104,12 @@ class QBittorrent:
 
 
 def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
+    """A port below those that the system gives to connections: nobody is given it between this test and its use."""
+    while True:
+        port = 10_000 + secrets.randbelow(20_000)
+        with socket.socket() as taken, contextlib.suppress(OSError):
+            taken.bind(("127.0.0.1", port))
+            return port
 
 
 def _until_said(said, words: bytes, process: subprocess.Popen[bytes]) -> None:
@@ -155,9 +158,10 @@ class Gates:
         """Let the script for this hash wait when it comes. Before it is started."""
         os.mkfifo(self._folder / info_hash)
 
-    def wait_for(self, info_hash: str) -> None:
-        """Return when the script for this hash stands at its gate."""
+    def wait_for(self, info_hash: str) -> int:
+        """Return when the script for this hash stands at its gate: the file descriptor that holds it."""
         self._held[info_hash] = os.open(self._folder / info_hash, os.O_WRONLY)
+        return self._held[info_hash]
 
     def release(self, info_hash: str) -> None:
         """Let it go on. It must stand there."""
@@ -189,7 +193,39 @@ def serving(environment: Mapping[str, str]) -> Iterator[tuple[subprocess.Popen[s
         finally:
             process.terminate()
             try:
-                process.wait(PATIENCE_S)
+                process.wait(PATIENCE_S / 2)
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise
+
+
+class Modules:
+    """The example's modules, under short names."""
+
+    def __init__(self) -> None:
+        from bot.services import async_calibration_manager, calibration_manager, calibration_script
+        from bot.services.modes import Mode
+        from web.people import People
+        from web.routes.api import create_app
+
+        self.old_names, self.bot, self.runner = async_calibration_manager, calibration_manager, calibration_script
+        self.Mode, self.People, self.create_app = Mode, People, create_app
+
+
+class Application:
+    """The application of one test, and browsers to it."""
+
+    def __init__(self, example, calibrate, get_manager, mode="async", clock=None) -> None:
+        passwords = {"anna": "anna's pass phrase", "boris": "boris's pass phrase"}
+        options = {"clock": clock} if clock else {}
+        self.people = example.People(passwords, hash_method="pbkdf2:sha256:1", **options)
+        self.flask = example.create_app(calibrate, people=self.people, mode=example.Mode(mode), get_manager=get_manager)
+        self.calibrations = self.flask.extensions["calibrations"]
+
+    def browser(self, person=None):
+        """A browser, logged in by the real form when a person is named."""
+        browser = self.flask.test_client()
+        if person:
+            form = {"username": person, "password": f"{person}'s pass phrase"}
+            assert browser.post("/login", data=form).status_code == 303
+        return browser

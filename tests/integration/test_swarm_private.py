@@ -4,9 +4,7 @@ The resolver here speaks to loopback only, without a DHT or with one on loopback
 beside what is forbidden, the list of private networks is replaced: 127.0.0.1 alone is private then.
 """
 
-import asyncio
 import contextlib
-import hashlib
 from collections.abc import AsyncIterator
 from ipaddress import ip_network
 from typing import Any
@@ -14,9 +12,7 @@ from typing import Any
 import pytest
 
 from tests.contract.resolver_contract import DEAD, LONG_S, SHORT_S, run
-from tests.loopback import Canary, Tracker
-from tests.wire import encode
-from truename import bencode
+from tests.loopback import Canary, DhtNode, Tracker
 from truename.demo.tracker import compact
 from truename.errors import NotYet, ResolverDown
 from truename.magnet import Magnet
@@ -177,40 +173,16 @@ def test_a_tracker_that_names_private_peers_names_nobody() -> None:
     run(test())
 
 
-class DhtNode(asyncio.DatagramProtocol):
-    """A DHT node that answers every question with the same nodes and peers. Source: BEP 5."""
-
-    def __init__(self, nodes: bytes, peers: list[bytes]) -> None:
-        self.nodes, self.peers = nodes, peers
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        question = bencode.decode(data)
-        if isinstance(question, dict) and question.get(b"y") == b"q":
-            answer = {"id": hashlib.sha1(b"node", usedforsecurity=False).digest(), "nodes": self.nodes}
-            if question[b"q"] == b"get_peers":
-                answer |= {"token": b"t", "values": self.peers}  # type: ignore[dict-item]
-            self.transport.sendto(encode({"t": question[b"t"], "y": "r", "r": answer}), addr)
-
-
 @pytest.mark.usefixtures("only_one_is_private")
 def test_a_dht_node_that_names_private_nodes_and_peers_names_nobody() -> None:
     async def test() -> None:
-        loop = asyncio.get_running_loop()
         async with Canary().serving() as canary, Canary().serving("127.0.0.4") as allowed:
             both = [compact("127.0.0.1", canary.port), compact("127.0.0.4", allowed.port)]
-            nodes = b"".join(hashlib.sha1(end, usedforsecurity=False).digest() + end for end in both)
-            transport, _ = await loop.create_datagram_endpoint(
-                lambda: DhtNode(nodes, both), local_addr=("127.0.0.2", 0)
-            )
-            bootstrap = (f"127.0.0.2:{transport.get_extra_info('sockname')[1]}",)
-            config = {"listen_interfaces": "127.0.0.3:0", "dht": True, "dht_bootstrap": bootstrap}
-            async with forbidding(**config) as resolver:
-                with pytest.raises(NotYet):
-                    await resolver.resolve(Magnet.parse(DEAD), deadline_s=2 * SHORT_S)
-            transport.close()
+            async with DhtNode(both, nodes=both).serving("127.0.0.2") as node:
+                config = {"listen_interfaces": "127.0.0.3:0", "dht": True, "dht_bootstrap": (node.endpoint,)}
+                async with forbidding(**config) as resolver:
+                    with pytest.raises(NotYet):
+                        await resolver.resolve(Magnet.parse(DEAD), deadline_s=2 * SHORT_S)
             assert {how.split()[0] for how in allowed.touched} == {"TCP", "UDP"}
             assert canary.touched == []
 

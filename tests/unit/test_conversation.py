@@ -166,8 +166,8 @@ def test_a_tracker_that_knows_nobody_means_no_peers() -> None:
 def test_peers_named_by_anybody_are_seen() -> None:
     by_tracker, by_dht, by_magnet = asked(HTTP), Conversation("ab" * 20), Conversation("ab" * 20)
     by_tracker.tracker_answered(HTTP, peers=2, reached=True)
-    by_dht.dht_asks = 1
-    by_dht.dht_answered(2)
+    by_dht.dht_asked(0)
+    by_dht.dht_answered(2, 1)
     by_magnet.peers[("127.0.0.1", 1)] = None
     assert (by_tracker.peers_seen, by_dht.peers_seen, by_magnet.peers_seen) == (2, 2, 1)
 
@@ -179,15 +179,23 @@ def test_ourselves_named_by_a_tracker_are_not_a_peer() -> None:
     assert conversation.peers_seen == 0
 
 
-def test_ourselves_named_by_the_dht_are_not_a_peer_and_are_taken_off_once() -> None:
+def test_the_first_answers_of_the_dht_name_others_and_later_ones_us_as_well() -> None:
     conversation = Conversation("ab" * 20)
-    conversation.dht_asks = 1
-    conversation.dht_answered(0)
-    conversation.dht_asks = 2
-    conversation.dht_answered(1)
+    conversation.dht_asked(100)
+    conversation.dht_answered(1, 104)
+    assert conversation.peers_seen == 0, "libtorrent has looked it up a second time by itself"
+    conversation.dht_asked(110)
+    conversation.dht_answered(1, 111)
     assert conversation.peers_seen == 0
-    conversation.dht_answered(2)
-    conversation.met_ourselves()
+    conversation.dht_answered(2, 111)
+    assert conversation.peers_seen == 1
+
+
+def test_one_peer_named_by_the_dht_at_once_is_a_peer_seen() -> None:
+    conversation = Conversation("ab" * 20)
+    conversation.dht_asked(100)
+    conversation.dht_answered(1, 101)
+    conversation.dht_answered(1, 104)
     assert conversation.peers_seen == 1
 
 
@@ -221,5 +229,5 @@ def test_a_tracker_that_comes_back_is_somebody_again() -> None:
 def test_without_trackers_only_the_dht_or_a_peer_is_somebody() -> None:
     conversation = Conversation("ab" * 20)
     assert not conversation.has_somebody
-    conversation.dht_asks = 1
+    conversation.dht_asked(0)
     assert conversation.has_somebody

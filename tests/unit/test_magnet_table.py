@@ -105,7 +105,7 @@ def test_what_is_nearly_a_hash_is_none(xt: str) -> None:
         "0" * 64,
         "A" * 32,
         "１" * 40,
-        HEX[:19] + "  " + HEX[21:],
+        HEX[:20] + "  " + HEX[22:],
         HEX + "\0",
     ],
 )

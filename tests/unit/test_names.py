@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from truename import names
 from truename.names import MAX_SHOWN_CHARS, decode_name, is_hidden, make_visible, shown
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -52,9 +53,19 @@ def test_bytes_of_no_encoding_are_kept_as_something(raw: bytes) -> None:
     assert "\ufffd" not in decoded.text
 
 
-def test_the_guess_looks_at_the_beginning_only() -> None:
+def test_the_guess_looks_at_the_beginning_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A megabyte of a stranger's bytes would otherwise cost seconds."""
+    judged: list[str] = []
+
+    def watched(text: str, encoding: str) -> float:
+        judged.append(text)
+        return strangeness(text, encoding)
+
+    strangeness = names._strangeness
+    monkeypatch.setattr(names, "_strangeness", watched)
     text = "海边的风景" * 200
     assert decode_name(text.encode("gb18030")) == (text, "gb18030", True)
+    assert max(map(len, judged)) < len(text)
 
 
 @given(st.text(st.characters()))

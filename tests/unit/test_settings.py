@@ -77,6 +77,11 @@ def test_a_switch_is_on_or_off(monkeypatch: pytest.MonkeyPatch, text: str, value
         ("TRUENAME_TRACKERS", "ftp://a.example"),
         ("TRUENAME_TRACKERS", "http://a.example:99999/announce"),
         ("TRUENAME_TRACKERS", "http://[::1/announce"),
+        ("TRUENAME_TRACKERS", "udp://a.example"),
+        ("TRUENAME_TRACKERS", "http://me:hush@a.example/announce"),
+        ("TRUENAME_LISTEN_INTERFACES", ","),
+        ("TRUENAME_LISTEN_INTERFACES", "foo bar:1"),
+        ("TRUENAME_DATA_DIR", "~no-such-user-here/x"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_with_its_name_and_rule(
@@ -103,7 +108,9 @@ def test_unknown_names_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert set(load().unknown) == {"slotz", "TRUENAME_SLOTZ", "TRUENAME_SLOTS_FILE"}
 
 
-@pytest.mark.parametrize("content", [b"slots = ", b"\xff\xfe", b'slots = "many"\n'])
+@pytest.mark.parametrize(
+    "content", [b"slots = ", b"\xff\xfe", b'slots = "many"\n', b"slots = true\n", b"lookup_timeout_s = true\n"]
+)
 def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / FILE_NAME).write_bytes(content)
     with pytest.raises(SettingsError) as refused:
@@ -111,11 +118,17 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, content: bytes) -
     assert refused.value.text(Language.ENGLISH)
 
 
+def test_a_folder_in_the_place_of_the_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).mkdir()
+    with pytest.raises(SettingsError, match="not a regular file"):
+        load()
+
+
 def test_a_secret_can_stand_in_a_file_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "trackers").write_text("http://a.example/hush/announce\n")
+    (tmp_path / "trackers").write_text("http://a.example/hush/announce\nudp://b.example:1\n")
     monkeypatch.setenv("TRUENAME_TRACKERS_FILE", str(tmp_path / "trackers"))
     loaded = load()
-    assert loaded.settings.trackers == ("http://a.example/hush/announce",)
+    assert loaded.settings.trackers == ("http://a.example/hush/announce", "udp://b.example:1")
     assert loaded.origin["trackers"] == "from_environment"
     monkeypatch.setenv("TRUENAME_TRACKERS_FILE", str(tmp_path / "missing"))
     with pytest.raises(SettingsError, match="TRUENAME_TRACKERS_FILE"):

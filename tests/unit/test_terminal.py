@@ -5,6 +5,7 @@ import codecs
 import json
 import os
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from truename.magnet import InfoHash, Magnet
 from truename.model import Outcome, TaskStatus
 from truename.names import is_hidden
 from truename.terminal.diff import unified_diff
-from truename.terminal.requests import Request, of_argument, of_line, of_lines, of_stream
+from truename.terminal.requests import Request, of_line, of_lines, of_stream
+from truename.terminal.requests import of_argument as requests_of_argument
 from truename.terminal.resolve import json_line, plain_line
 from truename.terminal.textfile import Text, TextFile, Unusable
 from truename.texts import Language, say
@@ -24,6 +26,11 @@ HASH = "722fe65b2aa26d14f35b4ad627d20236e481d924"
 OTHER = "d2474e86c95b19b8bcfdb92bc12c9d44667cfa36"
 MAGNET = f"magnet:?xt=urn:btih:{HASH}"
 NASTY = "a\x1b]52;c;AAAA\x07\u202egpj.exe\u200b\n\x9b2J\x7f"
+
+
+def of_argument(text: str) -> Request:
+    (request,) = requests_of_argument(text)
+    return request
 
 
 def hashes_of(requests: list[Request]) -> list[str | None]:
@@ -82,6 +89,16 @@ def test_a_magnet_with_ten_thousand_trackers_or_a_megabyte_is_too_large() -> Non
     assert [r.problem for r in of_line(MAGNET + "&dn=" + "a" * 1_000_000)] == ["magnet_too_large"]
 
 
+def test_an_argument_with_two_magnets_asks_for_both() -> None:
+    found = list(requests_of_argument(f"{MAGNET} magnet:?xt=urn:btih:{OTHER}"))
+    assert hashes_of(found) == [HASH, OTHER]
+
+
+def test_an_argument_is_given_back_as_it_was_written_however_large() -> None:
+    large = MAGNET + "&dn=" + "a" * 1_000_000
+    assert of_argument(large).as_written == large
+
+
 def read_stream(*chunks: bytes) -> list[Request]:
     """What comes out of a pipe into which the chunks are written one by one."""
     reading, writing = os.pipe()
@@ -89,23 +106,38 @@ def read_stream(*chunks: bytes) -> list[Request]:
     async def read() -> list[Request]:
         return [request async for request in of_stream(reading, "the pipe")]
 
-    writer = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=writing)
-    os.close(writing)
-    try:
-        assert writer.stdin is not None
+    def write() -> None:
         for chunk in chunks:
-            writer.stdin.write(chunk)
-            writer.stdin.flush()
-        writer.stdin.close()
+            view = memoryview(chunk)
+            while view:
+                view = view[os.write(writing, view) :]
+        os.close(writing)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
         return asyncio.run(read())
     finally:
-        writer.wait(10)
         os.close(reading)
+        writer.join(30)
 
 
 def test_a_stream_gives_its_lines_however_they_are_cut() -> None:
     found = read_stream(b"# list\n" + HASH[:10].encode(), HASH[10:].encode() + b"\r\n\n", OTHER.encode())
     assert hashes_of(found) == [HASH, OTHER]
+
+
+def test_a_stream_in_utf_16_is_read_and_one_cut_inside_a_character_too() -> None:
+    data = f"{HASH}\n雨 {OTHER}".encode("utf-16")
+    assert hashes_of(read_stream(data)) == [HASH, None]
+    utf8 = f"magnet:?xt=urn:btih:{HASH}&dn=雨".encode()
+    assert read_stream(utf8[:-1], utf8[-1:])[0].as_written == utf8.decode()
+    assert hashes_of(read_stream(HASH.encode() + b"\n\xe9")) == [HASH, None]
+
+
+def test_a_line_of_many_megabytes_in_pieces_is_read_once() -> None:
+    found = read_stream(*([b" " * 1_000_000] * 20), HASH.encode())
+    assert hashes_of(found) == [HASH]
 
 
 def test_a_line_of_a_stream_is_there_before_the_stream_ends() -> None:
@@ -128,6 +160,24 @@ def test_a_stream_with_nul_bytes_is_refused() -> None:
     with pytest.raises(Unusable) as refused:
         read_stream(b"\x7fELF\0\0\0")
     assert refused.value.word == "binary_input"
+
+
+def test_lines_before_the_nul_of_a_stream_are_read() -> None:
+    async def scenario() -> list[Request]:
+        reading, writing = os.pipe()
+        os.write(writing, f"{HASH}\n{OTHER}\n\0".encode())
+        os.close(writing)
+        found: list[Request] = []
+        try:
+            async for request in of_stream(reading, "the pipe"):
+                found.append(request)  # noqa: PERF401 - what came before the error counts
+        except Unusable:
+            return found
+        finally:
+            os.close(reading)
+        raise AssertionError
+
+    assert hashes_of(asyncio.run(scenario())) == [HASH, OTHER]
 
 
 # --- answers ----------------------------------------------------------------------------------------------------------
@@ -193,11 +243,13 @@ def test_json_leaves_readable_what_can_be_read() -> None:
         codecs.BOM_UTF16_LE + "雨\r\n".encode("utf-16-le"),
         codecs.BOM_UTF16_BE + "雨\r\n".encode("utf-16-be"),
         b"\r\r\n\x0b\x0c\x1c\x85 no end",
+        b"\x93" + MAGNET.encode() + b"\x94 as cp1252 quotes it",
     ],
 )
 def test_a_text_is_given_back_byte_for_byte(data: bytes) -> None:
     content = Text.decode(data, "it")
     assert content.encode(content.text) == data
+    assert (MAGNET in content.text) == (MAGNET.encode() in data)
 
 
 @given(st.binary(min_size=1))
@@ -210,7 +262,10 @@ def test_any_bytes_are_given_back_or_refused(data: bytes) -> None:
         assert content.encode(content.text) == data
 
 
-@pytest.mark.parametrize(("data", "word"), [(b"", "empty_input"), (b"a\0b", "binary_input")])
+@pytest.mark.parametrize(
+    ("data", "word"),
+    [(b"", "empty_input"), (b"a\0b", "binary_input"), ("text".encode("utf-32"), "binary_input")],
+)
 def test_what_is_no_text_is_refused(data: bytes, word: str) -> None:
     with pytest.raises(Unusable) as refused:
         Text.decode(data, "it")
@@ -239,6 +294,20 @@ def test_a_file_that_changed_meanwhile_is_left_alone(tmp_path: Path) -> None:
     assert refused.value.word == "changed_meanwhile"
     assert target.read_text() == "somebody else was here"
     assert [path.name for path in tmp_path.iterdir()] == ["list.txt"]
+
+
+def test_a_long_file_name_leaves_room_for_the_temporary_one(tmp_path: Path) -> None:
+    target = tmp_path / ("长" * 84)
+    target.write_text("before")
+    TextFile.read(target).replace("after")
+    assert target.read_text() == "after"
+
+
+def test_what_is_no_regular_file_cannot_be_replaced(tmp_path: Path) -> None:
+    file = TextFile(path=tmp_path, data=b"x", content=Text.decode(b"x", "it"))
+    with pytest.raises(Unusable) as refused:
+        file.check_writable()
+    assert refused.value.word == "not_a_file"
 
 
 def test_a_path_with_nul_or_a_folder_is_refused(tmp_path: Path) -> None:

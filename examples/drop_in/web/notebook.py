@@ -55,9 +55,13 @@ def pieces(text: str) -> Iterator[Piece]:
     for span in find_magnets(text):
         if span.info_hash is None:
             continue
-        if span.start > at:
-            yield Piece(text=text[at : span.start])
+        yield from _plain(text[at : span.start])
         yield Piece(text=shown(span.display_name or "") or span.info_hash, info_hash=span.info_hash)
         at = span.end
-    if at < len(text):
-        yield Piece(text=text[at:])
+    yield from _plain(text[at:])
+
+
+def _plain(stretch: str) -> Iterator[Piece]:
+    """Text beside a magnet, which has a row of its own: white space at its ends would only show as a gap."""
+    if stretch.strip():
+        yield Piece(text=stretch.strip())

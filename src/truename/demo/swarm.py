@@ -11,15 +11,20 @@ from typing import Self
 
 from truename.demo.peers import SwarmAddresses, SwarmPlan, torrents_of
 from truename.demo.torrents import DemoTorrent, magnet_link
+from truename.errors import TruenameError
 
 _START_S = 60
 _END_S = 5
 
 
+class SwarmNotStarted(TruenameError):  # noqa: N818 - named after what it is
+    """The child process ended before it served; its own words are on standard error."""
+
+
 class LocalSwarm:
     """A context manager around the child process.
 
-    Errors: `RuntimeError` when the child could not start serving; its own words are on standard error.
+    Errors: `SwarmNotStarted` when the child could not start serving; its own words are on standard error.
     """
 
     def __init__(self, plan: SwarmPlan) -> None:
@@ -30,17 +35,17 @@ class LocalSwarm:
 
     def __enter__(self) -> Self:
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "truename.demo.peers"],
+            [sys.executable, "-P", "-m", "truename.demo.peers"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,  # Ctrl-C in the terminal is for the parent alone
         )
         try:
-            line = _first_line(self._child, json.dumps(asdict(self._plan)))
-            if not line:
-                raise RuntimeError("the demo swarm could not start")
-            self.addresses = SwarmAddresses(**json.loads(line))
+            self.addresses = SwarmAddresses(**json.loads(_first_line(self._child, json.dumps(asdict(self._plan)))))
+        except (ValueError, TypeError) as error:
+            self.__exit__(None, None, None)
+            raise SwarmNotStarted from error
         except BaseException:
             self.__exit__(None, None, None)
             raise

@@ -114,8 +114,7 @@ class Asking:
         self._session.ask_dht(conversation.handle)
         pause_s = _DHT_AGAIN_S[min(conversation.dht_asks, len(_DHT_AGAIN_S) - 1)]
         heapq.heappush(self._dht_again, (now + pause_s, next(self._order), conversation))
-        conversation.dht_asks += 1
-        conversation.question_sent()
+        conversation.dht_asked(now)
 
     def _protocol(self, url: str) -> "_Announces":
         return self._udp if url.startswith("udp:") else self._http

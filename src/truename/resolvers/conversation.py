@@ -12,6 +12,9 @@ from truename.resolvers.events import Handle
 
 Peer = tuple[str, int]
 
+_FIRST_ANSWERS_S = 3.5
+"""Beside the look-ups that it is told to make, libtorrent makes one of its own every 4 s."""
+
 
 @dataclass(slots=True, eq=False)
 class Waiter:
@@ -77,6 +80,7 @@ class Conversation:
     _named_by_trackers: int = 0
     _named_by_dht: int = 0
     _ourselves: int = 0
+    _first_dht_ask: float = 0.0
 
     def admit(self, waiter: Waiter) -> None:
         """Somebody else waits, with the whole of their own time."""
@@ -112,20 +116,27 @@ class Conversation:
             self._unreached.add(url)
         self._named_by_trackers = max(self._named_by_trackers, peers)
 
-    def dht_answered(self, peers: int) -> None:
-        """The DHT named peers."""
+    def dht_asked(self, now: float) -> None:
+        """A look-up is on its way."""
+        if not self.dht_asks:
+            self._first_dht_ask = now
+        self.dht_asks += 1
+        self.question_sent()
+
+    def dht_answered(self, peers: int, now: float) -> None:
+        """The DHT named peers. A look-up announces us when it ends, so all but the first answers name us as well."""
+        if self.dht_asks > 1 or now - self._first_dht_ask > _FIRST_ANSWERS_S:
+            peers -= 1
         self._named_by_dht = max(self._named_by_dht, peers)
-        if self.dht_asks > 1:  # looking a hash up announces us, so from the second time on we are one of them
-            self._ourselves = max(self._ourselves, 1)
 
     def met_ourselves(self) -> None:
-        """One of the peers was this session."""
-        self._ourselves = max(self._ourselves, 1)
+        """One of the peers that a tracker named was this session."""
+        self._ourselves = 1
 
     @property
     def peers_seen(self) -> int:
         """How many peers somebody named, ourselves left out."""
-        return len(self.peers) + max(0, max(self._named_by_trackers, self._named_by_dht) - self._ourselves)
+        return len(self.peers) + max(self._named_by_trackers - self._ourselves, self._named_by_dht, 0)
 
     @property
     def has_somebody(self) -> bool:

@@ -48,24 +48,30 @@ class SwarmConfig:
 
 
 class SwarmSession:
-    """One libtorrent session. `deliver` is called in the event loop with each batch of events, in their order."""
+    """One libtorrent session. `deliver` is called in the event loop with each batch of events, in their order.
+
+    The session ends with `close`, or by itself when the event loop is closed or the main thread has ended: nothing of
+    it may be left when the interpreter goes, or libtorrent aborts the process. Commands after its end do nothing.
+    """
 
     def __init__(self, config: SwarmConfig, deliver: Deliver) -> None:
         self._loop = asyncio.get_running_loop()
         self._deliver = deliver
         self._closing = threading.Event()
-        self._handover = threading.Lock()  # the thread that drops the session must be the last to hold it
         self._ended = asyncio.Event()
         settings: Any = settings_for(
             listen_interfaces=config.listen_interfaces,
             dht_nodes=config.dht_entrances if config.dht else None,
             allow_private=config.allow_private,
         )
-        self._session = lt.session(settings)
+        # Guarded by the lock, so that no command holds the session when the thread lets go of it: its end takes time,
+        # and falls to whoever was the last to hold it.
+        self._lock = threading.Lock()
+        self._session: lt.session | None = lt.session(settings)
         if not config.allow_private:
             self._session.set_ip_filter(_public_only())
         self.count()
-        self._thread = threading.Thread(target=self._run, name="truename-swarm", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="truename-swarm")
         self._thread.start()
 
     def add(self, hash20: str, trackers: Sequence[str], peers: Sequence[tuple[str, int]]) -> None:
@@ -80,65 +86,74 @@ class SwarmSession:
         params.peers = list(peers)
         params.save_path = "unused"
         params.flags = TORRENT_FLAGS
-        self._session.async_add_torrent(params)
+        with self._lock:
+            if self._session is not None:
+                self._session.async_add_torrent(params)
 
     def add_trackers(self, handle: Handle, trackers: Sequence[str]) -> None:
         """Let a torrent that is here already ask these trackers too."""
-        for url in trackers:
-            handle.add_tracker({"url": url})
+        with self._lock:
+            if self._session is not None:
+                for url in trackers:
+                    handle.add_tracker({"url": url})
 
     def add_peers(self, handle: Handle, peers: Sequence[tuple[str, int]]) -> None:
         """Let a torrent that is here already ask these peers too."""
-        for peer in peers:
-            handle.connect_peer(peer, 0, 0)  # no claim that it speaks uTP or encryption
+        with self._lock:
+            if self._session is not None:
+                for peer in peers:
+                    handle.connect_peer(peer, 0, 0)  # no claim that it speaks uTP or encryption
 
     def ask_dht(self, handle: Handle) -> None:
         """Look one torrent's peers up in the DHT at once, past libtorrent's queue of one every four seconds."""
-        handle.force_dht_announce()
+        with self._lock:
+            if self._session is not None:
+                handle.force_dht_announce()
 
     def remove(self, handle: Handle) -> None:
         """Put a torrent out of the session."""
-        self._session.remove_torrent(handle)
+        with self._lock:
+            if self._session is not None:
+                self._session.remove_torrent(handle)
 
     def count(self) -> None:
         """Ask for a `DhtSearching` of each DHT node and then a `Counted`."""
-        self._session.post_dht_stats()
-        self._session.post_session_stats()
+        with self._lock:
+            if self._session is not None:
+                self._session.post_dht_stats()
+                self._session.post_session_stats()
 
     async def close(self, timeout_s: float) -> None:
         """End the session and its thread, waiting at most so long for them. Idempotent."""
-        with self._handover:
-            if not self._closing.is_set():
-                self._closing.set()
-                self._session.post_session_stats()  # wakes the thread
+        self._closing.set()
+        self.count()  # wakes the thread
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._ended.wait()
                 self._thread.join()
 
     def _run(self) -> None:
+        session = self._session
         try:
-            self._read_alerts()
+            while session is not None and not self._is_over():
+                if session.wait_for_alert(_ALERT_WAIT_MS) is not None:
+                    self._pass_on(session.pop_alerts())
+        except RuntimeError:  # the loop was closed meanwhile, and nobody is left to tell
+            pass
         finally:
-            with self._handover:
-                session = self._session
-                del self._session
-                self._closing.set()
+            with self._lock:
+                self._session = None
             del session  # blocks this thread, and no other, until libtorrent has cleaned up
-            with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody is left to tell
+            with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._ended.set)
 
-    def _read_alerts(self) -> None:
-        session = self._session
-        while not self._closing.is_set():
-            if session.wait_for_alert(_ALERT_WAIT_MS) is None:
-                continue
-            events = [event for alert in session.pop_alerts() if (event := _read(alert)) is not None]
-            if events:
-                try:
-                    self._loop.call_soon_threadsafe(self._deliver, events)
-                except RuntimeError:
-                    return
+    def _is_over(self) -> bool:
+        return self._closing.is_set() or self._loop.is_closed() or not threading.main_thread().is_alive()
+
+    def _pass_on(self, alerts: Sequence[Any]) -> None:
+        events = [event for alert in alerts if (event := _read(alert)) is not None]
+        if events:
+            self._loop.call_soon_threadsafe(self._deliver, events)
 
 
 def _read(alert: Any) -> Event | None:

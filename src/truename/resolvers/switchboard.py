@@ -188,7 +188,7 @@ class Switchboard:
                 self._asking.tracker_answered(conversation, event.url)
                 self._look_for_hope(conversation)
             case DhtAnswered():
-                conversation.dht_answered(event.peers)
+                conversation.dht_answered(event.peers, self._loop.time())
                 self._asking.dht_answered()
             case MetOurselves():
                 conversation.met_ourselves()

@@ -47,6 +47,8 @@ _METADATA_ONLY: dict[str, Any] = {
     "max_retry_port_bind": 0,
     "listen_system_port_fallback": False,
     "listen_queue_size": 100,
+    # One look-up takes some fifty packets; libtorrent's own 8 kB/s would be spent by two look-ups a second.
+    "dht_upload_rate_limit": 100_000,
     "enable_lsd": False,
     "enable_upnp": False,
     "enable_natpmp": False,

@@ -24,7 +24,7 @@ async def doctor(resolver: Resolver, loaded: Loaded, screen: Screen) -> bool:
     if well:
         screen.answer(f"{_GOOD} {say('doctor_settings_ok', screen.language)}")
     for name in loaded.unknown:
-        screen.answer(f"{_BAD} {say('unknown_setting', screen.language, name=make_visible(name))}")
+        screen.answer(f"{_BAD} {unknown_setting(name, screen.language)}")
     for good, line in (
         data_dir_state(loaded.settings.data_dir, screen.language),
         *swarm_states(await resolver.health(), screen.language),
@@ -32,6 +32,13 @@ async def doctor(resolver: Resolver, loaded: Loaded, screen: Screen) -> bool:
         screen.answer(f"{_GOOD if good else _BAD} {line}")
         well = well and good
     return well
+
+
+def unknown_setting(name: str, language: Language) -> str:
+    """What to say of a setting that has no effect."""
+    if name == "data_dir":
+        return say("data_dir_in_file", language)
+    return say("unknown_setting", language, name=make_visible(name))
 
 
 def data_dir_state(folder: Path, language: Language) -> tuple[bool, str]:

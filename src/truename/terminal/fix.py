@@ -43,12 +43,14 @@ async def fix(
         for magnet in magnets:
             yield magnet, magnet
 
-    def done(_: Magnet, outcome: Outcome) -> None:
-        screen.count(named=outcome.name is not None)
-        if outcome.name is None:
-            screen.note(f"{outcome.info_hash}  {say(outcome.reason, screen.language)}")
-        else:
+    def done(magnet: Magnet, outcome: Outcome) -> None:
+        named = outcome.name is not None and magnet.info_hash in outcome.hashes
+        screen.count(named=named)
+        if outcome.name is not None:
             names.update(dict.fromkeys(outcome.hashes, outcome.name))
+        if not named:
+            word = outcome.reason if outcome.name is None else "no_metadata"
+            screen.note(f"{magnet.info_hash}  {say(word, screen.language)}")
 
     await look_up_all(resolver, each(), slots=slots, timeout_s=timeout_s, done=done)
     for span, word in problems:

@@ -1,17 +1,18 @@
 """What a person asks `resolve` for: arguments and lines become requests. Pure but for reading standard input."""
 
 import asyncio
+import codecs
 import os
 import threading
 from collections.abc import AsyncIterator, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from truename.errors import InvalidInput
 from truename.magnet import Magnet, find_magnets
-from truename.terminal.textfile import Unusable
+from truename.terminal.textfile import Unusable, reason
 
 _CHUNK_BYTES = 64 * 1024
-_MAX_LINE_BYTES = 64 * 1024 * 1024
+_MAX_LINE_CHARS = 64 * 1024 * 1024
 _CHUNKS_AHEAD = 4
 
 
@@ -24,27 +25,35 @@ class Request:
     problem: str = ""
 
 
-def of_argument(text: str) -> Request:
-    """One argument of the command line: a magnet or an info-hash."""
-    try:
-        return Request(as_written=text, magnet=Magnet.parse(text))
-    except InvalidInput as error:
-        return Request(as_written=text, problem=error.code)
+def of_argument(text: str) -> Iterator[Request]:
+    """What one argument of the command line asks for: its magnets, or itself as an info-hash."""
+    found = list(_magnets(text))
+    if len(found) == 1:
+        found = [replace(found[0], as_written=text)]
+    yield from found or [_hash(text)]
 
 
 def of_line(line: str) -> Iterator[Request]:
     """Every magnet of a line, else the line as a hash; nothing for a blank line or one that begins with `#`."""
     line = line.strip().removeprefix("\ufeff")
-    if not line or line.startswith("#"):
-        return
-    spans = list(find_magnets(line, broken=True))
-    for span in spans:
+    if line and not line.startswith("#"):
+        found = list(_magnets(line))
+        yield from found or [_hash(line)]
+
+
+def _magnets(text: str) -> Iterator[Request]:
+    for span in find_magnets(text, broken=True):
         try:
             yield Request(as_written=span.text, magnet=Magnet.of(span))
         except InvalidInput as error:
             yield Request(as_written=span.text, problem=error.code)
-    if not spans:
-        yield of_argument(line)
+
+
+def _hash(text: str) -> Request:
+    try:
+        return Request(as_written=text, magnet=Magnet.parse(text))
+    except InvalidInput as error:
+        return Request(as_written=text, problem=error.code)
 
 
 def of_lines(lines: Iterable[str]) -> Iterator[Request]:
@@ -56,28 +65,46 @@ def of_lines(lines: Iterable[str]) -> Iterator[Request]:
 async def of_stream(descriptor: int, what: str) -> AsyncIterator[Request]:
     """The requests of a pipe or a file that is open, each as soon as its line is there.
 
-    Input:  `what` names the stream in an error.
-    Errors: `Unusable` for NUL bytes, an endless line, or when reading fails.
+    Input:  UTF-8, or UTF-16 with its mark; `what` names the stream in an error.
+    Errors: `Unusable` for NUL characters, an endless line, or when reading fails, after the lines before that.
     """
-    rest = bytearray()
-    async for chunk in _chunks(descriptor, what):
-        if b"\0" in chunk:
-            raise Unusable("binary_input", what=what)
-        searched = len(rest)
-        rest += chunk
-        end = rest.rfind(b"\n", searched)
-        if end >= 0:
-            whole, rest = bytes(rest[: end + 1]), rest[end + 1 :]
-            for request in of_lines(_decode(whole).split("\n")):
+    rest: list[str] = []  # pieces of the line that has not ended; joined once, for it may be long
+    size = 0
+    async for text in _texts(descriptor, what):
+        readable, nul, _ = text.partition("\0")
+        whole, ended, tail = readable.rpartition("\n")
+        if ended:
+            for request in of_lines("".join((*rest, whole)).split("\n")):
                 yield request
-        elif len(rest) > _MAX_LINE_BYTES:
+            rest, size = [], 0
+        rest.append(tail)
+        size += len(tail)
+        if nul:
             raise Unusable("binary_input", what=what)
-    for request in of_line(_decode(bytes(rest))):
+        if size > _MAX_LINE_CHARS:
+            raise Unusable("line_too_long", what=what)
+    for request in of_line("".join(rest)):
         yield request
 
 
-def _decode(line: bytes) -> str:
-    return line.decode("utf-8", "surrogateescape")
+async def _texts(descriptor: int, what: str) -> AsyncIterator[str]:
+    """The chunks of a stream as text."""
+    decoder: codecs.IncrementalDecoder | None = None
+    begun = b""
+    async for chunk in _chunks(descriptor, what):
+        begun += chunk
+        if decoder is None and len(begun) >= len(codecs.BOM_UTF16_LE):
+            decoder = _decoder(begun)
+        if decoder is not None:
+            yield decoder.decode(begun)
+            begun = b""
+    yield (decoder or _decoder(begun)).decode(begun, final=True)
+
+
+def _decoder(begun: bytes) -> codecs.IncrementalDecoder:
+    if begun.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return codecs.getincrementaldecoder("utf-16")("replace")
+    return codecs.getincrementaldecoder("utf-8")("surrogateescape")
 
 
 async def _chunks(descriptor: int, what: str) -> AsyncIterator[bytes]:
@@ -102,6 +129,6 @@ async def _chunks(descriptor: int, what: str) -> AsyncIterator[bytes]:
     threading.Thread(target=read, name="truename-stdin", daemon=True).start()
     while chunk := await chunks.get():
         if isinstance(chunk, OSError):
-            raise Unusable("cannot_read", what=what, why=chunk.strerror or "") from chunk
+            raise Unusable("cannot_read", what=what, why=reason(chunk)) from chunk
         yield chunk
         room.release()

@@ -61,8 +61,8 @@ def plain_line(request: Request, outcome: Outcome | None, language: Language, *,
     return f"{outcome.info_hash}  {outcome.name if raw else shown(outcome.name)}"
 
 
-def json_line(request: Request, outcome: Outcome | None, language: Language) -> str:
-    """One JSON object in which nothing can hide: invisible characters stand as escapes."""
+def json_line(request: Request, outcome: Outcome | None, language: Language, *, ascii_only: bool = False) -> str:
+    """One JSON object in which nothing can hide: what is invisible stands as an escape, or all that is not ASCII."""
     code, reason = (outcome.code, outcome.reason) if outcome else (request.problem, request.problem)
     return _escaped(
         json.dumps(
@@ -77,7 +77,7 @@ def json_line(request: Request, outcome: Outcome | None, language: Language) -> 
                 "error": say(reason, language) if code else None,
                 "code": code,
             },
-            ensure_ascii=False,
+            ensure_ascii=ascii_only,
         )
     )
 
@@ -87,7 +87,7 @@ def _teller(screen: Screen, style: Style) -> Callable[[Request, Outcome | None],
         has_name = outcome is not None and outcome.name is not None
         screen.count(named=has_name)
         if style.as_json:
-            screen.answer(json_line(request, outcome, screen.language))
+            screen.answer(json_line(request, outcome, screen.language, ascii_only=not screen.shows_everything))
         elif has_name:
             screen.answer(plain_line(request, outcome, screen.language, raw=style.raw))
         else:

@@ -1,14 +1,17 @@
 """Standard output for answers, standard error for all else, and on a terminal a line of progress below them."""
 
+import io
 import sys
 import time
 from types import TracebackType
-from typing import Self
+from typing import Self, TextIO
 
 from rich.console import Console
-from rich.status import Status
+from rich.live import Live
+from rich.spinner import Spinner
 from rich.text import Text
 
+from truename.names import make_visible
 from truename.texts import Language, say
 
 
@@ -20,46 +23,59 @@ class Screen:
         self.named = 0
         self.unnamed = 0
         self.last_name_at = time.monotonic()
-        self._status: Status | None = None
+        self._out = _buffered(sys.stdout)
+        self._spinner = Spinner("dots", self._counts())
+        self._live: Live | None = None
         if progress and sys.stderr.isatty():
-            self._status = Status(self._counts(), console=Console(stderr=True, highlight=False))
-        for stream in (sys.stdout, sys.stderr):
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+            # Not redirected: an answer belongs on standard output, wherever that leads.
+            self._live = Live(
+                self._spinner,
+                console=Console(stderr=True, highlight=False),
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
 
     def __enter__(self) -> Self:
-        if self._status is not None:
-            self._status.start()
+        if self._live is not None:
+            self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._status is not None:
-            self._status.stop()
+        if self._live is not None:
+            self._live.stop()
+
+    @property
+    def shows_everything(self) -> bool:
+        """Whether standard output can hold every character as it is."""
+        return self._out.encoding.lower().replace("-", "") == "utf8"
 
     def answer(self, line: str) -> None:
         """One line of standard output, there at once."""
-        if self._status is not None and sys.stdout.isatty():
+        if self._live is not None and self._out.isatty():
             self._above_the_progress(line)
         else:
-            print(line, flush=True)
+            self._out.write(line + "\n")
+            self._out.flush()
 
     def data(self, data: bytes) -> None:
         """Bytes of standard output, as they are."""
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        self._out.flush()
+        self._out.buffer.write(data)
+        self._out.buffer.flush()
 
     def note(self, line: str) -> None:
         """One line of standard error."""
-        if self._status is not None:
+        if self._live is not None:
             self._above_the_progress(line)
         else:
             print(line, file=sys.stderr, flush=True)
 
     def say(self, word: str, **fields: object) -> None:
         """One sentence on standard error."""
-        self.note(say(word, self.language, **fields))
+        self.note(make_visible(say(word, self.language, **fields)))
 
     def count(self, *, named: bool) -> None:
         """One more input has its outcome."""
@@ -67,12 +83,16 @@ class Screen:
             self.named += 1
             self.last_name_at = time.monotonic()
         self.unnamed += not named
-        if self._status is not None:
-            self._status.update(self._counts())
+        self._spinner.update(text=self._counts())
 
     def _above_the_progress(self, line: str) -> None:
-        if self._status is not None:
-            self._status.console.print(Text(line), soft_wrap=True)
+        if self._live is not None:
+            self._live.console.print(Text(line), soft_wrap=True)
 
     def _counts(self) -> str:
         return say("progress", self.language, named=self.named, unnamed=self.unnamed)
+
+
+def _buffered(stream: TextIO) -> io.TextIOWrapper:
+    """The same stream with a buffer in any case: without one (`PYTHONUNBUFFERED`) a write may be cut short unseen."""
+    return open(stream.fileno(), "w", encoding=stream.encoding, errors="backslashreplace", newline="\n", closefd=False)

@@ -37,25 +37,34 @@ class Text:
     def decode(cls, data: bytes, what: str) -> "Text":
         """Read bytes as text: UTF-16 with its mark, UTF-8, GB18030, or bytes that only their ASCII part is read of.
 
-        Errors: `Unusable` when there is nothing, or NUL bytes.
+        Errors: `Unusable` when there is nothing, or NUL characters.
         """
         if not data:
             raise Unusable("empty_input", what=what)
         marked = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}.get(data[:2])
-        if marked is None and b"\0" in data:
+        found = next(filter(None, (_read(data, one) for one in ((marked,) if marked else ("utf-8", "gb18030")))), None)
+        if "\0" in found.text if found else (marked or b"\0" in data):
             raise Unusable("binary_input", what=what)
-        for encoding in (marked,) if marked else ("utf-8", "gb18030"):
-            with suppress(UnicodeError):
-                found = cls(text=data.decode(encoding), encoding=encoding, errors="strict")
-                if found.encode(found.text) == data:
-                    return found
-        if marked:
-            raise Unusable("binary_input", what=what)
-        return cls(text=data.decode("utf-8", "surrogateescape"), encoding="utf-8", errors="surrogateescape")
+        return found or cls(text=data.decode("utf-8", "surrogateescape"), encoding="utf-8", errors="surrogateescape")
 
     def encode(self, text: str) -> bytes:
         """The bytes of a changed text, in the encoding of the original."""
         return text.encode(self.encoding, self.errors)
+
+
+def _read(data: bytes, encoding: str) -> Text | None:
+    """The text, if the encoding reads it without loss and hides no magnet.
+
+    In GB18030 nearly any byte and the letter behind it make a character, so a text in another encoding reads too; where
+    that swallows the beginning of a magnet it is certainly not the right one.
+    """
+    try:
+        found = Text(text=data.decode(encoding), encoding=encoding, errors="strict")
+        faithful = found.encode(found.text) == data
+    except UnicodeError:
+        return None
+    hides = encoding == "gb18030" and found.text.lower().count("magnet:?") != data.lower().count(b"magnet:?")
+    return found if faithful and not hides else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +82,7 @@ class TextFile:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise Unusable("cannot_read", what=what, why=error.strerror or "") from error
+            raise Unusable("cannot_read", what=what, why=reason(error)) from error
         except ValueError as error:  # a NUL in the path
             raise Unusable("cannot_read", what=what, why=str(error)) from error
         return cls(path=path, data=data, content=Text.decode(data, what))
@@ -84,6 +93,8 @@ class TextFile:
         Errors: `Unusable`.
         """
         target = self.path.resolve()
+        if not target.is_file():
+            raise Unusable("not_a_file", what=str(self.path))
         try:
             with target.open("r+b"), tempfile.TemporaryFile(dir=target.parent):
                 pass
@@ -99,7 +110,7 @@ class TextFile:
         target = self.path.resolve()
         try:
             before = target.stat()
-            handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
+            handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".truename-")
         except OSError as error:
             raise self._unwritable(error) from error
         try:
@@ -119,7 +130,12 @@ class TextFile:
         _sync_folder(target.parent)
 
     def _unwritable(self, error: OSError) -> Unusable:
-        return Unusable("cannot_write", what=str(self.path), why=error.strerror or "")
+        return Unusable("cannot_write", what=str(self.path), why=reason(error))
+
+
+def reason(error: OSError) -> str:
+    """Why the system refused, in its words."""
+    return error.strerror or str(error) or type(error).__name__
 
 
 def _keep_owner_and_mode(descriptor: int, before: os.stat_result) -> None:

@@ -62,8 +62,10 @@ class Body:
     async def drain(self) -> None:
         """The answer begins: read off what is still coming, within bounds."""
         self._wanted = False
+        if self._waits_to_send and not self._read:
+            return  # it has not been asked for, and will not come
         try:
-            async with asyncio.timeout(0 if self._waits_to_send else DRAIN_S):
+            async with asyncio.timeout(DRAIN_S):
                 while not self.complete and self._read < DRAIN_BYTES:
                     self._count(await self._receive())
         except TimeoutError:

@@ -96,7 +96,7 @@ async function ask(fetch, url, options = {}) {
     const body = await response.json();
     return {status: response.status, body: body !== null && typeof body === 'object' ? body : {}};
   } catch {
-    return {status: response.status === 200 ? 0 : response.status, body: {}};
+    return {status: response.status, body: {}};
   }
 }
 

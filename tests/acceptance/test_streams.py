@@ -1,0 +1,180 @@
+"""Where the output goes, whatever the streams are: files, terminals, full disks, readers that stop reading."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.conftest import PROGRAM, Program, single_file_info, until
+from tests.acceptance.test_resolve import ALICE, REAL_NAMES
+from truename.demo.swarm import LocalSwarm
+
+
+def test_names_go_to_the_file_also_when_the_errors_go_to_a_terminal(truename: Program, swarm: LocalSwarm) -> None:
+    controller, terminal = pty.openpty()
+    with (truename.home / "names.txt").open("wb") as out:
+        ended = subprocess.run(
+            [PROGRAM, "resolve", *swarm.magnets[:6]],
+            env=truename.environment({"TERM": "xterm"}),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=terminal,
+            timeout=60,
+            check=True,
+        )
+    os.close(terminal)
+    os.close(controller)
+    assert ended.returncode == 0
+    lines = (truename.home / "names.txt").read_text().splitlines()
+    assert dict(line.split("  ", 1) for line in lines) == REAL_NAMES
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_large_text_comes_whole_through_a_pipe_that_is_often_full(
+    truename: Program, swarm: LocalSwarm, unbuffered: str
+) -> None:
+    text = f"{swarm.magnets[0]} and much more of it\n" * 20_000
+    ended = truename("fix", stdin=text.encode(), environment={"PYTHONUNBUFFERED": unbuffered})
+    assert ended.status == 0, ended.err
+    assert ended.out == text.replace("&tr=", "&dn=alice.txt&tr=").encode()
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [("resolve", "{alice}"), ("fix", "note.txt"), ("settings",), ("--version",)])
+def test_a_full_disk_is_told_and_is_not_success(
+    truename: Program, swarm: LocalSwarm, arguments: tuple[str, ...], unbuffered: str
+) -> None:
+    (truename.home / "note.txt").write_text(swarm.magnets[0])
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            [PROGRAM, *(one.format(alice=swarm.magnets[0]) for one in arguments)],
+            env=truename.environment({"PYTHONUNBUFFERED": unbuffered}),
+            cwd=truename.home,
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert ended.returncode == 1
+    assert ended.stderr.decode().splitlines() == ["truename: The output could not be written: No space left on device."]
+
+
+@pytest.mark.parametrize("redirection", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_reason_to_fail(truename: Program, swarm: LocalSwarm, redirection: str) -> None:
+    ended = subprocess.run(
+        ["bash", "-c", f'"$0" resolve "$1" {redirection}', PROGRAM, swarm.magnets[0]],
+        env=truename.environment(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "ascii", "latin-1"])
+def test_json_is_json_in_every_encoding(truename: Program, seed: Callable[[bytes], str], encoding: str) -> None:
+    name = "雨 😀 café"
+    magnet = seed(single_file_info(name.encode()))
+    ended = truename("resolve", "--json", magnet, environment={"PYTHONIOENCODING": encoding})
+    assert json.loads(ended.out.decode(encoding))["name"] == name
+
+
+def test_every_command_can_speak_chinese_to_a_terminal_that_cannot_show_it(truename: Program) -> None:
+    environment = {"PYTHONIOENCODING": "latin-1", "LANG": "zh_CN.UTF-8"}
+    for arguments in (("settings",), ("resolve", "--help"), ("resolve", "5")):
+        assert "Traceback" not in truename(*arguments, environment=environment).err
+
+
+def test_escapes_in_a_file_name_do_not_reach_the_terminal(truename: Program) -> None:
+    name = "\x1b]0;title\x07"
+    (truename.home / name).write_text("no magnet")
+    for arguments in (("fix", name), ("fix", name + "missing"), ("resolve", "--file", name)):
+        ended = truename(*arguments)
+        assert ended.err
+        assert "\x1b" not in ended.err
+
+
+def test_a_file_that_is_named_twice_is_fixed_once(truename: Program, swarm: LocalSwarm) -> None:
+    file = truename.home / "note.txt"
+    file.write_text(swarm.magnets[0])
+    (truename.home / "link.txt").symlink_to(file)
+    ended = truename("fix", "--in-place", "./note.txt", "note.txt", "link.txt")
+    assert (ended.status, ended.err) == (0, "")
+    assert "dn=alice.txt" in file.read_text()
+    printed = truename("fix", "note.txt", "note.txt")
+    assert printed.out == file.read_bytes() * 2
+
+
+def test_an_argument_with_two_magnets_gives_two_names(truename: Program, swarm: LocalSwarm) -> None:
+    ended = truename("resolve", f"{swarm.magnets[0]} {swarm.magnets[1]}")
+    assert ended.status == 0
+    assert len(ended.lines) == 2
+
+
+def test_a_folder_that_is_gone_is_no_reason_to_fail(truename: Program, swarm: LocalSwarm) -> None:
+    ended = subprocess.run(
+        ["bash", "-c", 'mkdir gone && cd gone && rmdir ../gone && "$0" resolve "$1"', PROGRAM, swarm.magnets[0]],
+        env=truename.environment(),
+        cwd=truename.home,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (0, f"{ALICE}  alice.txt\n".encode()), ended.stderr
+
+
+def test_files_of_the_folder_are_not_run(truename: Program) -> None:
+    for name in ("random.py", "json.py", "truename.py"):
+        (truename.home / name).write_text("open('executed', 'w')")
+    ended = truename("demo", "--once")
+    assert ended.status == 0, ended.err
+    assert not (truename.home / "executed").exists()
+
+
+def test_ctrl_c_ends_a_long_rename_at_once(truename: Program, swarm: LocalSwarm) -> None:
+    file = truename.home / "long.txt"
+    file.write_text(f"{swarm.magnets[0]}\n" * 400_000)
+    with truename.started("fix", "long.txt", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as run:
+        assert until(lambda: rss_bytes(run.pid) > 100_000_000)  # the text is in memory, and being scanned
+        run.send_signal(signal.SIGINT)
+        assert run.wait(5) == 130
+
+
+@pytest.mark.parametrize("command", ["resolve", "fix"])
+def test_ctrl_c_does_not_wait_for_a_reader_that_has_stopped_reading(
+    truename: Program, swarm: LocalSwarm, command: str
+) -> None:
+    (truename.home / "many.txt").write_text(f"{swarm.magnets[0]}\n" * 20_000)
+    arguments = ("resolve", "--file", "many.txt") if command == "resolve" else ("fix", "many.txt")
+    with truename.started(*arguments, stdin=subprocess.DEVNULL) as run:
+        assert run.stdout is not None
+        assert run.stdout.read(1)
+        assert until(lambda: is_waiting_to_write(run.pid))
+        run.send_signal(signal.SIGINT)
+        assert run.wait(5) == 130
+
+
+def test_ctrl_c_in_the_demo_is_an_interrupt(truename: Program) -> None:
+    with truename.started("demo", "--once") as run:
+        assert run.stdout is not None
+        assert run.stderr is not None
+        run.stdout.readline()
+        run.send_signal(signal.SIGINT)
+        assert run.wait(30) == 130
+        assert b"could not be started" not in run.stderr.read()
+
+
+def rss_bytes(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def is_waiting_to_write(pid: int) -> bool:
+    """Whether the main thread sleeps inside write(2), system call 1 on x86-64 and 64 on arm64."""
+    call = Path(f"/proc/{pid}/syscall").read_text().split()
+    return call[0] in ("1", "64") and call[1] == "0x1"

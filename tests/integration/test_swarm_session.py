@@ -1,0 +1,258 @@
+"""The session behind the resolver: what is in it when, how it begins and fails to, and how it ends."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from tests.contract.resolver_contract import DEAD, LONG_S, SHORT_S, SilentPeer, run
+from tests.loopback import Tracker
+from tests.wire import Peer, hybrid_info, info_named, sha1, sha256
+from truename.demo.swarm import LocalSwarm
+from truename.demo.torrents import dead_hashes
+from truename.errors import NotYet, ResolverDown
+from truename.magnet import Magnet
+from truename.resolvers.session import SwarmConfig
+from truename.resolvers.swarm import SwarmResolver
+
+INFO = info_named("in and out")
+
+
+@contextlib.asynccontextmanager
+async def resolver(**config: Any) -> AsyncIterator[SwarmResolver]:
+    swarm = SwarmResolver(
+        SwarmConfig(**{"listen_interfaces": "127.0.0.1:0", "dht": False, "allow_private": True} | config)
+    )
+    try:
+        yield swarm
+    finally:
+        await swarm.aclose()
+
+
+def torrents_in(swarm: SwarmResolver) -> int:
+    """How many torrents libtorrent has, by its own count; it answers after everything it was told before."""
+    assert swarm._switchboard is not None
+    return len(swarm._switchboard._session._session.get_torrents())
+
+
+def conversations_in(swarm: SwarmResolver) -> int:
+    """How many conversations the resolver keeps."""
+    assert swarm._switchboard is not None
+    return len(swarm._switchboard._by_hash) + len(swarm._switchboard._by_handle)
+
+
+async def empty(swarm: SwarmResolver) -> None:
+    """Wait until nothing is left of any look-up."""
+    while torrents_in(swarm) or conversations_in(swarm):
+        await asyncio.sleep(0)
+
+
+def of_peer(info: bytes, peer: Peer) -> Magnet:
+    return Magnet.parse(f"magnet:?xt=urn:btih:{sha1(info)}&x.pe={peer.endpoint}")
+
+
+def test_a_torrent_is_in_the_session_while_somebody_waits_and_not_a_moment_longer() -> None:
+    async def test() -> None:
+        async with SilentPeer(INFO).serving() as peer, resolver() as swarm:
+            asking = asyncio.create_task(swarm.resolve(of_peer(INFO, peer), deadline_s=LONG_S))
+            await peer.met.wait()
+            assert torrents_in(swarm) == 1
+            asking.cancel()
+            await asyncio.wait([asking])
+            assert torrents_in(swarm) == 0
+            assert conversations_in(swarm) == 0
+
+    run(test())
+
+
+def test_a_torrent_leaves_when_it_is_named_and_when_its_time_is_over() -> None:
+    async def test() -> None:
+        async with Peer(INFO).serving() as peer, Tracker().serving() as tracker, resolver() as swarm:
+            await swarm.resolve(of_peer(INFO, peer), deadline_s=LONG_S)
+            assert torrents_in(swarm) == 0
+            with pytest.raises(NotYet):
+                await swarm.resolve(
+                    Magnet.parse(f"magnet:?xt=urn:btih:{DEAD}&tr={tracker.url}"), deadline_s=SHORT_S / 4
+                )
+            assert torrents_in(swarm) == 0
+            assert conversations_in(swarm) == 0
+
+    run(test())
+
+
+def test_what_is_cancelled_while_it_is_being_added_does_not_stay() -> None:
+    async def test() -> None:
+        async with Tracker().serving() as tracker, resolver() as swarm:
+            await swarm.health()
+            asking = [
+                asyncio.create_task(
+                    swarm.resolve(Magnet.parse(f"magnet:?xt=urn:btih:{each}&tr={tracker.url}"), deadline_s=LONG_S)
+                )
+                for each in dead_hashes(50)
+            ]
+            await asyncio.sleep(0)
+            assert conversations_in(swarm) == 50
+            for task in asking:
+                task.cancel()
+            await asyncio.wait(asking)
+            await empty(swarm)
+
+    run(test())
+
+
+def test_both_torrents_of_a_hybrid_leave_when_one_of_them_is_named() -> None:
+    async def test() -> None:
+        info = hybrid_info("both leave")
+        async with Peer(info).serving() as peer, resolver() as swarm:
+            for _ in range(20):
+                both = f"magnet:?xt=urn:btih:{sha1(info)}&xt=urn:btmh:1220{sha256(info)}&x.pe={peer.endpoint}"
+                assert (await swarm.resolve(Magnet.parse(both), deadline_s=LONG_S)).name == "both leave"
+            await empty(swarm)
+
+    run(test())
+
+
+def test_thousand_names_leave_nothing_behind(local_swarm: LocalSwarm) -> None:
+    async def test() -> None:
+        async with resolver() as swarm:
+            asking = [swarm.resolve(Magnet.parse(magnet), deadline_s=LONG_S) for magnet in local_swarm.magnets * 5]
+            found = await asyncio.gather(*asking)
+            assert [each.info_hash for each in found] == [each.info_hash for each in local_swarm.torrents] * 5
+            await empty(swarm)
+
+    run(test())
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        yield taken.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    "interfaces", ["127.0.0.1:{taken}", "192.0.2.1:0", "nonsense", "127.0.0.1", "127.0.0.1:99999", "nosuchcard0:0", ""]
+)
+def test_without_a_port_to_listen_on_every_look_up_ends_at_once_and_says_why(interfaces: str, taken_port: int) -> None:
+    async def test() -> None:
+        wanted = interfaces.format(taken=taken_port)
+        async with Tracker().serving() as tracker, resolver(listen_interfaces=wanted) as swarm:
+            asked = Magnet.parse(f"magnet:?xt=urn:btih:{DEAD}&tr={tracker.url}&x.pe=127.0.0.1:{tracker.port}")
+            for _ in range(2):
+                with pytest.raises(ResolverDown) as ending:
+                    await swarm.resolve(asked, deadline_s=10**6)
+                assert ending.value.reason == "cannot_listen"
+                assert ending.value.subject.startswith(wanted)
+            health = await swarm.health()
+            assert (health.able, health.reason, health.listening) == (False, "cannot_listen", ())
+            assert health.subject == ending.value.subject
+
+    run(test())
+
+
+def test_a_taken_port_is_said_to_be_taken(taken_port: int) -> None:
+    async def test() -> None:
+        async with resolver(listen_interfaces=f"127.0.0.1:{taken_port}") as swarm:
+            assert "in use" in (await swarm.health()).subject
+
+    run(test())
+
+
+def test_one_of_several_interfaces_is_enough_whichever_comes_first(taken_port: int) -> None:
+    async def test() -> None:
+        for wanted in (f"192.0.2.1:0,127.0.0.1:{taken_port},127.0.0.1:0", f"127.0.0.1:0,127.0.0.1:{taken_port}"):
+            async with Peer(INFO).serving() as peer, resolver(listen_interfaces=wanted) as swarm:
+                assert (await swarm.resolve(of_peer(INFO, peer), deadline_s=LONG_S)).name == "in and out"
+                health = await swarm.health()
+                assert health.able
+                assert len(health.listening) == 1
+
+    run(test())
+
+
+def test_closing_with_a_thousand_dead_ones_in_flight_leaves_no_thread() -> None:
+    async def test() -> None:
+        async with Tracker().serving() as tracker, resolver() as swarm:
+            tracker.hold()
+            asking = [
+                asyncio.create_task(
+                    swarm.resolve(Magnet.parse(f"magnet:?xt=urn:btih:{each}&tr={tracker.url}"), deadline_s=LONG_S)
+                )
+                for each in dead_hashes(1000)
+            ]
+            await tracker.wait_for(lambda: len(tracker.asked) >= 100)
+            await swarm.aclose()
+            assert not [thread for thread in threading.enumerate() if thread.name == "truename-swarm"]
+            endings = await asyncio.gather(*asking, return_exceptions=True)
+            assert {str(ending) for ending in endings} == {"stopping"}
+            assert len({id(ending) for ending in endings}) == 1000, "each has an error of its own"
+
+    run(test())
+
+
+def test_closing_is_not_held_up_by_a_tracker_that_is_being_told_goodbye() -> None:
+    """libtorrent would wait for its timeout; so it does not say goodbye."""
+
+    async def test() -> None:
+        async with Peer(INFO).serving() as peer, Tracker({sha1(INFO): peer.compact}).serving() as tracker:
+            async with resolver() as swarm:
+                asked = Magnet.parse(f"magnet:?xt=urn:btih:{sha1(INFO)}&tr={tracker.url}")
+                assert (await swarm.resolve(asked, deadline_s=LONG_S)).name == "in and out"
+                tracker.hold()
+                await swarm.aclose()
+            assert len(tracker.asked) == 1
+
+    run(test())
+
+
+PROGRAM = """
+import asyncio, sys
+from truename.magnet import Magnet
+from truename.resolvers.session import SwarmConfig
+from truename.resolvers.swarm import SwarmResolver
+
+named, dead, ending = sys.argv[1], sys.argv[2], sys.argv[3]
+
+async def main():
+    resolver = SwarmResolver(SwarmConfig(listen_interfaces="127.0.0.1:0", dht=False, allow_private=True))
+    print((await resolver.resolve(Magnet.parse(named), deadline_s=50)).name)
+    tasks = [asyncio.create_task(resolver.resolve(Magnet.parse(dead), deadline_s=50)) for _ in range(3)]
+    tasks.append(asyncio.create_task(resolver.resolve(Magnet.parse(dead), deadline_s=0.01)))
+    await asyncio.wait(tasks[-1:])
+    print(tasks.pop().exception().code)
+    tasks[0].cancel()
+    if ending == "closed":
+        await resolver.aclose()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+asyncio.run(main())
+if ending == "twice":
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("ending", ["closed", "forgotten", "twice"])
+def test_a_program_ends_in_silence_whether_it_closes_the_resolver_or_forgets_to(
+    local_swarm: LocalSwarm, ending: str
+) -> None:
+    named = local_swarm.magnets[0]
+    dead = f"magnet:?xt=urn:btih:{DEAD}&tr={local_swarm.addresses.tracker}"
+    ended = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-W", "error", "-c", PROGRAM, named, dead, ending],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=os.environ,
+    )
+    assert ended.stderr == ""
+    assert ended.returncode == 0
+    assert ended.stdout == "alice.txt\nno_peers\n" * (2 if ending == "twice" else 1)
