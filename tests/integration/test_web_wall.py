@@ -11,10 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from starlette.routing import BaseRoute, Mount
 
-from tests.integration.web_support import ENGLISH, PAGE, Site, with_site
+from tests.integration.web_support import ENGLISH, PAGE, Clock, Site, with_site, work_on
 from truename.settings import Settings
 from truename.store.database import Database
 from truename.store.writer import StoreUnavailable, Writer
@@ -24,7 +23,6 @@ from truename.web.paths import is_open, path_of
 from truename.web.services import Services
 
 API_LIKE = re.compile(r"/api/(?!docs)|/openapi\.json|/healthz|/readyz")
-FILLED = {"int": "1", "uuid": "00000000-0000-4000-8000-000000000000"}
 EVIL = {"Origin": "http://evil.example"}
 JSON = {"Content-Type": "application/json"}
 
@@ -55,34 +53,31 @@ BAD_BODIES: dict[str, tuple[bytes, dict[str, str]]] = {
 }
 
 
-def routes_of(application: FastAPI) -> Iterator[tuple[str, str]]:
-    """Every method and path that the application has, its parameters filled in."""
-    yield from _routes(application.routes)
-
-
-def _routes(routes: list[BaseRoute]) -> Iterator[tuple[str, str]]:
+def routes_of(routes: list[BaseRoute]) -> Iterator[tuple[str, str]]:
+    """Every method and path that an application has, as it was written down."""
     for route in routes:
         inner = getattr(route, "original_router", None)
         if inner is not None:
-            yield from _routes(inner.routes)
+            yield from routes_of(inner.routes)
         elif isinstance(route, Mount):
             yield "GET", f"{route.path}/css/page.css"
         else:
-            path = re.sub(r"{\w+(?::(\w+))?}", lambda found: FILLED.get(found[1] or "", "1"), getattr(route, "path"))  # noqa: B009
             for method in sorted(set(getattr(route, "methods", None) or ()) - {"HEAD"}):
-                yield method, path
+                yield method, route.path  # type: ignore[attr-defined]
 
 
 def all_routes() -> list[tuple[str, str]]:
-    """The same for the parameters of the tests, from an application without a database."""
+    """Those of the whole application, for the parameters of the tests."""
     database = Database.at(Path("/nonexistent"))
-    services = Services(database=database, writer=Writer(database), settings=Settings())
-    application = create_application(services)
+    writer = Writer(database)
+    services = Services(database=database, writer=writer, settings=Settings())
+    application = create_application(services, work_on(database, writer, Clock()))
     application.state.doors.passwords.close()
-    return sorted(set(routes_of(application)))
+    return sorted(set(routes_of(application.routes)))
 
 
-ROUTES = all_routes()
+PATTERNS = all_routes()
+ROUTES = [(method, re.sub(r"{[^}]+}", "1", path)) for method, path in PATTERNS]
 CLOSED = [(method, path) for method, path in ROUTES if not is_open(path)]
 CHANGING = [(method, path) for method, path in ROUTES if method not in ("GET", "HEAD", "OPTIONS")]
 each_route = pytest.mark.parametrize(("method", "path"), ROUTES, ids=map(" ".join, ROUTES))
@@ -162,8 +157,8 @@ def test_a_foreign_page_changes_nothing(tmp_path: Path, method: str, path: str) 
 @each_changing
 def test_a_page_of_our_own_and_a_program_get_through(tmp_path: Path, method: str, path: str) -> None:
     async def scenario(site: Site) -> None:
-        browser = await site.signed_in()
-        token = await site.token(await site.person("bob"))
+        browser = await site.signed_in(admin=True)
+        token = await site.token(await site.person("bob", admin=True))
         own = {"Origin": "http://127.0.0.1:8484"}
         assert (await browser.request(method, path, headers=own)).status_code != 403
         assert (await site.browser().request(method, path, headers={**EVIL, **token})).status_code != 403
@@ -178,7 +173,7 @@ def test_a_page_of_our_own_and_a_program_get_through(tmp_path: Path, method: str
 def test_no_body_breaks_a_route(tmp_path: Path, method: str, path: str) -> None:
     async def scenario(site: Site) -> None:
         for name, (content, headers) in BAD_BODIES.items():
-            browser = await site.signed_in(name.replace(" ", "") + "x")
+            browser = await site.signed_in(name.replace(" ", "") + "x", admin=True)
             answer = await browser.request(method, path, content=content, headers=headers)
             check_headers(answer)
             assert answer.status_code < 500, name
@@ -193,7 +188,7 @@ def test_no_body_breaks_a_route(tmp_path: Path, method: str, path: str) -> None:
 @each_route
 def test_a_body_of_ten_megabytes_is_refused_announced_or_not(tmp_path: Path, method: str, path: str) -> None:
     async def scenario(site: Site) -> None:
-        browser = await site.signed_in()
+        browser = await site.signed_in(admin=True)
         large = b'{"text": "' + b"x" * 10_000_000 + b'"}'
 
         async def in_pieces() -> Any:
@@ -210,6 +205,50 @@ def test_a_body_of_ten_megabytes_is_refused_announced_or_not(tmp_path: Path, met
         if method in ("POST", "PUT", "PATCH") and unannounced.status_code not in (303, 400, 404, 409):
             assert unannounced.status_code == 413
         assert unannounced.status_code < 500
+
+    with_site(tmp_path, scenario)
+
+
+WITH_IDS = [(method, path) for method, path in PATTERNS if "{" in path]
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_IDS, ids=map(" ".join, WITH_IDS))
+def test_what_belongs_to_somebody_else_does_not_exist(tmp_path: Path, method: str, path: str) -> None:
+    """The same answer, byte for byte, as for what nobody has; to a program and in the body of each request."""
+
+    async def scenario(site: Site) -> None:
+        alice, bob = await site.signed_in(admin=True), await site.signed_in("bob", peer="192.0.2.2")
+        note = (await bob.post("/api/notes", json={"text": f"magnet:?xt=urn:btih:{'ab' * 20}"})).json()
+        task = (await bob.post("/api/calibrate/async", json={"info_hash": "ab" * 20})).json()
+        theirs = {"note_id": str(note["id"]), "task_id": task["task_id"]}
+        nobodys = {"note_id": "4711", "task_id": "00000000-0000-4000-8000-000000000000"}
+        body = {"text": "mine now", "version": 1}
+        answers = []
+        for ids in (theirs, nobodys):
+            filled = re.sub(r"{(\w+)(?::\w+)?}", lambda found: ids[found[1]], path)  # noqa: B023
+            answer = await alice.request(method, filled, json=body)
+            assert answer.status_code == 404
+            check_error(answer)
+            answers.append(answer.content)
+        assert answers[0] == answers[1]
+        assert (await bob.get(f"/api/notes/{note['id']}")).json()["text"] == note["text"]
+        assert (await bob.get(f"/api/calibrate/status/{task['task_id']}")).json()["status"] == "pending"
+        assert note["text"] not in (await alice.get("/api/notes")).text + (await alice.get("/notes")).text
+
+    with_site(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_IDS, ids=map(" ".join, WITH_IDS))
+@pytest.mark.parametrize(
+    "wrong", ["0", "-1", "9" * 40, "1.5", "x", "%00", "%2e%2e", "٣", "--help", "1e9", "null", "a" * 3000]
+)
+def test_an_id_that_is_none_is_not_there(tmp_path: Path, method: str, path: str, wrong: str) -> None:
+    async def scenario(site: Site) -> None:
+        browser = await site.signed_in(admin=True)
+        answer = await browser.request(method, re.sub(r"{[^}]+}", wrong, path), json={"text": "x", "version": 1})
+        assert answer.status_code in (400, 404, 405)
+        check_headers(answer)
+        check_error(answer)
 
     with_site(tmp_path, scenario)
 
@@ -239,7 +278,7 @@ def test_every_method_gets_a_clean_answer(tmp_path: Path, method: str, path: str
         "/api",
         "/nonsense",
         "/login/",
-        "//login",
+        "http://127.0.0.1:8484//login",
         "/static/",
         "/static/nothing.css",
         "/static/../web/guard.py",

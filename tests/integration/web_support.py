@@ -13,6 +13,10 @@ import httpx
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 
+from truename.hub import Hub
+from truename.mode import Mode
+from truename.notes import Notes
+from truename.service import Calibrations
 from truename.settings import Settings
 from truename.store import people
 from truename.store.database import FILE_NAME, Database, sqlite_url
@@ -23,6 +27,7 @@ from truename.web.application import create_application
 from truename.web.doors import Doors
 from truename.web.passwords import Passwords
 from truename.web.services import Services
+from truename.web.work import Work
 
 PASSWORD = "correct horse battery"
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -72,12 +77,12 @@ class Site:
         assert made is not None
         return made
 
-    async def signed_in(self, name: str = "alice", **kwargs: Any) -> httpx.AsyncClient:
+    async def signed_in(self, name: str = "alice", *, admin: bool = False, **kwargs: Any) -> httpx.AsyncClient:
         """A browser in which somebody, made if need be, is signed in."""
         async with self.database.reading() as connection:
             there = await people.find(connection, name)
         if there is None:
-            await self.person(name)
+            await self.person(name, admin=admin)
         browser = self.browser(**kwargs)
         answer = await sign_in(browser, name)
         assert answer.status_code == 303, answer.text
@@ -92,6 +97,20 @@ async def sign_in(
     browser: httpx.AsyncClient, name: str = "alice", password: str = PASSWORD, **more: str
 ) -> httpx.Response:
     return await browser.post("/login", data={"username": name, "password": password, **more})
+
+
+def work_on(database: Database, writer: Writer, clock: Clock) -> Work:
+    """The heart behind the routes, with nobody who looks anything up."""
+    hub = Hub()
+
+    def now() -> float:
+        return clock.epoch
+
+    return Work(
+        calibrations=Calibrations(database, writer, hub, clock=now, task_ttl_s=3600),
+        notes=Notes(database, writer, hub, clock=now),
+        mode=Mode(database, writer, "async"),
+    )
 
 
 @cache
@@ -121,7 +140,7 @@ def with_site(
             monotonic=lambda: clock.mono,
             ready=lambda: ready[0],
         )
-        application = create_application(services, passwords=passwords)
+        application = create_application(services, work_on(database, writer, clock), passwords=passwords)
         try:
             await scenario(Site(database, writer, application, passwords, clock, ready))
         finally:

@@ -132,7 +132,7 @@ def test_the_cookie_is_named_after_the_way_here(scheme: str, port: int, root_pat
 
 
 def test_every_word_of_a_template_has_its_sentence() -> None:
-    words = {word for path in TEMPLATES for word in re.findall(r"\bt\(\"(\w+)\"", path.read_text("utf-8"))}
+    words = {word for path in TEMPLATES for word in re.findall(r"\bt\(\"(\w+)\"[,)]", path.read_text("utf-8"))}
     assert len(words) > 15
     assert words <= set(TEXTS)
 
