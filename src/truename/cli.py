@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -27,6 +27,9 @@ from truename.terminal.requests import Request
 from truename.terminal.screen import Screen
 from truename.terminal.textfile import Text, TextFile, Unusable, reason
 from truename.texts import language_of, say
+
+if TYPE_CHECKING:
+    from truename.demo.swarm import LocalSwarm
 
 _LANGUAGE = language_of(os.environ)
 _STDIN = "-"
@@ -145,29 +148,93 @@ def fix(
     raise typer.Exit(_DONE if _run(work()) else _NOT_ALL)
 
 
+@app.command(help=_help("serve"))
+def serve() -> None:
+    """Run the server until it is told to stop."""
+    from truename.serving import serving, until_told_to_stop
+
+    loaded = _settings()
+    screen = Screen(_LANGUAGE, progress=False)
+
+    async def work() -> None:
+        async with (
+            open_resolver(loaded.settings) as resolver,
+            serving(loaded.settings, resolver, _LANGUAGE) as served,
+        ):
+            screen.say("serve_up", address=served.address)
+            if served.notice is not None:
+                screen.note(served.notice)
+            await until_told_to_stop()
+
+    _run_server(work())
+
+
 @app.command(help=_help("demo"))
 def demo(
     once: Annotated[bool, typer.Option("--once", help=_help("once"))] = False,  # noqa: FBT002
     no_seeders: Annotated[bool, typer.Option("--no-seeders", help=_help("no_seeders"))] = False,  # noqa: FBT002
 ) -> None:
-    """Read the arguments of `demo`; its work is `demo.once`."""
-    if not once:
-        _refuse("demo_needs_once")
-    from truename.demo.once import demo_settings, run_once
+    """Read the arguments of `demo`; its work is `demo.once` and `demo.live`."""
     from truename.demo.peers import SwarmPlan
     from truename.demo.swarm import LocalSwarm, SwarmNotStarted
 
-    async def work() -> bool:
-        with LocalSwarm(SwarmPlan(seeders=not no_seeders)) as swarm:
-            async with open_resolver(demo_settings()) as resolver:
-                return await run_once(resolver, swarm, Screen(_LANGUAGE))
-
+    plan = SwarmPlan(seeders=not no_seeders)
     try:
-        named = _run(work())
+        with LocalSwarm(plan) as swarm:
+            named = _demo_once(swarm) if once else _demo_server(swarm)
     except SwarmNotStarted:
         _complain(say("demo_failed", _LANGUAGE))
         raise typer.Exit(_NOT_ALL) from None
     raise typer.Exit(_DONE if named else _NOT_ALL)
+
+
+def _demo_once(swarm: "LocalSwarm") -> bool:
+    from truename.demo.once import demo_settings, run_once
+
+    async def work() -> bool:
+        async with open_resolver(demo_settings()) as resolver:
+            return await run_once(resolver, swarm, Screen(_LANGUAGE))
+
+    return bool(_run(work()))
+
+
+def _demo_server(swarm: "LocalSwarm") -> bool:
+    from truename.demo.live import Stage, demo_folder, demo_server_settings, show
+    from truename.serving import serving, sign_in_link, until_told_to_stop
+
+    chosen = _settings(warn=False).settings
+    screen = Screen(_LANGUAGE, progress=False)
+
+    async def work() -> None:
+        with demo_folder() as folder:
+            settings = demo_server_settings(folder, host=chosen.host, port=chosen.port)
+            async with open_resolver(settings) as resolver, serving(settings, resolver, _LANGUAGE) as served:
+                person_id, link = await sign_in_link(served, "demo")
+                stage = Stage(
+                    address=served.address,
+                    link=link,
+                    person_id=person_id,
+                    calibrations=served.engine.calibrations,
+                    notes=served.engine.notes,
+                )
+                async with asyncio.TaskGroup() as group:
+                    showing = group.create_task(show(stage, swarm, screen))
+                    await until_told_to_stop()
+                    showing.cancel()
+
+    _run_server(work())
+    return True
+
+
+def _run_server(work: Coroutine[Any, Any, None]) -> None:
+    """Run a server to its end. What ended it, if it was not told to, is an error of the whole."""
+    from truename.serving import CannotServe
+    from truename.store.database import DatabaseError
+
+    try:
+        _run(work)
+    except (CannotServe, DatabaseError) as error:
+        _refuse(error.word, **error.fields)
 
 
 @app.command(help=_help("settings"))

@@ -6,8 +6,10 @@ One server holds a data directory; all commands work beside it.
 import asyncio
 import fcntl
 import os
+import secrets
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -18,6 +20,8 @@ from truename.errors import TruenameError
 from truename.mode import Mode
 from truename.resolvers.base import Resolver
 from truename.settings import Settings
+from truename.store import people
+from truename.store.people import Newcomer
 from truename.texts import Language
 from truename.web.application import create_application
 from truename.web.doors import Doors
@@ -85,6 +89,17 @@ async def serving(settings: Settings, resolver: Resolver, language: Language) ->
                     stopping.set()
                     engine.hub.publish()
                     server.should_exit = True
+
+
+async def sign_in_link(served: Served, username: str) -> tuple[int, str]:
+    """A new administrator without a password that anybody knows: their number, and a link that signs them in once."""
+    kept = await served.doors.passwords.hash(secrets.token_urlsafe(32))
+    newcomer = Newcomer(username=username, password_hash=kept, admin=True, at=time.time())
+    person = await served.engine.writer.write(people.create_all, newcomer)
+    if person is None:
+        raise CannotServe("person_exists", username=username)
+    served.doors.somebody = True
+    return person.id, f"{served.address}/login?once={served.doors.links.make(person.id, time.time())}"
 
 
 @contextmanager

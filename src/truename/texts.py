@@ -190,6 +190,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "无法监听 {where}：{why}。请将 TRUENAME_PORT 设为空闲端口。",
     ),
     "serve_up": ("truename is at {address}", "truename 已启动：{address}"),
+    "person_exists": ("There is somebody called {username} already.", "已经有名为 {username} 的用户。"),
     "serve_link": ("Sign in once with: {link}", "一次性登录链接：{link}"),
     "help_serve": ("Run the web application and its worker.", "运行网页应用及其工作进程。"),
     # The database.
@@ -365,10 +366,6 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "demo_done": (
         "{named} of {live} live torrents named in {seconds:.2f} s; {dead} dead magnets stay unnamed, as they should.",
         "{live} 个活种子中有 {named} 个在 {seconds:.2f} 秒内得到名称；{dead} 个失效的磁力链接如预期保持无名。",
-    ),
-    "demo_needs_once": (
-        "This version has the demo in the terminal only: `truename demo --once`.",
-        "本版本只有终端演示：`truename demo --once`。",
     ),
     "demo_failed": (
         "The demo swarm could not be started; its own words stand above.",
