@@ -405,6 +405,24 @@ def test_a_session_is_no_token_and_a_token_no_session(tmp_path: Path) -> None:
     with_site(tmp_path, scenario)
 
 
+def test_an_old_password_opens_nothing_while_it_is_being_changed(tmp_path: Path) -> None:
+    async def scenario(site: Site) -> None:
+        alice = await site.person()
+        matches = site.passwords.matches
+
+        async def slow(password: str, kept: str | None) -> bool:
+            right = await matches(password, kept)
+            await site.writer.write(people.change_password_all, (alice.id, "another hash"))
+            return right
+
+        site.passwords.matches = slow  # type: ignore[method-assign]
+        answer = await sign_in(site.browser())
+        assert answer.status_code == 401
+        assert not answer.headers.get_list("set-cookie")
+
+    with_site(tmp_path, scenario)
+
+
 def test_guessing_is_braked_and_the_true_password_too(tmp_path: Path) -> None:
     async def scenario(site: Site) -> None:
         await site.person()

@@ -11,7 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
 from starlette.routing import BaseRoute, Mount
+from starlette.websockets import WebSocket
 
 from tests.integration.web_support import ENGLISH, PAGE, Clock, Site, with_site, work_on
 from truename.settings import Settings
@@ -19,7 +21,7 @@ from truename.store.database import Database
 from truename.store.writer import StoreUnavailable, Writer
 from truename.web.application import create_application
 from truename.web.guard import HEADERS
-from truename.web.paths import is_open, path_of
+from truename.web.paths import is_open
 from truename.web.services import Services
 
 API_LIKE = re.compile(r"/api/(?!docs)|/openapi\.json|/healthz|/readyz")
@@ -365,6 +367,28 @@ def test_forwarded_headers_count_from_a_trusted_proxy_alone(tmp_path: Path) -> N
     with_site(tmp_path, scenario, trusted_proxies=("10.0.0.1/32",), allowed_hosts=("notes.example",))
 
 
+def test_no_route_sees_a_forwarded_header_and_all_see_the_host_that_counts(tmp_path: Path) -> None:
+    async def scenario(site: Site) -> None:
+        @site.application.get("/api/echo")
+        async def echo(request: Request) -> dict[str, Any]:
+            return {"headers": dict(request.headers), "url": str(request.url), "client": request.client}
+
+        bob = await site.token(await site.person("bob"))
+        told = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "notes.example", "X-Forwarded-For": "198.51.100.9"}
+        for peer, url, client in (
+            ("10.0.0.1", "https://notes.example/api/echo", "198.51.100.9"),
+            ("203.0.113.9", "http://127.0.0.1:8484/api/echo", "203.0.113.9"),
+        ):
+            seen = (
+                await site.browser(peer=peer).get("/api/echo", headers={**told, **bob, "Forwarded": "for=x"})
+            ).json()
+            assert (seen["url"], seen["client"][0]) == (url, client)
+            assert not [name for name in seen["headers"] if "forwarded" in name]
+
+    hosts = ("notes.example", "127.0.0.1")
+    with_site(tmp_path, scenario, trusted_proxies=("10.0.0.1/32",), allowed_hosts=hosts)
+
+
 def test_what_nobody_foresaw_is_answered_without_a_word_of_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario(site: Site) -> None:
         @site.application.get("/api/broken")
@@ -459,11 +483,9 @@ async def socket(site: Site, headers: dict[str, str]) -> list[dict[str, Any]]:
 
 def test_a_socket_needs_a_session_and_our_own_page(tmp_path: Path) -> None:
     async def scenario(site: Site) -> None:
-        accepted: list[str] = []
-
         @site.application.websocket("/api/calibrate/ws")
-        async def accept(websocket: Any) -> None:
-            accepted.append(path_of(websocket.scope))
+        async def accept(websocket: WebSocket) -> None:
+            await websocket.accept()
             await websocket.close()
 
         browser = await site.signed_in()
@@ -479,7 +501,8 @@ def test_a_socket_needs_a_session_and_our_own_page(tmp_path: Path) -> None:
             {"Host": "evil.example", **cookie, "Origin": "http://evil.example"},
         ):
             assert [message["type"] for message in await socket(site, headers)] == ["websocket.close"]
-        assert accepted == []
+        accepted = await socket(site, {**host, **cookie, **own})
+        assert [message["type"] for message in accepted] == ["websocket.accept", "websocket.close"]
 
     with_site(tmp_path, scenario)
 
