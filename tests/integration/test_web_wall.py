@@ -110,6 +110,16 @@ def test_the_routes_are_found() -> None:
     assert {("GET", "/openapi.json"), ("GET", "/api/docs"), ("GET", "/static/css/page.css")} <= set(ROUTES)
 
 
+def test_only_these_are_open_to_strangers() -> None:
+    assert {path for _, path in ROUTES if is_open(path)} == {
+        "/login",
+        "/setup",
+        "/healthz",
+        "/readyz",
+        "/static/css/page.css",
+    }
+
+
 def test_the_policy_is_as_strict_as_promised() -> None:
     policy = dict(part.split(" ", 1) for part in HEADERS["Content-Security-Policy"].split("; "))
     assert policy == {
