@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from truename.store.database import FILE_NAME, Database, DatabaseError, sqlite_url
 from truename.store.migrate import migrate
+from truename.store.migrations import NEWEST
+from truename.store.migrations.run import head
 from truename.store.tables import chosen_setting, metadata, virtual
 from truename.store.writer import StoreUnavailable, Writer
 
@@ -37,7 +40,19 @@ def test_migrating_again_changes_nothing_and_copies_nothing(path: Path) -> None:
     before = path.read_bytes()
     migrate(sqlite_url(path))
     assert path.read_bytes() == before
-    assert [file.name for file in path.parent.iterdir()] == [FILE_NAME]
+    assert sorted(file.name for file in path.parent.iterdir()) == ["migrate.lock", FILE_NAME]
+
+
+def test_the_newest_revision_is_the_head_of_the_migrations() -> None:
+    assert head() == NEWEST
+
+
+def test_many_programs_at_once_make_one_database(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path / FILE_NAME)
+    with ThreadPoolExecutor(4) as pool:
+        for made in [pool.submit(migrate, url) for _ in range(4)]:
+            made.result(60)
+    assert [file.name for file in tmp_path.iterdir() if "before" in file.name] == []
 
 
 def test_an_older_file_is_copied_aside_before_it_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,7 +61,7 @@ def test_an_older_file_is_copied_aside_before_it_is_changed(tmp_path: Path, monk
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("INSERT INTO chosen_setting VALUES ('slots', '7')")
         connection.commit()
-    monkeypatch.setattr("truename.store.migrate._newest", lambda: "a later one")
+    monkeypatch.setattr("truename.store.migrate.NEWEST", "a later one")
     migrate(sqlite_url(file))
     with closing(sqlite3.connect(tmp_path / f"{FILE_NAME}.before-0001")) as copy:
         assert copy.execute("SELECT * FROM chosen_setting").fetchall() == [("slots", "7")]

@@ -14,8 +14,7 @@ LEVELS = (
     {"manager", "crew", "ad_hoc", "journal", "resolvers", "store", "queue"},
     {"worker", "calibration", "feeder", "service", "notes", "mode"},
     {"terminal", "demo", "web"},
-    {"app"},
-    {"serving"},
+    {"app", "serving"},
     {"cli", "blocking"},
     {"__init__", "__main__"},
 )
