@@ -51,6 +51,8 @@ class Surroundings:
 
     def trusts(self, address: str) -> bool:
         """Whether what stands in headers from there is believed."""
+        if not self.proxies:
+            return False
         try:
             parsed = ip_address(address)
         except ValueError:
