@@ -114,7 +114,7 @@ def test_ten_megabytes_are_refused_and_the_client_hears_it(tmp_path: Path) -> No
     with_server(tmp_path, scenario)
 
 
-def test_a_body_without_end_is_cut_off(tmp_path: Path, hasty: None) -> None:
+def test_a_body_without_end_is_cut_off(tmp_path: Path) -> None:
     async def scenario(served: Served) -> None:
         start = head(
             served, "POST", "/login", "Transfer-Encoding: chunked", "Content-Type: application/x-www-form-urlencoded"
