@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from truename import calibration
 from truename.feeder import Applier, Cleaner, Feeder
 from truename.hub import Hub
+from truename.mode import Mode
 from truename.model import Lookup, Outcome
 from truename.notes import Notes
 from truename.queue.local import LocalQueue
@@ -61,6 +62,7 @@ class Engine:
     feeder: Feeder
     calibrations: Calibrations
     notes: Notes
+    mode: Mode
 
 
 @asynccontextmanager
@@ -76,15 +78,19 @@ async def open_engine(settings: Settings, resolver: Resolver) -> AsyncIterator[E
     database = Database(url)
     writer, hub = Writer(database), Hub()
     queue = LocalQueue(slots=settings.slots)
-    feeder = Feeder(writer, queue)
+    mode = Mode(database, writer, settings.calibration_mode)
+    feeder = Feeder(writer, queue, time.time, resting=lambda: mode.value == "off")
     cleaner = Cleaner(writer, time.time, task_ttl_s=settings.task_ttl_s, interval_s=settings.cleanup_interval_s)
     engine = Engine(
         database=database,
         writer=writer,
         hub=hub,
         feeder=feeder,
-        calibrations=Calibrations(database, writer, hub, clock=time.time, task_ttl_s=settings.task_ttl_s),
+        calibrations=Calibrations(
+            database, writer, hub, clock=time.time, task_ttl_s=settings.task_ttl_s, wake=feeder.wake
+        ),
         notes=Notes(database, writer, hub, clock=time.time),
+        mode=mode,
     )
 
     async def work(lookup: Lookup) -> Outcome:
@@ -94,6 +100,7 @@ async def open_engine(settings: Settings, resolver: Resolver) -> AsyncIterator[E
         async with asyncio.TaskGroup() as writing:
             written = writing.create_task(writer.run())
             await writer.write(calibration.recover, time.time())
+            await mode.load()
             async with asyncio.TaskGroup() as group:
                 loops = [
                     group.create_task(each)

@@ -66,6 +66,7 @@ class Wanted:
 
     count: int
     delivery: str
+    only_high: bool = False
 
 
 @dataclass(slots=True)
@@ -257,6 +258,8 @@ async def _look_around(connection: AsyncConnection, submissions: Sequence[Submis
 
 
 async def _take(connection: AsyncConnection, wanted: Wanted) -> Sequence[Lookup]:
+    if wanted.only_high:
+        return await lookups.take(connection, {Priority.HIGH: wanted.count}, wanted.delivery)
     taken = list(await lookups.take(connection, shares_of(wanted.count), wanted.delivery))
     if taken:
         for priority in Priority:

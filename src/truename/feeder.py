@@ -30,13 +30,19 @@ Clock = Callable[[], float]
 
 
 class Feeder:
-    """Keeps the queue's window full. `wake` tells that there may be something new."""
+    """Keeps the queue's window full. `wake` tells that there may be something new, `resting` that nothing may start.
 
-    def __init__(self, writer: Writer, queue: JobQueue) -> None:
+    What `room_for_high` gives is taken when there is no room for all.
+    """
+
+    def __init__(self, writer: Writer, queue: JobQueue, clock: Clock, *, resting: Callable[[], bool]) -> None:
         self._writer = writer
         self._queue = queue
+        self._clock = clock
+        self._resting = resting
         self._something = asyncio.Event()
         self.out: dict[str, Lookup] = {}  # deliveries that nobody has reported the end of
+        self.begun: set[str] = set()  # those of them that are running
 
     def wake(self) -> None:
         """Look at the database soon."""
@@ -46,13 +52,36 @@ class Feeder:
         """Feed until cancelled."""
         while True:
             self._something.clear()
+            if self._resting():
+                await self._take_back()
+                await self._wait()
+                continue
             room = self._queue.room()
-            if not room or not await self._feed(room):
+            high = 0 if room else self._queue.room_for_high()
+            if not (room or high) or not await self._feed(room or high, only_high=not room):
                 await self._wait()
 
-    async def _feed(self, room: int) -> int:
+    def ended(self, delivery: str) -> None:
+        """A delivery is over."""
+        self.out.pop(delivery, None)
+        self.begun.discard(delivery)
+
+    async def _take_back(self) -> None:
+        """What lies in the queue and has not begun waits in the database again."""
+        idle = [lookup for delivery, lookup in self.out.items() if delivery not in self.begun]
+        await self._queue.abort([lookup.delivery for lookup in idle])
         try:
-            taken = await self._writer.write(calibration.take_all, Wanted(count=room, delivery=str(uuid.uuid4())))
+            await asyncio.gather(*(self._writer.write(calibration.give_back_all, (one, self._clock())) for one in idle))
+        except StoreUnavailable as trouble:
+            log.warning("nothing could be taken back", extra={"reason": str(trouble)})
+            return
+        for lookup in idle:
+            self.ended(lookup.delivery)
+
+    async def _feed(self, room: int, *, only_high: bool) -> int:
+        wanted = Wanted(count=room, delivery=str(uuid.uuid4()), only_high=only_high)
+        try:
+            taken = await self._writer.write(calibration.take_all, wanted)
         except StoreUnavailable as trouble:
             log.warning("nothing could be taken", extra={"reason": str(trouble)})
             return 0
@@ -99,7 +128,9 @@ class Applier:
             elif isinstance(result, BaseException):
                 raise result
             elif one.report.outcome is not None:
-                self._feeder.out.pop(one.report.lookup.delivery, None)
+                self._feeder.ended(one.report.lookup.delivery)
+            elif one.report.lookup.delivery in self._feeder.out:
+                self._feeder.begun.add(one.report.lookup.delivery)
         if again:
             log.warning("outcomes wait for the database", extra={"count": len(again)})
             await asyncio.sleep(_RETRY_S)

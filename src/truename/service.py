@@ -6,7 +6,7 @@ Reading goes past the writer; whatever changes goes through it. Knows the person
 import asyncio
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from truename import calibration
@@ -25,21 +25,31 @@ _LOOK_AGAIN_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskView:
-    """A task as its owner sees it. `queue_position` counts from 1 while it waits."""
+    """A task as its owner sees it. `queue_position` counts from 1 while it waits, and is there as long as it does."""
 
     row: TaskRow
     queue_position: int | None = None
 
 
 class Calibrations:
-    """Tasks of people, on one database."""
+    """Tasks of people, on one database. `wake` tells whoever takes look-ups that there are new ones."""
 
-    def __init__(self, database: Database, writer: Writer, hub: Hub, *, clock: Clock, task_ttl_s: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        writer: Writer,
+        hub: Hub,
+        *,
+        clock: Clock,
+        task_ttl_s: float,
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:
         self._database = database
         self._writer = writer
         self._hub = hub
         self._clock = clock
         self._task_ttl_s = task_ttl_s
+        self._wake = wake
 
     async def submit(
         self, person_id: int, magnets: Sequence[Magnet], *, priority: Priority = Priority.NORMAL
@@ -54,6 +64,7 @@ class Calibrations:
             for magnet in magnets
         ]
         answers = await asyncio.gather(*(self._writer.write(calibration.submit_all, one) for one in asked))
+        self._wake()
         self._hub.publish()
         return answers
 
@@ -68,19 +79,33 @@ class Calibrations:
                 return None
             position = None
             if row.status is TaskStatus.PENDING and row.lookup_id is not None:
-                position = await tasks.queue_position(connection, row.lookup_id)
+                # A look-up that is taken, or that somebody else's task began, is no business of this person's.
+                position = await tasks.queue_position(connection, row.lookup_id) or 1
         return TaskView(row=row, queue_position=position)
 
-    async def wait(self, person_id: int, task_ids: Sequence[str], *, timeout_s: float) -> dict[str, TaskRow]:
-        """Wait until these tasks have ended, at most so long; all of them as they are then."""
+    async def wait(
+        self,
+        person_id: int,
+        task_ids: Sequence[str],
+        *,
+        timeout_s: float,
+        enough: Callable[[], bool] = lambda: False,
+    ) -> dict[str, TaskRow]:
+        """Wait until these tasks have ended, at most so long; all of them as they are then.
+
+        Input: `enough` is asked every second, and at every change, whether to stop waiting now.
+        """
         end = time.monotonic() + timeout_s
+        rows: dict[str, TaskRow] = {}
+        waiting = list(task_ids)
         while True:
             seen = self._hub.count
             async with self._database.reading() as connection:
-                rows = await tasks.of_ids(
-                    connection, task_ids, person_id=person_id, ended_after=self._clock() - self._task_ttl_s
+                rows |= await tasks.of_ids(
+                    connection, waiting, person_id=person_id, ended_after=self._clock() - self._task_ttl_s
                 )
+            waiting = [one for one in waiting if one in rows and not rows[one].status.is_final]
             left_s = end - time.monotonic()
-            if left_s <= 0 or all(row.status.is_final for row in rows.values()):
+            if left_s <= 0 or not waiting or enough():
                 return rows
             await self._hub.wait(seen, timeout_s=min(left_s, _LOOK_AGAIN_S))

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from truename.app import Engine, open_engine
 from truename.errors import TruenameError
-from truename.mode import Mode
 from truename.resolvers.base import Resolver
 from truename.settings import Settings
 from truename.store import people
@@ -61,15 +60,13 @@ async def serving(settings: Settings, resolver: Resolver, language: Language) ->
     with _port(settings) as opened, hold(settings.data_dir):
         async with open_engine(settings, resolver) as engine:
             stopping = asyncio.Event()
-            mode = Mode(engine.database, engine.writer, settings.calibration_mode)
-            await mode.load()
             services = Services(
                 database=engine.database,
                 writer=engine.writer,
                 settings=settings,
                 ready=lambda: not stopping.is_set(),
             )
-            work = Work(calibrations=engine.calibrations, notes=engine.notes, mode=mode)
+            work = Work(calibrations=engine.calibrations, notes=engine.notes, mode=engine.mode)
             application = create_application(services, work)
             server = WebServer(application)
             async with asyncio.TaskGroup() as group:

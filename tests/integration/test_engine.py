@@ -149,9 +149,14 @@ def test_a_dead_hash_ends_and_another_persons_task_goes_on(tmp_path: Path) -> No
         (dead,) = await engine.calibrations.submit(ALICE, [magnet(0)])
         (held,) = await engine.calibrations.submit(BOB, [magnet(1)])
         assert await ended(engine, dead.task_id) == [TaskStatus.TIMEOUT]
-        view = await engine.calibrations.status(BOB, held.task_id)
-        assert view is not None
-        assert view.row.status is TaskStatus.RUNNING
+        status = TaskStatus.PENDING
+        while status is not TaskStatus.RUNNING:
+            seen = engine.hub.count
+            view = await engine.calibrations.status(BOB, held.task_id)
+            assert view is not None
+            status = view.row.status
+            assert not status.is_final
+            await engine.hub.wait(seen, timeout_s=0 if status is TaskStatus.RUNNING else 1)
         assert await engine.calibrations.status(ALICE, held.task_id) is None
         oracle.hold.set()
         assert await ended(engine, held.task_id, who=BOB) == [TaskStatus.COMPLETED]

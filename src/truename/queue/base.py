@@ -36,6 +36,9 @@ class JobQueue(Protocol):
     def room(self) -> int:
         """How many more look-ups may be put now: twice the free slots, less what waits already."""
 
+    def room_for_high(self) -> int:
+        """The same for the highest priority alone, when there is no room for all: what is kept for it."""
+
     def reports(self) -> AsyncIterator[Sequence[Report]]:
         """What the workers say, in batches, for ever. Only one reader at a time."""
 

@@ -50,6 +50,11 @@ class LocalQueue:
         free = max(0, self._slots - len(self._running))
         return max(0, 2 * free - len(self._waiting))
 
+    def room_for_high(self) -> int:
+        """See `JobQueue.room_for_high`."""
+        waiting = sum(prio == _HIGH for prio, _, _ in self._waiting)
+        return max(0, self._slots + self._reserve - len(self._running) - waiting)
+
     async def reports(self) -> AsyncIterator[Sequence[Report]]:
         """See `JobQueue.reports`."""
         while True:
