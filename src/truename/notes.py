@@ -4,6 +4,7 @@ A person's own name (a `dn` changed in an edit) is never overwritten. An edit fr
 truename's renames came between, and those names are then written into the new text.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -123,24 +124,29 @@ def magnets_of(text: str) -> list[Magnet]:
     """The magnets of a text that can be asked for, one for each hash, with the sources of all that carry it."""
     found: dict[str, Magnet] = {}
     for span in find_magnets(text):
-        with suppress(InvalidInput):  # too many trackers
+        with suppress(InvalidInput):
             magnet = Magnet.of(span)
             other = found.get(magnet.info_hash)
             found[magnet.info_hash] = magnet if other is None else other.joined(magnet)
     return list(found.values())
 
 
+def problem_of(span: MagnetSpan) -> str | None:
+    """Why a magnet of a text cannot be asked for: the code of an `InvalidInput`, or None."""
+    try:
+        Magnet.of(span)
+    except InvalidInput as error:
+        return error.code
+    return None
+
+
 def own_hashes(before: str, after: str) -> frozenset[str]:
     """The hashes whose `dn` a person changed from one text to the next.
 
-    Occurrences of a hash are compared in order; a magnet that is new in the text has not been changed by anybody.
+    A magnet that is new in the text, or gone from it, has not been changed by anybody.
     """
     old, new = _dns(before), _dns(after)
-    return frozenset(
-        info_hash
-        for info_hash, names_now in new.items()
-        if info_hash in old and any(one not in old[info_hash] for one in names_now)
-    )
+    return frozenset(one for one in old.keys() & new.keys() if old[one] - new[one] and new[one] - old[one])
 
 
 async def save_all(connection: AsyncConnection, new: Sequence[NewNote]) -> Sequence[NoteRow]:
@@ -221,11 +227,12 @@ async def _about(
     return known, await tasks.latest_of(connection, asked)
 
 
-def _dns(text: str) -> dict[str, list[str | None]]:
-    found: dict[str, list[str | None]] = {}
+def _dns(text: str) -> dict[str, Counter[str | None]]:
+    found: dict[str, Counter[str | None]] = {}
     for span in find_magnets(text):
-        if span.info_hash is not None:
-            found.setdefault(span.info_hash, []).append(_raw_dn(span))
+        for one in (span.info_hash, span.info_hash_v2):  # a name may come by either hash of a hybrid
+            if one is not None:
+                found.setdefault(one, Counter())[_raw_dn(span)] += 1
     return found
 
 

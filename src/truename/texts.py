@@ -252,7 +252,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "notes_save": ("Save", "保存"),
     "notes_none": ("No notes yet.", "还没有笔记。"),
     "notes_first": (
-        "Paste a message with magnet links above, save it, and press Calibrate: each true name is written in as it comes.",
+        "Paste a message with magnet links above, save it, and press Calibrate: each true name is written in as it "
+        "comes.",
         "在上面粘贴一段含磁力链接的消息并保存，再按“校准”：真名查到后会自动写入。",
     ),
     "notes_newest": ("Newest notes", "最新的笔记"),

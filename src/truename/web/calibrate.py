@@ -1,8 +1,11 @@
 """The routes that ask for names: at once with a task id, or synchronously; and the mode they work in.
 
-A client that leaves a synchronous request changes nothing: the task goes on.
+A client that leaves a synchronous request changes nothing: the task goes on, only nobody waits for it any more.
 """
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
@@ -16,12 +19,12 @@ from truename.web.bodies import json_object
 from truename.web.errors import Refusal
 from truename.web.guard import identity_of
 from truename.web.language import preferred
+from truename.web.services import Services
 from truename.web.views import Body, note_results, task_body
 from truename.web.work import Work
 
 POLL_INTERVAL_MS = 1000
 POLL_TIMEOUT_MS = 60_000
-SYNC_WAIT_S = 60.0
 MAX_ID = 2**31 - 1
 
 router = APIRouter(tags=["calibrate"])
@@ -39,8 +42,7 @@ def _json_body(*examples: dict[str, Any]) -> dict[str, Any]:
 @router.post("/api/calibrate/async", summary="Ask for a name", openapi_extra=_json_body(_HASH_EXAMPLE))
 async def submit(request: Request) -> Body:
     """Answers at once with a task to follow. A name that is known already completes it immediately."""
-    work = work_of(request)
-    work.refuse_when_off()
+    work = work_for_asking(request)
     body = await json_object(request)
     magnet, priority = magnet_in(body), priority_in(body)
     (submitted,) = await work.calibrations.submit(identity_of(request).person.id, [magnet], priority=priority)
@@ -60,29 +62,30 @@ async def status(request: Request, task_id: str) -> Body:
 @router.post("/api/calibrate", summary="Ask for a name and wait", openapi_extra=_json_body(_HASH_EXAMPLE))
 async def submit_and_wait(request: Request) -> Body:
     """Waits up to a minute, then answers the task as it is. The task goes on, whoever waits."""
-    work, person_id = work_of(request), identity_of(request).person.id
-    work.refuse_when_off()
+    work, person_id = work_for_asking(request), identity_of(request).person.id
     body = await json_object(request)
     magnet, priority = magnet_in(body), priority_in(body)
     with work.one_more_waiting(person_id):
-        (submitted,) = await work.calibrations.submit(person_id, [magnet], priority=priority)
-        await work.calibrations.wait(person_id, [submitted.task_id], timeout_s=SYNC_WAIT_S)
-        return await status(request, submitted.task_id)
+        async with _while_it_makes_sense(request) as enough:
+            (submitted,) = await work.calibrations.submit(person_id, [magnet], priority=priority)
+            ids = [submitted.task_id]
+            await work.calibrations.wait(person_id, ids, timeout_s=work.sync_wait_s, enough=enough)
+    return await status(request, submitted.task_id)
 
 
 @router.post("/api/calibrate/{note_id}", summary="Name all magnets of a note and wait")
 async def calibrate_note(request: Request, note_id: NoteId) -> Body:
     """Waits up to a minute; one result for each magnet, in the order of the text."""
-    work, person_id = work_of(request), identity_of(request).person.id
-    work.refuse_when_off()
+    work, person_id = work_for_asking(request), identity_of(request).person.id
     view = await work.notes.get(person_id, note_id)
     if view is None:
         raise Refusal("web_not_found", status=404, code="not_found")
     with work.one_more_waiting(person_id):
-        submitted = await work.calibrations.submit(person_id, magnets_of(view.note.text))
-        ids = [one.task_id for one in submitted]
-        rows = await work.calibrations.wait(person_id, ids, timeout_s=SYNC_WAIT_S)
-    return note_results(view, rows.values(), preferred(request.headers.get("accept-language", "")))
+        async with _while_it_makes_sense(request) as enough:
+            submitted = await work.calibrations.submit(person_id, magnets_of(view.note.text))
+            ids = [one.task_id for one in submitted]
+            rows = await work.calibrations.wait(person_id, ids, timeout_s=work.sync_wait_s, enough=enough)
+    return note_results(view.note.text, rows.values(), preferred(request.headers.get("accept-language", "")))
 
 
 @router.get("/api/config", summary="How pages ask")
@@ -115,6 +118,32 @@ def work_of(request: Request) -> Work:
     """The heart behind the routes."""
     work: Work = request.app.state.work
     return work
+
+
+def work_for_asking(request: Request) -> Work:
+    """The heart, for a route that starts something. Errors: `Refusal` 503 while nothing new may be asked."""
+    if not _services_of(request).ready():
+        raise Refusal("web_stopping", status=503, code="stopping")
+    work = work_of(request)
+    work.refuse_when_off()
+    return work
+
+
+@asynccontextmanager
+async def _while_it_makes_sense(request: Request) -> AsyncIterator[Callable[[], bool]]:
+    """For a route that waits: whether it has waited enough, for the client has gone or the server is stopping."""
+    await request.body()  # what comes after it is the client's end
+    ready = _services_of(request).ready
+    leaving = asyncio.ensure_future(request.receive())  # ends with the block
+    try:
+        yield lambda: leaving.done() or not ready()
+    finally:
+        leaving.cancel()
+
+
+def _services_of(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
 
 
 def magnet_in(body: Body) -> Magnet:

@@ -50,7 +50,8 @@ def refusal_of(error: Exception) -> Refusal:
     if isinstance(error, Refusal):
         return error
     if isinstance(error, RequestValidationError):
-        return Refusal("web_bad_request")
+        in_path = any(fault["loc"][:1] == ("path",) for fault in error.errors())
+        return _of_status(404 if in_path else 400)
     if isinstance(error, StoreUnavailable | SQLAlchemyError):
         return _of_status(503)
     if isinstance(error, StarletteHTTPException):

@@ -1,21 +1,22 @@
 """The routes of notes: the API, and the page that works with and without script."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from truename.names import make_visible, shown
-from truename.notes import NoteView, Stale, magnets_of
+from truename.notes import MagnetView, NoteView, Stale, magnets_of
 from truename.texts import say
 from truename.web.bodies import form_fields, json_object
-from truename.web.calibrate import MAX_ID, NoteId, work_of
+from truename.web.calibrate import MAX_ID, NoteId, work_for_asking, work_of
 from truename.web.errors import Refusal
 from truename.web.guard import identity_of
 from truename.web.language import preferred
 from truename.web.render import render
-from truename.web.views import Body, note_body
+from truename.web.views import Body, note_body, state_of, why_of
 
 MAX_LIMIT = 500
 DEFAULT_LIMIT = 50
@@ -35,35 +36,36 @@ async def home(request: Request) -> Response:
 @router.get("/notes", include_in_schema=False)
 async def page(request: Request, after: str = "") -> Response:
     """The notes of a person, the newest first, and a field for a new one."""
-    work = work_of(request)
     limit = DEFAULT_LIMIT
-    views = await work.notes.newest(identity_of(request).person.id, limit=limit + 1, before_id=_cursor(after))
-    return render(
-        request,
-        "notes.html",
-        notes=views[:limit],
-        older=views[limit - 1].note.id if len(views) > limit else None,
-        mode=work.mode.value,
-        visible=make_visible_lines,
-        shown=shown,
+    views = await work_of(request).notes.newest(
+        identity_of(request).person.id, limit=limit + 1, before_id=_cursor(after)
     )
+    older = views[limit - 1].note.id if len(views) > limit else None
+    return _page(request, "notes.html", notes=views[:limit], older=older, newer=bool(after))
+
+
+@router.get("/notes/{note_id}", include_in_schema=False)
+async def page_of_one(request: Request, note_id: NoteId) -> Response:
+    """One note by itself; a page that follows its magnets reads it again and again."""
+    found = _found(await work_of(request).notes.get(identity_of(request).person.id, note_id))
+    return _page(request, "one-note.html", notes=[found])
 
 
 @router.post("/notes", include_in_schema=False)
 async def save_by_form(request: Request) -> Response:
-    """Without script: save a text, or ask for the names of a note."""
+    """Without script: save a text, or ask for the names of a note (`calibrate`) or of one hash in it (`only`)."""
     work, person_id = work_of(request), identity_of(request).person.id
-    root = request.scope.get("root_path", "")
     fields = await form_fields(request)
     if "calibrate" in fields:
-        view = await work.notes.get(person_id, _note_id(fields["calibrate"]))
-        if view is None:
-            raise Refusal("web_not_found", status=404, code="not_found")
-        work.refuse_when_off()
-        await work.calibrations.submit(person_id, magnets_of(view.note.text))
-        return RedirectResponse(f"{root}/notes#note-{view.note.id}", 303)
-    saved = await work.notes.save(person_id, _text(fields.get("text")))
-    return RedirectResponse(f"{root}/notes#note-{saved.note.id}", 303)
+        work_for_asking(request)
+        view = _found(await work.notes.get(person_id, _note_id(fields["calibrate"])))
+        only = fields.get("only")
+        magnets = [one for one in magnets_of(view.note.text) if only in (None, one.info_hash)]
+        await work.calibrations.submit(person_id, magnets)
+    else:
+        # A browser sends every line end of a form as CR LF, whatever the person pasted.
+        view = await work.notes.save(person_id, _text(fields.get("text", "").replace("\r\n", "\n")))
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/notes#note-{view.note.id}", 303)
 
 
 @router.post(
@@ -86,10 +88,11 @@ async def save(request: Request) -> Response:
 
 @router.get("/api/notes", summary="Own notes, newest first")
 async def newest(request: Request, limit: str = str(DEFAULT_LIMIT), after: str = "") -> Body:
-    """At most `limit` notes, from the cursor `after` on."""
-    count = int(limit) if limit.isascii() and limit.isdigit() and len(limit) < 6 else 0
-    if not 1 <= count <= MAX_LIMIT:
+    """At most `limit` notes, and never more than 500, from the cursor `after` on."""
+    digits = limit.lstrip("0") if limit.isascii() and limit.isdigit() else ""
+    if not digits:
         raise Refusal("web_bad_request")
+    count = min(int(digits[:4]), MAX_LIMIT)  # four digits are more than there may be
     views = await work_of(request).notes.newest(
         identity_of(request).person.id, limit=count + 1, before_id=_cursor(after)
     )
@@ -140,6 +143,29 @@ def make_visible_lines(text: str) -> str:
     return "".join(
         piece if piece in "\n\t" else make_visible(piece) for piece in _LINE_ENDS.split(text.replace("\r\n", "\n"))
     )
+
+
+def _page(request: Request, template: str, **fields: Any) -> Response:
+    language = preferred(request.headers.get("accept-language", ""))
+
+    def why(view: MagnetView) -> str | None:
+        return why_of(view, language)
+
+    return render(
+        request,
+        template,
+        mode=work_of(request).mode.value,
+        visible=make_visible_lines,
+        shown=shown,
+        moment=_moment,
+        state_of=state_of,
+        why_of=why,
+        **fields,
+    )
+
+
+def _moment(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
 
 
 def _found(view: NoteView | None) -> NoteView:

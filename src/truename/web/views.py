@@ -7,8 +7,9 @@ only of one that ended without a name.
 from collections.abc import Iterable
 from typing import Any
 
+from truename.magnet import MagnetSpan, find_magnets
 from truename.model import TaskStatus
-from truename.notes import MagnetView, NoteView
+from truename.notes import MagnetView, NoteView, problem_of
 from truename.service import TaskView
 from truename.store.tasks import TaskRow
 from truename.texts import Language, say
@@ -69,12 +70,28 @@ def magnet_body(view: MagnetView) -> Body:
     }
 
 
-def note_results(view: NoteView, rows: Iterable[TaskRow], language: Language) -> Body:
+def state_of(view: MagnetView) -> str:
+    """How a magnet is doing, for the page: a word that `texts` has as `state_...`.
+
+    `known`: there is a name, which somebody else asked for, and it does not stand in this note yet.
+    """
+    if view.task is not None and (view.task.status is TaskStatus.COMPLETED or not view.task.status.is_final):
+        return view.task.status.value
+    if view.name is not None:
+        return "completed" if view.dn == view.name else "known"
+    return view.task.status.value if view.task is not None else "none"
+
+
+def why_of(view: MagnetView, language: Language) -> str | None:
+    """Why a magnet has no name, for a person; None when there is nothing to say."""
+    ended = view.task is not None and view.task.status.value == state_of(view) and view.task.status.is_final
+    return error_of(view.task, language) if view.task and ended and view.task.name is None else None
+
+
+def note_results(text: str, rows: Iterable[TaskRow], language: Language) -> Body:
     """What the synchronous route says of a note: one result for each magnet, in the order of the text."""
     by_hash = {row.hash: row for row in rows}
-    results = [
-        _result(view.note.text[one.start : one.end], by_hash.get(one.info_hash), one, language) for one in view.magnets
-    ]
+    results = [_result(span, by_hash.get(span.info_hash or ""), language) for span in find_magnets(text, broken=True)]
     named = sum(result["success"] for result in results)
     return {
         "success": named == len(results),
@@ -85,8 +102,12 @@ def note_results(view: NoteView, rows: Iterable[TaskRow], language: Language) ->
     }
 
 
-def _result(magnet: str, row: TaskRow | None, view: MagnetView, language: Language) -> Body:
-    body: Body = {"info_hash": view.info_hash, "old_magnet": magnet}
+def _result(span: MagnetSpan, row: TaskRow | None, language: Language) -> Body:
+    body: Body = {"info_hash": span.info_hash, "old_magnet": span.text}
+    problem = problem_of(span)
+    if problem is not None:
+        code = "too_large" if problem == "magnet_too_large" else problem
+        return body | {"error": say(problem, language), "code": code, "success": False}
     if row is not None and row.status is TaskStatus.COMPLETED:
         return body | {"filename": row.name, "success": True}
     if row is not None and row.status.is_final:

@@ -11,15 +11,20 @@ from truename.service import Calibrations
 from truename.web.errors import Refusal
 
 SYNC_AT_ONCE = 20
+SYNC_WAIT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """The heart as the web sees it. `waiting` counts the synchronous requests of each person that are under way."""
+    """The heart as the web sees it. `waiting` counts the synchronous requests of each person that are under way.
+
+    Units: `sync_wait_s` is how long one of those waits at most.
+    """
 
     calibrations: Calibrations
     notes: Notes
     mode: Mode
+    sync_wait_s: float = SYNC_WAIT_S
     waiting: Counter[int] = field(default_factory=Counter)
 
     def refuse_when_off(self) -> None:
