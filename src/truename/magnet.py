@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from truename.dn import decode_dn, encode_dn, reads_as
 from truename.errors import InvalidInput
 from truename.infohash import InfoHash
-from truename.scanner import MAX_MAGNET_CHARS, SCHEME, MagnetSpan, find_magnets, is_key, parameters
+from truename.scanner import MAX_MAGNET_CHARS, SCHEME, MagnetSpan, find_magnets, parameters
 
 __all__ = [
     "MAX_MAGNET_CHARS",
@@ -65,7 +65,7 @@ class Magnet:
         if span.info_hash is None:
             raise InvalidInput(span.problem or "invalid_info_hash")
         fields = [(key, unquote(value)) for key, value in parameters(span.text) if value]
-        trackers = tuple(dict.fromkeys(value for key, value in fields if is_key(key, "tr")))
+        trackers = tuple(dict.fromkeys(value for key, value in fields if _is_key(key, "tr")))
         if len(trackers) > MAX_TRACKERS:
             raise InvalidInput("magnet_too_large")
         return cls(
@@ -73,7 +73,7 @@ class Magnet:
             info_hash_v2=span.info_hash_v2,
             display_name=span.display_name,
             trackers=trackers,
-            peers=tuple(dict.fromkeys(value for key, value in fields if is_key(key, "x.pe"))),
+            peers=tuple(dict.fromkeys(value for key, value in fields if _is_key(key, "x.pe"))),
         )
 
     def joined(self, other: "Magnet") -> "Magnet":
@@ -132,3 +132,8 @@ def _true_dn(span: MagnetSpan, names: Mapping[str, str]) -> str | None:
 
 def _fits(span: MagnetSpan, written: str) -> bool:
     return len(span.text) - (span.dn_end - span.dn_start) + len(written) <= MAX_MAGNET_CHARS
+
+
+def _is_key(key: str, wanted: str) -> bool:
+    """Whether a lower-case key is `wanted` or a numbered form of it (`tr.1`)."""
+    return key == wanted or (key.startswith(wanted + ".") and key[len(wanted) + 1 :].isdecimal())

@@ -32,6 +32,8 @@ _ENDS_A_VALUE = frozenset(key + "\0" * rest for key in ("", *_KEYS) for rest in 
 # Two loops ask for both and have it written out: a call for each part would cost as much as all the rest.
 _ESCAPED_MARKUP = ("lt;", "gt;", "quot;", "apos;", "nbsp;", "#34;", "#39;", "#160;")
 _ESCAPED_AMPERSANDS = ("&amp;", "&#38;", "&#x26;")
+_ONLY_BRACKETS = {code: None for code in range(128) if chr(code) not in "()[]"}
+_LONG = 64  # characters, from which on it pays to look at the brackets alone
 _MAX_ESCAPES = 2
 
 
@@ -77,8 +79,10 @@ def find_magnets(text: str, *, broken: bool = False) -> Iterator[MagnetSpan]:
     while start >= 0:
         following = _next_scheme(text, start + len(SCHEME))
         limit = following if following >= 0 else len(text)
-        if broken or limit - start >= _SHORTEST:
-            span = _read(start, _until_an_end(text[start : min(limit, start + MAX_MAGNET_CHARS + 1)]))
+        if limit - start > MAX_MAGNET_CHARS:
+            limit = start + MAX_MAGNET_CHARS + 1
+        if limit - start >= _SHORTEST or broken:
+            span = _read(start, _until_an_end(text[start:limit]))
             if span.problem is None or (broken and len(span.text) > len(SCHEME)):
                 yield span
         start = following
@@ -126,8 +130,8 @@ def _read(start: int, magnet: str) -> MagnetSpan:
     if v1 is None and v2 is None:
         problem = "missing_info_hash" if first_xt < 0 else "invalid_info_hash"
         return MagnetSpan(start, start + end, magnet, problem=problem)
-    place = _place_of_dn(magnet, plain, first_xt, has_tail=has_tail)
-    return MagnetSpan(start, start + end, magnet, v1 or v2, v2 if v1 else None, *place)
+    dn_start, dn_end, before, after = _place_of_dn(magnet, plain, first_xt, has_tail=has_tail)
+    return MagnetSpan(start, start + end, magnet, v1 or v2, v2 if v1 else None, dn_start, dn_end, before, after)
 
 
 def _plain(magnet: str) -> str:
@@ -159,33 +163,53 @@ def _balanced_length(plain: str) -> int:
 
     A bracket opened in another value does not count: a `dn` that is rewritten later must not move the magnet's end.
     """
-    rounds = squares = 0
-    parts = iter(plain.split("&"))
-    for part in parts:
-        if (rounds or squares) and (
-            part in _ENDS_A_VALUE or "=" in part or (";" in part and part.startswith(_ESCAPED_MARKUP))
-        ):
-            rounds = squares = 0
-        chars = iter(part)
-        for char in chars:
-            if char not in "()[]":
-                continue
-            if char == "[":
-                squares += 1
-            elif char == "(":
-                rounds += 1
-            elif (rounds if char == ")" else squares) == 0:
-                behind = "&".join(("".join(chars), *parts))
-                return len(plain) - len(behind) - 1
-            elif char == ")":
-                rounds -= 1
-            else:
-                squares -= 1
-    return len(plain)
+    begin = at = 0
+    for part in plain.split("&"):
+        if part in _ENDS_A_VALUE or "=" in part or (";" in part and part.startswith(_ESCAPED_MARKUP)):
+            unbalanced = _unbalanced(plain[begin:at])
+            if unbalanced >= 0:
+                return begin + unbalanced
+            begin = at
+        at += len(part) + 1
+    unbalanced = _unbalanced(plain[begin:])
+    return begin + unbalanced if unbalanced >= 0 else len(plain)
+
+
+def _unbalanced(value: str) -> int:
+    """Where the first closing bracket of a value stands that nothing before it opened, or -1."""
+    if ")" not in value and "]" not in value:
+        return -1
+    brackets = value.translate(_ONLY_BRACKETS) if len(value) > _LONG else value
+    rounds = squares = seen = 0
+    for char in brackets:
+        seen += 1
+        if char == "[":
+            squares += 1
+        elif char == "(":
+            rounds += 1
+        elif char == "]":
+            if not squares:
+                break
+            squares -= 1
+        elif char == ")":
+            if not rounds:
+                break
+            rounds -= 1
+    else:
+        return -1
+    return seen - 1 if brackets is value else _last_of(brackets[:seen], value)
+
+
+def _last_of(brackets: str, value: str) -> int:
+    """Where the last one of the first brackets of a value stands."""
+    at = -1
+    for bracket in brackets:
+        at = value.find(bracket, at + 1)
+    return at
 
 
 def _read_hashes(magnet: str, plain: str) -> tuple[InfoHash | None, InfoHash | None, int, int]:
-    """The first v1 and the first v2 hash, where the first `xt` is (at its `&`, or -1), and where the magnet ends."""
+    """The first v1 and v2 hash of all `xt` and `xt.1`, where the first is (its `&`, or -1), where the magnet ends."""
     v1 = v2 = None
     first_xt = -1
     at = plain.find("&xt")
@@ -193,20 +217,20 @@ def _read_hashes(magnet: str, plain: str) -> tuple[InfoHash | None, InfoHash | N
         following = plain.find("&", at + 3)
         end = following if following >= 0 else len(plain)
         equals = plain.find("=", at + 3, end)
-        is_xt = equals == at + 3 or (equals > 0 and is_key(plain[at + 1 : equals], "xt"))
-        if is_xt and first_xt < 0:
-            first_xt = at
-        if is_xt and end - equals > _SHORTEST_XT:
-            value = magnet[equals + 1 : end]
-            if plain[end - 1] == "\0":
-                value = value[: len(plain[equals + 1 : end].rstrip("\0"))]
-            found, length = _read_xt(value)
-            if found is not None and len(found) == 64:
-                v2 = v2 or found
-            else:
-                v1 = v1 or found
-            if 0 < length < len(value):
-                return v1, v2, first_xt, equals + 1 + length
+        if equals > 0 and (equals == at + 3 or (plain[at + 3] == "." and plain[at + 4 : equals].isdecimal())):
+            if first_xt < 0:
+                first_xt = at
+            if end - equals > _SHORTEST_XT:
+                value = magnet[equals + 1 : end]
+                if plain[end - 1] == "\0":
+                    value = value[: len(plain[equals + 1 : end].rstrip("\0"))]
+                found, length = _read_xt(value)
+                if found is not None and len(found) == 64:
+                    v2 = v2 or found
+                else:
+                    v1 = v1 or found
+                if 0 < length < len(value):
+                    return v1, v2, first_xt, equals + 1 + length
         at = plain.find("&xt", end)
     return v1, v2, first_xt, len(magnet)
 
@@ -286,11 +310,6 @@ def _separator(magnet: str, plain: str) -> str:
     if plain.startswith(_ESCAPED_MARKUP, first + 1):
         return "&amp;"
     return magnet[len(plain[:first].rstrip("\0")) : first + 1]
-
-
-def is_key(key: str, wanted: str) -> bool:
-    """Whether a lower-case key is `wanted` or a numbered form of it (`tr.1`)."""
-    return key == wanted or (key.startswith(wanted + ".") and key[len(wanted) + 1 :].isdecimal())
 
 
 def parameters(magnet: str) -> Iterator[tuple[str, str]]:

@@ -41,15 +41,12 @@ async def look_up(resolver: Resolver, magnet: Magnet, *, timeout_s: float) -> Ou
             )
         case NotYet():
             return _unnamed(magnet, TaskStatus.TIMEOUT, answer.code, elapsed_s=elapsed_s)
-        case BadName():
+        case BadName() | BadMetadata():  # the torrent is there, and asking longer would not give it a name
             return _unnamed(magnet, TaskStatus.FAILED, "bad_name", elapsed_s=elapsed_s)
         case ResolverDown():
             return _unnamed(
                 magnet, TaskStatus.FAILED, "resolver_unavailable", reason=answer.reason, elapsed_s=elapsed_s
             )
-        case BadMetadata():
-            # Somebody answered, and not with the torrent that was asked for.
-            return _unnamed(magnet, TaskStatus.TIMEOUT, "no_metadata", elapsed_s=elapsed_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """`truename resolve`, typed as a person would."""
 
+import hashlib
 import json
 import os
 import pty
@@ -149,6 +150,21 @@ def test_hostile_names_are_shown_raw_only_when_asked_for(truename: Program, seed
     assert not any(map(is_hidden, body))
     assert json.loads(body)["name"] == NASTY
     assert NASTY.encode() in truename("resolve", "--raw", magnet).out
+
+
+def test_a_second_hash_of_another_torrent_gives_no_name(
+    truename: Program, swarm: LocalSwarm, seed: Callable[[bytes], str]
+) -> None:
+    """However fast the other torrent answers: the name asked for is that of the magnet's own hash."""
+    stranger = seed(single_file_info(b"A stranger.mkv"))
+    other = hashlib.sha256(single_file_info(b"A stranger.mkv")).hexdigest()
+    peer = stranger.partition("&x.pe=")[2]
+    liar = f"{swarm.magnets[0]}&xt=urn:btmh:1220{other}&x.pe={peer}"
+    named = truename("resolve", liar)
+    assert (named.status, named.lines) == (0, [f"{ALICE}  alice.txt"])
+    dead = f"magnet:?xt=urn:btih:{dead_hashes(1, seed=11)[0]}&xt=urn:btmh:1220{other}&x.pe={peer}"
+    unnamed = truename("resolve", "--timeout", "2", dead)
+    assert (unnamed.status, unnamed.out) == (1, b"")
 
 
 def test_a_name_of_four_kilobytes_is_cut_in_a_line_and_whole_in_json(

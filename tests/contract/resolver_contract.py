@@ -192,6 +192,30 @@ class ResolverContract:
 
         run(test())
 
+    def test_a_v2_hash_with_a_false_end_is_not_named_and_hinders_nobody(self, make_resolver: MakeResolver) -> None:
+        async def test() -> None:
+            info = v2_info("true to the end")
+            async with a_world(make_resolver, info) as world:
+                false = world.magnet(sha256(info)[:40] + "e" * 24)
+                asking = asyncio.create_task(world.resolver.resolve(false, deadline_s=SHORT_S))
+                assert await world.name(sha256(info)) == "true to the end"
+                with pytest.raises(NotYet) as ending:
+                    await asking
+                assert ending.value.code == "no_metadata"
+
+        run(test())
+
+    def test_a_second_hash_that_is_another_torrents_gives_no_name(self, make_resolver: MakeResolver) -> None:
+        async def test() -> None:
+            other = hybrid_info("another torrent")
+            async with a_world(make_resolver, other) as world:
+                with pytest.raises(NotYet):
+                    await world.resolver.resolve(world.magnet(DEAD, sha256(other)), deadline_s=SHORT_S)
+                with pytest.raises(NotYet):
+                    await world.resolver.resolve(world.magnet(DEAD, sha256(other)[:40] + "e" * 24), deadline_s=SHORT_S)
+
+        run(test())
+
     @pytest.mark.parametrize("name", HOSTILE_NAMES)
     def test_a_hostile_name_comes_back_unchanged(self, make_resolver: MakeResolver, name: str) -> None:
         async def test() -> None:
@@ -337,6 +361,20 @@ class ResolverContract:
                 await ignorant.wait_for(lambda: bool(ignorant.asked))
                 assert await world.name(sha1(info)) == "known elsewhere"
                 assert (await first).name == "known elsewhere"
+
+        run(test())
+
+    def test_magnets_of_one_hash_that_come_together_are_asked_for_with_all_they_name(
+        self, make_resolver: MakeResolver
+    ) -> None:
+        async def test() -> None:
+            info = info_named("put together")
+            async with a_world(make_resolver, info) as world, Tracker().serving() as ignorant:
+                texts = (f"tr={ignorant.url}", f"x.pe={world.peer.endpoint}", f"tr={world.tracker.url}")
+                asked = [Magnet.parse(f"magnet:?xt=urn:btih:{sha1(info)}&{text}") for text in texts]
+                for several in (asked[:2], asked[::2]):
+                    found = await asyncio.gather(*(world.resolver.resolve(each, deadline_s=LONG_S) for each in several))
+                    assert [each.name for each in found] == ["put together"] * 2
 
         run(test())
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.contract.resolver_contract import LONG_S, SHORT_S, run
 from truename.demo.peers import SwarmPlan
-from truename.demo.swarm import LocalSwarm
+from truename.demo.swarm import LocalSwarm, SwarmNotStarted
 from truename.demo.torrents import dead_hashes, magnet_link
 from truename.errors import NotYet
 from truename.magnet import Magnet
@@ -127,7 +127,7 @@ def test_the_child_ends_with_the_block_and_leaves_no_folder(tmp_path: Path, monk
 PARENT = """
 import sys, time
 from truename.demo.peers import SwarmPlan
-from truename.demo.swarm import LocalSwarm
+from truename.demo.swarm import LocalSwarm, SwarmNotStarted
 
 with LocalSwarm(SwarmPlan(dht_nodes=int(sys.argv[1]))) as swarm:
     print(swarm._child.pid, flush=True)
@@ -167,7 +167,7 @@ def test_a_child_that_cannot_start_is_an_error(tmp_path: Path, monkeypatch: pyte
     broken.write_text(f"#!/bin/sh\n{program}\n")
     broken.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(broken))
-    with pytest.raises(RuntimeError, match="could not start"), LocalSwarm(SwarmPlan()):
+    with pytest.raises(SwarmNotStarted), LocalSwarm(SwarmPlan()):
         pass
 
 
@@ -179,5 +179,5 @@ def test_a_child_that_says_nothing_is_not_waited_for_without_end(
     silent.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(silent))
     monkeypatch.setattr("truename.demo.swarm._START_S", 0.2)
-    with pytest.raises(RuntimeError, match="could not start"), LocalSwarm(SwarmPlan()):
+    with pytest.raises(SwarmNotStarted), LocalSwarm(SwarmPlan()):
         pass

@@ -14,7 +14,7 @@ import pytest
 from tests.contract.resolver_contract import DEAD, LONG_S, SHORT_S, SilentPeer, run
 from tests.loopback import Tracker
 from tests.wire import BLOCK_BYTES, Conversing, Peer, info_named, sha1
-from truename.errors import NotYet
+from truename.errors import BadMetadata, NotYet
 from truename.magnet import Magnet
 from truename.resolvers.session import SwarmConfig
 from truename.resolvers.swarm import SwarmResolver
@@ -202,6 +202,33 @@ def test_the_memory_for_the_largest_claim_that_is_allowed_is_given_back() -> Non
                 asking.cancel()
                 await hostile.left.wait()
             assert resident_kb() - before_kb < 4 * MAX_METADATA_BYTES // 1024
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        b"i7e",
+        b"le",
+        b"d4:name1:xe",
+        b"d6:lengthi-1e4:name1:x12:piece lengthi16384e6:pieces20:" + b"." * 20 + b"e",
+        b"d6:lengthi1e4:name1:x12:piece lengthi16384e6:pieces19:" + b"." * 19 + b"e",
+        b"d6:lengthi1e4:name1:x4:nest"
+        + b"l" * 5_000
+        + b"e" * 5_000
+        + b"12:piece lengthi16384e6:pieces20:"
+        + b"." * 20
+        + b"e",
+    ],
+    ids=["a number", "a list", "only a name", "less than nothing", "half a piece", "nested deep"],
+)
+def test_a_dictionary_that_is_the_right_one_and_cannot_be_read_ends_the_look_up_at_once(info: bytes) -> None:
+    async def test() -> None:
+        async with Peer(info).serving() as peer, resolver() as swarm:
+            with pytest.raises(BadMetadata):
+                await swarm.resolve(magnet(info, peer), deadline_s=10**6)
+            assert (await swarm.health()).able
 
     run(test())
 

@@ -16,9 +16,10 @@ from truename.errors import NotYet, ResolverDown
 from truename.magnet import Magnet
 from truename.resolvers.session import SwarmConfig
 from truename.resolvers.swarm import SwarmResolver
-from truename.resolvers.tuning import HTTP_ANNOUNCES_AT_ONCE
+from truename.resolvers.tuning import Room
 
 INFO = info_named("told by a tracker")
+WINDOW = Room.of_this_process().http_announces
 
 
 @contextlib.asynccontextmanager
@@ -48,6 +49,20 @@ def test_a_udp_tracker_leads_to_the_name() -> None:
         async with Peer(INFO).serving() as peer, UdpTracker(peer.compact).serving() as tracker, resolver() as swarm:
             assert (await swarm.resolve(magnet(sha1(INFO), tracker.url), deadline_s=LONG_S)).name == "told by a tracker"
             assert tracker.asked == [bytes.fromhex(sha1(INFO))]
+
+    run(test())
+
+
+def test_a_burst_over_one_udp_tracker_is_named_whole() -> None:
+    async def test() -> None:
+        infos = [info_named(f"burst {number}") for number in range(300)]
+        async with (
+            Peer(*infos).serving() as peer,
+            UdpTracker(peer.compact).serving() as tracker,
+            resolver() as swarm,
+        ):
+            asking = [swarm.resolve(magnet(sha1(info), tracker.url), deadline_s=LONG_S) for info in infos]
+            assert [found.name for found in await asyncio.gather(*asking)] == [f"burst {n}" for n in range(300)]
 
     run(test())
 
@@ -205,12 +220,12 @@ def test_with_two_sockets_a_tracker_that_only_one_of_them_reaches_is_reached() -
 def test_announces_go_out_in_a_window_and_all_in_the_end() -> None:
     async def test() -> None:
         more = 50
-        dead = dead_hashes(HTTP_ANNOUNCES_AT_ONCE + more)
+        dead = dead_hashes(WINDOW + more)
         async with Tracker().serving() as tracker, resolver() as swarm:
             answering = tracker.hold()
             asking = [asyncio.create_task(swarm.resolve(magnet(each, tracker.url), deadline_s=LONG_S)) for each in dead]
-            await tracker.wait_for(lambda: len(tracker.asked) >= HTTP_ANNOUNCES_AT_ONCE)
-            assert len(tracker.asked) == HTTP_ANNOUNCES_AT_ONCE
+            await tracker.wait_for(lambda: len(tracker.asked) >= WINDOW)
+            assert len(tracker.asked) == WINDOW
             answering.set()
             await tracker.wait_for(lambda: len(set(tracker.asked)) == len(dead))
             for task in asking:
@@ -224,7 +239,7 @@ def test_waiting_for_a_turn_costs_no_time() -> None:
     """The last hash has a second, and waits longer than that for its turn."""
 
     async def test() -> None:
-        dead = dead_hashes(HTTP_ANNOUNCES_AT_ONCE)
+        dead = dead_hashes(WINDOW)
         async with (
             Peer(INFO).serving() as peer,
             Tracker({sha1(INFO): peer.compact}).serving() as tracker,

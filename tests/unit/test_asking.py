@@ -8,6 +8,7 @@ from typing import Any, cast
 from truename.resolvers.asking import Asking
 from truename.resolvers.conversation import Conversation
 from truename.resolvers.session import SwarmSession
+from truename.resolvers.tuning import Room
 
 HTTP, UDP = "http://127.0.0.1:1/announce", "udp://127.0.0.1:1"
 
@@ -19,6 +20,7 @@ class Notebook:
         self.dht: list[str] = []
         self.trackers: list[tuple[str, tuple[str, ...]]] = []
         self.counts = 0
+        self.room = Room(http_announces=400, connections=4000)
 
     def ask_dht(self, handle: str) -> None:
         self.dht.append(handle)

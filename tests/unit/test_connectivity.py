@@ -69,6 +69,17 @@ def test_a_socket_that_opens_later_ends_the_failure() -> None:
     assert sockets.failure is None
 
 
+def test_beginning_again_forgets_what_failed() -> None:
+    sockets = Sockets(V4)
+    sockets.note(Listening(V4, "address already in use"))
+    sockets.settle()
+    sockets.begin_again()
+    assert sockets.failure is None
+    sockets.settle()
+    assert sockets.failure is not None
+    assert sockets.failure.subject == V4
+
+
 def test_a_dht_that_is_off_is_hopeless_from_the_start() -> None:
     pulse = DhtPulse(enabled=False, has_entrance=True)
     assert pulse.is_hopeless(0)

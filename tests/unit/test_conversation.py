@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from truename.errors import NotYet, ResolverDown
+from truename.infohash import InfoHash
 from truename.resolvers.conversation import Conversation, Waiter
 
 UDP, HTTP = "udp://127.0.0.1:1", "http://127.0.0.1:2/announce"
@@ -39,7 +40,7 @@ def loop() -> Iterator[HandTurnedLoop]:
 
 
 def waiting(loop: HandTurnedLoop, *conversations: Conversation, deadline_s: float = 30) -> Waiter:
-    waiter = Waiter(deadline_s, loop.create_future())
+    waiter = Waiter(InfoHash("ab" * 20), deadline_s, loop.create_future())
     for conversation in conversations:
         conversation.admit(waiter)
     return waiter

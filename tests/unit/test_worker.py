@@ -77,7 +77,7 @@ def test_a_name_completes_and_is_verified() -> None:
         (BadName("..."), TaskStatus.FAILED, "bad_name", "bad_name"),
         (ResolverDown("nobody_to_ask"), TaskStatus.FAILED, "resolver_unavailable", "nobody_to_ask"),
         (ResolverDown("cannot_listen", "127.0.0.1:1"), TaskStatus.FAILED, "resolver_unavailable", "cannot_listen"),
-        (BadMetadata("a lie"), TaskStatus.TIMEOUT, "no_metadata", "no_metadata"),
+        (BadMetadata("cannot be read"), TaskStatus.FAILED, "bad_name", "bad_name"),
     ],
 )
 def test_each_failure_has_its_status_and_code(error: Exception, status: TaskStatus, code: str, reason: str) -> None:

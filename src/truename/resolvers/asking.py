@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from truename.resolvers.conversation import Conversation
 from truename.resolvers.pacing import Turns
 from truename.resolvers.session import SwarmSession
-from truename.resolvers.tuning import ANNOUNCE_TIMEOUT_S, HTTP_ANNOUNCES_AT_ONCE
+from truename.resolvers.tuning import ANNOUNCE_TIMEOUT_S
 
 _UDP_ANNOUNCES_AT_ONCE = 100
 _UDP_PATIENCE_S = 1.0
@@ -28,7 +28,7 @@ class Asking:
         self._dht = dht
         # libtorrent makes so many HTTP announces at once and gives each so long. UDP has no such limit; there the
         # window only takes the edge off a burst, in which packets get lost.
-        self._http = _Announces(size=HTTP_ANNOUNCES_AT_ONCE, patience_s=ANNOUNCE_TIMEOUT_S)
+        self._http = _Announces(size=session.room.http_announces, patience_s=ANNOUNCE_TIMEOUT_S)
         self._udp = _Announces(size=_UDP_ANNOUNCES_AT_ONCE, patience_s=_UDP_PATIENCE_S)
         self._dht_turns: Turns[Conversation] = Turns(size=_DHT_LOOKUPS_AT_ONCE, patience_s=_DHT_PATIENCE_S)
         self._dht_again: list[tuple[float, int, Conversation]] = []

@@ -34,7 +34,8 @@ class Resolver(Protocol):
 
         Output: a dictionary whose digest equals one of the magnet's hashes; its name may still be hostile.
         Units:  `deadline_s` counts from the first question sent for this hash; waiting for a turn does not count.
-        Errors: `NotYet` nobody answered; `BadName` there is no usable name; `ResolverDown` nobody can be asked now.
+        Errors: `NotYet` nobody answered in time; `BadName` there is no usable name; `BadMetadata` what came cannot be
+                read, and another resolver may do better; `ResolverDown` nobody can be asked now.
                 Cancellation closes the conversation, then propagates.
         """
 

@@ -70,6 +70,12 @@ class Sockets:
         else:
             self._open[event.address] = self._open.get(event.address, 0) + 1
 
+    def begin_again(self) -> None:
+        """They are being opened anew."""
+        self.settled.clear()
+        self._open.clear()
+        self._errors.clear()
+
     def settle(self) -> None:
         """All sockets have told what became of them."""
         self.settled.set()

@@ -8,6 +8,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from truename.errors import NotYet
+from truename.infohash import InfoHash
 from truename.resolvers.events import Handle
 
 Peer = tuple[str, int]
@@ -20,10 +21,12 @@ _FIRST_ANSWERS_S = 3.5
 class Waiter:
     """One caller of `resolve`, in one conversation for each hash of its magnet.
 
-    `answer` becomes the raw info dictionary, or one of the port's errors.
+    `answer` becomes the raw info dictionary of `info_hash`, or one of the port's errors. A second hash of the magnet
+    is one more way to find that dictionary; if it leads to another torrent, that is nothing to this caller.
     Invariant: its clock runs exactly while one of its conversations is `asked`.
     """
 
+    info_hash: InfoHash
     deadline_s: float
     answer: asyncio.Future[bytes]
     conversations: "dict[Conversation, None]" = field(default_factory=dict)

@@ -17,11 +17,11 @@ import libtorrent as lt
 
 from truename.resolvers.addresses import NOT_PUBLIC, usable_nodes
 from truename.resolvers.events import Event, Handle, read_alert
-from truename.resolvers.tuning import TORRENT_FLAGS, settings_for
+from truename.resolvers.tuning import TORRENT_FLAGS, Room, settings_for
 
 log = logging.getLogger(__name__)
 
-_ALERT_WAIT_MS = 250
+_ALERT_WAIT_MS = 100
 
 Deliver = Callable[[Sequence[Event]], None]
 
@@ -59,10 +59,12 @@ class SwarmSession:
         self._deliver = deliver
         self._closing = threading.Event()
         self._ended = asyncio.Event()
+        self.room = Room.of_this_process()
         settings: Any = settings_for(
             listen_interfaces=config.listen_interfaces,
             dht_nodes=config.dht_entrances if config.dht else None,
             allow_private=config.allow_private,
+            room=self.room,
         )
         # Guarded by the lock, so that no command holds the session when the thread lets go of it: its end takes time,
         # and falls to whoever was the last to hold it.
@@ -71,7 +73,7 @@ class SwarmSession:
         if not config.allow_private:
             self._session.set_ip_filter(_public_only())
         self.count()
-        self._thread = threading.Thread(target=self._run, name="truename-swarm")
+        self._thread = threading.Thread(target=self._run, name="truename-swarm", daemon=False)
         self._thread.start()
 
     def add(self, hash20: str, trackers: Sequence[str], peers: Sequence[tuple[str, int]]) -> None:
@@ -84,7 +86,7 @@ class SwarmSession:
         params.info_hashes = lt.info_hash_t(lt.sha1_hash(bytes.fromhex(hash20)))
         params.trackers = list(trackers)
         params.peers = list(peers)
-        params.save_path = "unused"
+        params.save_path = "/unused"  # nothing is written; a relative one would need a working directory
         params.flags = TORRENT_FLAGS
         with self._lock:
             if self._session is not None:
@@ -121,6 +123,13 @@ class SwarmSession:
         with self._lock:
             if self._session is not None:
                 self._session.post_dht_stats()
+                self._session.post_session_stats()
+
+    def listen_again(self) -> None:
+        """Open the sockets anew; `Listening` and then `Counted` will tell, as at the beginning."""
+        with self._lock:
+            if self._session is not None:
+                self._session.reopen_network_sockets(0)
                 self._session.post_session_stats()
 
     async def close(self, timeout_s: float) -> None:

@@ -1,16 +1,17 @@
 """Who waits for which info-hash, and what the session says about it.
 
 Owns all conversations of one session, from the first question to the moment when the torrent leaves it. A magnet with
-two hashes waits in two conversations, and the first answer ends both: so one magnet's lie about its second hash is
-nothing to others who ask for the first, and both hashes of a hybrid lead to its name.
+two hashes waits in two conversations, and the first answer that is the dictionary of its own hash ends both: so a lie
+about a second hash is nothing to anybody, and both hashes of a hybrid lead to its name.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from truename.errors import BadMetadata, BadName, ResolverDown, TruenameError
+from truename.errors import BadMetadata, BadName, NotYet, ResolverDown, TruenameError
 from truename.magnet import Magnet
+from truename.metainfo import matches
 from truename.resolvers.addresses import usable_peers, usable_trackers
 from truename.resolvers.asking import Asking
 from truename.resolvers.connectivity import DhtPulse, Sockets
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 
 MAX_TRACKERS_ASKED = 50
 MAX_PEERS_ASKED = 50
+_MAX_ASKED_FOR_ONE_HASH = 500
 _TICK_S = 0.25
 _COUNT_EVERY_S = 1.0
 _HASH20_DIGITS = 40
@@ -61,9 +63,9 @@ class Switchboard:
 
     async def ask(self, magnet: Magnet, deadline_s: float) -> bytes:
         """Wait for the raw info dictionary of one of the magnet's hashes. Errors: those of the port."""
-        if (failure := self.sockets.failure) is not None:
-            raise failure
-        waiter = Waiter(deadline_s, self._loop.create_future())
+        if self.sockets.failure is not None:
+            self._listen_again()
+        waiter = Waiter(magnet.info_hash, deadline_s, self._loop.create_future())
         try:
             self._join(waiter, magnet)
             return await waiter.answer
@@ -78,6 +80,11 @@ class Switchboard:
             self._closed = True  # from here on no torrent is put out one by one: the session goes as a whole
             self._end_all(lambda: ResolverDown("stopping"))
         await self._session.close(timeout_s)
+
+    def _listen_again(self) -> None:
+        """What was in the way may be gone. If not, all who ask are told so, as at the beginning."""
+        self.sockets.begin_again()
+        self._session.listen_again()
 
     # --- who waits -----------------------------------------------------------------------------------------------
 
@@ -108,9 +115,9 @@ class Switchboard:
 
     def _ask_more(self, conversation: Conversation, trackers: list[str], peers: list[Peer]) -> None:
         """A second magnet of the hash may name trackers and peers that the first did not."""
-        room = 2 * MAX_TRACKERS_ASKED - len(conversation.trackers)
+        room = _MAX_ASKED_FOR_ONE_HASH - len(conversation.trackers)
         new_trackers = [url for url in trackers if url not in conversation.trackers][: max(0, room)]
-        room = 2 * MAX_PEERS_ASKED - len(conversation.peers)
+        room = _MAX_ASKED_FOR_ONE_HASH - len(conversation.peers)
         new_peers = [peer for peer in peers if peer not in conversation.peers][: max(0, room)]
         conversation.trackers |= dict.fromkeys(new_trackers)
         conversation.peers |= dict.fromkeys(new_peers)
@@ -145,10 +152,17 @@ class Switchboard:
     def _end(self, conversation: Conversation, error: Callable[[], TruenameError], *, also_elsewhere: bool) -> None:
         """Fail those who wait, unless they wait for another hash too and the error is not about that one as well."""
         for waiter in list(conversation.waiters):
-            if also_elsewhere or len(waiter.conversations) == 1:
+            if also_elsewhere:
                 waiter.fail(error())
-            conversation.dismiss(waiter)
+            self._leads_nowhere(conversation, waiter, error)
         self._forget(conversation)
+
+    @staticmethod
+    def _leads_nowhere(conversation: Conversation, waiter: Waiter, error: Callable[[], TruenameError]) -> None:
+        """This hash does not help somebody any more; the end, unless they wait for another one as well."""
+        conversation.dismiss(waiter)
+        if not waiter.conversations:
+            waiter.fail(error())
 
     def _end_all(self, error: Callable[[], TruenameError]) -> None:
         for conversation in list(self._by_hash.values()):
@@ -193,8 +207,7 @@ class Switchboard:
             case MetOurselves():
                 conversation.met_ourselves()
             case MetadataUnread():
-                error = BadName if event.nameless else BadMetadata
-                self._end(conversation, lambda: error(event.reason), also_elsewhere=True)
+                self._unread(conversation, event)
 
     def _added(self, event: Added) -> None:
         asked_early, self._asked_early = self._asked_early, []
@@ -230,11 +243,22 @@ class Switchboard:
     def _metadata_came(self, event: MetadataCame) -> None:
         for handle in (event.handle, event.also):
             conversation = self._by_handle.get(handle) if handle is not None else None
-            if conversation is not None:
-                for waiter in list(conversation.waiters):
+            if conversation is None:
+                continue
+            for waiter in list(conversation.waiters):
+                if matches(event.raw, (waiter.info_hash,)):
                     waiter.succeed(event.raw)
-                    conversation.dismiss(waiter)
-                self._forget(conversation)
+                self._leads_nowhere(conversation, waiter, _another_torrent)
+            self._forget(conversation)
+
+    def _unread(self, conversation: Conversation, event: MetadataUnread) -> None:
+        """The end for those who asked for this very hash; for others it was one more way that leads nowhere."""
+        error = BadName if event.nameless else BadMetadata
+        for waiter in list(conversation.waiters):
+            if waiter.info_hash[:_HASH20_DIGITS] == conversation.hash20:
+                waiter.fail(error(event.reason))
+            self._leads_nowhere(conversation, waiter, _another_torrent)
+        self._forget(conversation)
 
     def _counted(self, event: Counted) -> None:
         self.dht.count(event, self._loop.time())
@@ -265,9 +289,14 @@ class Switchboard:
     def _tick(self) -> None:
         now = self._loop.time()
         self._ticker = self._loop.call_later(_TICK_S, self._tick)
-        if now >= self._count_at or self._asking.wants_dht:
+        if self._config.dht and (now >= self._count_at or self._asking.wants_dht):
             self._count_at = now + _COUNT_EVERY_S
             self._asking.count()
         for conversation in list(self._without_hope):
             self._look_for_hope(conversation)
         self._give_turns()
+
+
+def _another_torrent() -> TruenameError:
+    """What came is the torrent of another hash, so those who have the one asked for, if any, have not given it."""
+    return NotYet(peers_seen=1)

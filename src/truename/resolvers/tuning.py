@@ -4,16 +4,15 @@ libtorrent's own defaults name 0.6 magnets a second; with these it is hundreds. 
 `docs/adr/0003-libtorrent-settings.md`.
 """
 
+import resource
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import libtorrent as lt
 
 MAX_METADATA_BYTES = 4 << 20
 """libtorrent sets this much memory aside per torrent as soon as a peer claims that its metadata is so large."""
-
-HTTP_ANNOUNCES_AT_ONCE = 400
-"""Beyond this many, libtorrent queues announces itself, where the clock of a look-up would run for nothing."""
 
 ANNOUNCE_TIMEOUT_S = 8
 
@@ -26,9 +25,42 @@ TORRENT_FLAGS = (
 """Metadata only. Not `auto_managed`, which queues; not `stop_when_ready`, which stops before the metadata is there."""
 
 
-def settings_for(*, listen_interfaces: str, dht_nodes: Sequence[str] | None, allow_private: bool) -> dict[str, Any]:
+_MOST_CONNECTIONS = 4000
+_MOST_HTTP_ANNOUNCES = 400
+_OTHER_DESCRIPTORS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many sockets a session may have at once: each peer and each HTTP announce takes a file descriptor.
+
+    Where they run out, announces fail as if the trackers were not there. Beyond `http_announces` libtorrent would queue
+    them itself, where the clock of a look-up runs for nothing.
+    """
+
+    http_announces: int
+    connections: int
+
+    @classmethod
+    def for_descriptors(cls, limit: int) -> Self:
+        """Shares out what a process may have (`limit` below 0: no limit), leaving some for the rest of the program."""
+        free = limit - _OTHER_DESCRIPTORS if limit >= 0 else _MOST_CONNECTIONS + _MOST_HTTP_ANNOUNCES
+        http_announces = max(10, min(_MOST_HTTP_ANNOUNCES, free // 3))
+        return cls(http_announces, max(10, min(_MOST_CONNECTIONS, free - http_announces)))
+
+    @classmethod
+    def of_this_process(cls) -> Self:
+        """By the limit that this process has now (`ulimit -n`)."""
+        return cls.for_descriptors(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+
+
+def settings_for(
+    *, listen_interfaces: str, dht_nodes: Sequence[str] | None, allow_private: bool, room: Room
+) -> dict[str, Any]:
     """The settings pack of a session; `dht_nodes` is None for no DHT at all."""
     settings = {
+        "connections_limit": room.connections,
+        "max_concurrent_http_announces": room.http_announces,
         "listen_interfaces": listen_interfaces,
         "enable_dht": dht_nodes is not None,
         "dht_bootstrap_nodes": ",".join(dht_nodes or ()),
@@ -57,7 +89,6 @@ _METADATA_ONLY: dict[str, Any] = {
     "out_enc_policy": 1,
     "in_enc_policy": 1,
     "allow_multiple_connections_per_ip": True,
-    "connections_limit": 4000,
     "connection_speed": 500,
     "torrent_connect_boost": 50,
     "tick_interval": 100,  # ms; a peer that is named after the first ones waits for the next tick
@@ -73,7 +104,6 @@ _METADATA_ONLY: dict[str, Any] = {
     "active_dht_limit": 10**6,
     "announce_to_all_trackers": True,
     "announce_to_all_tiers": True,
-    "max_concurrent_http_announces": HTTP_ANNOUNCES_AT_ONCE,
     "num_want": 50,
     "tracker_completion_timeout": ANNOUNCE_TIMEOUT_S,
     "tracker_receive_timeout": 5,
