@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test check format bench lock servers clean
+.PHONY: setup demo run test check format bench lock servers clean
 
 setup: .venv/.complete
 
@@ -14,8 +14,12 @@ setup: .venv/.complete
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+# With a terminal a server whose notes come right; without one the list, once.
 demo: setup
-	@$(BIN)/truename demo --once
+	@if [ -t 1 ]; then $(BIN)/truename demo; else $(BIN)/truename demo --once; fi
+
+run: setup
+	@$(BIN)/truename serve
 
 # All tests, against the real servers.
 test: setup servers

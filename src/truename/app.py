@@ -1,13 +1,28 @@
 """The composition root: settings become objects. The only place that chooses engines."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 
+from truename import calibration
+from truename.feeder import Applier, Cleaner, Feeder
+from truename.hub import Hub
+from truename.mode import Mode
+from truename.model import Lookup, Outcome
+from truename.notes import Notes
+from truename.queue.local import LocalQueue
 from truename.resolvers.base import Resolver
+from truename.service import Calibrations
 from truename.settings import Settings
+from truename.store.database import FILE_NAME, Database, sqlite_url
+from truename.store.migrate import migrate
+from truename.store.writer import StoreUnavailable, Writer
+from truename.worker import look_up
 
 _GOODBYE_S = 0.25
+_STOP_S = 5.0
 
 
 @asynccontextmanager
@@ -35,3 +50,82 @@ async def open_resolver(settings: Settings) -> AsyncIterator[Resolver]:
         with suppress(TimeoutError):
             async with asyncio.timeout(_GOODBYE_S):
                 await resolver.aclose()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """The running service: what the edges use. Its loops live in the block of `open_engine`."""
+
+    database: Database
+    writer: Writer
+    hub: Hub
+    feeder: Feeder
+    calibrations: Calibrations
+    notes: Notes
+    mode: Mode
+
+
+@asynccontextmanager
+async def open_engine(settings: Settings, resolver: Resolver) -> AsyncIterator[Engine]:
+    """The heart and its loops on the database of the data directory.
+
+    Whatever ran when the last server died waits again, and so does, when the block is left, what runs then.
+    Errors: `DatabaseError` when the database cannot be used. The death of a loop ends the block with its error.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    url = sqlite_url(settings.data_dir / FILE_NAME)
+    await asyncio.to_thread(migrate, url)
+    database = Database(url)
+    writer, hub = Writer(database), Hub()
+    queue = LocalQueue(slots=settings.slots)
+    mode = Mode(database, writer, settings.calibration_mode)
+    feeder = Feeder(writer, queue, time.time, resting=lambda: mode.value == "off")
+    cleaner = Cleaner(writer, time.time, task_ttl_s=settings.task_ttl_s, interval_s=settings.cleanup_interval_s)
+    engine = Engine(
+        database=database,
+        writer=writer,
+        hub=hub,
+        feeder=feeder,
+        calibrations=Calibrations(
+            database, writer, hub, clock=time.time, task_ttl_s=settings.task_ttl_s, wake=feeder.wake
+        ),
+        notes=Notes(database, writer, hub, clock=time.time),
+        mode=mode,
+    )
+
+    async def work(lookup: Lookup) -> Outcome:
+        return await look_up(resolver, lookup.magnet, timeout_s=settings.lookup_timeout_s)
+
+    try:
+        async with asyncio.TaskGroup() as writing:
+            written = writing.create_task(writer.run())
+            await writer.write(calibration.recover, time.time())
+            await mode.load()
+            async with asyncio.TaskGroup() as group:
+                loops = [
+                    group.create_task(each)
+                    for each in (
+                        feeder.run(),
+                        Applier(writer, queue, feeder, hub, time.time).run(),
+                        queue.serve(work),
+                        cleaner.run(),
+                    )
+                ]
+                try:
+                    yield engine
+                finally:
+                    for loop in loops:
+                        loop.cancel()
+            await _give_back(writer, feeder)
+            writer.stop()
+            await written
+    finally:
+        await database.aclose()
+
+
+async def _give_back(writer: Writer, feeder: Feeder) -> None:
+    """What is out and unfinished waits again, its try not counted. If that fails, the next start does it."""
+    out = list(feeder.out.values())
+    with suppress(StoreUnavailable, TimeoutError):
+        async with asyncio.timeout(_STOP_S):
+            await asyncio.gather(*(writer.write(calibration.give_back_all, (one, time.time())) for one in out))

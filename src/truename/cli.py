@@ -8,29 +8,36 @@ import math
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from truename.app import open_resolver
 from truename.names import make_visible
 from truename.settings import Loaded, SettingsError, load
+from truename.store.database import Database, DatabaseError
 from truename.terminal import doctor as doctors
 from truename.terminal import fix as fixing
-from truename.terminal import requests
+from truename.terminal import people, requests
 from truename.terminal import resolve as resolving
+from truename.terminal.catalogue import Catalogue, open_catalogue, open_database
 from truename.terminal.requests import Request
 from truename.terminal.screen import Screen
 from truename.terminal.textfile import Text, TextFile, Unusable, reason
 from truename.texts import language_of, say
+from truename.worker import Worker
+
+if TYPE_CHECKING:
+    from truename.demo.swarm import LocalSwarm
 
 _LANGUAGE = language_of(os.environ)
 _STDIN = "-"
 _MAX_TIMEOUT_S = 86_400
+_LINES_AT_ONCE = 500
 _DONE, _NOT_ALL, _UNUSABLE, _INTERRUPTED, _TERMINATED = 0, 1, 2, 130, 143
 _CLEAR_PROGRESS = "\r\x1b[K\x1b[?25h"
 
@@ -97,16 +104,10 @@ def resolve(
 
     async def work() -> int:
         style = resolving.Style(as_json=as_json, raw=raw)
-        async with open_resolver(loaded.settings) as resolver:
+        asked = _requests(inputs, lines)
+        async with _worker(loaded, timeout_s) as (worker, catalogue):
             with screen:
-                return await resolving.resolve(
-                    resolver,
-                    _requests(inputs, lines),
-                    screen=screen,
-                    style=style,
-                    slots=loaded.settings.slots,
-                    timeout_s=timeout_s,
-                )
+                return await resolving.resolve(worker, asked, catalogue=catalogue, screen=screen, style=style)
 
     if not _run(work()):
         _refuse("no_request_in", what=str(file)) if file else _refuse("nothing_given")
@@ -136,13 +137,32 @@ def fix(
 
     async def work() -> bool:
         mode = fixing.Mode(in_place=in_place, diff=diff)
-        async with open_resolver(loaded.settings) as resolver:
+        async with _worker(loaded, timeout_s) as (worker, catalogue):
             with screen:
-                return await fixing.fix(
-                    resolver, jobs, screen=screen, mode=mode, slots=loaded.settings.slots, timeout_s=timeout_s
-                )
+                return await fixing.fix(worker, jobs, catalogue=catalogue, screen=screen, mode=mode)
 
     raise typer.Exit(_DONE if _run(work()) else _NOT_ALL)
+
+
+@app.command(help=_help("serve"))
+def serve() -> None:
+    """Run the server until it is told to stop."""
+    from truename.serving import serving, until_told_to_stop
+
+    loaded = _settings()
+    screen = Screen(_LANGUAGE, progress=False)
+
+    async def work() -> None:
+        async with (
+            open_resolver(loaded.settings) as resolver,
+            serving(loaded.settings, resolver, _LANGUAGE) as served,
+        ):
+            screen.say("serve_up", address=served.address)
+            if served.notice is not None:
+                screen.note(served.notice)
+            await until_told_to_stop()
+
+    _run_server(work())
 
 
 @app.command(help=_help("demo"))
@@ -150,24 +170,120 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help=_help("once"))] = False,  # noqa: FBT002
     no_seeders: Annotated[bool, typer.Option("--no-seeders", help=_help("no_seeders"))] = False,  # noqa: FBT002
 ) -> None:
-    """Read the arguments of `demo`; its work is `demo.once`."""
-    if not once:
-        _refuse("demo_needs_once")
-    from truename.demo.once import demo_settings, run_once
+    """Read the arguments of `demo`; its work is `demo.once` and `demo.live`."""
     from truename.demo.peers import SwarmPlan
     from truename.demo.swarm import LocalSwarm, SwarmNotStarted
 
-    async def work() -> bool:
-        with LocalSwarm(SwarmPlan(seeders=not no_seeders)) as swarm:
-            async with open_resolver(demo_settings()) as resolver:
-                return await run_once(resolver, swarm, Screen(_LANGUAGE))
-
+    plan = SwarmPlan(seeders=not no_seeders)
     try:
-        named = _run(work())
+        with LocalSwarm(plan) as swarm:
+            named = _demo_once(swarm) if once else _demo_server(swarm)
     except SwarmNotStarted:
         _complain(say("demo_failed", _LANGUAGE))
         raise typer.Exit(_NOT_ALL) from None
     raise typer.Exit(_DONE if named else _NOT_ALL)
+
+
+def _demo_once(swarm: "LocalSwarm") -> bool:
+    from truename.demo.once import demo_settings, run_once
+
+    async def work() -> bool:
+        async with open_resolver(demo_settings()) as resolver:
+            return await run_once(resolver, swarm, Screen(_LANGUAGE))
+
+    return bool(_run(work()))
+
+
+def _demo_server(swarm: "LocalSwarm") -> bool:
+    from truename.demo.live import Stage, demo_folder, demo_server_settings, show
+    from truename.serving import serving, sign_in_link, until_told_to_stop
+
+    chosen = _settings(warn=False).settings
+    screen = Screen(_LANGUAGE, progress=False)
+
+    async def work() -> None:
+        with demo_folder() as folder:
+            settings = demo_server_settings(folder, host=chosen.host, port=chosen.port)
+            async with open_resolver(settings) as resolver, serving(settings, resolver, _LANGUAGE) as served:
+                person_id, link = await sign_in_link(served, "demo")
+                stage = Stage(
+                    address=served.address,
+                    link=link,
+                    person_id=person_id,
+                    calibrations=served.engine.calibrations,
+                    notes=served.engine.notes,
+                )
+                async with asyncio.TaskGroup() as group:
+                    showing = group.create_task(show(stage, swarm, screen))
+                    await until_told_to_stop()
+                    showing.cancel()
+
+    _run_server(work())
+    return True
+
+
+def _run_server(work: Coroutine[Any, Any, None]) -> None:
+    """Run a server to its end. What ended it, if it was not told to, is an error of the whole."""
+    from truename.serving import CannotServe
+
+    try:
+        _run(work)
+    except (CannotServe, DatabaseError) as error:
+        _refuse(error.word, **error.fields)
+
+
+user = typer.Typer(help=_help("user"), no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(user, name="user")
+
+_Name = Annotated[str, typer.Argument(metavar="NAME", help=_help("user_name"))]
+_PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help=_help("password_stdin"))]
+
+
+@user.command("add", help=_help("user_add"))
+def user_add(
+    name: _Name,
+    admin: Annotated[bool, typer.Option("--admin", help=_help("user_admin"))] = False,  # noqa: FBT002
+    password_stdin: _PasswordStdin = False,  # noqa: FBT002
+) -> None:
+    """Make a person."""
+    _run_people(lambda database, screen: people.add(database, screen, name, admin=admin, password_stdin=password_stdin))
+
+
+@user.command("passwd", help=_help("user_passwd"))
+def user_passwd(name: _Name, password_stdin: _PasswordStdin = False) -> None:  # noqa: FBT002
+    """Change a password."""
+    _run_people(lambda database, screen: people.passwd(database, screen, name, password_stdin=password_stdin))
+
+
+@user.command("list", help=_help("user_list"))
+def user_list() -> None:
+    """List the people."""
+    _run_people(people.list_people)
+
+
+@user.command("token", help=_help("user_token"))
+def user_token(
+    name: _Name,
+    revoke: Annotated[bool, typer.Option("--revoke", help=_help("user_revoke"))] = False,  # noqa: FBT002
+) -> None:
+    """Give or take a token."""
+    _run_people(lambda database, screen: people.token(database, screen, name, revoke=revoke))
+
+
+def _run_people(act: Callable[[Database, Screen], Coroutine[Any, Any, bool]]) -> None:
+    """Do something to the people of the data directory, beside a server or without one."""
+    loaded = _settings()
+    screen = Screen(_LANGUAGE, progress=False)
+
+    async def work() -> bool:
+        async with open_database(loaded.settings.data_dir) as database:
+            return await act(database, screen)
+
+    try:
+        done = _run(work())
+    except DatabaseError as error:
+        _refuse(error.word, **error.fields)
+    raise typer.Exit(_DONE if done else _NOT_ALL)
 
 
 @app.command(help=_help("settings"))
@@ -207,16 +323,31 @@ def _timeout(given: float | None, loaded: Loaded) -> float:
     return given
 
 
-async def _requests(inputs: Sequence[str], lines: Sequence[str]) -> AsyncIterator[Request]:
+@asynccontextmanager
+async def _worker(loaded: Loaded, timeout_s: float) -> AsyncIterator[tuple[Worker, Catalogue]]:
+    """What `resolve` and `fix` ask and remember with. Without a usable database they go on, and say so."""
+    async with (
+        open_catalogue(loaded.settings.data_dir) as (catalogue, trouble),
+        open_resolver(loaded.settings) as resolver,
+    ):
+        if trouble is not None:
+            _complain(say("catalogue_unusable", _LANGUAGE, why=say(trouble.word, _LANGUAGE, **trouble.fields)))
+        yield Worker(resolver=resolver, slots=loaded.settings.slots, timeout_s=timeout_s), catalogue
+
+
+async def _requests(inputs: Sequence[str], lines: Sequence[str]) -> AsyncIterator[list[Request]]:
+    given: list[Request] = []
     for text in inputs:
-        if text == _STDIN:
-            async for request in requests.of_stream(sys.stdin.fileno(), say("standard_input", _LANGUAGE)):
-                yield request
-        else:
-            for request in requests.of_argument(text):
-                yield request
-    for request in requests.of_lines(lines):
-        yield request
+        if text != _STDIN:
+            given += requests.of_argument(text)
+            continue
+        yield given
+        given = []
+        async for some in requests.of_stream(sys.stdin.fileno(), say("standard_input", _LANGUAGE)):
+            yield some
+    yield given
+    for start in range(0, len(lines), _LINES_AT_ONCE):
+        yield list(requests.of_lines(lines[start : start + _LINES_AT_ONCE]))
 
 
 def _each_file_once(names: Sequence[str]) -> list[str]:

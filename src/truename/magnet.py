@@ -5,7 +5,7 @@ one value in it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 from urllib.parse import unquote
 
@@ -74,6 +74,14 @@ class Magnet:
             display_name=span.display_name,
             trackers=trackers,
             peers=tuple(dict.fromkeys(value for key, value in fields if _is_key(key, "x.pe"))),
+        )
+
+    def joined(self, other: "Magnet") -> "Magnet":
+        """This magnet with the other's trackers and peers too, not more of each than one magnet may have."""
+        return replace(
+            self,
+            trackers=tuple(dict.fromkeys((*self.trackers, *other.trackers)))[:MAX_TRACKERS],
+            peers=tuple(dict.fromkeys((*self.peers, *other.peers)))[:MAX_TRACKERS],
         )
 
     @property

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the scanner and its tables would be half of the cost of `import truename`
-    from truename.magnet import InfoHash
+    from truename.magnet import InfoHash, Magnet
 
 
 class TaskStatus(Enum):
@@ -117,3 +117,17 @@ class Outcome:
         """
         known = [str(each) for each in (self.info_hash, self.info_hash_v2) if each is not None]
         return (*known, *(each[:40] for each in known if len(each) == 64))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lookup:
+    """The work for one info-hash, on its way to a worker.
+
+    `delivery` is fresh each time the look-up is sent out, and tells a late answer from the one that is waited for.
+    `magnet` holds the hashes and whom to ask.
+    """
+
+    delivery: str
+    lookup_id: int
+    magnet: "Magnet"
+    prio: int

@@ -6,9 +6,10 @@ Source: the contract with users, `docs/settings.md`, which a test holds against 
 
 import errno
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -32,8 +33,11 @@ PREFIX = "TRUENAME_"
 FILE_NAME = "truename.toml"
 _FROM_FILE = "_FILE"
 _MAX_SECONDS = 86_400
+_MAX_TTL_S = 10 * 365 * 86_400
 _MAX_SLOTS = 100_000
 _RESOLVERS = frozenset(("swarm",))
+_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
+_ROOT_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
 
 
 class SettingsError(TruenameError):
@@ -92,6 +96,32 @@ def _resolvers(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _host(value: str) -> str:
+    bare = value.strip("[]")
+    if ":" in bare:
+        ip_address(bare)
+    elif not _HOST.fullmatch(bare):
+        raise ValueError(value)
+    return bare.lower()
+
+
+def _hosts(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(_host, values))
+
+
+def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        ip_network(value)
+    return values
+
+
+def _root_path(value: str) -> str:
+    path = value.rstrip("/")
+    if not _ROOT_PATH.fullmatch(path):
+        raise ValueError(value)
+    return path
+
+
 def _setting(*, default: Any, rule: str, help: tuple[str, str], unit: str = "", secret: bool = False) -> Any:  # noqa: A002
     about: dict[str, Any] = {"rule": rule, "help": list(help), "unit": unit, "secret": secret}
     return Field(default=default, json_schema_extra=about)
@@ -113,6 +143,46 @@ class Settings(BaseSettings):
             "保存一切内容的文件夹，truename.toml 也在其中。",
         ),
     )
+    host: Annotated[str, AfterValidator(_host)] = _setting(
+        default="127.0.0.1",
+        rule="rule_host",
+        help=("The address that the web application listens on.", "网页服务监听的地址。"),
+    )
+    port: Annotated[int, Field(ge=0, le=65535)] = _setting(
+        default=8484, rule="rule_port", help=("Its port; 0 is a random one.", "网页服务的端口；0 表示随机。")
+    )
+    root_path: Annotated[str, AfterValidator(_root_path)] = _setting(
+        default="",
+        rule="rule_root_path",
+        help=(
+            "The path under which a proxy shows the web application.",
+            "反向代理展示网页服务时所用的路径前缀。",
+        ),
+    )
+    trusted_proxies: Annotated[List, AfterValidator(_networks)] = _setting(
+        default=(),
+        rule="rule_networks",
+        help=(
+            "Proxies whose X-Forwarded headers are believed.",
+            "信任其 X-Forwarded 请求头的反向代理。",
+        ),
+    )
+    allowed_hosts: Annotated[List, AfterValidator(_hosts)] = _setting(
+        default=(),
+        rule="rule_hosts",
+        help=(
+            "Host names by which the web application may be called.",
+            "允许用来访问网页服务的主机名。",
+        ),
+    )
+    calibration_mode: Literal["async", "sync", "off"] = _setting(
+        default="async",
+        rule="rule_mode",
+        help=(
+            "How pages ask for names: async, sync, or off: nothing new is asked.",
+            "页面查名的方式：async、sync，或 off（不再发起新的查询）。",
+        ),
+    )
     resolvers: Annotated[List, AfterValidator(_resolvers)] = _setting(
         default=("swarm",),
         rule="rule_resolvers",
@@ -128,6 +198,18 @@ class Settings(BaseSettings):
     )
     slots: Annotated[int, BeforeValidator(_number), Field(ge=1, le=_MAX_SLOTS)] = _setting(
         default=1000, rule="rule_slots", help=("Look-ups at once.", "同时进行的查询数。")
+    )
+    task_ttl_s: Annotated[float, Field(gt=0, le=_MAX_TTL_S, allow_inf_nan=False)] = _setting(
+        default=3600.0,
+        rule="rule_long_seconds",
+        help=("How long an ended task is remembered; names are for ever.", "任务结束后保留的时间；名称永久保留。"),
+        unit="s",
+    )
+    cleanup_interval_s: Annotated[float, Field(gt=0, le=_MAX_TTL_S, allow_inf_nan=False)] = _setting(
+        default=3600.0,
+        rule="rule_long_seconds",
+        help=("How often what is over is forgotten.", "清理过期内容的间隔。"),
+        unit="s",
     )
     trackers: Annotated[List, AfterValidator(_trackers)] = _setting(
         default=(),

@@ -77,6 +77,11 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "No DHT node answers; check that UDP may leave this machine, or set TRUENAME_DHT_BOOTSTRAP.",
         "没有 DHT 节点应答：请检查本机的 UDP 是否可以外出，或设置 TRUENAME_DHT_BOOTSTRAP。",
     ),
+    "resolver_failed": (
+        "A resolver answered that it could not find the name.",
+        "解析器回复未能查到名称。",
+    ),
+    "cancelled": ("The task was cancelled.", "任务已取消。"),
     # What a command says of its input and output.
     "nothing_given": (
         "Nothing to look up: give magnets or hashes, --file, or lines on standard input.",
@@ -146,6 +151,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "from_environment": ("environment", "环境变量"),
     "from_file": ("file", "文件"),
     "rule_seconds": ("a number of seconds over 0 and at most 86400", "大于 0、不超过 86400 的秒数"),
+    "rule_long_seconds": ("a number of seconds over 0 and at most ten years", "大于 0、不超过十年的秒数"),
+    "rule_mode": ("async, sync or off", "async、sync 或 off"),
     "rule_slots": ("a whole number from 1 to 100000", "1 到 100000 的整数"),
     "rule_switch": ("on or off", "on 或 off"),
     "rule_resolvers": (
@@ -159,6 +166,209 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "rule_magnet_trackers": ("public or none", "public 或 none"),
     "rule_endpoints": ("a list of host:port, separated by commas", "以逗号分隔的 主机:端口 列表"),
     "rule_folder": ("a folder", "一个文件夹"),
+    "rule_host": ("a host name or an address, without a port", "主机名或地址，不带端口"),
+    "rule_port": ("a whole number from 0 to 65535", "0 到 65535 的整数"),
+    "rule_root_path": (
+        "empty, or a path that begins with a slash, of letters, digits and . _ ~ -",
+        "留空，或以斜杠开头、由字母、数字和 . _ ~ - 组成的路径",
+    ),
+    "rule_networks": (
+        "a list of addresses or networks (address/bits), separated by commas",
+        "以逗号分隔的地址或网段（地址/位数）列表",
+    ),
+    "rule_hosts": (
+        "a list of host names or addresses without a port, separated by commas",
+        "以逗号分隔的主机名或地址列表，不带端口",
+    ),
+    # The server.
+    "serve_held": (
+        "{where} is held by another server; stop that one, or choose another TRUENAME_DATA_DIR.",
+        "{where} 已被另一个服务器占用；请停止它，或另选 TRUENAME_DATA_DIR。",
+    ),
+    "serve_port": (
+        "{where} cannot be listened on: {why}. Set TRUENAME_PORT to a free port.",
+        "无法监听 {where}：{why}。请将 TRUENAME_PORT 设为空闲端口。",
+    ),
+    "serve_up": ("truename is at {address}", "truename 已启动：{address}"),
+    "person_exists": ("There is somebody called {username} already.", "已经有名为 {username} 的用户。"),
+    "serve_link": ("Sign in once with: {link}", "一次性登录链接：{link}"),
+    "help_serve": ("Run the web application and its worker.", "运行网页应用及其工作进程。"),
+    # The database.
+    "catalogue_unusable": (
+        "the catalogue of names is not used this time. {why}",
+        "本次不使用名称目录。{why}",
+    ),
+    "database_unusable": (
+        "{what}: the database cannot be used: {why}. Look at the file and its folder, or restore a backup.",
+        "{what}：数据库无法使用：{why}。请检查该文件及其文件夹，或从备份恢复。",
+    ),
+    "database_newer": (
+        "{what}: was written by a newer version of truename; use that version, or restore an older backup.",
+        "{what}：由更新版本的 truename 写入；请使用该版本，或恢复较旧的备份。",
+    ),
+    "database_of_another_program": (
+        "{what}: is the database of another program; choose another TRUENAME_DATA_DIR.",
+        "{what}：是其他程序的数据库；请另选 TRUENAME_DATA_DIR。",
+    ),
+    # People, and who may come in.
+    "username_bad": (
+        "A user name has 1 to 100 characters, all of them visible.",
+        "用户名应为 1 到 100 个字符，且不含隐藏字符。",
+    ),
+    "username_taken": ("This user name is taken; choose another one.", "该用户名已被使用，请换一个。"),
+    "password_too_short": ("A password has at least 12 characters.", "密码至少需要 12 个字符。"),
+    "password_too_long": ("A password has at most 1024 characters.", "密码最多 1024 个字符。"),
+    "person_made": ("{name} may sign in now.", "{name} 现在可以登录。"),
+    "person_unknown": ("There is nobody of that name: {name}.", "没有这个用户：{name}。"),
+    "password_changed": (
+        "The password of {name} is changed; {count} sessions were ended.",
+        "{name} 的密码已更改；已结束 {count} 个登录会话。",
+    ),
+    "password_ask": ("Password: ", "密码："),
+    "password_again": ("The same again: ", "再输入一次："),
+    "passwords_differ": ("The two are not the same; nothing was changed.", "两次输入不一致，未作任何更改。"),
+    "password_missing": (
+        "No password was given: type one in a terminal, or pipe it in with --password-stdin.",
+        "没有提供密码：请在终端中输入，或用 --password-stdin 从管道读入。",
+    ),
+    "token_made": (
+        "The token of {name}, shown this once; an earlier one has ended:",
+        "{name} 的令牌，只显示这一次；之前的令牌已失效：",
+    ),
+    "token_revoked": ("{name} has no token any more.", "{name} 的令牌已撤销。"),
+    "token_none": ("{name} has no token.", "{name} 没有令牌。"),
+    "nobody_yet": ("Nobody may sign in yet.", "还没有任何用户。"),
+    "administrator": ("administrator", "管理员"),
+    # The web application: why a request is refused. Some of these are promised to programs, letter by letter.
+    "web_unauthorized": ("Not signed in", "未登录"),
+    "web_missing_info_hash": ("The parameter info_hash is missing", "缺少 info_hash 参数"),
+    "web_invalid_info_hash": ("info_hash is invalid", "info_hash 无效"),
+    "web_no_such_task": ("There is no such task", "任务不存在"),
+    "notes_new": ("A new note", "新笔记"),
+    "notes_hint": (
+        "Paste a text with magnet links. Their true names are written into it; nothing else changes.",
+        "粘贴含有磁力链接的文本。真名会写入其中，其余内容保持不变。",
+    ),
+    "notes_save": ("Save", "保存"),
+    "notes_none": ("No notes yet.", "还没有笔记。"),
+    "notes_first": (
+        "Paste a message with magnet links above, save it, and press Calibrate: each true name is written in as it "
+        "comes.",
+        "在上面粘贴一段含磁力链接的消息并保存，再按“校准”：真名查到后会自动写入。",
+    ),
+    "notes_newest": ("Newest notes", "最新的笔记"),
+    "notes_lost": ("The server cannot be reached.", "无法连接服务器。"),
+    "notes_no_magnet": ("No magnet link in this note.", "这条笔记中没有磁力链接。"),
+    "notes_no_name": ("no name", "无名称"),
+    "notes_calibrate": ("Calibrate", "校准"),
+    "notes_calibrate_all": ("Calibrate all", "全部校准"),
+    "notes_older": ("Older notes", "更早的笔记"),
+    "state_none": ("not asked", "未查询"),
+    "state_known": ("name known", "已知真名"),
+    "state_pending": ("waiting", "等待中"),
+    "state_running": ("asking", "查询中"),
+    "state_completed": ("named", "已得名称"),
+    "state_failed": ("no name", "未得名称"),
+    "state_timeout": ("no answer", "无应答"),
+    "state_cancelled": ("cancelled", "已取消"),
+    "web_bad_priority": ("The priority must be high, normal or low.", "priority 必须是 high、normal 或 low。"),
+    "web_bad_mode": (
+        "calibration_mode must be async, sync, off or null.",
+        "calibration_mode 必须是 async、sync、off 或 null。",
+    ),
+    "web_bad_version": ("The version of the note is missing or no number.", "缺少笔记的 version，或它不是数字。"),
+    "web_missing_text": ("The parameter text is missing.", "缺少 text 参数。"),
+    "web_bad_text": ("A text cannot hold NUL characters.", "文本不能含有 NUL 字符。"),
+    "web_stale": (
+        "The note was changed meanwhile; here is what it says now.",
+        "笔记已被修改，这里是它现在的内容。",
+    ),
+    "web_off": ("Calibration is switched off.", "校准功能已关闭。"),
+    "web_waiting": ("Still being looked up; the name will come by itself.", "仍在查询，查到后会自动写入。"),
+    "web_forbidden": ("This is not allowed.", "没有权限。"),
+    "web_not_found": ("There is nothing here.", "这里没有内容。"),
+    "web_method": ("This cannot be done here.", "此处不支持该操作。"),
+    "web_too_large": ("This is too large.", "内容过大。"),
+    "web_too_many": ("Too much at once; try again later.", "请求过多，请稍后再试。"),
+    "web_too_slow": ("The request took too long to arrive.", "请求传输超时。"),
+    "web_bad_request": ("The request cannot be understood.", "无法理解该请求。"),
+    "web_not_json": (
+        "The body must be JSON in UTF-8, with Content-Type application/json.",
+        "请求体必须是 UTF-8 编码的 JSON，且 Content-Type 为 application/json。",
+    ),
+    "web_not_an_object": ("The body must be a JSON object.", "请求体必须是 JSON 对象。"),
+    "web_not_a_form": (
+        "The body must be the form of the page, in UTF-8.",
+        "请求体必须是页面表单的内容，UTF-8 编码。",
+    ),
+    "web_wrong_host": (
+        "This server is not known by that host name; the setting TRUENAME_ALLOWED_HOSTS names those that are.",
+        "服务器不接受该主机名；请在设置 TRUENAME_ALLOWED_HOSTS 中列出允许的主机名。",
+    ),
+    "web_foreign": (
+        "This comes from another site. Behind a proxy, TRUENAME_TRUSTED_PROXIES must name it.",
+        "请求来自其他网站。若使用反向代理，请在 TRUENAME_TRUSTED_PROXIES 中列出它。",
+    ),
+    "web_internal": ("Something went wrong here; the log says more.", "服务器出错，详情见日志。"),
+    "web_unavailable": (
+        "The database cannot take this at the moment; nothing was changed. Try again later.",
+        "数据库暂时不可用，未作任何更改；请稍后再试。",
+    ),
+    "web_stopping": ("The server is stopping; try again later.", "服务器正在停止，请稍后再试。"),
+    # Pages of the web application.
+    "page_title": ("truename", "truename 真名"),
+    "page_tagline": ("Every magnet by its true name.", "让每个磁力链接都有真名。"),
+    "page_skip": ("Skip to the content", "跳到正文"),
+    "page_notes": ("Notes", "笔记"),
+    "page_sign_out": ("Sign out", "退出登录"),
+    "page_error": ("That did not work", "操作未完成"),
+    "page_home": ("To the notes", "前往笔记"),
+    "login_title": ("Sign in", "登录"),
+    "login_username": ("User name", "用户名"),
+    "login_password": ("Password", "密码"),
+    "login_button": ("Sign in", "登录"),
+    "login_wrong": ("User name or password is wrong.", "用户名或密码错误。"),
+    "login_wait": (
+        "Too many tries; the next one can be made in {seconds} s. Sessions that are open are not affected.",
+        "尝试次数过多，请在 {seconds} 秒后再试。已登录的会话不受影响。",
+    ),
+    "login_busy": ("Many people sign in right now; try again in a moment.", "当前登录人数较多，请稍后再试。"),
+    "login_once": ("This link signs you in once.", "此链接可登录一次。"),
+    "login_once_button": ("Sign in now", "立即登录"),
+    "login_once_over": ("This link has been used, or its time is over.", "该链接已被使用或已过期。"),
+    "setup_title": ("Welcome", "欢迎使用"),
+    "setup_intro": (
+        "Make the first account; it is the administrator. The set-up code stands in the output of the server, where "
+        "it was started.",
+        "请创建第一个账户，它将成为管理员。设置码显示在启动服务器的终端或日志中。",
+    ),
+    "setup_code": ("Set-up code", "设置码"),
+    "setup_password_rule": ("At least 12 characters; a short sentence is good.", "至少 12 个字符，可以用一句话。"),
+    "setup_button": ("Make the account", "创建账户"),
+    "setup_wrong_code": (
+        "That is not the code. It is new each time the server starts.",
+        "设置码不正确。服务器每次启动都会生成新的设置码。",
+    ),
+    "setup_wait": (
+        "Too many tries; the next one can be made in {seconds} s.",
+        "尝试次数过多，请在 {seconds} 秒后再试。",
+    ),
+    "setup_done": ("The set-up is done already; sign in instead.", "已完成设置，请直接登录。"),
+    "setup_notice": (
+        "Nobody may sign in yet. Open {url} and give this set-up code: {code}",
+        "还没有任何用户。请打开 {url} 并输入设置码：{code}",
+    ),
+    "docs_title": ("The API", "接口文档"),
+    "docs_intro": (
+        "Made from the description that programs read. A request needs the session of this browser, or a token in the "
+        "header Authorization.",
+        "由供程序读取的接口描述生成。请求需要本浏览器的登录会话，或在 Authorization 请求头中携带令牌。",
+    ),
+    "docs_raw": ("The description itself (OpenAPI)", "接口描述原文（OpenAPI）"),
+    "docs_needs_script": (
+        "This page shows the description with a script; without one, read the description itself.",
+        "本页需要脚本来展示；如未启用脚本，请直接查看接口描述原文。",
+    ),
     # The demo.
     "demo_asking": (
         "{count} magnets without a true name; asking a swarm on this machine (127.0.0.1).",
@@ -167,10 +377,6 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "demo_done": (
         "{named} of {live} live torrents named in {seconds:.2f} s; {dead} dead magnets stay unnamed, as they should.",
         "{live} 个活种子中有 {named} 个在 {seconds:.2f} 秒内得到名称；{dead} 个失效的磁力链接如预期保持无名。",
-    ),
-    "demo_needs_once": (
-        "This version has the demo in the terminal only: `truename demo --once`.",
-        "本版本只有终端演示：`truename demo --once`。",
     ),
     "demo_failed": (
         "The demo swarm could not be started; its own words stand above.",
@@ -187,6 +393,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "data folder: {where} cannot be used: {why}. Set TRUENAME_DATA_DIR to a folder you may write to.",
         "数据文件夹：{where} 无法使用：{why}。请将 TRUENAME_DATA_DIR 设为可写的文件夹。",
     ),
+    "doctor_database_ok": ("database: fine, {names} names known", "数据库：正常，已知 {names} 个名称"),
+    "doctor_database_new": ("database: none yet; the first command makes it", "数据库：尚未建立，第一个命令会创建它"),
     "doctor_swarm_ok": ("swarm: listening on {where}", "swarm：正在监听 {where}"),
     "doctor_swarm_bad": ("swarm: {why}", "swarm：{why}"),
     "doctor_swarm_tried": ("swarm: tried {subject}", "swarm：尝试过 {subject}"),
@@ -241,6 +449,15 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "Stop the demo's seeders first: nothing can be named then.",
         "先停掉演示的做种者：这样什么名称都得不到。",
     ),
+    "help_user": ("People who may sign in.", "可以登录的人。"),
+    "help_user_name": ("The name they sign in with.", "登录用的名字。"),
+    "help_user_add": ("Make a person.", "添加一个人。"),
+    "help_user_admin": ("May change how the server works.", "可以更改服务器的工作方式。"),
+    "help_user_passwd": ("Change a password; all sessions of the person end.", "修改密码；该人的所有会话随之结束。"),
+    "help_user_list": ("List the people.", "列出所有人。"),
+    "help_user_token": ("Make a token for programs; it is shown once.", "生成供程序使用的令牌，只显示一次。"),
+    "help_user_revoke": ("Take the token away.", "收回令牌。"),
+    "help_password_stdin": ("Read the password from standard input.", "从标准输入读取密码。"),
     "help_settings": ("Show the settings and where each comes from.", "显示各项设置及其来源。"),
     "help_doctor": ("Look at what works and what does not, with the next step.", "检查各部分是否正常，并给出下一步。"),
 }

@@ -6,6 +6,7 @@ Many look-ups run in a fixed number of slots; inputs are taken one by one, so an
 import asyncio
 import time
 from collections.abc import AsyncIterable, Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from truename.errors import BadMetadata, BadName, NotYet, ResolverDown
@@ -48,33 +49,36 @@ async def look_up(resolver: Resolver, magnet: Magnet, *, timeout_s: float) -> Ou
             )
 
 
-async def look_up_all(
-    resolver: Resolver,
-    requests: AsyncIterable[tuple[Key, Magnet]],
-    *,
-    slots: int,
-    timeout_s: float,
-    done: Callable[[Key, Outcome], None],
-) -> None:
-    """Look every magnet up, at most `slots` at once, and call `done` with each outcome as it comes.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """A resolver, how many look-ups it makes at once, and the time of each."""
 
-    Errors: what `requests` or `done` raise first ends all of it, as does cancellation.
-    """
-    free = asyncio.Semaphore(slots)
+    resolver: Resolver
+    slots: int
+    timeout_s: float
 
-    async def run(key: Key, magnet: Magnet) -> None:
+    async def look_up_all(
+        self, requests: AsyncIterable[tuple[Key, Magnet]], *, done: Callable[[Key, Outcome], None]
+    ) -> None:
+        """Look every magnet up, at most `slots` at once, and call `done` with each outcome as it comes.
+
+        Errors: what `requests` or `done` raise first ends all of it, as does cancellation.
+        """
+        free = asyncio.Semaphore(self.slots)
+
+        async def run(key: Key, magnet: Magnet) -> None:
+            try:
+                done(key, await look_up(self.resolver, magnet, timeout_s=self.timeout_s))
+            finally:
+                free.release()
+
         try:
-            done(key, await look_up(resolver, magnet, timeout_s=timeout_s))
-        finally:
-            free.release()
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            async for key, magnet in requests:
-                await free.acquire()
-                group.create_task(run(key, magnet))
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
+            async with asyncio.TaskGroup() as group:
+                async for key, magnet in requests:
+                    await free.acquire()
+                    group.create_task(run(key, magnet))
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
 
 
 async def _answer(

@@ -42,9 +42,10 @@ class Finished:
 class Program:
     """Runs `truename` in a folder of its own, with nothing in its environment but what is given."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.data_dir = home / "data"
+    def __init__(self, folder: Path) -> None:
+        self.home = folder / "home"
+        self.data_dir = folder / "data"
+        self.home.mkdir()
 
     def environment(self, extra: Mapping[str, str] = {}) -> dict[str, str]:
         base = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "C.UTF-8"}

@@ -34,12 +34,6 @@ def test_the_demo_does_not_look_at_the_settings_of_a_real_swarm(truename: Progra
     assert truename("demo", "--once", environment=other).status == 0
 
 
-def test_the_demo_without_once_says_what_this_version_has(truename: Program) -> None:
-    ended = truename("demo")
-    assert (ended.status, ended.out) == (2, b"")
-    assert "--once" in ended.err
-
-
 def children_of(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 

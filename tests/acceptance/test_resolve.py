@@ -275,11 +275,6 @@ def test_a_terminal_sees_progress_and_the_cursor_again(truename: Program, swarm:
     assert seen.rindex(b"\x1b[?25h") > seen.rindex(b"\x1b[?25l")
 
 
-def test_nothing_is_written_to_disk(truename: Program, swarm: LocalSwarm) -> None:
-    assert truename("resolve", *swarm.magnets).status == 0
-    assert list(truename.home.iterdir()) == []
-
-
 def test_no_argument_at_a_terminal_is_wrong_usage(truename: Program) -> None:
     controller, terminal = pty.openpty()
     ended = subprocess.run(

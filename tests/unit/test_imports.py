@@ -10,11 +10,11 @@ PACKAGE = Path(truename.__file__).parent
 
 LEVELS = (
     {"errors", "texts", "infohash", "dn", "scanner", "magnet", "names", "bencode", "metainfo"},
-    {"model", "settings"},
-    {"manager", "crew", "ad_hoc", "journal", "resolvers"},
-    {"worker"},
-    {"terminal", "demo"},
-    {"app"},
+    {"model", "settings", "hub"},
+    {"manager", "crew", "ad_hoc", "journal", "resolvers", "store", "queue"},
+    {"worker", "calibration", "feeder", "service", "notes", "mode"},
+    {"terminal", "demo", "web"},
+    {"app", "serving"},
     {"cli", "blocking"},
     {"__init__", "__main__"},
 )

@@ -141,3 +141,41 @@ def test_secrets_are_hidden_and_lists_shown_as_they_are_given() -> None:
     assert shown_value(known["dht_bootstrap"], ("a:1", "b:2"), Language.ENGLISH) == "a:1,b:2"
     assert shown_value(known["dht"], False, Language.ENGLISH) == "off"
     assert shown_value(known["lookup_timeout_s"], 30.0, Language.ENGLISH) == "30"
+
+
+def test_the_web_application_stays_on_this_machine_unless_asked() -> None:
+    settings = load().settings
+    assert (settings.host, settings.port, settings.root_path) == ("127.0.0.1", 8484, "")
+    assert (settings.trusted_proxies, settings.allowed_hosts) == ((), ())
+
+
+def test_addresses_of_the_web_application_are_made_canonical(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUENAME_ALLOWED_HOSTS", "Notes.Example, [::1]")
+    monkeypatch.setenv("TRUENAME_ROOT_PATH", "/deep/down/")
+    settings = load().settings
+    assert settings.allowed_hosts == ("notes.example", "::1")
+    assert settings.root_path == "/deep/down"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("TRUENAME_HOST", "a.example:80"),
+        ("TRUENAME_HOST", "a b"),
+        ("TRUENAME_PORT", "65536"),
+        ("TRUENAME_PORT", "-1"),
+        ("TRUENAME_ROOT_PATH", "deep"),
+        ("TRUENAME_ROOT_PATH", "//evil.example"),
+        ("TRUENAME_ROOT_PATH", "/.."),
+        ("TRUENAME_ROOT_PATH", "/a?b"),
+        ("TRUENAME_TRUSTED_PROXIES", "proxy.example"),
+        ("TRUENAME_TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("TRUENAME_ALLOWED_HOSTS", "https://a.example"),
+        ("TRUENAME_ALLOWED_HOSTS", "a.example:8484"),
+        ("TRUENAME_ALLOWED_HOSTS", "*"),
+    ],
+)
+def test_addresses_that_cannot_be_used_are_refused(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError):
+        load()

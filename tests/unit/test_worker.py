@@ -10,7 +10,7 @@ from truename.magnet import InfoHash, Magnet
 from truename.metainfo import Metainfo
 from truename.model import Outcome, TaskStatus
 from truename.resolvers.base import ResolverHealth
-from truename.worker import look_up, look_up_all
+from truename.worker import Worker, look_up
 
 HASHES = tuple(InfoHash(f"{number:040x}") for number in range(1, 40))
 MAGNET = Magnet(info_hash=HASHES[0])
@@ -97,7 +97,7 @@ def run_all(oracle: Oracle, count: int, *, slots: int, done: Callable[[int, Outc
         for number in range(count):
             yield number, Magnet(info_hash=HASHES[number])
 
-    asyncio.run(look_up_all(oracle, requests(), slots=slots, timeout_s=1, done=done))
+    asyncio.run(Worker(resolver=oracle, slots=slots, timeout_s=1).look_up_all(requests(), done=done))
 
 
 def test_never_more_than_the_slots_at_once_and_each_exactly_once() -> None:
@@ -171,7 +171,7 @@ def test_cancelling_reaches_every_conversation() -> None:
                 yield number, Magnet(info_hash=HASHES[number])
 
         work = asyncio.ensure_future(
-            look_up_all(Oracle(answer), requests(), slots=3, timeout_s=1, done=lambda *_: None)
+            Worker(resolver=Oracle(answer), slots=3, timeout_s=1).look_up_all(requests(), done=lambda *_: None)
         )
         for _ in range(3):
             await started.acquire()

@@ -7,9 +7,11 @@ from truename.demo.swarm import LocalSwarm
 from truename.demo.torrents import dead_hashes, magnet_link
 from truename.resolvers.base import Resolver
 from truename.settings import Settings
+from truename.terminal.catalogue import Catalogue
 from truename.terminal.requests import Request, of_lines
 from truename.terminal.resolve import Style, resolve
 from truename.terminal.screen import Screen
+from truename.worker import Worker
 
 DEAD = 2
 _LOOKUP_TIMEOUT_S = 2.0
@@ -23,14 +25,8 @@ async def run_once(resolver: Resolver, swarm: LocalSwarm, screen: Screen) -> boo
     screen.say("demo_asking", count=len(magnets))
     started = screen.last_name_at = time.monotonic()
     with screen:
-        await resolve(
-            resolver,
-            _each(magnets),
-            screen=screen,
-            style=Style(),
-            slots=len(magnets),
-            timeout_s=_LOOKUP_TIMEOUT_S,
-        )
+        worker = Worker(resolver=resolver, slots=len(magnets), timeout_s=_LOOKUP_TIMEOUT_S)
+        await resolve(worker, _each(magnets), catalogue=Catalogue(None), screen=screen, style=Style())
     live = len(swarm.torrents)
     screen.say("demo_done", named=screen.named, live=live, dead=DEAD, seconds=screen.last_name_at - started)
     return screen.named == live
@@ -50,6 +46,5 @@ def demo_settings() -> Settings:
     return Settings(listen_interfaces=("127.0.0.1:0",), dht=False, allow_private_network=True)
 
 
-async def _each(magnets: tuple[str, ...]) -> AsyncIterator[Request]:
-    for request in of_lines(magnets):
-        yield request
+async def _each(magnets: tuple[str, ...]) -> AsyncIterator[list[Request]]:
+    yield list(of_lines(magnets))

@@ -7,10 +7,16 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from truename.names import make_visible
 from truename.resolvers.base import Resolver, ResolverHealth
 from truename.settings import FILE_NAME, Loaded, Settings, shown_value
+from truename.store.database import FILE_NAME as FILE_NAME_OF_DATABASE
+from truename.store.database import DatabaseError
+from truename.store.tables import torrent
+from truename.terminal.catalogue import open_database
 from truename.terminal.screen import Screen
 from truename.texts import Language, say
 
@@ -27,6 +33,7 @@ async def doctor(resolver: Resolver, loaded: Loaded, screen: Screen) -> bool:
         screen.answer(f"{_BAD} {unknown_setting(name, screen.language)}")
     for good, line in (
         data_dir_state(loaded.settings.data_dir, screen.language),
+        *await database_states(loaded.settings.data_dir, screen.language),
         *swarm_states(await resolver.health(), screen.language),
     ):
         screen.answer(f"{_GOOD if good else _BAD} {line}")
@@ -51,6 +58,22 @@ def data_dir_state(folder: Path, language: Language) -> tuple[bool, str]:
         why = os.strerror(13 if nearest.is_dir() else 20)
         return False, say("doctor_data_dir_bad", language, where=where, why=why)
     return True, say("doctor_data_dir_ok" if nearest == folder else "doctor_data_dir_new", language, where=where)
+
+
+async def database_states(data_dir: Path, language: Language) -> list[tuple[bool, str]]:
+    """The line about the database, when there is one: whether it can be read, and how many names it knows."""
+    if not (data_dir / FILE_NAME_OF_DATABASE).exists():
+        return [(True, say("doctor_database_new", language))]
+    try:
+        async with open_database(data_dir) as database, database.reading() as connection:
+            count = (await connection.execute(select(func.count()).select_from(torrent))).scalar_one()
+    except DatabaseError as error:
+        fields = {key: make_visible(value) for key, value in error.fields.items()}
+        return [(False, say(error.word, language, **fields))]
+    except SQLAlchemyError as error:
+        why = make_visible(str(getattr(error, "orig", error)))
+        return [(False, say("database_unusable", language, what=make_visible(str(data_dir)), why=why))]
+    return [(True, say("doctor_database_ok", language, names=count))]
 
 
 def swarm_states(health: ResolverHealth, language: Language) -> Iterator[tuple[bool, str]]:

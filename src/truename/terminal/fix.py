@@ -1,18 +1,18 @@
 """`truename fix`: texts in, the same texts with the true names in their magnets out."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from truename.errors import InvalidInput
-from truename.magnet import MAX_TRACKERS, InfoHash, Magnet, MagnetSpan, find_magnets, rename, unwritable
+from truename.magnet import InfoHash, Magnet, MagnetSpan, find_magnets, rename, unwritable
 from truename.model import Outcome
 from truename.names import make_visible, shown
-from truename.resolvers.base import Resolver
+from truename.terminal.catalogue import Catalogue
 from truename.terminal.diff import unified_diff
 from truename.terminal.screen import Screen
 from truename.terminal.textfile import Text, TextFile, Unusable
 from truename.texts import say
-from truename.worker import look_up_all
+from truename.worker import Worker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,18 +32,21 @@ class Mode:
     diff: bool = False
 
 
-async def fix(
-    resolver: Resolver, jobs: Sequence[Job], *, screen: Screen, mode: Mode, slots: int, timeout_s: float
-) -> bool:
+async def fix(work: Worker, jobs: Sequence[Job], *, catalogue: Catalogue, screen: Screen, mode: Mode) -> bool:
     """Fix every text once all its names are known. Output: whether every magnet has its name now."""
     magnets, problems = _magnets_of(jobs)
-    names: dict[str, str] = {}
+    known = await catalogue.known(magnet.info_hash for magnet in magnets)
+    names = {info_hash: outcome.name for info_hash, outcome in known.items() if outcome.name is not None}
 
-    async def each() -> AsyncIterator[tuple[Magnet, Magnet]]:
+    async def unknown() -> AsyncIterator[tuple[Magnet, Magnet]]:
         for magnet in magnets:
-            yield magnet, magnet
+            if magnet.info_hash in known:
+                screen.count(named=True)
+            else:
+                yield magnet, magnet
 
     def done(magnet: Magnet, outcome: Outcome) -> None:
+        catalogue.keep(outcome)
         named = outcome.name is not None and magnet.info_hash in outcome.hashes
         screen.count(named=named)
         if outcome.name is not None:
@@ -52,7 +55,7 @@ async def fix(
             word = outcome.reason if outcome.name is None else "no_metadata"
             screen.note(f"{magnet.info_hash}  {say(word, screen.language)}")
 
-    await look_up_all(resolver, each(), slots=slots, timeout_s=timeout_s, done=done)
+    await work.look_up_all(unknown(), done=done)
     for span, word in problems:
         screen.note(f"{shown(span.text)}  {say(word, screen.language)}")
     written = [_finish(job, names, screen, mode) for job in jobs]
@@ -71,16 +74,8 @@ def _magnets_of(jobs: Iterable[Job]) -> tuple[list[Magnet], list[tuple[MagnetSpa
                 problems.append((span, error.code))
                 continue
             other = found.get(magnet.info_hash)
-            found[magnet.info_hash] = magnet if other is None else _joined(other, magnet)
+            found[magnet.info_hash] = magnet if other is None else other.joined(magnet)
     return list(found.values()), problems
-
-
-def _joined(one: Magnet, other: Magnet) -> Magnet:
-    return replace(
-        one,
-        trackers=tuple(dict.fromkeys((*one.trackers, *other.trackers)))[:MAX_TRACKERS],
-        peers=tuple(dict.fromkeys((*one.peers, *other.peers)))[:MAX_TRACKERS],
-    )
 
 
 def _finish(job: Job, names: Mapping[str, str], screen: Screen, mode: Mode) -> bool:

@@ -62,8 +62,8 @@ def of_lines(lines: Iterable[str]) -> Iterator[Request]:
         yield from of_line(line)
 
 
-async def of_stream(descriptor: int, what: str) -> AsyncIterator[Request]:
-    """The requests of a pipe or a file that is open, each as soon as its line is there.
+async def of_stream(descriptor: int, what: str) -> AsyncIterator[list[Request]]:
+    """The requests of a pipe or a file that is open, as soon as their lines are there.
 
     Input:  UTF-8, or UTF-16 with its mark; `what` names the stream in an error.
     Errors: `Unusable` for NUL characters, an endless line, or when reading fails, after the lines before that.
@@ -74,8 +74,7 @@ async def of_stream(descriptor: int, what: str) -> AsyncIterator[Request]:
         readable, nul, _ = text.partition("\0")
         whole, ended, tail = readable.rpartition("\n")
         if ended:
-            for request in of_lines("".join((*rest, whole)).split("\n")):
-                yield request
+            yield list(of_lines("".join((*rest, whole)).split("\n")))
             rest, size = [], 0
         rest.append(tail)
         size += len(tail)
@@ -83,8 +82,7 @@ async def of_stream(descriptor: int, what: str) -> AsyncIterator[Request]:
             raise Unusable("binary_input", what=what)
         if size > _MAX_LINE_CHARS:
             raise Unusable("line_too_long", what=what)
-    for request in of_line("".join(rest)):
-        yield request
+    yield list(of_line("".join(rest)))
 
 
 async def _texts(descriptor: int, what: str) -> AsyncIterator[str]:

@@ -2,17 +2,17 @@
 
 import json
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from truename.magnet import Magnet
 from truename.model import Outcome, TaskStatus
 from truename.names import is_hidden, shown
-from truename.resolvers.base import Resolver
+from truename.terminal.catalogue import Catalogue
 from truename.terminal.requests import Request
 from truename.terminal.screen import Screen
 from truename.texts import Language, say
-from truename.worker import look_up_all
+from truename.worker import Worker
 
 _NOT_ASCII = re.compile(r"[^\x20-\x7e]")
 
@@ -26,7 +26,7 @@ class Style:
 
 
 async def resolve(
-    resolver: Resolver, requests: AsyncIterable[Request], *, screen: Screen, style: Style, slots: int, timeout_s: float
+    work: Worker, requests: AsyncIterable[Sequence[Request]], *, catalogue: Catalogue, screen: Screen, style: Style
 ) -> int:
     """Name everything that is asked for. Output: how many requests there were."""
     tell = _teller(screen, style)
@@ -35,20 +35,24 @@ async def resolve(
 
     async def askable() -> AsyncIterator[tuple[Request, Magnet]]:
         nonlocal count
-        async for request in requests:
-            count += 1
-            known = named.get(request.magnet.info_hash) if request.magnet else None
-            if request.magnet is None or known is not None:
-                tell(request, known)
-            else:
-                yield request, request.magnet
+        async for some in requests:
+            count += len(some)
+            new = {request.magnet.info_hash for request in some if request.magnet} - named.keys()
+            named.update(await catalogue.known(new))
+            for request in some:
+                known = named.get(request.magnet.info_hash) if request.magnet else None
+                if request.magnet is None or known is not None:
+                    tell(request, known)
+                else:
+                    yield request, request.magnet
 
     def done(request: Request, outcome: Outcome) -> None:
+        catalogue.keep(outcome)
         if outcome.name is not None:
             named.update(dict.fromkeys(outcome.hashes, outcome))
         tell(request, outcome)
 
-    await look_up_all(resolver, askable(), slots=slots, timeout_s=timeout_s, done=done)
+    await work.look_up_all(askable(), done=done)
     return count
 
 

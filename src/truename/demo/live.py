@@ -1,0 +1,80 @@
+"""`truename demo`: a server on the demo swarm, with notes that get their names while one watches."""
+
+import asyncio
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from truename.demo.once import demo_magnets
+from truename.demo.swarm import LocalSwarm
+from truename.names import shown
+from truename.notes import Notes, NoteView, magnets_of
+from truename.service import Calibrations
+from truename.settings import Settings
+from truename.terminal.screen import Screen
+
+_PAUSE_S = 2.0
+_WAIT_S = 60.0
+# What stands around the magnets in the notes; each takes some of the demo's list.
+_NOTES = (
+    ("今晚想看的（来自频道转发）：\n{0}\n\n另一个人发的，名字不对：{1}", 2),
+    ("A list somebody posted:\n1. {0}\n2. {1}\n3. {2} (the folder)", 3),
+    ("No idea what these are:\n{0}\n{1}\n{2}", 3),
+)
+
+
+@contextmanager
+def demo_folder() -> Iterator[Path]:
+    """A data directory that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="truename-demo-") as folder:
+        yield Path(folder)
+
+
+def demo_server_settings(folder: Path, *, host: str, port: int) -> Settings:
+    """A server on loopback, whose swarm is on loopback too."""
+    return Settings(
+        data_dir=folder,
+        host=host,
+        port=port,
+        listen_interfaces=("127.0.0.1:0",),
+        dht=False,
+        allow_private_network=True,
+        lookup_timeout_s=5,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """The server that the demo plays on: where it is, the way in, and whose notes they are."""
+
+    address: str
+    link: str
+    person_id: int
+    calibrations: Calibrations
+    notes: Notes
+
+
+async def show(stage: Stage, swarm: LocalSwarm, screen: Screen) -> None:
+    """Fill the server with notes, tell how to get in, and name one note after the other."""
+    screen.say("serve_up", address=stage.address)
+    screen.say("serve_link", link=stage.link)
+    for note in await _notes(stage, swarm):
+        await asyncio.sleep(_PAUSE_S)
+        submitted = await stage.calibrations.submit(stage.person_id, magnets_of(note.note.text))
+        ids = [one.task_id for one in submitted]
+        rows = await stage.calibrations.wait(stage.person_id, ids, timeout_s=_WAIT_S)
+        for row in rows.values():
+            if row.name is not None:
+                screen.answer(f"{row.hash}  {shown(row.name)}")
+
+
+async def _notes(stage: Stage, swarm: LocalSwarm) -> Sequence[NoteView]:
+    """Save all notes first, so that a page shows them with their wrong names."""
+    magnets = list(demo_magnets(swarm))
+    saved = []
+    for text, count in _NOTES:
+        taken, magnets = magnets[:count], magnets[count:]
+        saved.append(await stage.notes.save(stage.person_id, text.format(*taken)))
+    return saved

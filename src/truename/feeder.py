@@ -1,0 +1,185 @@
+"""The engine's loops: look-ups from the database into the queue's window, reports back into the database, cleaning up.
+
+What waits, waits in the database, where a raise or a cancel is one statement; the queue only holds what its slots will
+take next. Each loop ends only with the program: its death is the death of all (one TaskGroup in `app.py`).
+"""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from truename import calibration
+from truename.calibration import Told, Wanted
+from truename.hub import Hub
+from truename.model import Lookup
+from truename.queue.base import JobQueue
+from truename.store import events, lookups, tasks
+from truename.store.writer import StoreUnavailable, Writer
+
+log = logging.getLogger(__name__)
+
+_LOOK_AGAIN_S = 1.0
+_RETRY_S = 0.5
+_FORGET_AT_ONCE = 1_000
+_KEEP_EVENTS_S = 24 * 3600.0
+
+Clock = Callable[[], float]
+
+
+class Feeder:
+    """Keeps the queue's window full. `wake` tells that there may be something new, `resting` that nothing may start.
+
+    What `room_for_high` gives is taken when there is no room for all.
+    """
+
+    def __init__(self, writer: Writer, queue: JobQueue, clock: Clock, *, resting: Callable[[], bool]) -> None:
+        self._writer = writer
+        self._queue = queue
+        self._clock = clock
+        self._resting = resting
+        self._something = asyncio.Event()
+        self.out: dict[str, Lookup] = {}  # deliveries that nobody has reported the end of
+        self.begun: set[str] = set()  # those of them that are running
+
+    def wake(self) -> None:
+        """Look at the database soon."""
+        self._something.set()
+
+    async def run(self) -> None:
+        """Feed until cancelled."""
+        while True:
+            self._something.clear()
+            if self._resting():
+                await self._take_back()
+                await self._wait()
+                continue
+            room = self._queue.room()
+            high = 0 if room else self._queue.room_for_high()
+            if not (room or high) or not await self._feed(room or high, only_high=not room):
+                await self._wait()
+
+    def ended(self, delivery: str) -> None:
+        """A delivery is over."""
+        self.out.pop(delivery, None)
+        self.begun.discard(delivery)
+
+    async def _take_back(self) -> None:
+        """What lies in the queue and has not begun waits in the database again."""
+        idle = [lookup for delivery, lookup in self.out.items() if delivery not in self.begun]
+        await self._queue.abort([lookup.delivery for lookup in idle])
+        try:
+            await asyncio.gather(*(self._writer.write(calibration.give_back_all, (one, self._clock())) for one in idle))
+        except StoreUnavailable as trouble:
+            log.warning("nothing could be taken back", extra={"reason": str(trouble)})
+            return
+        for lookup in idle:
+            self.ended(lookup.delivery)
+
+    async def _feed(self, room: int, *, only_high: bool) -> int:
+        wanted = Wanted(count=room, delivery=str(uuid.uuid4()), only_high=only_high)
+        try:
+            taken = await self._writer.write(calibration.take_all, wanted)
+        except StoreUnavailable as trouble:
+            log.warning("nothing could be taken", extra={"reason": str(trouble)})
+            return 0
+        self.out |= {lookup.delivery: lookup for lookup in taken}
+        await self._queue.put(taken)
+        return len(taken)
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(_LOOK_AGAIN_S):
+                await self._something.wait()
+        except TimeoutError:
+            pass
+
+
+class Applier:
+    """Brings what the workers say into the database, and keeps it until it is there."""
+
+    def __init__(self, writer: Writer, queue: JobQueue, feeder: Feeder, hub: Hub, clock: Clock) -> None:
+        self._writer = writer
+        self._queue = queue
+        self._feeder = feeder
+        self._hub = hub
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Apply until cancelled. A batch is applied before the next is read: no beginning comes after its end."""
+        async for reports in self._queue.reports():
+            told = [Told(report=report, at=self._clock()) for report in reports]
+            while told:
+                told = await self._apply(told)
+            self._hub.publish()
+            self._feeder.wake()
+
+    async def _apply(self, told: Sequence[Told]) -> list[Told]:
+        """Output: those that the database did not take; they are tried again, for nothing else has their names."""
+        results = await asyncio.gather(
+            *(self._writer.write(calibration.apply_all, one) for one in told), return_exceptions=True
+        )
+        again: list[Told] = []
+        for one, result in zip(told, results, strict=True):
+            if isinstance(result, StoreUnavailable):
+                again.append(one)
+            elif isinstance(result, BaseException):
+                raise result
+            elif one.report.outcome is not None:
+                self._feeder.ended(one.report.lookup.delivery)
+            elif one.report.lookup.delivery in self._feeder.out:
+                self._feeder.begun.add(one.report.lookup.delivery)
+        if again:
+            log.warning("outcomes wait for the database", extra={"count": len(again)})
+            await asyncio.sleep(_RETRY_S)
+        return again
+
+
+class Cleaner:
+    """Forgets what is over: tasks some time after their end, look-ups nobody refers to, old events. Names never."""
+
+    def __init__(self, writer: Writer, clock: Clock, *, task_ttl_s: float, interval_s: float) -> None:
+        self._writer = writer
+        self._clock = clock
+        self._task_ttl_s = task_ttl_s
+        self._interval_s = interval_s
+
+    async def run(self) -> None:
+        """Clean up at every interval until cancelled."""
+        while True:
+            await self.clean()
+            await asyncio.sleep(self._interval_s)
+
+    async def clean(self) -> int:
+        """Clean up once, in small portions, so that others can write in between. Output: how much is gone."""
+        now = self._clock()
+        gone = 0
+        works: Sequence[tuple[Callable[[AsyncConnection, Sequence[float]], Awaitable[Sequence[int]]], float]] = (
+            (_forget_tasks, now - self._task_ttl_s),
+            (_forget_lookups, now),
+            (_forget_events, now - _KEEP_EVENTS_S),
+        )
+        for work, before in works:
+            portion = _FORGET_AT_ONCE
+            while portion >= _FORGET_AT_ONCE:
+                try:
+                    portion = await self._writer.write(work, before)
+                except StoreUnavailable as trouble:
+                    log.warning("not cleaned up", extra={"reason": str(trouble)})
+                    break
+                gone += portion
+        return gone
+
+
+async def _forget_tasks(connection: AsyncConnection, before: Sequence[float]) -> Sequence[int]:
+    return [await tasks.forget(connection, ended_before=one, most=_FORGET_AT_ONCE) for one in before]
+
+
+async def _forget_lookups(connection: AsyncConnection, before: Sequence[float]) -> Sequence[int]:
+    return [await lookups.forget_ended(connection, most=_FORGET_AT_ONCE) for _ in before]
+
+
+async def _forget_events(connection: AsyncConnection, before: Sequence[float]) -> Sequence[int]:
+    return [await events.forget(connection, before=one, most=_FORGET_AT_ONCE) for one in before]

@@ -1,0 +1,52 @@
+"""The way calibrations are asked for: `async`, `sync` or `off`; the setting, unless an administrator chose another.
+
+What was chosen is kept in the database and wins over environment and file until it is taken back.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from truename.store.database import Database
+from truename.store.portable import upsert
+from truename.store.tables import chosen_setting
+from truename.store.writer import Writer
+
+MODES = ("async", "sync", "off")
+_NAME = "calibration_mode"
+
+
+class Mode:
+    """The mode in force."""
+
+    def __init__(self, database: Database, writer: Writer, default: str) -> None:
+        self._database = database
+        self._writer = writer
+        self._default = default
+        self._chosen: str | None = None
+
+    @property
+    def value(self) -> str:
+        """One of `MODES`."""
+        return self._chosen or self._default
+
+    async def load(self) -> None:
+        """Read what was chosen before."""
+        async with self._database.reading() as connection:
+            found = await connection.execute(select(chosen_setting.c.value).where(chosen_setting.c.name == _NAME))
+            chosen = found.scalar_one_or_none()
+        self._chosen = chosen if chosen in MODES else None
+
+    async def choose(self, value: str | None) -> None:
+        """From now on this mode; None: what the settings say. Errors: `StoreUnavailable`, and nothing has changed."""
+        await self._writer.write(_choose_all, value)
+        self._chosen = value
+
+
+async def _choose_all(connection: AsyncConnection, values: Sequence[str | None]) -> Sequence[None]:
+    if values[-1] is None:
+        await connection.execute(delete(chosen_setting).where(chosen_setting.c.name == _NAME))
+    else:
+        await upsert(connection, chosen_setting, [{"name": _NAME, "value": values[-1]}])
+    return [None] * len(values)

@@ -1,0 +1,240 @@
+"""Notes: save, edit, list; what stands in one and how its magnets are doing.
+
+A person's own name (a `dn` changed in an edit) is never overwritten. An edit from an older version is taken when only
+truename's renames came between, and those names are then written into the new text.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from truename.errors import InvalidInput, TruenameError
+from truename.feeder import Clock
+from truename.hub import Hub
+from truename.magnet import Magnet, MagnetSpan, find_magnets, rename
+from truename.store import events, names, notes, tasks
+from truename.store.database import Database
+from truename.store.names import KnownName
+from truename.store.notes import NoteRow
+from truename.store.tasks import TaskRow
+from truename.store.writer import Writer
+
+
+class Stale(TruenameError):  # noqa: N818 - named after what it is
+    """The note was changed by somebody else meanwhile. `now` is what it says."""
+
+    def __init__(self, now: NoteRow) -> None:
+        super().__init__(f"note {now.id} is at version {now.version}")
+        self.now = now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MagnetView:
+    """One magnet of a note: where it stands (code points), its `dn`, its true name if known, its latest task."""
+
+    start: int
+    end: int
+    info_hash: str
+    dn: str | None
+    name: str | None
+    task: TaskRow | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteView:
+    """A note and its magnets, in the order of the text."""
+
+    note: NoteRow
+    magnets: tuple[MagnetView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewNote:
+    """A text to be saved."""
+
+    person_id: int
+    text: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """A new text for a note, written by somebody who had read `version`."""
+
+    person_id: int
+    note_id: int
+    version: int
+    text: str
+    at: float
+
+
+class Notes:
+    """The notes of people, on one database."""
+
+    def __init__(self, database: Database, writer: Writer, hub: Hub, *, clock: Clock) -> None:
+        self._database = database
+        self._writer = writer
+        self._hub = hub
+        self._clock = clock
+
+    async def save(self, person_id: int, text: str) -> NoteView:
+        """Keep a new text."""
+        row = await self._writer.write(save_all, NewNote(person_id=person_id, text=text, at=self._clock()))
+        self._hub.publish()
+        return await self._view(row)
+
+    async def edit(self, person_id: int, note_id: int, *, version: int, text: str) -> NoteView | None:
+        """Put a new text in the place of an old one; None when the person has no such note. Errors: `Stale`."""
+        edit = Edit(person_id=person_id, note_id=note_id, version=version, text=text, at=self._clock())
+        result = await self._writer.write(edit_all, edit)
+        if isinstance(result, Stale):
+            raise result
+        self._hub.publish()
+        return None if result is None else await self._view(result)
+
+    async def remove(self, person_id: int, note_id: int) -> bool:
+        """Delete a note; whether the person had it."""
+        removed = await self._writer.write(remove_all, (person_id, note_id))
+        self._hub.publish()
+        return removed
+
+    async def get(self, person_id: int, note_id: int) -> NoteView | None:
+        """A person's note, or None: also when it is somebody else's."""
+        async with self._database.reading() as connection:
+            row = await notes.get(connection, note_id, person_id=person_id)
+        return None if row is None else await self._view(row)
+
+    async def newest(self, person_id: int, *, limit: int, before_id: int | None = None) -> Sequence[NoteView]:
+        """A person's notes, newest first."""
+        async with self._database.reading() as connection:
+            rows = await notes.newest(connection, person_id=person_id, limit=limit, before_id=before_id)
+            known, latest = await _about(connection, rows)
+        return [view(row, known, latest) for row in rows]
+
+    async def _view(self, row: NoteRow) -> NoteView:
+        async with self._database.reading() as connection:
+            known, latest = await _about(connection, [row])
+        return view(row, known, latest)
+
+
+def magnets_of(text: str) -> list[Magnet]:
+    """The magnets of a text that can be asked for, one for each hash, with the sources of all that carry it."""
+    found: dict[str, Magnet] = {}
+    for span in find_magnets(text):
+        with suppress(InvalidInput):
+            magnet = Magnet.of(span)
+            other = found.get(magnet.info_hash)
+            found[magnet.info_hash] = magnet if other is None else other.joined(magnet)
+    return list(found.values())
+
+
+def problem_of(span: MagnetSpan) -> str | None:
+    """Why a magnet of a text cannot be asked for: the code of an `InvalidInput`, or None."""
+    try:
+        Magnet.of(span)
+    except InvalidInput as error:
+        return error.code
+    return None
+
+
+def own_hashes(before: str, after: str) -> frozenset[str]:
+    """The hashes whose `dn` a person changed from one text to the next.
+
+    A magnet that is new in the text, or gone from it, has not been changed by anybody.
+    """
+    old, new = _dns(before), _dns(after)
+    return frozenset(one for one in old.keys() & new.keys() if old[one] - new[one] and new[one] - old[one])
+
+
+async def save_all(connection: AsyncConnection, new: Sequence[NewNote]) -> Sequence[NoteRow]:
+    """The writer's work for new notes."""
+    rows = [await notes.save(connection, person_id=one.person_id, text=one.text, at=one.at) for one in new]
+    await events.append(connection, at=new[0].at, notes=((row.person_id, row.id) for row in rows))
+    return rows
+
+
+async def edit_all(connection: AsyncConnection, edits: Sequence[Edit]) -> Sequence[NoteRow | Stale | None]:
+    """The writer's work for edits."""
+    results = [await _edit(connection, one) for one in edits]
+    changed = [row for row in results if isinstance(row, NoteRow)]
+    await events.append(connection, at=edits[0].at, notes=((row.person_id, row.id) for row in changed))
+    return results
+
+
+async def remove_all(connection: AsyncConnection, wanted: Sequence[tuple[int, int]]) -> Sequence[bool]:
+    """The writer's work for deletions, each given as (person, note)."""
+    return [await notes.remove(connection, note_id, person_id=person_id) for person_id, note_id in wanted]
+
+
+async def _edit(connection: AsyncConnection, edit: Edit) -> NoteRow | Stale | None:
+    now = await notes.get(connection, edit.note_id, person_id=edit.person_id)
+    if now is None:
+        return None
+    base = await notes.revision(connection, edit.note_id, edit.version)
+    causes = await notes.causes_since(connection, edit.note_id, edit.version)
+    if base is None or any(cause != notes.RENAMED for cause in causes):
+        return Stale(now)
+    own = await notes.own_hashes(connection, edit.note_id) | own_hashes(base, edit.text)
+    text = edit.text
+    if causes:
+        text = rename(text, {key: name for key, name in renames_between(base, now.text).items() if key not in own})
+    if text == now.text and not own_hashes(base, edit.text):
+        return now
+    return await notes.write(connection, now, text, cause=notes.EDITED, own=own, at=edit.at)
+
+
+def renames_between(base: str, renamed: str) -> dict[str, str]:
+    """The names that truename wrote from one text to the next; the texts differ in nothing else."""
+    changed: dict[str, str] = {}
+    for old, new in zip(find_magnets(base), find_magnets(renamed), strict=True):
+        if old.text != new.text and new.info_hash is not None and new.display_name is not None:
+            changed[new.info_hash] = new.display_name
+    return changed
+
+
+def view(row: NoteRow, known: Mapping[str, KnownName], latest: Mapping[tuple[int, str], TaskRow]) -> NoteView:
+    """A note as its owner sees it."""
+    return NoteView(
+        note=row,
+        magnets=tuple(
+            MagnetView(
+                start=span.start,
+                end=span.end,
+                info_hash=span.info_hash,
+                dn=span.display_name,
+                name=known[span.info_hash].name if span.info_hash in known else None,
+                task=latest.get((row.person_id, span.info_hash)),
+            )
+            for span in find_magnets(row.text)
+            if span.info_hash is not None
+        ),
+    )
+
+
+async def _about(
+    connection: AsyncConnection, rows: Iterable[NoteRow]
+) -> tuple[dict[str, KnownName], dict[tuple[int, str], TaskRow]]:
+    asked = {
+        (row.person_id, span.info_hash): None
+        for row in rows
+        for span in find_magnets(row.text)
+        if span.info_hash is not None
+    }
+    known = await names.known_names(connection, (info_hash for _, info_hash in asked))
+    return known, await tasks.latest_of(connection, asked)
+
+
+def _dns(text: str) -> dict[str, Counter[str | None]]:
+    found: dict[str, Counter[str | None]] = {}
+    for span in find_magnets(text):
+        for one in (span.info_hash, span.info_hash_v2):  # a name may come by either hash of a hybrid
+            if one is not None:
+                found.setdefault(one, Counter())[_raw_dn(span)] += 1
+    return found
+
+
+def _raw_dn(span: MagnetSpan) -> str | None:
+    return span.text[span.dn_start : span.dn_end] if span.has_dn else None

@@ -1,0 +1,1 @@
+"""Engines that bring look-ups to workers and their reports back. They know neither people nor results of old."""

@@ -1,0 +1,97 @@
+"""The queue inside one process: a list for each priority, and slots that empty them."""
+
+import asyncio
+import heapq
+import itertools
+import logging
+from collections.abc import AsyncIterator, Sequence
+from math import ceil
+
+from truename.model import Lookup
+from truename.queue.base import Report, Work
+
+log = logging.getLogger(__name__)
+
+_HIGH = 0
+_RESERVE = 0.1
+
+
+class LocalQueue:
+    """The port `JobQueue` in memory. On top of `slots`, a tenth (rounded up) is kept for the highest priority."""
+
+    def __init__(self, *, slots: int) -> None:
+        self._slots = slots
+        self._reserve = ceil(slots * _RESERVE)
+        self._order = itertools.count()
+        self._waiting: list[tuple[int, int, Lookup]] = []
+        self._unwanted: set[str] = set()
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._changed = asyncio.Event()
+        self._said: list[Report] = []
+        self._said_something = asyncio.Event()
+
+    async def put(self, lookups: Sequence[Lookup]) -> None:
+        """See `JobQueue.put`."""
+        for lookup in lookups:
+            heapq.heappush(self._waiting, (lookup.prio, next(self._order), lookup))
+        self._changed.set()
+
+    async def abort(self, deliveries: Sequence[str]) -> None:
+        """See `JobQueue.abort`."""
+        waiting = {lookup.delivery for _, _, lookup in self._waiting}
+        for delivery in deliveries:
+            if delivery in self._running:
+                self._running[delivery].cancel()
+            elif delivery in waiting:
+                self._unwanted.add(delivery)
+
+    def room(self) -> int:
+        """See `JobQueue.room`."""
+        free = max(0, self._slots - len(self._running))
+        return max(0, 2 * free - len(self._waiting))
+
+    def room_for_high(self) -> int:
+        """See `JobQueue.room_for_high`."""
+        waiting = sum(prio == _HIGH for prio, _, _ in self._waiting)
+        return max(0, self._slots + self._reserve - len(self._running) - waiting)
+
+    async def reports(self) -> AsyncIterator[Sequence[Report]]:
+        """See `JobQueue.reports`."""
+        while True:
+            await self._said_something.wait()
+            self._said_something.clear()
+            said, self._said = self._said, []
+            yield said
+
+    async def serve(self, work: Work) -> None:
+        """See `JobQueue.serve`."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                while (lookup := self._next()) is not None:
+                    self._running[lookup.delivery] = group.create_task(self._run(work, lookup))
+                self._changed.clear()
+                await self._changed.wait()
+
+    def _next(self) -> Lookup | None:
+        """The next look-up for which there is a slot."""
+        while self._waiting:
+            prio, _, lookup = self._waiting[0]
+            if len(self._running) >= self._slots + (self._reserve if prio == _HIGH else 0):
+                return None
+            heapq.heappop(self._waiting)
+            if lookup.delivery not in self._unwanted:
+                return lookup
+            self._unwanted.discard(lookup.delivery)
+        return None
+
+    async def _run(self, work: Work, lookup: Lookup) -> None:
+        self._say(Report(lookup=lookup))
+        try:
+            self._say(Report(lookup=lookup, outcome=await work(lookup)))
+        finally:
+            del self._running[lookup.delivery]
+            self._changed.set()
+
+    def _say(self, report: Report) -> None:
+        self._said.append(report)
+        self._said_something.set()

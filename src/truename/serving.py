@@ -1,0 +1,144 @@
+"""`truename serve`: the database's lock, the engine, the web server, and an end that takes seconds at most.
+
+One server holds a data directory; all commands work beside it.
+"""
+
+import asyncio
+import fcntl
+import os
+import secrets
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from truename.app import Engine, open_engine
+from truename.errors import TruenameError
+from truename.resolvers.base import Resolver
+from truename.settings import Settings
+from truename.store import people
+from truename.store.people import Newcomer
+from truename.texts import Language
+from truename.web.application import create_application
+from truename.web.doors import Doors
+from truename.web.entry import setup_notice
+from truename.web.services import Services
+from truename.web.serving import WebServer, listen
+from truename.web.work import Work
+
+LOCK_NAME = "serve.lock"
+
+
+class CannotServe(TruenameError):  # noqa: N818 - named after what it is
+    """The server cannot start. `word` is a sentence of `truename.texts`, `fields` what stands in it."""
+
+    def __init__(self, word: str, **fields: object) -> None:
+        super().__init__(word, *fields.values())
+        self.word = word
+        self.fields = fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A server that is up: where it is, what stands at its doors, and what its owner has to be told first."""
+
+    address: str
+    doors: Doors
+    engine: Engine
+    notice: str | None
+
+
+@asynccontextmanager
+async def serving(settings: Settings, resolver: Resolver, language: Language) -> AsyncIterator[Served]:
+    """Serve until the block is left.
+
+    Errors: `CannotServe` for a port in use or a data directory that another server holds; `DatabaseError`.
+    """
+    with _port(settings) as opened, hold(settings.data_dir):
+        async with open_engine(settings, resolver) as engine:
+            stopping = asyncio.Event()
+            services = Services(
+                database=engine.database,
+                writer=engine.writer,
+                settings=settings,
+                ready=lambda: not stopping.is_set(),
+            )
+            work = Work(calibrations=engine.calibrations, notes=engine.notes, mode=engine.mode)
+            application = create_application(services, work)
+            server = WebServer(application)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(server.serve(sockets=[opened]))
+                await server.up.wait()
+
+                host, port = opened.getsockname()[:2]
+                address = f"http://{f'[{host}]' if ':' in host else host}:{port}{settings.root_path}"
+                try:
+                    yield Served(
+                        address=address,
+                        doors=application.state.doors,
+                        engine=engine,
+                        notice=await setup_notice(services, application.state.doors, language, url=f"{address}/setup"),
+                    )
+                finally:
+                    stopping.set()
+                    engine.hub.publish()
+                    server.should_exit = True
+
+
+async def sign_in_link(served: Served, username: str) -> tuple[int, str]:
+    """A new administrator without a password that anybody knows: their number, and a link that signs them in once."""
+    kept = await served.doors.passwords.hash(secrets.token_urlsafe(32))
+    newcomer = Newcomer(username=username, password_hash=kept, admin=True, at=time.time())
+    person = await served.engine.writer.write(people.create_all, newcomer)
+    if person is None:
+        raise CannotServe("person_exists", username=username)
+    served.doors.somebody = True
+    return person.id, f"{served.address}/login?once={served.doors.links.make(person.id, time.time())}"
+
+
+@contextmanager
+def hold(data_dir: Path) -> Iterator[None]:
+    """Hold the data directory as its only server. The system gives it free when the process ends, however it ends.
+
+    Errors: `CannotServe` when another server holds it.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(data_dir / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise CannotServe("serve_held", where=str(data_dir)) from error
+    finally:
+        os.close(descriptor)
+
+
+async def until_told_to_stop() -> None:
+    """Wait for SIGTERM or SIGINT; the second one ends the process at once."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stop(number: int) -> None:
+        if told.is_set():
+            os._exit(128 + number)
+        told.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number)
+    await told.wait()
+
+
+@contextmanager
+def _port(settings: Settings) -> Iterator[socket.socket]:
+    try:
+        opened = listen(settings.host, settings.port)
+    except OSError as error:
+        where = f"{settings.host}:{settings.port}"
+        raise CannotServe("serve_port", where=where, why=error.strerror or str(error)) from error
+    try:
+        yield opened
+    finally:
+        opened.close()

@@ -1,0 +1,58 @@
+"""What changed, numbered: appended last in each transaction, read in the order of `seq` by whoever wants to know."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from truename.store.tables import event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A task or a note of a person changed. `seq` rises, with gaps."""
+
+    seq: int
+    person_id: int
+    task_id: str | None = None
+    note_id: int | None = None
+
+
+async def append(
+    connection: AsyncConnection,
+    *,
+    at: float,
+    tasks: Iterable[tuple[int, str]] = (),
+    notes: Iterable[tuple[int, int]] = (),
+) -> None:
+    """Note that tasks and notes changed, each given as (person, id). The last statement of a transaction."""
+    rows: list[dict[str, object]] = []
+    for person_id, task_id in tasks:
+        rows.append({"person_id": person_id, "kind": "task", "task_id": task_id, "note_id": None, "at": at})
+    for person_id, note_id in notes:
+        rows.append({"person_id": person_id, "kind": "note", "task_id": None, "note_id": note_id, "at": at})
+    if rows:
+        await connection.execute(insert(event), rows)
+
+
+async def last_seq(connection: AsyncConnection) -> int:
+    """The number of the newest event, 0 before the first."""
+    return int((await connection.execute(select(func.coalesce(func.max(event.c.seq), 0)))).scalar_one())
+
+
+async def after(connection: AsyncConnection, person_id: int, seq: int, *, limit: int) -> Sequence[Event]:
+    """A person's events after `seq`, oldest first."""
+    found = await connection.execute(
+        select(event.c.seq, event.c.person_id, event.c.task_id, event.c.note_id)
+        .where(event.c.person_id == person_id, event.c.seq > seq)
+        .order_by(event.c.seq)
+        .limit(limit)
+    )
+    return [Event(seq=row.seq, person_id=row.person_id, task_id=row.task_id, note_id=row.note_id) for row in found]
+
+
+async def forget(connection: AsyncConnection, *, before: float, most: int) -> int:
+    """Delete events that are older, at most so many; how many."""
+    old = select(event.c.seq).where(event.c.at < before).order_by(event.c.seq).limit(most)
+    return (await connection.execute(delete(event).where(event.c.seq.in_(old)))).rowcount

@@ -1,0 +1,251 @@
+"""Look-ups: one for each hash that is being asked for, ranked in the lanes of the people who asked.
+
+Lanes make the order fair: each person has one in each priority, a new look-up ranks behind that person's last one and
+not before what has been taken, and look-ups are taken by rank. Counters, no clock; low priorities are bounded by their
+share, not by age.
+Lock order everywhere: look-ups (by id), tasks, notes, events.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, delete, exists, func, insert, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from truename.magnet import InfoHash, Magnet
+from truename.model import Lookup
+from truename.store.portable import in_chunks, upsert
+from truename.store.tables import lane, lookup, task, virtual
+
+MAX_SOURCES = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Whom to ask: what all those who wait for a hash have named."""
+
+    trackers: tuple[str, ...] = ()
+    peers: tuple[str, ...] = ()
+
+    def joined(self, other: "Sources") -> "Sources":
+        """Both, each once, and not more than can be asked."""
+        return Sources(
+            trackers=tuple(dict.fromkeys((*self.trackers, *other.trackers)))[:MAX_SOURCES],
+            peers=tuple(dict.fromkeys((*self.peers, *other.peers)))[:MAX_SOURCES],
+        )
+
+    def as_text(self) -> str:
+        """For its column."""
+        return json.dumps([self.trackers, self.peers])
+
+    @classmethod
+    def of_text(cls, text: str) -> "Sources":
+        """Read its column."""
+        trackers, peers = json.loads(text)
+        return cls(trackers=tuple(trackers), peers=tuple(peers))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActiveLookup:
+    """A look-up that has not ended."""
+
+    id: int
+    hash: str
+    prio: int
+    rank: int
+    status: str
+    sources: Sources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewLookup:
+    """A look-up to be made."""
+
+    hash: str
+    hash_v2: str | None
+    prio: int
+    person_id: int
+    rank: int
+    sources: Sources
+
+
+async def active_of(connection: AsyncConnection, hashes: Iterable[str]) -> dict[str, ActiveLookup]:
+    """The active look-ups of these hashes, locked for the rest of the transaction."""
+    found: dict[str, ActiveLookup] = {}
+    for some in in_chunks(sorted(hashes)):
+        rows = await connection.execute(
+            select(lookup.c.id, lookup.c.hash, lookup.c.prio, lookup.c.rank, lookup.c.status, lookup.c.sources)
+            .where(lookup.c.active == 1, lookup.c.hash.in_(some))
+            .order_by(lookup.c.id)
+            .with_for_update()
+        )
+        for row in rows:
+            found[row.hash] = ActiveLookup(
+                id=row.id,
+                hash=row.hash,
+                prio=row.prio,
+                rank=row.rank,
+                status=row.status,
+                sources=Sources.of_text(row.sources),
+            )
+    return found
+
+
+async def insert_all(connection: AsyncConnection, new: Sequence[NewLookup], *, at: float) -> Sequence[int]:
+    """Begin look-ups; their ids, in order."""
+    if not new:
+        return []
+    rows = [
+        {
+            "hash": one.hash,
+            "hash_v2": one.hash_v2,
+            "status": "pending",
+            "active": 1,
+            "prio": one.prio,
+            "person_id": one.person_id,
+            "rank": one.rank,
+            "sources": one.sources.as_text(),
+            "created_at": at,
+        }
+        for one in new
+    ]
+    inserted = await connection.execute(insert(lookup).returning(lookup.c.id, sort_by_parameter_order=True), rows)
+    return list(inserted.scalars())
+
+
+async def change_all(connection: AsyncConnection, changed: Sequence[ActiveLookup]) -> None:
+    """Write the priority, rank and sources of look-ups that somebody joined."""
+    if changed:
+        await connection.execute(
+            update(lookup)
+            .where(lookup.c.id == bindparam("this_id"))
+            .values(prio=bindparam("new_prio"), rank=bindparam("new_rank"), sources=bindparam("new_sources")),
+            [
+                {"this_id": one.id, "new_prio": one.prio, "new_rank": one.rank, "new_sources": one.sources.as_text()}
+                for one in changed
+            ],
+        )
+
+
+async def last_ranks(
+    connection: AsyncConnection, lanes: Iterable[tuple[int, int]]
+) -> tuple[dict[tuple[int, int], int], dict[int, int]]:
+    """The last rank in each of these lanes (priority, person), and the rank last taken in each priority."""
+    last: dict[tuple[int, int], int] = {}
+    for some in in_chunks(lanes):
+        rows = await connection.execute(
+            select(lane.c.prio, lane.c.person_id, lane.c.last).where(tuple_(lane.c.prio, lane.c.person_id).in_(some))
+        )
+        last |= {(row.prio, row.person_id): row.last for row in rows}
+    taken = await connection.execute(select(virtual.c.prio, virtual.c.v))
+    return last, {row.prio: row.v for row in taken}
+
+
+async def write_ranks(connection: AsyncConnection, last: Mapping[tuple[int, int], int]) -> None:
+    """Remember the last rank of lanes."""
+    await upsert(
+        connection,
+        lane,
+        [{"prio": prio, "person_id": person, "last": rank} for (prio, person), rank in last.items()],
+    )
+
+
+async def take(connection: AsyncConnection, shares: Mapping[int, int], delivery: str) -> Sequence[Lookup]:
+    """Take what is next, at most `shares[prio]` in each priority, and mark it as running.
+
+    Input:  `delivery` is a fresh text; with the id of each look-up it makes the fresh ids of the deliveries.
+    Output: the highest priority (the smallest number) first, by rank in each.
+    """
+    taken: list[Lookup] = []
+    for prio, share in sorted(shares.items()):
+        if share > 0:
+            taken += await _take(connection, prio, share, delivery)
+    return taken
+
+
+async def _take(connection: AsyncConnection, prio: int, share: int, delivery: str) -> Sequence[Lookup]:
+    next_ones = (
+        select(lookup.c.id)
+        .where(lookup.c.status == "pending", lookup.c.prio == prio)
+        .order_by(lookup.c.rank, lookup.c.id)
+        .limit(share)
+        .with_for_update(skip_locked=True)
+    )
+    rows = (
+        await connection.execute(
+            update(lookup)
+            .where(lookup.c.id.in_(next_ones))
+            .values(status="running", delivery=delivery, attempt=lookup.c.attempt + 1)
+            .returning(lookup.c.id, lookup.c.hash, lookup.c.hash_v2, lookup.c.rank, lookup.c.sources)
+        )
+    ).all()
+    if rows:
+        await upsert(connection, virtual, [{"prio": prio, "v": max(row.rank for row in rows)}])
+    return [
+        Lookup(delivery=f"{delivery}.{row.id}", lookup_id=row.id, magnet=_magnet(row), prio=prio)
+        for row in sorted(rows, key=lambda row: (row.rank, row.id))
+    ]
+
+
+def _magnet(row: Any) -> Magnet:
+    sources = Sources.of_text(row.sources)
+    return Magnet(
+        info_hash=InfoHash(row.hash),
+        info_hash_v2=None if row.hash_v2 is None else InfoHash(row.hash_v2),
+        trackers=sources.trackers,
+        peers=sources.peers,
+    )
+
+
+async def give_back(connection: AsyncConnection, ids: Iterable[int] | None = None) -> int:
+    """Running look-ups wait for their turn again, all of them or these; a delivery under way counts no more."""
+    change = update(lookup).where(lookup.c.status == "running").values(status="pending", delivery=None)
+    if ids is None:
+        return (await connection.execute(change)).rowcount
+    count = 0
+    for some in in_chunks(ids):
+        count += (await connection.execute(change.where(lookup.c.id.in_(some)))).rowcount
+    return count
+
+
+async def current_of(connection: AsyncConnection, deliveries: Mapping[int, str]) -> set[int]:
+    """Those look-ups (by id) that are running in just this delivery, locked for the rest of the transaction."""
+    current: set[int] = set()
+    for some in in_chunks(sorted(deliveries)):
+        rows = await connection.execute(
+            select(lookup.c.id, lookup.c.delivery)
+            .where(lookup.c.id.in_(some), lookup.c.status == "running")
+            .order_by(lookup.c.id)
+            .with_for_update()
+        )
+        current |= {row.id for row in rows if f"{row.delivery}.{row.id}" == deliveries[row.id]}
+    return current
+
+
+async def end_all(connection: AsyncConnection, ids: Iterable[int]) -> None:
+    """These look-ups have ended."""
+    for some in in_chunks(ids):
+        await connection.execute(
+            update(lookup).where(lookup.c.id.in_(some)).values(status="ended", active=None, delivery=None)
+        )
+
+
+async def forget_ended(connection: AsyncConnection, *, most: int) -> int:
+    """Delete look-ups that have ended and that no task refers to any more, at most so many; how many."""
+    old = (
+        select(lookup.c.id)
+        .where(lookup.c.active.is_(None), ~exists().where(task.c.lookup_id == lookup.c.id))
+        .order_by(lookup.c.id)
+        .limit(most)
+    )
+    return (await connection.execute(delete(lookup).where(lookup.c.id.in_(old)))).rowcount
+
+
+async def count_pending(connection: AsyncConnection) -> Mapping[int, int]:
+    """How many wait for their turn in each priority."""
+    rows = await connection.execute(
+        select(lookup.c.prio, func.count().label("waiting")).where(lookup.c.status == "pending").group_by(lookup.c.prio)
+    )
+    return {row.prio: row.waiting for row in rows}

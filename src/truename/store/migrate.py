@@ -1,0 +1,94 @@
+"""Brings a database to the schema of this version, once, before anything else uses it.
+
+A SQLite file is copied aside before it is changed. A database of a newer version, or of another program, is refused and
+left as it is. Alembic is loaded only when there is something to do, since every command comes by here.
+"""
+
+import fcntl
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, create_engine, inspect
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from truename.store.database import DatabaseError, sync_url
+from truename.store.migrations import NEWEST
+
+LOCK_NAME = "migrate.lock"
+
+
+def migrate(url: URL) -> None:
+    """Make or bring up the schema. Blocks; call it in a thread.
+
+    Errors: `DatabaseError` when the database is newer than this program, is another program's, or cannot be used.
+    """
+    if _is_current(url):
+        return
+    what = url.database or ""
+    engine = create_engine(sync_url(url))
+    try:
+        with _alone(url):
+            with engine.connect() as connection:
+                current = _state(connection, what)
+            if current == NEWEST:
+                return
+            if current is not None and url.get_backend_name() == "sqlite":
+                _copy_aside(Path(what), current)
+            from truename.store.migrations.run import upgrade
+
+            with engine.begin() as connection:
+                upgrade(connection)
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        raise DatabaseError("database_unusable", what=what, why=_reason(error)) from error
+    finally:
+        engine.dispose()
+
+
+def _is_current(url: URL) -> bool:
+    """Whether a SQLite file is at the newest revision, which is the common case."""
+    path = Path(url.database or "").absolute()
+    if url.get_backend_name() != "sqlite" or not path.is_file():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+            return connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(NEWEST,)]
+    except sqlite3.Error:
+        return False
+
+
+@contextmanager
+def _alone(url: URL) -> Iterator[None]:
+    """One program at a time: a command beside a server that has just been started would otherwise meet it half way."""
+    if url.get_backend_name() != "sqlite":
+        yield
+        return
+    with Path(url.database or "").with_name(LOCK_NAME).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _state(connection: Connection, what: str) -> str | None:
+    """The revision the database is at, or None when it is empty."""
+    from truename.store.migrations.run import current_revision, known_revisions
+
+    current = current_revision(connection)
+    if current is None and inspect(connection).get_table_names():
+        raise DatabaseError("database_of_another_program", what=what)
+    if current is not None and current not in known_revisions():
+        raise DatabaseError("database_newer", what=what)
+    return current
+
+
+def _copy_aside(path: Path, revision: str) -> None:
+    """A copy beside the file, by SQLite itself, so that the write-ahead log is in it."""
+    target = path.with_name(f"{path.name}.before-{revision}")
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
+        source.backup(copy)
+    target.chmod(0o600)
+
+
+def _reason(error: Exception) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return (cause.strerror if isinstance(cause, OSError) else None) or str(cause) or type(error).__name__

@@ -1,0 +1,188 @@
+"""Notes and their revisions. A text changes only together with a new revision, from the version it was read in.
+
+Which hashes stand in a note is kept beside it, so that a name finds its notes without reading them all; a hash whose
+name a person chose is `own` there, and truename leaves its magnets alone.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, delete, insert, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from truename.magnet import find_magnets, rename
+from truename.store.portable import in_chunks
+from truename.store.tables import note, note_magnet, note_revision
+
+SAVED, EDITED, RENAMED = "saved", "edited", "renamed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteRow:
+    """One note as it stands."""
+
+    id: int
+    person_id: int
+    version: int
+    text: str
+    created_at: float
+    updated_at: float
+
+
+_COLUMNS = list(note.c)
+
+
+async def save(connection: AsyncConnection, *, person_id: int, text: str, at: float) -> NoteRow:
+    """A new note, in its first version."""
+    row = NoteRow(id=0, person_id=person_id, version=1, text=text, created_at=at, updated_at=at)
+    values = {column.name: getattr(row, column.name) for column in _COLUMNS if column.name != "id"}
+    note_id = int((await connection.execute(insert(note).values(values).returning(note.c.id))).scalar_one())
+    await connection.execute(insert(note_revision).values(note_id=note_id, version=1, text=text, cause=SAVED, at=at))
+    await _index(connection, note_id, text, own=frozenset())
+    return NoteRow(id=note_id, person_id=person_id, version=1, text=text, created_at=at, updated_at=at)
+
+
+async def get(connection: AsyncConnection, note_id: int, *, person_id: int) -> NoteRow | None:
+    """A person's note, or None: also when it is somebody else's."""
+    row = (
+        await connection.execute(select(*_COLUMNS).where(note.c.id == note_id, note.c.person_id == person_id))
+    ).one_or_none()
+    return None if row is None else _read(row)
+
+
+async def newest(
+    connection: AsyncConnection, *, person_id: int, limit: int, before_id: int | None = None
+) -> Sequence[NoteRow]:
+    """A person's notes, newest first, from before a given one on."""
+    statement = select(*_COLUMNS).where(note.c.person_id == person_id).order_by(note.c.id.desc()).limit(limit)
+    if before_id is not None:
+        statement = statement.where(note.c.id < before_id)
+    return [_read(row) for row in await connection.execute(statement)]
+
+
+async def revision(connection: AsyncConnection, note_id: int, version: int) -> str | None:
+    """The text of a note in an older version."""
+    return (
+        await connection.execute(
+            select(note_revision.c.text).where(note_revision.c.note_id == note_id, note_revision.c.version == version)
+        )
+    ).scalar_one_or_none()
+
+
+async def causes_since(connection: AsyncConnection, note_id: int, version: int) -> Sequence[str]:
+    """Why the note changed after a version, oldest first."""
+    rows = await connection.execute(
+        select(note_revision.c.cause)
+        .where(note_revision.c.note_id == note_id, note_revision.c.version > version)
+        .order_by(note_revision.c.version)
+    )
+    return list(rows.scalars())
+
+
+async def own_hashes(connection: AsyncConnection, note_id: int) -> frozenset[str]:
+    """The hashes whose names a person chose in this note."""
+    rows = await connection.execute(
+        select(note_magnet.c.hash).where(note_magnet.c.note_id == note_id, note_magnet.c.own.is_(True))
+    )
+    return frozenset(rows.scalars())
+
+
+async def write(
+    connection: AsyncConnection, before: NoteRow, text: str, *, cause: str, own: frozenset[str], at: float
+) -> NoteRow:
+    """Put a new text in the place of `before`, which must be what the database holds in this transaction."""
+    after = NoteRow(
+        id=before.id,
+        person_id=before.person_id,
+        version=before.version + 1,
+        text=text,
+        created_at=before.created_at,
+        updated_at=at,
+    )
+    await _write_all(connection, [after], cause=cause)
+    await connection.execute(delete(note_magnet).where(note_magnet.c.note_id == before.id))
+    await _index(connection, before.id, text, own=own)
+    return after
+
+
+async def remove(connection: AsyncConnection, note_id: int, *, person_id: int) -> bool:
+    """Delete a person's note with its history; whether there was one."""
+    gone = await connection.execute(delete(note).where(note.c.id == note_id, note.c.person_id == person_id))
+    return gone.rowcount > 0
+
+
+async def write_names(
+    connection: AsyncConnection, names: Mapping[int, Mapping[str, str]], *, at: float
+) -> Sequence[NoteRow]:
+    """Write true names into the notes of the people who asked for them; the notes that changed.
+
+    Input:  for each person, the names by hash. Names that a person chose stay.
+    """
+    wanted = [(person, one) for person, theirs in names.items() for one in theirs]
+    changed = [
+        NoteRow(
+            id=row.id,
+            person_id=row.person_id,
+            version=row.version + 1,
+            text=text,
+            created_at=row.created_at,
+            updated_at=at,
+        )
+        for row, hashes in await _with_hashes(connection, wanted)
+        if (text := rename(row.text, {one: names[row.person_id][one] for one in hashes})) != row.text
+    ]
+    await _write_all(connection, changed, cause=RENAMED)
+    return changed
+
+
+async def _with_hashes(
+    connection: AsyncConnection, wanted: Iterable[tuple[int, str]]
+) -> Sequence[tuple[NoteRow, list[str]]]:
+    """The notes in which these (person, hash) stand, each with those of its hashes that are not the person's own."""
+    rows: dict[int, tuple[NoteRow, list[str]]] = {}
+    for some in in_chunks(wanted):
+        found = await connection.execute(
+            select(*_COLUMNS, note_magnet.c.hash)
+            .join(note_magnet, note_magnet.c.note_id == note.c.id)
+            .where(tuple_(note.c.person_id, note_magnet.c.hash).in_(some), note_magnet.c.own.is_(False))
+            .order_by(note.c.id)
+            .with_for_update(of=note)
+        )
+        for row in found:
+            rows.setdefault(row.id, (_read(row), []))[1].append(row.hash)
+    return list(rows.values())
+
+
+async def _write_all(connection: AsyncConnection, changed: Sequence[NoteRow], *, cause: str) -> None:
+    if not changed:
+        return
+    await connection.execute(
+        update(note)
+        .where(note.c.id == bindparam("this_id"))
+        .values(version=bindparam("new_version"), text=bindparam("new_text"), updated_at=bindparam("now")),
+        [
+            {"this_id": one.id, "new_version": one.version, "new_text": one.text, "now": one.updated_at}
+            for one in changed
+        ],
+    )
+    await connection.execute(
+        insert(note_revision),
+        [
+            {"note_id": one.id, "version": one.version, "text": one.text, "cause": cause, "at": one.updated_at}
+            for one in changed
+        ],
+    )
+
+
+async def _index(connection: AsyncConnection, note_id: int, text: str, *, own: frozenset[str]) -> None:
+    hashes = dict.fromkeys(
+        one for span in find_magnets(text) for one in (span.info_hash, span.info_hash_v2) if one is not None
+    )
+    if hashes:
+        await connection.execute(
+            insert(note_magnet), [{"note_id": note_id, "hash": one, "own": one in own} for one in hashes]
+        )
+
+
+def _read(row: object) -> NoteRow:
+    return NoteRow(**{column.name: getattr(row, column.name) for column in _COLUMNS})

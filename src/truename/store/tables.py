@@ -1,0 +1,239 @@
+"""The tables. Migrations make them; a test holds the two against each other.
+
+Times are epoch seconds, since they are compared in SQL on both dialects. Hashes are canonical info-hashes. A word that
+an enum defines is stored as its value.
+
+Invariants, which the queries keep:
+* at most one look-up is `active` for each hash, and at most one task for each person and hash;
+* a completed task has its name, and a final one never changes;
+* notes change only together with a new row in `note_revision`.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    false,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite numbers rows by itself only in a column that is called INTEGER.
+Large = BigInteger().with_variant(Integer, "sqlite")
+
+person = Table(
+    "person",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("username", String(100), nullable=False),
+    Column("username_folded", String(200), nullable=False, unique=True),
+    Column("password_hash", Text, nullable=False),
+    Column("admin", Boolean, nullable=False),
+    Column("auto_calibrate", Boolean, nullable=False, server_default=false()),
+    Column("rewrite", String(10), nullable=False, server_default="auto"),
+    Column("language", String(10)),
+    Column("created_at", Float, nullable=False),
+)
+
+# Of a session and a token only a digest is kept: who reads the file cannot sign in with it.
+session = Table(
+    "session",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("person_id", ForeignKey("person.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("created_at", Float, nullable=False),
+    Column("seen_at", Float, nullable=False),
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("person_id", ForeignKey("person.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("created_at", Float, nullable=False),
+)
+
+note = Table(
+    "note",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("person_id", ForeignKey("person.id", ondelete="CASCADE"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    Index("ix_note_person_id_id", "person_id", "id"),
+)
+
+# Append-only. `cause`: saved, edited, renamed, undone. The newest revision is what `note` says now.
+note_revision = Table(
+    "note_revision",
+    metadata,
+    Column("note_id", ForeignKey("note.id", ondelete="CASCADE"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("cause", String(10), nullable=False),
+    Column("at", Float, nullable=False),
+)
+
+# Which hashes stand in which note. `own`: a person chose the name of this hash in this note; it is never overwritten.
+note_magnet = Table(
+    "note_magnet",
+    metadata,
+    Column("note_id", ForeignKey("note.id", ondelete="CASCADE"), primary_key=True),
+    Column("hash", String(64), primary_key=True, index=True),
+    Column("own", Boolean, nullable=False, server_default=false()),
+)
+
+# `active` is 1, or NULL when ended: in a unique index a constant costs less than the status (docs/adr/0004).
+# `waiting` is a status of a look-up alone: another try is due later; its tasks are pending meanwhile.
+lookup = Table(
+    "lookup",
+    metadata,
+    Column("id", Large, primary_key=True),
+    Column("hash", String(64), nullable=False),
+    Column("hash_v2", String(64)),
+    Column("status", String(10), nullable=False),
+    Column("active", Integer),
+    Column("prio", Integer, nullable=False),
+    Column("person_id", Integer, nullable=False),
+    Column("rank", BigInteger, nullable=False),
+    Column("delivery", String(36)),
+    Column("attempt", Integer, nullable=False, server_default=text("0")),
+    Column("sources", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Index(
+        "uq_lookup_active", "hash", unique=True, sqlite_where=text("active = 1"), postgresql_where=text("active = 1")
+    ),
+    Index(
+        "ix_lookup_take",
+        "prio",
+        "rank",
+        "id",
+        sqlite_where=text("status = 'pending'"),
+        postgresql_where=text("status = 'pending'"),
+    ),
+    Index(
+        "ix_lookup_running",
+        "status",
+        sqlite_where=text("status = 'running'"),
+        postgresql_where=text("status = 'running'"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+# The last rank given to a person in a priority; and, for each priority, the rank last taken. Counters, no clock.
+lane = Table(
+    "lane",
+    metadata,
+    Column("prio", Integer, primary_key=True),
+    Column("person_id", Integer, primary_key=True),
+    Column("last", BigInteger, nullable=False),
+)
+virtual = Table(
+    "virtual",
+    metadata,
+    Column("prio", Integer, primary_key=True),
+    Column("v", BigInteger, nullable=False),
+)
+
+task = Table(
+    "task",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("person_id", ForeignKey("person.id", ondelete="CASCADE"), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("hash_v2", String(64)),
+    Column("status", String(10), nullable=False),
+    Column("active", Integer),
+    Column("prio", Integer, nullable=False),
+    Column("lookup_id", BigInteger, index=True),
+    Column("attempt", Integer, nullable=False, server_default=text("0")),
+    Column("name", Text),
+    Column("source", String(20)),
+    Column("verified", Boolean),
+    Column("code", String(30)),
+    Column("reason", String(30)),
+    Column("created_at", Float, nullable=False),
+    Column("started_at", Float),
+    Column("completed_at", Float, index=True),
+    Index(
+        "uq_task_active",
+        "person_id",
+        "hash",
+        unique=True,
+        sqlite_where=text("active = 1"),
+        postgresql_where=text("active = 1"),
+    ),
+    Index("ix_task_person_id_created_at", "person_id", "created_at"),
+    Index("ix_task_person_id_hash", "person_id", "hash"),
+)
+
+# The catalogue: found once, kept for ever, shared by everybody. `raw_name` are the bytes the torrent has.
+torrent = Table(
+    "torrent",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("raw_name", LargeBinary),
+    Column("name_guessed", Boolean, nullable=False),
+    Column("source", String(20), nullable=False),
+    Column("verified", Boolean, nullable=False),
+    Column("size_bytes", BigInteger),
+    Column("file_count", Integer),
+    Column("found_at", Float, nullable=False),
+)
+torrent_hash = Table(
+    "torrent_hash",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("torrent_id", ForeignKey("torrent.id", ondelete="CASCADE"), nullable=False, index=True),
+)
+
+# Why a hash had no name when it was last asked for, and when that was; kept for ever.
+last_failure = Table(
+    "last_failure",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("code", String(30), nullable=False),
+    Column("at", Float, nullable=False),
+)
+
+# What changed for whom, in the order of `seq`.
+event = Table(
+    "event",
+    metadata,
+    Column("seq", Large, primary_key=True),
+    Column("person_id", Integer, nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("task_id", String(36)),
+    Column("note_id", Integer),
+    Column("at", Float, nullable=False),
+    Index("ix_event_person_id_seq", "person_id", "seq"),
+    sqlite_autoincrement=True,
+)
+
+# Settings that an administrator changed while the program runs.
+chosen_setting = Table(
+    "chosen_setting",
+    metadata,
+    Column("name", String(50), primary_key=True),
+    Column("value", Text, nullable=False),
+)

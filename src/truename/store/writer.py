@@ -1,0 +1,124 @@
+"""The one writer: takes what is waiting, runs it as one transaction, answers after the commit.
+
+A durable transaction costs a flush to disk however much is in it, so many small requests share one. Work of one kind
+is a function from a list of items to a list of results, so that it can be bulk SQL.
+Invariant: nobody gets an answer before the commit; a group that fails is rolled back and done again one by one, so that
+a bad request fails alone.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from truename.errors import TruenameError
+from truename.store.database import Database
+
+log = logging.getLogger(__name__)
+
+GROUP = 500
+MAX_WAITING = 50_000
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Work = Callable[[AsyncConnection, Sequence[Item]], Awaitable[Sequence[Result]]]
+
+
+class StoreUnavailable(TruenameError):  # noqa: N818 - named after what it is
+    """The database cannot take this now (disk, lock, too much waiting, stopping). Nothing was half written."""
+
+
+@dataclass(slots=True, eq=False)
+class _Request:
+    work: Work[Any, Any]
+    item: Any
+    answer: asyncio.Future[Any]
+
+
+class Writer:
+    """Give it work with `write`; `run` must be alive meanwhile, and whoever runs it must notice its death."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: deque[_Request] = deque()
+        self._in_hand: list[_Request] = []
+        self._something = asyncio.Event()
+        self._stopping = False
+
+    async def write(self, work: Work[Item, Result], item: Item) -> Result:
+        """Run `work` on `item`, together with whatever else is waiting; the result is there after the commit.
+
+        A caller that is cancelled cannot know whether it was written: ids are made before, and work is idempotent.
+        Errors: `StoreUnavailable`; what `work` raised for this item.
+        """
+        if self._stopping or len(self._waiting) >= MAX_WAITING:
+            raise StoreUnavailable("stopping" if self._stopping else "too much waits to be written")
+        request = _Request(work, item, asyncio.get_running_loop().create_future())
+        self._waiting.append(request)
+        self._something.set()
+        result: Result = await request.answer
+        return result
+
+    async def run(self) -> None:
+        """Write until `stop`; what was accepted before that is still written."""
+        try:
+            while not (self._stopping and not self._waiting):
+                await self._something.wait()
+                self._something.clear()
+                while self._waiting:
+                    self._in_hand = [self._waiting.popleft() for _ in range(min(GROUP, len(self._waiting)))]
+                    await self._write_group(self._in_hand)
+        finally:
+            self._stopping = True
+            for request in (*self._in_hand, *self._waiting):
+                _refuse(request, StoreUnavailable("the writer has ended"))
+
+    def stop(self) -> None:
+        """Take nothing more."""
+        self._stopping = True
+        self._something.set()
+
+    async def _write_group(self, group: Sequence[_Request]) -> None:
+        try:
+            results = await self._transaction(group)
+        except Exception as error:
+            if len(group) == 1:
+                _refuse(group[0], _outward(error))
+                return
+        else:
+            for request, result in zip(group, results, strict=True):
+                if not request.answer.done():
+                    request.answer.set_result(result)
+            return
+        for request in group:
+            await self._write_group([request])
+
+    async def _transaction(self, group: Sequence[_Request]) -> list[Any]:
+        by_work: dict[Work[Any, Any], list[int]] = {}
+        for index, request in enumerate(group):
+            by_work.setdefault(request.work, []).append(index)
+        results: list[Any] = [None] * len(group)
+        async with self._database.writing() as connection:
+            for work, indices in by_work.items():
+                answers = await work(connection, [group[index].item for index in indices])
+                for index, answer in zip(indices, answers, strict=True):
+                    results[index] = answer
+        return results
+
+
+def _outward(error: Exception) -> Exception:
+    """Trouble of the database is told as such; what the work itself raised is passed on."""
+    if not isinstance(error, DBAPIError | OSError):
+        return error
+    log.warning("not written", extra={"reason": type(error).__name__})
+    return StoreUnavailable("the database did not take it")
+
+
+def _refuse(request: _Request, error: Exception) -> None:
+    if not request.answer.done():
+        request.answer.set_exception(error)

@@ -1,0 +1,134 @@
+"""The catalogue of names as `resolve` and `fix` use it: read before anything is asked, extended by what was found.
+
+It works beside a server. When the database cannot be opened, the commands go on without it.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from truename.magnet import InfoHash
+from truename.model import Outcome, TaskStatus
+from truename.store import names
+from truename.store.database import FILE_NAME, Database, DatabaseError, sqlite_url
+from truename.store.migrate import migrate
+from truename.store.names import Finding, KnownName
+
+log = logging.getLogger(__name__)
+
+_EVERY_S = 0.5
+
+
+class Catalogue:
+    """An open catalogue, or, without a database, one that knows nothing and keeps nothing."""
+
+    def __init__(self, database: Database | None) -> None:
+        self._database = database
+        self._found: list[Outcome] = []
+        self.broken = False
+
+    async def known(self, hashes: Iterable[InfoHash]) -> dict[str, Outcome]:
+        """The verified names of these hashes, as outcomes that took no time."""
+        if self._database is None or self.broken:
+            return {}
+        try:
+            async with self._database.reading() as connection:
+                found = await names.known_names(connection, hashes)
+        except SQLAlchemyError as error:
+            self._give_up(error)
+            return {}
+        return {one: _outcome(InfoHash(one), name) for one, name in found.items() if name.verified}
+
+    def keep(self, outcome: Outcome) -> None:
+        """Remember a name that was found; it is written soon, and at the end."""
+        if outcome.name is not None and outcome.verified:
+            self._found.append(outcome)
+
+    async def write_now_and_then(self) -> None:
+        """Write until cancelled, so that an interrupted command has not asked in vain."""
+        while True:
+            await asyncio.sleep(_EVERY_S)
+            await self.write()
+
+    async def write(self) -> None:
+        """Write what was found."""
+        if self._database is None or self.broken or not self._found:
+            return
+        found, self._found = self._found, []
+        try:
+            async with self._database.writing() as connection:
+                await _learn(connection, found)
+        except SQLAlchemyError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: SQLAlchemyError) -> None:
+        self.broken = True
+        log.warning("the catalogue of names is not used any more", extra={"reason": type(error).__name__})
+
+
+@asynccontextmanager
+async def open_catalogue(data_dir: Path) -> AsyncIterator[tuple[Catalogue, DatabaseError | None]]:
+    """The catalogue of a data directory, made when there is none; and why it cannot be opened, if so."""
+    trouble: DatabaseError | None = None
+    async with AsyncExitStack() as stack:
+        database: Database | None = None
+        try:
+            database = await stack.enter_async_context(open_database(data_dir))
+        except DatabaseError as error:
+            trouble = error
+        catalogue = Catalogue(database)
+        # No TaskGroup, which would wrap what the block raises; the task has no life beyond the block all the same.
+        writing = asyncio.create_task(catalogue.write_now_and_then())
+        try:
+            yield catalogue, trouble
+        finally:
+            writing.cancel()
+            with suppress(asyncio.CancelledError):
+                await writing
+            await catalogue.write()
+
+
+@asynccontextmanager
+async def open_database(data_dir: Path) -> AsyncIterator[Database]:
+    """The database of a data directory, for a command; made when there is none. Errors: `DatabaseError`."""
+    await asyncio.to_thread(_prepare, data_dir)
+    database = Database(sqlite_url(data_dir / FILE_NAME))
+    try:
+        yield database
+    finally:
+        await database.aclose()
+
+
+def _prepare(data_dir: Path) -> None:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise DatabaseError("database_unusable", what=str(data_dir), why=error.strerror or str(error)) from error
+    migrate(sqlite_url(data_dir / FILE_NAME))
+
+
+def _outcome(info_hash: InfoHash, known: KnownName) -> Outcome:
+    return Outcome(
+        info_hash=info_hash,
+        status=TaskStatus.COMPLETED,
+        name=known.name,
+        source=known.source,
+        verified=known.verified,
+    )
+
+
+async def _learn(connection: AsyncConnection, found: Sequence[Outcome]) -> None:
+    findings = [
+        Finding(
+            hashes=outcome.hashes,
+            known=KnownName(name=outcome.name or "", source=outcome.source or "", verified=outcome.verified),
+        )
+        for outcome in found
+    ]
+    await names.learn(connection, findings, at=time.time())

@@ -1,0 +1,76 @@
+"""Puts the web application together: the wall, the routes, the files. Chooses no engine."""
+
+from importlib import metadata
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy import literal, select
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from truename.web import calibrate, entry, notes
+from truename.web.doors import Doors
+from truename.web.errors import Refusal, handle
+from truename.web.guard import Wall
+from truename.web.passwords import Passwords
+from truename.web.render import render
+from truename.web.services import Services
+from truename.web.work import Work
+
+STATIC = Path(__file__).parent / "static"
+
+_own = APIRouter()
+
+
+def create_application(services: Services, work: Work | None = None, *, passwords: Passwords | None = None) -> FastAPI:
+    """The application; `app.state.doors` has the set-up code and makes sign-in links.
+
+    Whoever serves it closes `app.state.doors.passwords` at the end, and lets no proxy header be believed by the server
+    itself: that is the wall's business.
+    """
+    application = FastAPI(
+        title="truename",
+        version=metadata.version("truename"),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        redirect_slashes=False,
+        exception_handlers={HTTPException: handle, RequestValidationError: handle},
+    )
+    application.state.services = services
+    application.state.doors = Doors.of(services, passwords)
+    application.add_middleware(Wall, services=services, doors=application.state.doors)
+    application.include_router(entry.router)
+    application.include_router(_own)
+    if work is not None:
+        application.state.work = work
+        application.include_router(calibrate.router)
+        application.include_router(notes.router)
+    application.mount("/static", StaticFiles(directory=STATIC), name="static")
+    return application
+
+
+@_own.get("/healthz", summary="Alive")
+async def healthz() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@_own.get("/readyz", summary="Can take work")
+async def readyz(request: Request) -> Response:
+    """The server is not stopping, and its database can be read."""
+    services = entry.services_of(request)
+    if not services.ready():
+        raise Refusal("web_stopping", status=503, code="stopping")
+    async with services.database.reading() as connection:
+        await connection.execute(select(literal(1)))
+    return JSONResponse({"status": "ok"})
+
+
+@_own.get("/api/docs", include_in_schema=False)
+async def docs(request: Request) -> Response:
+    """The description of the API for a person: made in the browser, out of what programs read."""
+    return render(request, "docs.html")

@@ -1,0 +1,124 @@
+"""Bodies of requests: bounded in size and time while they are read, then JSON objects or forms, or refused.
+
+A body that nobody wants is read off for a moment before the answer is sent, since a client that is still sending would
+miss the answer when the connection is closed.
+"""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any, NoReturn
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.types import Message, Receive
+
+from truename.web.errors import Refusal
+
+READ_WITHIN_S = 60.0
+DRAIN_BYTES = 16 * 1024 * 1024
+DRAIN_S = 2.0
+_MAX_FIELDS = 50
+
+
+class Body:
+    """Stands between the server and the application: `receive` refuses what is too large or too slow.
+
+    Where no body is wanted, and once an answer has begun, nothing is refused any more; what still comes is dropped.
+    """
+
+    def __init__(
+        self, receive: Receive, headers: Sequence[tuple[bytes, bytes]], *, limit: int, wanted: bool = True
+    ) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._wanted = wanted
+        self._read = 0
+        self._until = asyncio.get_running_loop().time() + READ_WITHIN_S
+        fields = dict(headers)
+        length = fields.get(b"content-length", b"0")
+        self._announced = int(length) if length.isdigit() else 0
+        self._waits_to_send = b"expect" in fields
+        self.complete = self._announced == 0 and b"transfer-encoding" not in fields
+
+    def refuse_at_once(self) -> None:
+        """Refuse a body that says itself that it is too large."""
+        if self._announced > self._limit:
+            raise _too_large()
+
+    async def receive(self) -> Message:
+        """The next message, as ASGI has it."""
+        if not self._wanted or self.complete:
+            return self._count(await self._receive())
+        try:
+            async with asyncio.timeout_at(self._until):
+                message = self._count(await self._receive())
+        except TimeoutError as error:
+            raise Refusal("web_too_slow", status=408) from error
+        if self._read > self._limit:
+            raise _too_large()
+        return message
+
+    async def drain(self) -> None:
+        """The answer begins: read off what is still coming, within bounds."""
+        self._wanted = False
+        if self._waits_to_send and not self._read:
+            return  # it has not been asked for, and will not come
+        try:
+            async with asyncio.timeout(DRAIN_S):
+                while not self.complete and self._read < DRAIN_BYTES:
+                    self._count(await self._receive())
+        except TimeoutError:
+            pass
+
+    def _count(self, message: Message) -> Message:
+        if message["type"] != "http.request":
+            self.complete = True
+            return message
+        self._read += len(message.get("body", b""))
+        self.complete = not message.get("more_body", False)
+        return message if self._wanted else {**message, "body": b""}
+
+
+async def json_object(request: Request) -> dict[str, Any]:
+    """The body of a request of the API.
+
+    Errors: `Refusal` 400 for whatever is not a JSON object in UTF-8, sent as such.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Refusal("web_not_json")
+    try:
+        text = (await request.body()).decode("utf-8")
+        value = json.loads(text, parse_constant=_no_constant)
+        if "\\ud" in text.lower():
+            json.dumps(value, ensure_ascii=False).encode("utf-8")  # a lone surrogate is not a character
+    except (ValueError, RecursionError) as error:
+        raise Refusal("web_not_json") from error
+    if not isinstance(value, dict):
+        raise Refusal("web_not_an_object")
+    return value
+
+
+async def form_fields(request: Request) -> dict[str, str]:
+    """The fields of a form of one of our pages; of a name that comes twice, the last.
+
+    Errors: `Refusal` 400.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        raise Refusal("web_not_a_form")
+    try:
+        text = (await request.body()).decode("ascii")
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
+    except ValueError as error:
+        raise Refusal("web_not_a_form") from error
+    return dict(pairs)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _too_large() -> Refusal:
+    return Refusal("web_too_large", status=413, code="too_large")

@@ -1,0 +1,169 @@
+"""The routes that ask for names: at once with a task id, or synchronously; and the mode they work in.
+
+A client that leaves a synchronous request changes nothing: the task goes on, only nobody waits for it any more.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request
+
+from truename.calibration import Priority
+from truename.errors import InvalidInput
+from truename.magnet import Magnet
+from truename.mode import MODES
+from truename.notes import magnets_of
+from truename.web.bodies import json_object
+from truename.web.errors import Refusal
+from truename.web.guard import identity_of
+from truename.web.language import preferred
+from truename.web.services import Services
+from truename.web.views import Body, note_results, task_body
+from truename.web.work import Work
+
+POLL_INTERVAL_MS = 1000
+POLL_TIMEOUT_MS = 60_000
+MAX_ID = 2**31 - 1
+
+router = APIRouter(tags=["calibrate"])
+
+NoteId = Annotated[int, Path(ge=1, le=MAX_ID)]
+
+_HASH_EXAMPLE = {"info_hash": "722fe65b2aa26d14f35b4ad627d20236e481d924", "priority": "normal"}
+
+
+def _json_body(*examples: dict[str, Any]) -> dict[str, Any]:
+    """The description of a JSON body by its examples."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"example": examples[0]}}}}
+
+
+@router.post("/api/calibrate/async", summary="Ask for a name", openapi_extra=_json_body(_HASH_EXAMPLE))
+async def submit(request: Request) -> Body:
+    """Answers at once with a task to follow. A name that is known already completes it immediately."""
+    work = work_for_asking(request)
+    body = await json_object(request)
+    magnet, priority = magnet_in(body), priority_in(body)
+    (submitted,) = await work.calibrations.submit(identity_of(request).person.id, [magnet], priority=priority)
+    answer: Body = {"task_id": submitted.task_id, "status": submitted.status.value}
+    return answer | {"deduplicated": True} if submitted.deduplicated else answer
+
+
+@router.get("/api/calibrate/status/{task_id}", summary="How a task is doing")
+async def status(request: Request, task_id: str) -> Body:
+    """The task, as long as it is remembered."""
+    view = await work_of(request).calibrations.status(identity_of(request).person.id, task_id)
+    if view is None:
+        raise Refusal("web_no_such_task", status=404, code="not_found")
+    return task_body(view, preferred(request.headers.get("accept-language", "")))
+
+
+@router.post("/api/calibrate", summary="Ask for a name and wait", openapi_extra=_json_body(_HASH_EXAMPLE))
+async def submit_and_wait(request: Request) -> Body:
+    """Waits up to a minute, then answers the task as it is. The task goes on, whoever waits."""
+    work, person_id = work_for_asking(request), identity_of(request).person.id
+    body = await json_object(request)
+    magnet, priority = magnet_in(body), priority_in(body)
+    with work.one_more_waiting(person_id):
+        async with _while_it_makes_sense(request) as enough:
+            (submitted,) = await work.calibrations.submit(person_id, [magnet], priority=priority)
+            ids = [submitted.task_id]
+            await work.calibrations.wait(person_id, ids, timeout_s=work.sync_wait_s, enough=enough)
+    return await status(request, submitted.task_id)
+
+
+@router.post("/api/calibrate/{note_id}", summary="Name all magnets of a note and wait")
+async def calibrate_note(request: Request, note_id: NoteId) -> Body:
+    """Waits up to a minute; one result for each magnet, in the order of the text."""
+    work, person_id = work_for_asking(request), identity_of(request).person.id
+    view = await work.notes.get(person_id, note_id)
+    if view is None:
+        raise Refusal("web_not_found", status=404, code="not_found")
+    with work.one_more_waiting(person_id):
+        async with _while_it_makes_sense(request) as enough:
+            submitted = await work.calibrations.submit(person_id, magnets_of(view.note.text))
+            ids = [one.task_id for one in submitted]
+            rows = await work.calibrations.wait(person_id, ids, timeout_s=work.sync_wait_s, enough=enough)
+    return note_results(view.note.text, rows.values(), preferred(request.headers.get("accept-language", "")))
+
+
+@router.get("/api/config", summary="How pages ask")
+async def config(request: Request) -> Body:
+    """The mode, and how often to poll."""
+    return {
+        "calibration_mode": work_of(request).mode.value,
+        "poll_interval_ms": POLL_INTERVAL_MS,
+        "poll_timeout_ms": POLL_TIMEOUT_MS,
+        "websocket": False,
+    }
+
+
+@router.put(
+    "/api/config", summary="Change the mode (administrators)", openapi_extra=_json_body({"calibration_mode": "sync"})
+)
+async def change_config(request: Request) -> Body:
+    """Takes effect at once and survives a restart; null goes back to the settings."""
+    if not identity_of(request).person.admin:
+        raise Refusal("web_forbidden", status=403, code="forbidden")
+    body = await json_object(request)
+    mode = body.get("calibration_mode", "")
+    if mode is not None and mode not in MODES:
+        raise Refusal("web_bad_mode")
+    await work_of(request).mode.choose(mode)
+    return await config(request)
+
+
+def work_of(request: Request) -> Work:
+    """The heart behind the routes."""
+    work: Work = request.app.state.work
+    return work
+
+
+def work_for_asking(request: Request) -> Work:
+    """The heart, for a route that starts something. Errors: `Refusal` 503 while nothing new may be asked."""
+    if not _services_of(request).ready():
+        raise Refusal("web_stopping", status=503, code="stopping")
+    work = work_of(request)
+    work.refuse_when_off()
+    return work
+
+
+@asynccontextmanager
+async def _while_it_makes_sense(request: Request) -> AsyncIterator[Callable[[], bool]]:
+    """For a route that waits: whether it has waited enough, for the client has gone or the server is stopping."""
+    await request.body()  # what comes after it is the client's end
+    ready = _services_of(request).ready
+    leaving = asyncio.ensure_future(request.receive())  # ends with the block
+    try:
+        yield lambda: leaving.done() or not ready()
+    finally:
+        leaving.cancel()
+
+
+def _services_of(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+def magnet_in(body: Body) -> Magnet:
+    """What a body asks for: a hash in any form, or a whole magnet. Errors: `Refusal` 400 with the contract's texts."""
+    given = body.get("info_hash")
+    if given is None or given == "":
+        raise Refusal("web_missing_info_hash", code="missing_info_hash")
+    if not isinstance(given, str):
+        raise Refusal("web_invalid_info_hash", code="invalid_info_hash")
+    try:
+        return Magnet.parse(given)
+    except InvalidInput as error:
+        missing = not given.strip()
+        word = "web_missing_info_hash" if missing else "web_invalid_info_hash"
+        raise Refusal(word, code="missing_info_hash" if missing else "invalid_info_hash") from error
+
+
+def priority_in(body: Body) -> Priority:
+    """The priority a body names, normal when it names none. Errors: `Refusal` 400."""
+    given = body.get("priority", "normal")
+    if not isinstance(given, str) or given.upper() not in Priority.__members__ or given != given.lower():
+        raise Refusal("web_bad_priority")
+    return Priority[given.upper()]

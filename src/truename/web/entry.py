@@ -1,0 +1,221 @@
+"""How a person comes in and leaves: sign-in, sign-out, the set-up of the first person, links that work once."""
+
+import math
+from collections.abc import Callable
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from truename.store import people
+from truename.store.people import ABSOLUTE_S, Newcomer, clean_username, folded
+from truename.texts import Language, say
+from truename.web.bodies import form_fields
+from truename.web.brake import address_key
+from truename.web.doors import Doors
+from truename.web.errors import Refusal
+from truename.web.guard import cookie_name, identity_of, identity_or_none, visitor_of
+from truename.web.passwords import TooBusy, fault_of
+from truename.web.paths import HOME, safe_next
+from truename.web.render import render
+from truename.web.services import Services
+
+router = APIRouter(include_in_schema=False)
+
+_BUSY_S = 5
+
+
+@router.get("/login")
+async def login_page(request: Request) -> Response:
+    """The form; who is signed in already goes on, and without any person yet the set-up comes first."""
+    once = request.query_params.get("once", "")
+    wanted = safe_next(request.query_params.get("next", ""))
+    if once:
+        return render(request, "once.html", once=once)
+    if identity_or_none(request) is not None:
+        return _go(request, wanted)
+    if not await _somebody(request):
+        return _go(request, "/setup")
+    return _login_form(request, wanted=wanted)
+
+
+@router.post("/login")
+async def login(request: Request) -> Response:
+    """Sign in, with a name and a password or with a link."""
+    fields = await form_fields(request)
+    if "once" in fields:
+        return await _use_link(request, fields["once"])
+    username, password = fields.get("username", ""), fields.get("password", "")
+    wanted = safe_next(fields.get("next", ""))
+
+    def refuse(status: int, word: str, **named: object) -> Response:
+        return _login_form(request, wanted=wanted, username=username, status=status, word=word, **named)
+
+    wait, keys = _brake(request, username)
+    if wait > 0:
+        return refuse(429, "login_wait", seconds=math.ceil(wait))
+    cleaned = clean_username(username)
+    services, doors = services_of(request), doors_of(request)
+    async with services.database.reading() as connection:
+        # Nobody is called "", so that a name that cannot be costs what any other does.
+        found = await people.credentials(connection, cleaned or "")
+    try:
+        right = await doors.passwords.matches(password, found[1] if found is not None else None)
+    except TooBusy:
+        return refuse(429, "login_busy", seconds=_BUSY_S)
+    if found is None or not right:
+        return refuse(401, "login_wrong")
+    answer = await _signed_in(request, found[0].id, wanted, proof=found[1])
+    if answer is None:
+        return refuse(401, "login_wrong")
+    doors.brake.succeed(of=keys[0], also=keys[1:])
+    return answer
+
+
+@router.post("/logout")
+async def logout(request: Request) -> Response:
+    """End this session, wherever its cookie has been copied to."""
+    await doors_of(request).identities.sign_out(identity_of(request))
+    response = _go(request, "/login")
+    visitor, root = visitor_of(request), request.scope["root_path"]
+    response.delete_cookie(
+        cookie_name(visitor, root), path=root or "/", secure=visitor.scheme == "https", httponly=True, samesite="lax"
+    )
+    return response
+
+
+@router.get("/setup")
+async def setup_page(request: Request) -> Response:
+    """The form for the first person, until there is one."""
+    if await _somebody(request):
+        return _go(request, "/login")
+    return _form(request, "setup.html", 200, "", {}, username="")
+
+
+@router.post("/setup")
+async def setup(request: Request) -> Response:
+    """Make the first person, who knows the code that the server has shown. Of two at once exactly one succeeds."""
+    fields = await form_fields(request)
+    if await _somebody(request):
+        raise Refusal("setup_done", status=404, code="not_found")
+    doors, services = doors_of(request), services_of(request)
+
+    def refuse(status: int, word: str, **named: object) -> Response:
+        return _form(request, "setup.html", status, word, named, username=fields.get("username", ""))
+
+    who, now = address_key(visitor_of(request).address), services.monotonic()
+    wait = doors.setup_tries.wait(who, now)
+    if wait > 0:
+        return refuse(429, "setup_wait", seconds=math.ceil(wait))
+    if not doors.is_setup_code(fields.get("code", "")):
+        doors.setup_tries.count(who, now)
+        return refuse(403, "setup_wrong_code")
+    return await _make_first(request, fields, refuse)
+
+
+async def setup_notice(services: Services, doors: Doors, language: Language, *, url: str) -> str | None:
+    """The line for the server's stderr that lets the first person in; None when there is one already."""
+    async with services.database.reading() as connection:
+        doors.somebody = await people.count(connection) > 0
+    return None if doors.somebody else say("setup_notice", language, url=url, code=doors.setup_code)
+
+
+def services_of(request: Request) -> Services:
+    """What the routes of this application work with."""
+    services: Services = request.app.state.services
+    return services
+
+
+def doors_of(request: Request) -> Doors:
+    """What stands at the doors of this application."""
+    doors: Doors = request.app.state.doors
+    return doors
+
+
+def _brake(request: Request, username: str) -> tuple[float, list[tuple[str, str]]]:
+    """Ask for a try: how long to wait, and what it counts for.
+
+    Where the person is signed in already, only tries from that session count: whoever hammers on the account from
+    outside cannot keep them from giving their password there.
+    """
+    cleaned = clean_username(username)
+    account = folded(cleaned) if cleaned is not None else ""
+    keys = [("account", account), ("address", address_key(visitor_of(request).address))]
+    identity = identity_or_none(request)
+    if identity is not None and identity.session is not None and folded(identity.person.username) == account:
+        keys = [("session", identity.session)]
+    return doors_of(request).brake.take(keys, services_of(request).monotonic()), keys
+
+
+async def _make_first(request: Request, fields: dict[str, str], refuse: Callable[..., Response]) -> Response:
+    username, password = clean_username(fields.get("username", "")), fields.get("password", "")
+    if username is None:
+        return refuse(400, "username_bad")
+    fault = fault_of(password)
+    if fault is not None:
+        return refuse(400, fault)
+    doors, services = doors_of(request), services_of(request)
+    try:
+        kept = await doors.passwords.hash(password)
+    except TooBusy:
+        return refuse(429, "login_busy", seconds=_BUSY_S)
+    newcomer = Newcomer(username=username, password_hash=kept, admin=True, at=services.clock())
+    first = await services.writer.write(people.create_first_all, newcomer)
+    doors.somebody = True
+    answer = await _signed_in(request, first.id, HOME) if first is not None else None
+    if answer is None:
+        raise Refusal("setup_done", status=404, code="not_found")
+    return answer
+
+
+async def _use_link(request: Request, secret: str) -> Response:
+    person_id = doors_of(request).links.use(secret, services_of(request).clock())
+    answer = await _signed_in(request, person_id, HOME) if person_id is not None else None
+    return answer or _login_form(request, status=401, word="login_once_over")
+
+
+async def _signed_in(request: Request, person_id: int, wanted: str, *, proof: str | None = None) -> Response | None:
+    """Begin a session with a new id, whatever cookie the browser came with."""
+    before = identity_or_none(request)
+    secret = await doors_of(request).identities.sign_in(person_id, proof=proof, instead_of=before)
+    if secret is None:
+        return None
+    response = _go(request, wanted)
+    visitor, root = visitor_of(request), request.scope["root_path"]
+    response.set_cookie(
+        cookie_name(visitor, root),
+        secret,
+        max_age=ABSOLUTE_S,
+        path=root or "/",
+        secure=visitor.scheme == "https",
+        httponly=True,
+        samesite="lax",
+    )
+    return response
+
+
+async def _somebody(request: Request) -> bool:
+    """Whether there is a person; once there is one the set-up stays closed."""
+    doors = doors_of(request)
+    if not doors.somebody:
+        async with services_of(request).database.reading() as connection:
+            doors.somebody = await people.count(connection) > 0
+    return doors.somebody
+
+
+def _go(request: Request, path: str) -> RedirectResponse:
+    return RedirectResponse(request.scope["root_path"] + path, 303)
+
+
+def _login_form(
+    request: Request, *, wanted: str = HOME, username: str = "", status: int = 200, word: str = "", **named: object
+) -> Response:
+    return _form(request, "login.html", status, word, named, username=username, wanted=wanted)
+
+
+def _form(
+    request: Request, template: str, status: int, word: str, named: dict[str, object], **fields: object
+) -> Response:
+    """A form with what is wrong, if something is; `seconds` in `named` is also told to programs."""
+    headers = {"Retry-After": str(named["seconds"])} if "seconds" in named else {}
+    return render(request, template, status=status, headers=headers, word=word, named=named, **fields)

@@ -1,0 +1,75 @@
+"""Which path is what: open to everybody, for programs, and how much may be sent there. Pure."""
+
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+from truename.names import is_hidden
+
+HOME = "/notes"
+MIB = 1024 * 1024
+
+_OPEN = frozenset(("/login", "/setup", "/healthz", "/readyz"))
+_PROBES = frozenset(("/healthz", "/readyz"))
+_STATIC = "/static/"
+_DOCS = "/api/docs"
+_LIMITS = (("/api/notes", 6 * MIB), ("/notes", 6 * MIB), ("/api/calibrate/batch", 8 * MIB))
+_MAX_NEXT = 2000
+
+
+def place(scope: MutableMapping[str, Any], root_path: str) -> None:
+    """Put the path under the root path, whether or not the proxy has taken that off."""
+    path = scope["path"]
+    if root_path and path != root_path and not path.startswith(root_path + "/"):
+        scope["path"] = root_path + path
+    scope["root_path"] = root_path
+
+
+def path_of(scope: Mapping[str, Any]) -> str:
+    """The path as the routes know it, without the root path."""
+    path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+    return path or "/"
+
+
+def is_open(path: str) -> bool:
+    """Whether a stranger may come here."""
+    return path in _OPEN or is_static(path)
+
+
+def is_static(path: str) -> bool:
+    """Whether it is a file that is the same for everybody."""
+    return path.startswith(_STATIC)
+
+
+def is_probe(path: str) -> bool:
+    """Whether it only asks if the server lives, as machines do that know no name for it."""
+    return path in _PROBES
+
+
+def is_for_programs(scope: Mapping[str, Any]) -> bool:
+    """Whether the answer is JSON, whatever happens."""
+    path = path_of(scope)
+    api = path == "/api" or path.startswith("/api/") or path == "/openapi.json" or is_probe(path)
+    return api and path != _DOCS
+
+
+def limit_of(path: str) -> int:
+    """How many bytes a body may have there."""
+    for prefix, limit in _LIMITS:
+        if path == prefix or path.startswith(prefix + "/"):
+            return limit
+    return MIB
+
+
+def safe_next(text: str) -> str:
+    """Where to go after the sign-in: a path of this server, else the notes.
+
+    Two slashes, or a backslash that a browser takes for a slash, would lead to another server.
+    """
+    good = (
+        text.startswith("/")
+        and not text.startswith("//")
+        and "\\" not in text
+        and len(text) <= _MAX_NEXT
+        and not any(map(is_hidden, text))
+    )
+    return text if good else HOME

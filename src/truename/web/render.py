@@ -1,0 +1,35 @@
+"""Pages: templates with everything escaped, in the reader's language. Knows no route."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from truename.texts import Language, say
+from truename.web.language import preferred
+
+_templates = Environment(
+    loader=PackageLoader("truename.web", "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def render(
+    request: Request, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **fields: Any
+) -> HTMLResponse:
+    """A page. Templates have `t(word, field=...)` for sentences, `root` before every path, and `person` or None."""
+    language = preferred(request.headers.get("accept-language", ""))
+    identity = request.scope.get("truename.identity")
+    text = _templates.get_template(template).render(
+        t=lambda word, /, **named: say(word, language, **named),
+        language="en" if language is Language.ENGLISH else "zh-CN",
+        root=request.scope.get("root_path", ""),
+        person=identity.person if identity is not None else None,
+        **fields,
+    )
+    return HTMLResponse(text, status, headers)

@@ -1,0 +1,42 @@
+// Shows the description of the API. Everything in it goes into the page as text.
+
+const METHODS = ["get", "post", "put", "patch", "delete"];
+
+function element(name, className, ...children) {
+  const made = document.createElement(name);
+  made.className = className;
+  made.append(...children);
+  return made;
+}
+
+function examplesOf(operation) {
+  const parts = [operation.requestBody, ...Object.values(operation.responses ?? {})];
+  const contents = parts.map((part) => part?.content?.["application/json"]).filter(Boolean);
+  return contents.flatMap((content) =>
+    "example" in content ? [content.example] : Object.values(content.examples ?? {}).map((one) => one.value),
+  );
+}
+
+function routeOf(path, method, operation) {
+  const title = element("h2", "", element("span", "route-method", method.toUpperCase()), path);
+  const route = element("section", "route card", title);
+  for (const text of [operation.summary, operation.description]) {
+    if (text) route.append(element("p", "", text));
+  }
+  for (const example of examplesOf(operation)) {
+    route.append(element("pre", "", JSON.stringify(example, null, 2)));
+  }
+  return route;
+}
+
+export function routesOf(description) {
+  return Object.entries(description.paths).flatMap(([path, operations]) =>
+    METHODS.filter((method) => method in operations).map((method) => routeOf(path, method, operations[method])),
+  );
+}
+
+const place = globalThis.document?.getElementById("routes");
+if (place) {
+  const answer = await fetch(place.dataset.description, { headers: { Accept: "application/json" } });
+  place.replaceChildren(...routesOf(await answer.json()));
+}

@@ -1,0 +1,141 @@
+/**
+ * Asking for names from a page: hand a hash over and poll, or wait for the synchronous route.
+ *
+ * Touches no document. What it needs of the browser are its arguments, so that Node can run it.
+ */
+
+const INTERVAL_MS = 1000;
+const LIMIT_MS = 60000;
+const ENDED = ['failed', 'timeout', 'cancelled'];
+const NOT_UNDERSTOOD = '服务器的回答无法理解';
+
+/** The path under which the application is: this file lies at static/js/notes.js there. */
+export const root = import.meta.url.startsWith('http') ? new URL('../..', import.meta.url).pathname.slice(0, -1) : '';
+
+/**
+ * The name of an info-hash, by a task that is polled once a second, each poll a second after the answer to the last.
+ *
+ * Rejects with the server's words: at once when the task is refused; when it ended without a name; when it is unknown
+ * twice in a row; and with 轮询超时 after a minute, though the task goes on. A poll that gets lost, or an answer that
+ * cannot be read, is asked for again. No timer outlives the promise. `told` hears each status on the way.
+ */
+export function calibrateAsync(infoHash, {fetch, setTimeout, clearTimeout} = globalThis, {told = () => {}} = {}) {
+  return new Promise((resolve, reject) => {
+    const over = new AbortController();
+    const {signal} = over;
+    let next;
+    let unknown = 0;
+
+    function settle(how, what) {
+      clearTimeout(next);
+      clearTimeout(limit);
+      over.abort();
+      how(what);
+    }
+
+    async function submit() {
+      const {status, body} = await ask(fetch, `${root}/api/calibrate/async`, {...posted({info_hash: infoHash}), signal});
+      if (signal.aborted) {
+        return;
+      }
+      if (status !== 200 || typeof body.task_id !== 'string') {
+        settle(reject, refusal(status, body));
+        return;
+      }
+      told(body.status);
+      if (body.status === 'completed') {
+        await poll(body.task_id);
+      } else {
+        next = setTimeout(poll, INTERVAL_MS, body.task_id);
+      }
+    }
+
+    async function poll(taskId) {
+      const {status, body} = await ask(fetch, `${root}/api/calibrate/status/${encodeURIComponent(taskId)}`, {signal});
+      if (signal.aborted) {
+        return;
+      }
+      unknown = status === 404 ? unknown + 1 : 0;
+      if (unknown === 2 || isFinalRefusal(status)) {
+        settle(reject, refusal(status, body));
+      } else if (status === 200 && body.status === 'completed') {
+        told(body.status);
+        settle(resolve, body.result);
+      } else if (status === 200 && ENDED.includes(body.status)) {
+        told(body.status);
+        settle(reject, new Error(body.error ?? body.status));
+      } else {
+        if (status === 200 && typeof body.status === 'string') {
+          told(body.status);
+        }
+        next = setTimeout(poll, INTERVAL_MS, taskId);
+      }
+    }
+
+    const limit = setTimeout(() => settle(reject, new Error('轮询超时')), LIMIT_MS);
+    submit();
+  });
+}
+
+/** The name of an info-hash, by the route that answers when the task has ended, or after a minute. */
+export async function calibrateSync(infoHash, {fetch} = globalThis) {
+  const {status, body} = await ask(fetch, `${root}/api/calibrate`, posted({info_hash: infoHash}));
+  if (status !== 200) {
+    throw refusal(status, body);
+  }
+  if (body.status !== 'completed') {
+    throw new Error(body.error ?? '轮询超时');
+  }
+  return body.result;
+}
+
+/** What came of all magnets of a note, by the synchronous route. */
+export async function calibrateNote(noteId, {fetch} = globalThis) {
+  const {status, body} = await ask(fetch, `${root}/api/calibrate/${noteId}`, posted({}));
+  if (status !== 200) {
+    throw refusal(status, body);
+  }
+  return body;
+}
+
+/** Whoever is not signed in goes to the sign-in, and comes back here. */
+export function signIn({location} = globalThis) {
+  if (location) {
+    const here = location.pathname.slice(root.length) + (location.search ?? '');
+    location.assign(`${root}/login?next=${encodeURIComponent(here)}`);
+  }
+}
+
+/** Status and JSON object of an answer; status 0 when there was none, an empty body when it is no JSON object. */
+async function ask(fetch, url, options) {
+  let answer;
+  try {
+    answer = await fetch(url, {credentials: 'same-origin', ...options, headers: {Accept: 'application/json', ...options.headers}});
+  } catch {
+    return {status: 0, body: {}};
+  }
+  try {
+    const body = await answer.json();
+    return {status: answer.status, body: body !== null && typeof body === 'object' ? body : {}};
+  } catch {
+    return {status: answer.status, body: {}};
+  }
+}
+
+function posted(body) {
+  return {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify(body)};
+}
+
+/** Asking again does not help then. A 404 may be a server that is just starting, and 429 says itself to try again. */
+function isFinalRefusal(status) {
+  return status >= 400 && status < 500 && status !== 404 && status !== 408 && status !== 429;
+}
+
+function refusal(status, body) {
+  if (status === 401) {
+    signIn();
+  }
+  return new Error(body.error ?? (status === 0 ? '无法连接服务器' : `${NOT_UNDERSTOOD}（${status}）`));
+}
+
+globalThis.calibrateAsync = calibrateAsync;

@@ -1,0 +1,115 @@
+"""What the outside sees of tasks and notes: JSON bodies as the contract has them. Pure.
+
+Times are epoch seconds. A field that does not apply is absent: `result` only of a completed task, `error` and `code`
+only of one that ended without a name.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from truename.magnet import MagnetSpan, find_magnets
+from truename.model import TaskStatus
+from truename.notes import MagnetView, NoteView, problem_of
+from truename.service import TaskView
+from truename.store.tasks import TaskRow
+from truename.texts import Language, say
+
+Body = dict[str, Any]
+
+
+def task_body(view: TaskView, language: Language) -> Body:
+    """The body of a status."""
+    row = view.row
+    body: Body = {
+        "task_id": row.id,
+        "status": row.status.value,
+        "info_hash": row.hash,
+        "attempt": row.attempt,
+        "created_at": row.created_at,
+    }
+    if row.hash_v2 is not None:
+        body["info_hash_v2"] = row.hash_v2
+    if view.queue_position is not None:
+        body["queue_position"] = view.queue_position
+    if row.completed_at is not None:
+        body["completed_at"] = row.completed_at
+    if row.status is TaskStatus.COMPLETED:
+        body |= {"result": row.name, "source": row.source, "verified": row.verified}
+    elif row.status.is_final:
+        body |= {"error": error_of(row, language), "code": row.code}
+    return body
+
+
+def error_of(row: TaskRow, language: Language) -> str:
+    """Why a task ended without a name, for a person."""
+    return say(row.reason or row.code or "resolver_failed", language)
+
+
+def note_body(view: NoteView) -> Body:
+    """The body of a note."""
+    return {
+        "id": view.note.id,
+        "version": view.note.version,
+        "text": view.note.text,
+        "created_at": view.note.created_at,
+        "updated_at": view.note.updated_at,
+        "magnets": [magnet_body(one) for one in view.magnets],
+    }
+
+
+def magnet_body(view: MagnetView) -> Body:
+    """One magnet of a note; `status` and `task_id` are those of its newest task, or null."""
+    return {
+        "start": view.start,
+        "end": view.end,
+        "info_hash": view.info_hash,
+        "dn": view.dn,
+        "name": view.name,
+        "status": view.task.status.value if view.task else None,
+        "task_id": view.task.id if view.task else None,
+    }
+
+
+def state_of(view: MagnetView) -> str:
+    """How a magnet is doing, for the page: a word that `texts` has as `state_...`.
+
+    `known`: there is a name, which somebody else asked for, and it does not stand in this note yet.
+    """
+    if view.task is not None and (view.task.status is TaskStatus.COMPLETED or not view.task.status.is_final):
+        return view.task.status.value
+    if view.name is not None:
+        return "completed" if view.dn == view.name else "known"
+    return view.task.status.value if view.task is not None else "none"
+
+
+def why_of(view: MagnetView, language: Language) -> str | None:
+    """Why a magnet has no name, for a person; None when there is nothing to say."""
+    ended = view.task is not None and view.task.status.value == state_of(view) and view.task.status.is_final
+    return error_of(view.task, language) if view.task and ended and view.task.name is None else None
+
+
+def note_results(text: str, rows: Iterable[TaskRow], language: Language) -> Body:
+    """What the synchronous route says of a note: one result for each magnet, in the order of the text."""
+    by_hash = {row.hash: row for row in rows}
+    results = [_result(span, by_hash.get(span.info_hash or ""), language) for span in find_magnets(text, broken=True)]
+    named = sum(result["success"] for result in results)
+    return {
+        "success": named == len(results),
+        "total": len(results),
+        "success_count": named,
+        "fail_count": len(results) - named,
+        "results": results,
+    }
+
+
+def _result(span: MagnetSpan, row: TaskRow | None, language: Language) -> Body:
+    body: Body = {"info_hash": span.info_hash, "old_magnet": span.text}
+    problem = problem_of(span)
+    if problem is not None:
+        code = "too_large" if problem == "magnet_too_large" else problem
+        return body | {"error": say(problem, language), "code": code, "success": False}
+    if row is not None and row.status is TaskStatus.COMPLETED:
+        return body | {"filename": row.name, "success": True}
+    if row is not None and row.status.is_final:
+        return body | {"error": error_of(row, language), "code": row.code, "success": False}
+    return body | {"error": say("web_waiting", language), "code": "waiting", "success": False}

@@ -1,0 +1,46 @@
+"""What the routes about names and notes work with."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from truename.mode import Mode
+from truename.notes import Notes
+from truename.service import Calibrations
+from truename.web.errors import Refusal
+
+SYNC_AT_ONCE = 20
+SYNC_WAIT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """The heart as the web sees it. `waiting` counts the synchronous requests of each person that are under way.
+
+    Units: `sync_wait_s` is how long one of those waits at most.
+    """
+
+    calibrations: Calibrations
+    notes: Notes
+    mode: Mode
+    sync_wait_s: float = SYNC_WAIT_S
+    waiting: Counter[int] = field(default_factory=Counter)
+
+    def refuse_when_off(self) -> None:
+        """Errors: `Refusal` 503 while nothing new may be asked."""
+        if self.mode.value == "off":
+            raise Refusal("web_off", status=503, code="off")
+
+    @contextmanager
+    def one_more_waiting(self, person_id: int) -> Iterator[None]:
+        """A synchronous request, from its beginning to its end. Errors: `Refusal` 429 when the person has too many."""
+        if self.waiting[person_id] >= SYNC_AT_ONCE:
+            raise Refusal("web_too_many", status=429, code="too_many", headers={"Retry-After": "5"})
+        self.waiting[person_id] += 1
+        try:
+            yield
+        finally:
+            self.waiting[person_id] -= 1
+            if not self.waiting[person_id]:
+                del self.waiting[person_id]

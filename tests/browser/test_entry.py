@@ -1,0 +1,140 @@
+"""Coming in with a real Chromium: the set-up, the sign-in and the sign-out, over plain HTTP by a name of the LAN.
+
+There a browser sends no `Sec-Fetch-Site`, so it is `Origin` alone that tells our own forms from foreign ones.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+
+from tests.integration.web_support import PASSWORD, Site, with_site
+from truename.web.serving import WebServer, listen
+
+CHROMIUM = "/usr/bin/chromium"
+NAME = "truename.test"
+PATIENCE_MS = 60_000
+FOREIGN_PAGE = """<form method="post" action="{address}/login"><input name="username" value="alice">
+<input name="password" value="x"><button>x</button></form>"""
+
+
+def with_browser(tmp_path: Path, scenario: Callable[[Site, Browser, str], Awaitable[None]]) -> None:
+    """Run a scenario with a browser that finds the server under an invented name, and nothing else at all."""
+
+    async def run(site: Site) -> None:
+        opened = listen("127.0.0.1", 0)
+        server = WebServer(site.application)
+        serving = asyncio.ensure_future(server.serve(sockets=[opened]))
+        await server.up.wait()
+        try:
+            async with async_playwright() as playwright:
+                rules = f"MAP {NAME} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+                arguments = ["--no-sandbox", "--disable-background-networking", f"--host-resolver-rules={rules}"]
+                browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+                try:
+                    await scenario(site, browser, f"http://{NAME}:{opened.getsockname()[1]}")
+                finally:
+                    await browser.close()
+        finally:
+            server.should_exit = True
+            await serving
+            opened.close()
+
+    with_site(tmp_path, run, allowed_hosts=(NAME,))
+
+
+async def fill(page: Page, **fields: str) -> None:
+    for name, value in fields.items():
+        await page.fill(f"[name={name}]", value)
+    await page.click("main button[type=submit]")
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_a_person_sets_up_leaves_and_comes_back(tmp_path: Path, script: bool) -> None:
+    async def scenario(site: Site, browser: Browser, address: str) -> None:
+        context = await browser.new_context(java_script_enabled=script, locale="zh-CN")
+        context.set_default_timeout(PATIENCE_MS)
+        page = await context.new_page()
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text))
+        sent: list[dict[str, str]] = []
+        page.on("request", lambda request: sent.append(request.headers) if request.method == "POST" else None)
+        await page.goto(f"{address}/notes")
+        assert page.url == f"{address}/setup"
+        await fill(page, code="0" * 32, username="小明", password=PASSWORD)
+        assert "设置码不正确" in await page.inner_text("[role=alert]")
+        assert await page.input_value("[name=username]") == "小明"
+        await fill(page, code=site.doors.setup_code, password=PASSWORD)
+        await page.wait_for_url(f"{address}/notes")
+        assert await page.inner_text("header bdi") == "小明"
+        await page.click("header form button")
+        await page.wait_for_url(f"{address}/login")
+        await page.goto(f"{address}/api/docs?here")
+        await fill(page, username="小明", password="wrong, but long")
+        assert "用户名或密码错误" in await page.inner_text("[role=alert]")
+        await fill(page, password=PASSWORD)
+        await page.wait_for_url(f"{address}/api/docs?here")
+        if script:
+            await page.wait_for_selector(".route")
+        assert len(sent) == 5
+        assert not any("sec-fetch-site" in headers for headers in sent)
+        assert [text for text in complaints if "Content Security Policy" in text] == []
+
+    with_browser(tmp_path, scenario)
+
+
+def test_a_foreign_page_cannot_send_our_form(tmp_path: Path) -> None:
+    async def scenario(site: Site, browser: Browser, address: str) -> None:
+        await site.person()
+        page = await browser.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        for referrer in ("", '<meta name="referrer" content="no-referrer">'):
+            await page.set_content(referrer + FOREIGN_PAGE.format(address=address))
+            async with page.expect_response(f"{address}/login") as answer:
+                await page.click("button")
+            assert (await answer.value).status == 403
+
+    with_browser(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_fit_a_small_screen_and_can_be_read(tmp_path: Path, scheme: str) -> None:
+    async def scenario(site: Site, browser: Browser, address: str) -> None:
+        for width in (360, 1200):
+            context = await browser.new_context(
+                color_scheme=scheme,  # type: ignore[arg-type]
+                viewport={"width": width, "height": 800},
+                locale="zh-CN" if width == 360 else "en-GB",
+            )
+            page = await context.new_page()
+            for path in ("/setup", "/login?once=x"):
+                await page.goto(f"{address}{path}")
+                await page.screenshot(path=tmp_path / f"{path[1:6]}-{scheme}-{width}.png")
+                assert await page.evaluate("document.documentElement.scrollWidth") <= width
+                assert await page.evaluate(CONTRAST) >= 4.5
+
+    with_browser(tmp_path, scenario)
+
+
+# The least contrast between text and what it stands on, by WCAG 2.1, 1.4.3.
+CONTRAST = """() => {
+  const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((c) => c / 255)
+    .map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const paper = (node) => {
+    for (let at = node; at; at = at.parentElement) {
+      const colour = numbers(getComputedStyle(at).backgroundColor);
+      if (colour.length === 3 || colour[3] > 0) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const shown = [...document.querySelectorAll("main *, header *")]
+    .filter((node) => node.tagName !== "BR" && node.textContent.trim());
+  return Math.min(...shown.map((node) => {
+    const pair = [light(numbers(getComputedStyle(node).color)), light(paper(node))];
+    return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+  }));
+}"""

@@ -1,0 +1,483 @@
+"""The heart on a real SQLite file: submit, join, start, apply, give back."""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select
+
+from truename import calibration
+from truename.calibration import Priority, Submission, Submitted, Told, Wanted
+from truename.magnet import InfoHash, Magnet
+from truename.model import Lookup, Outcome, TaskStatus
+from truename.queue.base import Report
+from truename.store import events, lookups, names, notes, tasks
+from truename.store.database import FILE_NAME, Database, sqlite_url
+from truename.store.migrate import migrate
+from truename.store.tables import last_failure, note_revision, person
+from truename.store.tasks import TaskRow
+
+ALICE, BOB = 1, 2
+HASHES = tuple(InfoHash(f"{number:040x}") for number in range(1, 2000))
+V2 = InfoHash("ab" * 32)
+
+
+class Heart:
+    """The heart with its hands tied to one transaction a call, and a clock that the test moves."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.now = 1000.0
+
+    async def write(self, work: Callable[..., Awaitable[Sequence[Any]]], items: Sequence[Any]) -> Sequence[Any]:
+        async with self.database.writing() as connection:
+            return await work(connection, items)
+
+    def submission(self, magnet: Magnet, who: int = ALICE, priority: Priority = Priority.NORMAL) -> Submission:
+        return Submission(task_id=str(uuid.uuid4()), person_id=who, magnet=magnet, priority=priority, at=self.now)
+
+    async def submit(self, *magnets: Magnet, who: int = ALICE, priority: Priority = Priority.NORMAL) -> list[Submitted]:
+        asked = [self.submission(magnet, who, priority) for magnet in magnets]
+        return list(await self.write(calibration.submit_all, asked))
+
+    async def take(self, shares: dict[int, int] | None = None) -> list[Lookup]:
+        async with self.database.writing() as connection:
+            return list(await lookups.take(connection, shares or {0: 100, 1: 100, 2: 100}, str(uuid.uuid4())))
+
+    async def start(self, *taken: Lookup) -> list[bool]:
+        told = [Told(report=Report(lookup=one), at=self.now) for one in taken]
+        return list(await self.write(calibration.apply_all, told))
+
+    async def apply(self, *reports: tuple[Lookup, Outcome]) -> list[bool]:
+        told = [Told(report=Report(lookup=lookup, outcome=outcome), at=self.now) for lookup, outcome in reports]
+        return list(await self.write(calibration.apply_all, told))
+
+    async def task(self, submitted: Submitted, who: int = ALICE) -> TaskRow:
+        async with self.database.reading() as connection:
+            return (await tasks.of_ids(connection, [submitted.task_id], person_id=who, ended_after=0))[
+                submitted.task_id
+            ]
+
+    async def note(self, text: str, who: int = ALICE) -> notes.NoteRow:
+        async with self.database.writing() as connection:
+            return await notes.save(connection, person_id=who, text=text, at=self.now)
+
+    async def text_of(self, row: notes.NoteRow) -> str:
+        async with self.database.reading() as connection:
+            found = await notes.get(connection, row.id, person_id=row.person_id)
+            assert found is not None
+            return found.text
+
+
+def with_heart(tmp_path: Path, scenario: Callable[[Heart], Awaitable[None]]) -> None:
+    """Run a scenario on a new database with two people."""
+
+    async def run() -> None:
+        database = Database(sqlite_url(tmp_path / FILE_NAME))
+        async with database.writing() as connection:
+            await connection.execute(
+                insert(person),
+                [
+                    {
+                        "id": number,
+                        "username": name,
+                        "username_folded": name,
+                        "password_hash": "",
+                        "admin": False,
+                        "created_at": 0.0,
+                    }
+                    for number, name in ((ALICE, "alice"), (BOB, "bob"))
+                ],
+            )
+        try:
+            await scenario(Heart(database))
+        finally:
+            await database.aclose()
+
+    migrate(sqlite_url(tmp_path / FILE_NAME))
+    asyncio.run(run())
+
+
+def magnet(number: int, **fields: Any) -> Magnet:
+    return Magnet(info_hash=HASHES[number], **fields)
+
+
+def named(lookup: Lookup, name: str = "Tide Tables.mkv", **fields: Any) -> Outcome:
+    return Outcome(
+        info_hash=lookup.magnet.info_hash,
+        status=TaskStatus.COMPLETED,
+        name=name,
+        source="swarm",
+        verified=True,
+        **fields,
+    )
+
+
+def dead(lookup: Lookup) -> Outcome:
+    return Outcome(
+        info_hash=lookup.magnet.info_hash, status=TaskStatus.TIMEOUT, code="no_peers", reason="no_peers", elapsed_s=30
+    )
+
+
+def test_a_new_hash_waits_is_taken_started_and_named(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        (submitted,) = await heart.submit(magnet(0, trackers=("http://t.example/announce",)))
+        assert submitted.status is TaskStatus.PENDING
+        assert (await heart.task(submitted)).attempt == 0
+        (taken,) = await heart.take()
+        assert taken.magnet == magnet(0, trackers=("http://t.example/announce",))
+        assert await heart.start(taken) == [True]
+        running = await heart.task(submitted)
+        assert (running.status, running.attempt, running.started_at) == (TaskStatus.RUNNING, 1, heart.now)
+        heart.now += 5
+        assert await heart.apply((taken, named(taken))) == [True]
+        done = await heart.task(submitted)
+        assert (done.status, done.name, done.source, done.verified) == (
+            TaskStatus.COMPLETED,
+            "Tide Tables.mkv",
+            "swarm",
+            True,
+        )
+        assert done.completed_at == heart.now
+        assert await heart.take() == []
+
+    with_heart(tmp_path, scenario)
+
+
+def test_a_known_name_answers_at_once_and_is_written_into_the_persons_notes(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        await heart.submit(magnet(0))
+        (taken,) = await heart.take()
+        await heart.apply((taken, named(taken)))
+        mine = await heart.note(f"x magnet:?xt=urn:btih:{HASHES[0]}&dn=lie y", who=BOB)
+        (submitted,) = await heart.submit(magnet(0), who=BOB)
+        assert submitted.status is TaskStatus.COMPLETED
+        assert (await heart.task(submitted, who=BOB)).name == "Tide Tables.mkv"
+        assert await heart.text_of(mine) == f"x magnet:?xt=urn:btih:{HASHES[0]}&dn=Tide%20Tables.mkv y"
+
+    with_heart(tmp_path, scenario)
+
+
+def test_two_people_share_one_look_up_and_each_has_a_task(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        (first,) = await heart.submit(magnet(0, trackers=("http://a.example/announce",)))
+        (second,) = await heart.submit(magnet(0, trackers=("http://b.example/announce",)), who=BOB)
+        assert first.task_id != second.task_id
+        assert not second.deduplicated
+        (taken,) = await heart.take()
+        assert taken.magnet.trackers == ("http://a.example/announce", "http://b.example/announce")
+        await heart.start(taken)
+        await heart.apply((taken, named(taken)))
+        assert (await heart.task(first)).status is TaskStatus.COMPLETED
+        assert (await heart.task(second, who=BOB)).status is TaskStatus.COMPLETED
+        async with heart.database.reading() as connection:
+            assert await tasks.of_ids(connection, [first.task_id], person_id=BOB, ended_after=0) == {}
+
+    with_heart(tmp_path, scenario)
+
+
+def test_the_same_person_asking_again_gets_the_same_task(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        (first,) = await heart.submit(magnet(0))
+        again, twice = await heart.submit(magnet(0), magnet(0))
+        assert again == twice == Submitted(task_id=first.task_id, status=TaskStatus.PENDING, deduplicated=True)
+        (taken,) = await heart.take()
+        await heart.start(taken)
+        (running,) = await heart.submit(magnet(0))
+        assert (running.status, running.deduplicated) == (TaskStatus.RUNNING, True)
+        await heart.apply((taken, dead(taken)))
+        (new,) = await heart.submit(magnet(0))
+        assert not new.deduplicated
+        assert new.task_id != first.task_id
+
+    with_heart(tmp_path, scenario)
+
+
+def test_one_group_with_the_same_hash_many_times_makes_one_look_up(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        hybrid = replace(magnet(0), info_hash_v2=V2)
+        asked = [heart.submission(one, who) for who in (ALICE, BOB) for one in (magnet(0), hybrid, magnet(1))]
+        answers = await heart.write(calibration.submit_all, asked)
+        assert [one.magnet.info_hash for one in await heart.take()] == [HASHES[0], HASHES[1]]
+        assert [answer.deduplicated for answer in answers] == [False, True, False] * 2
+
+    with_heart(tmp_path, scenario)
+
+
+def test_a_magnet_that_lies_about_its_second_hash_names_only_the_torrent_that_answered(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        mine = await heart.note(f"magnet:?xt=urn:btih:{HASHES[0]}&dn=as+it+was")
+        (submitted,) = await heart.submit(replace(magnet(0), info_hash_v2=V2))
+        (taken,) = await heart.take()
+        await heart.start(taken)
+        other = replace(named(taken, "Of another torrent.mkv"), info_hash=V2)
+        assert await heart.apply((taken, other)) == [True]
+        assert (await heart.task(submitted)).status is TaskStatus.TIMEOUT
+        assert await heart.text_of(mine) == f"magnet:?xt=urn:btih:{HASHES[0]}&dn=as+it+was"
+        async with heart.database.reading() as connection:
+            known = await names.known_names(connection, [HASHES[0], V2])
+        assert {one: name.name for one, name in known.items()} == {V2: "Of another torrent.mkv"}
+
+    with_heart(tmp_path, scenario)
+
+
+def test_a_failure_ends_the_tasks_and_is_remembered(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        (submitted,) = await heart.submit(magnet(0))
+        (taken,) = await heart.take()
+        await heart.start(taken)
+        assert await heart.apply((taken, dead(taken))) == [True]
+        ended = await heart.task(submitted)
+        assert (ended.status, ended.code, ended.name) == (TaskStatus.TIMEOUT, "no_peers", None)
+        async with heart.database.reading() as connection:
+            row = (await connection.execute(select(last_failure))).one()
+        assert (row.hash, row.code, row.at) == (HASHES[0], "no_peers", heart.now)
+
+    with_heart(tmp_path, scenario)
+
+
+def test_a_late_failure_counts_for_nothing_and_a_late_name_for_the_catalogue(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        (submitted,) = await heart.submit(magnet(0))
+        (late,) = await heart.take()
+        await heart.start(late)
+        await heart.write(calibration.give_back_all, [(late, heart.now)])
+        (current,) = await heart.take()
+        assert current.delivery != late.delivery
+        assert await heart.start(late) == [False]
+        assert await heart.apply((late, dead(late))) == [False]
+        assert (await heart.task(submitted)).status is TaskStatus.PENDING
+        await heart.start(current)
+        assert await heart.apply((current, dead(current))) == [True]
+        assert await heart.apply((late, named(late))) == [False]
+        assert (await heart.task(submitted)).status is TaskStatus.TIMEOUT
+        (again,) = await heart.submit(magnet(0))
+        assert again.status is TaskStatus.COMPLETED
+
+    with_heart(tmp_path, scenario)
+
+
+def test_a_late_name_completes_those_who_still_wait(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        (submitted,) = await heart.submit(magnet(0))
+        (late,) = await heart.take()
+        await heart.write(calibration.give_back_all, [(late, heart.now)])
+        assert await heart.apply((late, named(late))) == [True]
+        assert (await heart.task(submitted)).status is TaskStatus.COMPLETED
+        assert await heart.take() == []
+
+    with_heart(tmp_path, scenario)
+
+
+def test_applying_twice_is_applying_once(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        mine = await heart.note(f"magnet:?xt=urn:btih:{HASHES[0]}")
+        (submitted,) = await heart.submit(magnet(0))
+        (taken,) = await heart.take()
+        await heart.start(taken)
+        assert await heart.apply((taken, named(taken))) == [True]
+        done = await heart.task(submitted)
+        heart.now += 100
+        assert await heart.apply((taken, named(taken)), (taken, dead(taken))) == [False, False]
+        assert await heart.task(submitted) == done
+        async with heart.database.reading() as connection:
+            revisions = (await connection.execute(select(note_revision.c.version))).scalars().all()
+        assert revisions == [1, 2]
+        assert await heart.text_of(mine) == f"magnet:?xt=urn:btih:{HASHES[0]}&dn=Tide%20Tables.mkv"
+
+    with_heart(tmp_path, scenario)
+
+
+def test_who_joins_a_running_look_up_has_a_full_time_of_their_own(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        (first,) = await heart.submit(magnet(0))
+        (taken,) = await heart.take()
+        await heart.start(taken)
+        (second,) = await heart.submit(magnet(0), who=BOB)
+        assert (await heart.task(second, who=BOB)).status is TaskStatus.PENDING
+        await heart.apply((taken, dead(taken)))
+        assert (await heart.task(first)).status is TaskStatus.TIMEOUT
+        assert (await heart.task(second, who=BOB)).status is TaskStatus.PENDING
+        (again,) = await heart.take()
+        assert again.lookup_id == taken.lookup_id
+        await heart.start(again)
+        assert (await heart.task(second, who=BOB)).attempt == 1
+        await heart.apply((again, named(again)))
+        assert (await heart.task(second, who=BOB)).status is TaskStatus.COMPLETED
+        assert (await heart.task(first)).status is TaskStatus.TIMEOUT
+
+    with_heart(tmp_path, scenario)
+
+
+def test_a_hybrid_ends_the_look_ups_of_both_its_hashes(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        (v1,) = await heart.submit(magnet(0))
+        (v2,) = await heart.submit(Magnet(info_hash=V2))
+        first, _ = await heart.take()
+        await heart.start(first)
+        await heart.apply((first, named(first, info_hash_v2=V2)))
+        assert (await heart.task(v1)).name == (await heart.task(v2)).name == "Tide Tables.mkv"
+
+    with_heart(tmp_path, scenario)
+
+
+def test_names_go_only_into_the_notes_of_those_who_asked_and_never_over_a_persons_own(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        link = f"magnet:?xt=urn:btih:{HASHES[0]}&dn=mine"
+        of_alice, of_bob = await heart.note(link), await heart.note(link, who=BOB)
+        own = await heart.note(link)
+        async with heart.database.writing() as connection:
+            await notes.write(connection, own, link + "!", cause=notes.EDITED, own=frozenset([HASHES[0]]), at=heart.now)
+        await heart.submit(magnet(0))
+        (taken,) = await heart.take()
+        await heart.apply((taken, named(taken)))
+        assert await heart.text_of(of_alice) == f"magnet:?xt=urn:btih:{HASHES[0]}&dn=Tide%20Tables.mkv"
+        assert await heart.text_of(of_bob) == link
+        assert await heart.text_of(own) == link + "!"
+
+    with_heart(tmp_path, scenario)
+
+
+def test_recovery_gives_back_what_was_running_without_using_up_a_try(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        first, second = await heart.submit(magnet(0), magnet(1))
+        taken = await heart.take()
+        await heart.start(taken[0])
+        assert await heart.write(calibration.recover, [heart.now]) == [2]
+        for submitted in (first, second):
+            waiting = await heart.task(submitted)
+            assert (waiting.status, waiting.attempt, waiting.started_at) == (TaskStatus.PENDING, 0, None)
+        assert len(await heart.take()) == 2
+
+    with_heart(tmp_path, scenario)
+
+
+def test_people_take_turns_inside_a_priority(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        await heart.submit(*(magnet(number) for number in range(100)))
+        await heart.submit(*(magnet(number) for number in range(100, 103)), who=BOB)
+        taken = await heart.take({1: 6})
+        assert [HASHES.index(one.magnet.info_hash) for one in taken] == [0, 100, 1, 101, 2, 102]
+        await heart.submit(magnet(200), who=BOB)
+        assert HASHES.index((await heart.take({1: 2}))[1].magnet.info_hash) in (3, 200)
+
+    with_heart(tmp_path, scenario)
+
+
+def test_priorities_have_shares_and_give_away_what_they_do_not_use(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        for priority, numbers in ((Priority.LOW, range(100)), (Priority.HIGH, range(100, 200))):
+            await heart.submit(*(magnet(number) for number in numbers), priority=priority)
+        (taken,) = await heart.write(calibration.take_all, [Wanted(count=100, delivery="one")])
+        assert len(taken) == 100
+        assert sum(one.prio == Priority.HIGH for one in taken) == 95
+        assert sum(one.prio == Priority.LOW for one in taken) == 5
+        (rest,) = await heart.write(calibration.take_all, [Wanted(count=1000, delivery="two")])
+        assert len(rest) == 100
+        assert len({one.delivery for one in (*taken, *rest)}) == 200
+
+    with_heart(tmp_path, scenario)
+
+
+def test_a_joiner_raises_a_waiting_look_up_and_never_lowers_it(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        await heart.submit(magnet(0), priority=Priority.LOW)
+        await heart.submit(magnet(0), who=BOB, priority=Priority.HIGH)
+        assert len(await heart.take({0: 10})) == 1
+        await heart.submit(magnet(1), priority=Priority.HIGH)
+        await heart.submit(magnet(1), who=BOB, priority=Priority.LOW)
+        assert len(await heart.take({0: 10})) == 1
+
+    with_heart(tmp_path, scenario)
+
+
+def test_the_position_in_the_queue_is_true(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        submitted = await heart.submit(*(magnet(number) for number in range(5)))
+        async with heart.database.reading() as connection:
+            positions = [
+                await tasks.queue_position(connection, (await heart.task(one)).lookup_id or 0) for one in submitted
+            ]
+        assert positions == [1, 2, 3, 4, 5]
+        await heart.take({1: 2})
+        async with heart.database.reading() as connection:
+            last = (await heart.task(submitted[4])).lookup_id or 0
+            assert await tasks.queue_position(connection, last) == 3
+            assert await tasks.queue_position(connection, last, most=2) == 2
+            first = (await heart.task(submitted[0])).lookup_id or 0
+            assert await tasks.queue_position(connection, first) is None
+
+    with_heart(tmp_path, scenario)
+
+
+def test_events_are_numbered_and_a_persons_own(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        mine = await heart.note(f"magnet:?xt=urn:btih:{HASHES[0]}")
+        (submitted,) = await heart.submit(magnet(0))
+        await heart.submit(magnet(0), who=BOB)
+        (taken,) = await heart.take()
+        await heart.start(taken)
+        await heart.apply((taken, named(taken)))
+        async with heart.database.reading() as connection:
+            seen = await events.after(connection, ALICE, 0, limit=100)
+        assert [(one.task_id, one.note_id) for one in seen] == [
+            (submitted.task_id, None),
+            (submitted.task_id, None),
+            (submitted.task_id, None),
+            (None, mine.id),
+        ]
+        assert [one.seq for one in seen] == sorted({one.seq for one in seen})
+
+    with_heart(tmp_path, scenario)
+
+
+def test_a_claimed_name_completes_but_does_not_answer_for_ever(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        (submitted,) = await heart.submit(magnet(0))
+        (taken,) = await heart.take()
+        await heart.start(taken)
+        await heart.apply((taken, replace(named(taken, "Claimed.mkv"), source="script", verified=False)))
+        assert (await heart.task(submitted)).verified is False
+        (again,) = await heart.submit(magnet(0))
+        assert again.status is TaskStatus.PENDING
+        (taken,) = await heart.take()
+        await heart.apply((taken, named(taken, "True.mkv")))
+        async with heart.database.reading() as connection:
+            known = await names.known_names(connection, [HASHES[0]])
+        assert known[HASHES[0]].name == "True.mkv"
+
+    with_heart(tmp_path, scenario)
+
+
+def test_ended_tasks_are_forgotten_in_portions_and_active_ones_never(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        await heart.submit(*(magnet(number) for number in range(10)))
+        taken = await heart.take({1: 7})
+        await heart.start(*taken)
+        await heart.apply(*((one, dead(one)) for one in taken))
+        async with heart.database.writing() as connection:
+            assert await tasks.forget(connection, ended_before=heart.now + 1, most=5) == 5
+            assert await tasks.forget(connection, ended_before=heart.now + 1, most=5) == 2
+            assert await tasks.forget(connection, ended_before=heart.now + 1, most=5) == 0
+            assert await tasks.count_active(connection) == 3
+            assert await tasks.count_active(connection, BOB) == 0
+
+    with_heart(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("count", [1, 1500])
+def test_a_large_group_is_taken_in_whole(tmp_path: Path, count: int) -> None:
+    async def scenario(heart: Heart) -> None:
+        submitted = await heart.submit(*(magnet(number) for number in range(count)))
+        taken = await heart.take({1: count})
+        assert [one.magnet.info_hash for one in taken] == list(HASHES[:count])
+        await heart.start(*taken)
+        assert all(await heart.apply(*((one, named(one, f"name of {one.lookup_id}")) for one in taken)))
+        last = await heart.task(submitted[-1])
+        assert last.name == f"name of {last.lookup_id}"
+
+    with_heart(tmp_path, scenario)

@@ -1,0 +1,28 @@
+"""The polling of the page under Node, with a clock of the test's own."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import truename.web
+
+NOTES_JS = Path(truename.web.__file__).parent / "static" / "js" / "notes.js"
+TESTS = Path(__file__).with_name("notes.test.mjs")
+PATIENCE_S = 60
+
+
+def test_the_polling_keeps_its_promises() -> None:
+    node = shutil.which("node")
+    assert node is not None, "Node is needed: requirements/debian.txt"
+    ended = subprocess.run(
+        [node, "--test", "--test-reporter=tap", str(TESTS)],
+        capture_output=True,
+        text=True,
+        env={"PATH": os.environ["PATH"], "NOTES_JS": NOTES_JS.as_uri()},
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "# fail 0\n" in ended.stdout
+    assert "# pass 0\n" not in ended.stdout

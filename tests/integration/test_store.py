@@ -1,0 +1,227 @@
+"""The database itself: migrations, settings of the connections, the writer."""
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from truename.store.database import FILE_NAME, Database, DatabaseError, sqlite_url
+from truename.store.migrate import migrate
+from truename.store.migrations import NEWEST
+from truename.store.migrations.run import head
+from truename.store.tables import chosen_setting, metadata, virtual
+from truename.store.writer import StoreUnavailable, Writer
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    file = tmp_path / FILE_NAME
+    migrate(sqlite_url(file))
+    return file
+
+
+def test_migrations_give_exactly_the_schema_of_the_tables(path: Path) -> None:
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_migrating_again_changes_nothing_and_copies_nothing(path: Path) -> None:
+    before = path.read_bytes()
+    migrate(sqlite_url(path))
+    assert path.read_bytes() == before
+    assert sorted(file.name for file in path.parent.iterdir()) == ["migrate.lock", FILE_NAME]
+
+
+def test_the_newest_revision_is_the_head_of_the_migrations() -> None:
+    assert head() == NEWEST
+
+
+def test_many_programs_at_once_make_one_database(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path / FILE_NAME)
+    with ThreadPoolExecutor(4) as pool:
+        for made in [pool.submit(migrate, url) for _ in range(4)]:
+            made.result(60)
+    assert [file.name for file in tmp_path.iterdir() if "before" in file.name] == []
+
+
+def test_an_older_file_is_copied_aside_before_it_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / FILE_NAME
+    migrate(sqlite_url(file))
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("INSERT INTO chosen_setting VALUES ('slots', '7')")
+        connection.commit()
+    monkeypatch.setattr("truename.store.migrate.NEWEST", "a later one")
+    migrate(sqlite_url(file))
+    with closing(sqlite3.connect(tmp_path / f"{FILE_NAME}.before-0001")) as copy:
+        assert copy.execute("SELECT * FROM chosen_setting").fetchall() == [("slots", "7")]
+    assert (tmp_path / f"{FILE_NAME}.before-0001").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("statements", "word"),
+    [
+        (["UPDATE alembic_version SET version_num = '9999'"], "database_newer"),
+        (["DROP TABLE alembic_version"], "database_of_another_program"),
+    ],
+)
+def test_a_database_that_is_not_ours_is_refused_and_left(path: Path, statements: list[str], word: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+    before = path.read_bytes()
+    with pytest.raises(DatabaseError) as refused:
+        migrate(sqlite_url(path))
+    assert refused.value.word == word
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_refused_and_left(tmp_path: Path) -> None:
+    file = tmp_path / FILE_NAME
+    file.write_text("a shopping list, long enough to be looked at " * 50)
+    with pytest.raises(DatabaseError) as refused:
+        migrate(sqlite_url(file))
+    assert refused.value.word == "database_unusable"
+    assert file.read_text().startswith("a shopping list")
+
+
+def test_connections_are_set_up_as_they_must_be(path: Path) -> None:
+    async def scenario() -> None:
+        database = Database(sqlite_url(path))
+        async with database.writing() as connection:
+            for pragma, value in (("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)):
+                assert (await connection.execute(text(f"PRAGMA {pragma}"))).scalar_one() == value
+        async with database.reading() as connection:
+            assert (await connection.execute(text("PRAGMA query_only"))).scalar_one() == 1
+        await database.aclose()
+
+    asyncio.run(scenario())
+
+
+def test_concurrent_changes_from_two_programs_lose_nothing(path: Path) -> None:
+    """Two databases on one file, as of a server and a command beside it; each reads, then writes what it read."""
+
+    async def increase(database: Database) -> None:
+        async with database.writing() as connection:
+            before = (await connection.execute(select(virtual.c.v))).scalar_one()
+            await connection.execute(update(virtual).values(v=before + 1))
+
+    async def scenario() -> int:
+        databases = [Database(sqlite_url(path)) for _ in range(2)]
+        async with databases[0].writing() as connection:
+            await connection.execute(insert(virtual).values(prio=0, v=0))
+        await asyncio.gather(*(increase(database) for _ in range(40) for database in databases))
+        async with databases[1].reading() as connection:
+            count: int = (await connection.execute(select(virtual.c.v))).scalar_one()
+        for database in databases:
+            await database.aclose()
+        return count
+
+    assert asyncio.run(scenario()) == 80
+
+
+async def put(connection: AsyncConnection, items: Sequence[tuple[str, str]]) -> Sequence[int]:
+    """Work for the tests: keep these pairs; the answer is how many there were in this statement."""
+    await connection.execute(insert(chosen_setting), [{"name": name, "value": value} for name, value in items])
+    return [len(items)] * len(items)
+
+
+class Kept:
+    """A writer at work on a file, and what is on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.database = Database(sqlite_url(path))
+        self.writer = Writer(self.database)
+        self.running = asyncio.ensure_future(self.writer.run())
+
+    async def end(self) -> dict[str, str]:
+        self.writer.stop()
+        await self.running
+        async with self.database.reading() as connection:
+            rows = (await connection.execute(select(chosen_setting.c.name, chosen_setting.c.value))).all()
+        await self.database.aclose()
+        return {row.name: row.value for row in rows}
+
+
+def test_what_waits_together_is_one_transaction(path: Path) -> None:
+    async def scenario() -> None:
+        kept = Kept(path)
+        sizes = await asyncio.gather(*(kept.writer.write(put, (f"key {n}", "x")) for n in range(100)))
+        assert sizes == [100] * 100
+        assert len(await kept.end()) == 100
+
+    asyncio.run(scenario())
+
+
+def test_a_bad_request_fails_alone(path: Path) -> None:
+    async def scenario() -> None:
+        kept = Kept(path)
+        items = [("a", "1"), ("b", "2"), ("a", "again"), ("c", "3")]
+        results = await asyncio.gather(*(kept.writer.write(put, item) for item in items), return_exceptions=True)
+        assert [isinstance(result, StoreUnavailable) for result in results] == [False, False, True, False]
+        assert await kept.end() == {"a": "1", "b": "2", "c": "3"}
+
+    asyncio.run(scenario())
+
+
+def test_an_answer_comes_after_the_commit(path: Path) -> None:
+    async def scenario() -> None:
+        kept = Kept(path)
+        await kept.writer.write(put, ("a", "1"))
+        with closing(sqlite3.connect(path)) as other:
+            assert other.execute("SELECT value FROM chosen_setting").fetchall() == [("1",)]
+        await kept.end()
+
+    asyncio.run(scenario())
+
+
+def test_what_was_accepted_before_the_stop_is_written_and_nothing_after(path: Path) -> None:
+    async def scenario() -> None:
+        kept = Kept(path)
+        accepted = [asyncio.ensure_future(kept.writer.write(put, (f"{n}", "x"))) for n in range(10)]
+        await asyncio.sleep(0)
+        kept.writer.stop()
+        with pytest.raises(StoreUnavailable):
+            await kept.writer.write(put, ("late", "x"))
+        await asyncio.gather(*accepted)
+        assert len(await kept.end()) == 10
+
+    asyncio.run(scenario())
+
+
+def test_the_death_of_the_writer_leaves_nobody_waiting(path: Path) -> None:
+    async def scenario() -> None:
+        kept = Kept(path)
+        waiting = [asyncio.ensure_future(kept.writer.write(put, (f"{n}", "x"))) for n in range(3)]
+        await asyncio.sleep(0)
+        kept.running.cancel()
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        assert all(isinstance(result, StoreUnavailable | int) for result in results)
+        await kept.database.aclose()
+
+    asyncio.run(scenario())
+
+
+def test_a_full_disk_refuses_and_writes_nothing_by_half(path: Path) -> None:
+    async def scenario() -> None:
+        kept = Kept(path)
+        async with kept.database.writing() as connection:
+            pages = (await connection.execute(text("PRAGMA page_count"))).scalar_one()
+            await connection.execute(text(f"PRAGMA max_page_count = {pages + 2}"))
+        with pytest.raises(StoreUnavailable):
+            await kept.writer.write(put, ("large", "x" * 100_000))
+        await kept.writer.write(put, ("small", "y"))
+        assert await kept.end() == {"small": "y"}
+
+    asyncio.run(scenario())

@@ -1,0 +1,208 @@
+"""`async`, `sync` and `off`: the same suite in each mode, and what changing the mode does."""
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.integration.live_support import PATIENCE_S, Live, with_live
+from tests.integration.web_support import ENGLISH
+
+HASH, OTHER, DEAD = "1a" * 20, "2b" * 20, "dead" * 10
+LINK = f"magnet:?xt=urn:btih:{HASH}"
+MODES = ("async", "sync", "off")
+each_mode = pytest.mark.parametrize("mode", MODES)
+
+
+def asking(note_id: int) -> list[tuple[str, dict[str, str]]]:
+    return [
+        ("/api/calibrate/async", {"info_hash": HASH}),
+        ("/api/calibrate", {"info_hash": HASH}),
+        (f"/api/calibrate/{note_id}", {}),
+    ]
+
+
+async def mode_of(client: httpx.AsyncClient) -> str:
+    body = (await client.get("/api/config")).json()
+    assert {key: body[key] for key in body if key != "calibration_mode"} == {
+        "poll_interval_ms": 1000,
+        "poll_timeout_ms": 60000,
+        "websocket": False,
+    }
+    mode: str = body["calibration_mode"]
+    return mode
+
+
+async def choose(client: httpx.AsyncClient, mode: str | None) -> None:
+    answer = await client.put("/api/config", json={"calibration_mode": mode})
+    assert answer.status_code == 200
+    assert answer.json() == (await client.get("/api/config")).json()
+
+
+@each_mode
+def test_names_are_asked_for_in_both_ways_unless_it_is_off(tmp_path: Path, mode: str) -> None:
+    async def scenario(site: Live) -> None:
+        client = await site.signed_in()
+        assert await mode_of(client) == mode
+        note = (await client.post("/api/notes", json={"text": LINK})).json()
+        for path, body in asking(note["id"]):
+            answer = await client.post(path, json=body)
+            if mode == "off":
+                assert answer.status_code == 503
+                assert answer.json() == {"error": "校准功能已关闭。", "code": "off"}
+                english = await client.post(path, json=body, headers=ENGLISH)
+                assert english.json()["error"] == "Calibration is switched off."
+            else:
+                assert answer.status_code == 200
+        assert site.oracle.asked == ([] if mode == "off" else [HASH])
+
+    with_live(tmp_path, scenario, calibration_mode=mode)
+
+
+@each_mode
+def test_everything_else_works(tmp_path: Path, mode: str) -> None:
+    async def scenario(site: Live) -> None:
+        client = await site.signed_in()
+        made = await client.post("/api/notes", json={"text": LINK})
+        assert made.status_code == 201
+        path = f"/api/notes/{made.json()['id']}"
+        assert (await client.patch(path, json={"text": f"{LINK} now", "version": 1})).json()["text"] == f"{LINK} now"
+        assert (await client.get(path)).json()["version"] == 2
+        assert len((await client.get("/api/notes")).json()["notes"]) == 1
+        page = await client.get("/notes")
+        assert page.status_code == 200
+        assert page.text.count("disabled") == (1 if mode == "off" else 0)
+        assert ("校准功能已关闭" in page.text) == (mode == "off")
+        assert (await client.post("/notes", data={"text": "by form"})).status_code == 303
+        form = await client.post("/notes", data={"calibrate": str(made.json()["id"])})
+        assert form.status_code == (503 if mode == "off" else 303)
+        assert (await client.delete(path)).status_code == 204
+        assert (await client.get("/readyz")).status_code == 200
+        assert (await client.get("/openapi.json")).status_code == 200
+
+    with_live(tmp_path, scenario, calibration_mode=mode)
+
+
+@each_mode
+def test_what_was_asked_before_can_be_read_in_every_mode(tmp_path: Path, mode: str) -> None:
+    async def scenario(site: Live) -> None:
+        site.oracle.dead = {DEAD}
+        client = await site.signed_in(admin=True)
+        named = (await client.post("/api/calibrate", json={"info_hash": HASH})).json()
+        dead = (await client.post("/api/calibrate", json={"info_hash": DEAD})).json()
+        await choose(client, mode)
+        for body in (named, dead):
+            assert (await client.get(f"/api/calibrate/status/{body['task_id']}")).json() == body
+        note = (await client.post("/api/notes", json={"text": LINK})).json()
+        assert note["magnets"][0]["name"] == "Name of 1a1a.mkv"
+
+    with_live(tmp_path, scenario)
+
+
+def test_switching_off_starts_nothing_new_and_what_waits_stays(tmp_path: Path) -> None:
+    """What runs may end; what lies in the queue or in the database waits until it is switched on again."""
+
+    async def scenario(site: Live) -> None:
+        hashes = [f"{number:040x}" for number in range(1, 11)]
+        site.oracle.held = set(hashes)
+        client = await site.signed_in(admin=True)
+        note = await client.post("/api/notes", json={"text": " ".join(f"magnet:?xt=urn:btih:{one}" for one in hashes)})
+        assert note.status_code == 201
+        bodies = [(await client.post("/api/calibrate/async", json={"info_hash": one})).json() for one in hashes]
+        ids = [body["task_id"] for body in bodies]
+        await site.oracle.until_asked(hashes[0])
+        await site.oracle.until_asked(hashes[1])
+        await choose(client, "off")
+        await until_resting(site)
+        running = list(site.oracle.asked)
+        await site.oracle.let_go()
+        began = [ids[hashes.index(one)] for one in running]
+        assert {body["status"] for body in await site.ended(client, *began)} == {"completed"}
+        await until_resting(site)
+        assert site.oracle.asked == running
+        for task_id in set(ids) - set(began):
+            body = (await client.get(f"/api/calibrate/status/{task_id}")).json()
+            assert (body["status"], body["attempt"]) == ("pending", 0)
+            assert body["queue_position"] >= 1
+        await choose(client, "async")
+        assert {(body["status"], body["attempt"]) for body in await site.ended(client, *ids)} == {("completed", 1)}
+        assert sorted(site.oracle.asked) == hashes
+
+    with_live(tmp_path, scenario, slots=2)
+
+
+async def until_resting(site: Live) -> None:
+    """The feeder has looked, and nothing is out that does not run."""
+    async with asyncio.timeout(PATIENCE_S):
+        site.engine.feeder.wake()
+        while site.engine.feeder.out.keys() - site.engine.feeder.begun:
+            await site.engine.hub.wait(site.engine.hub.count, timeout_s=0.05)
+
+
+def test_a_restart_switched_off_leaves_what_waits_alone(tmp_path: Path) -> None:
+    ids: list[str] = []
+
+    async def before(site: Live) -> None:
+        site.oracle.held = {HASH, OTHER}
+        client = await site.signed_in(admin=True)
+        answers = [await client.post("/api/calibrate/async", json={"info_hash": one}) for one in (HASH, OTHER)]
+        ids.extend(answer.json()["task_id"] for answer in answers)
+        await site.oracle.until_asked(HASH)
+        await choose(client, "off")
+
+    async def off(site: Live) -> None:
+        client = await site.signed_in()
+        assert await mode_of(client) == "off"
+        await until_resting(site)
+        for one in ids:
+            assert (await client.get(f"/api/calibrate/status/{one}")).json()["status"] == "pending"
+        assert site.oracle.asked == []
+        await choose(client, None)
+        assert {body["status"] for body in await site.ended(client, *ids)} == {"completed"}
+
+    with_live(tmp_path, before, slots=1)
+    with_live(tmp_path, off, slots=1)
+
+
+def test_what_an_administrator_chose_wins_over_the_setting_until_it_is_taken_back(tmp_path: Path) -> None:
+    async def chosen(site: Live) -> None:
+        client = await site.signed_in(admin=True)
+        assert await mode_of(client) == "async"
+        await choose(client, "sync")
+        assert await mode_of(client) == "sync"
+
+    async def kept(site: Live) -> None:
+        client = await site.signed_in()
+        assert await mode_of(client) == "sync"
+        await choose(client, None)
+        assert await mode_of(client) == "off"
+
+    async def back(site: Live) -> None:
+        assert await mode_of(await site.signed_in()) == "off"
+
+    with_live(tmp_path, chosen)
+    with_live(tmp_path, kept, calibration_mode="off")
+    with_live(tmp_path, back, calibration_mode="off")
+
+
+def test_only_an_administrator_changes_the_mode(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        await site.person("root", admin=True)
+        client = await site.signed_in()
+        answer = await client.put("/api/config", json={"calibration_mode": "off"})
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+        assert await mode_of(client) == "async"
+
+    with_live(tmp_path, scenario)
+
+
+def test_a_mode_is_one_of_three_words_or_null(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        client = await site.signed_in(admin=True)
+        for wrong in ({}, *({"calibration_mode": one} for one in ("ASYNC", "", "on", 1, True, [], ["off"], {}))):
+            answer = await client.put("/api/config", json=wrong)
+            assert (answer.status_code, answer.json()["code"]) == (400, "bad_request"), wrong
+        assert await mode_of(client) == "async"
+
+    with_live(tmp_path, scenario)

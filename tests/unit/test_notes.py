@@ -1,0 +1,61 @@
+"""The pure parts of notes: what can be asked for in a text, whose names are a person's own, what a rename wrote."""
+
+import pytest
+
+from truename.magnet import find_magnets
+from truename.notes import magnets_of, own_hashes, problem_of, renames_between
+
+V1, V2, OTHER = "1a" * 20, "4d" * 32, "2b" * 20
+
+
+def link(info_hash: str = V1, dn: str | None = None) -> str:
+    return f"magnet:?xt=urn:btih:{info_hash}" + ("" if dn is None else f"&dn={dn}")
+
+
+def hybrid(dn: str) -> str:
+    return f"magnet:?xt=urn:btih:{V1}&xt=urn:btmh:1220{V2}&dn={dn}"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "own"),
+    [
+        (link(dn="a"), link(dn="b"), {V1}),
+        (link(dn="a"), link(), {V1}),
+        (link(), link(dn="b"), {V1}),
+        (link(dn="a b"), link(dn="a%20b"), {V1}),
+        (link(dn="a"), link(dn="a"), set()),
+        (link(dn="a"), f"moved {link(dn='a')} here", set()),
+        (link(dn="a"), "nothing", set()),
+        ("nothing", link(dn="a"), set()),
+        (link(dn="a"), f"{link(dn='a')} {link(dn='b')}", set()),
+        (f"{link(dn='a')} {link(dn='b')}", link(dn="b"), set()),
+        (f"{link(dn='a')} {link(dn='b')}", f"{link(dn='b')} {link(dn='a')}", set()),
+        (f"{link(dn='a')} {link(dn='a')}", f"{link(dn='a')} {link(dn='b')}", {V1}),
+        (f"{link(dn='a')} {link(OTHER, 'x')}", f"{link(dn='a')} {link(OTHER, 'y')}", {OTHER}),
+        (link(dn="a"), link(V1.upper(), "a"), set()),
+        (hybrid("a"), hybrid("b"), {V1, V2}),
+    ],
+)
+def test_a_name_is_ones_own_when_one_changed_it(before: str, after: str, own: set[str]) -> None:
+    assert own_hashes(before, after) == own
+
+
+def test_each_hash_is_asked_for_once_with_the_trackers_of_all_its_magnets() -> None:
+    text = f"{link()}&tr=udp%3A%2F%2Fa.example%3A1 {link(OTHER)} {link(V1.upper())}&tr=udp%3A%2F%2Fb.example%3A1"
+    first, second = magnets_of(text)
+    assert (first.info_hash, second.info_hash) == (V1, OTHER)
+    assert first.trackers == ("udp://a.example:1", "udp://b.example:1")
+
+
+def test_what_cannot_be_asked_for_is_left_out_and_has_its_reason() -> None:
+    many = "".join(f"&tr=udp%3A%2F%2Ft{number}.example%3A1" for number in range(501))
+    text = f"{link()} {link(OTHER)}{many} magnet:?xt=urn:btih:nonsense magnet:?dn=x"
+    assert [magnet.info_hash for magnet in magnets_of(text)] == [V1]
+    problems = [problem_of(span) for span in find_magnets(text, broken=True)]
+    assert problems == [None, "magnet_too_large", "invalid_info_hash", "missing_info_hash"]
+
+
+def test_what_a_rename_wrote_is_read_from_the_two_texts() -> None:
+    before = f"{link(dn='a')} {link(OTHER)}"
+    assert renames_between(before, f"{link(dn='True%20name')} {link(OTHER)}") == {V1: "True name"}
+    assert renames_between(before, before) == {}
