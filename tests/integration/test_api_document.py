@@ -14,10 +14,10 @@ from truename.magnet import find_magnets
 TEXT = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
 ROUTE = re.compile(r"`(GET|POST|PUT|PATCH|DELETE) (/[^`]*)`")
 EXAMPLES = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)]
-CODES = (
-    "unauthorized missing_info_hash invalid_info_hash bad_request not_found stale too_many too_large stopping off "
-    "forbidden unavailable"
-).split()
+CODES = [
+    *("unauthorized", "missing_info_hash", "invalid_info_hash", "bad_request", "not_found", "stale", "too_many"),
+    *("too_large", "stopping", "off", "forbidden", "unavailable"),
+]
 HASH = "722fe65b2aa26d14f35b4ad627d20236e481d924"
 
 
