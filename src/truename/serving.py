@@ -103,10 +103,14 @@ async def sign_in_link(served: Served, username: str) -> tuple[int, str]:
 def hold(data_dir: Path) -> Iterator[None]:
     """Hold the data directory as its only server. The system gives it free when the process ends, however it ends.
 
-    Errors: `CannotServe` when another server holds it.
+    Errors: `CannotServe` when another server holds it, or when it is no folder that can be written to.
     """
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(data_dir / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(data_dir / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise CannotServe("doctor_data_dir_bad", where=str(data_dir), why=why) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

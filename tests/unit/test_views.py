@@ -10,7 +10,7 @@ from truename.notes import MagnetView
 from truename.service import TaskView
 from truename.store.tasks import TaskRow
 from truename.texts import TEXTS, Language
-from truename.web.views import note_results, state_of, task_body, why_of
+from truename.web.views import link_of, note_results, state_of, task_body, why_of
 
 HASH = "1a" * 20
 ROW = TaskRow(
@@ -69,6 +69,12 @@ def magnet(task: TaskRow | None, name: str | None, dn: str | None) -> MagnetView
 def test_the_state_of_a_magnet(task: TaskRow | None, name: str | None, dn: str | None, state: str) -> None:
     assert state_of(magnet(task, name, dn)) == state
     assert (why_of(magnet(task, name, dn), Language.ENGLISH) is not None) == (state == "timeout")
+
+
+def test_a_link_keeps_its_trackers_and_nothing_can_hide_in_it() -> None:
+    link = f"magnet:?xt=urn:btih:{HASH}&dn=a\u202eb&tr=udp%3A%2F%2Ft.example"
+    view = MagnetView(start=1, end=1 + len(link), info_hash=HASH, dn=None, name=None, task=None)
+    assert link_of(view, f"😀{link} x") == link.replace("\u202e", "%E2%80%AE")
 
 
 def test_every_state_has_its_word() -> None:

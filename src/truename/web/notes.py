@@ -16,7 +16,7 @@ from truename.web.errors import Refusal
 from truename.web.guard import identity_of
 from truename.web.language import preferred
 from truename.web.render import render
-from truename.web.views import Body, note_body, state_of, why_of
+from truename.web.views import Body, link_of, note_body, state_of, why_of
 
 MAX_LIMIT = 500
 DEFAULT_LIMIT = 50
@@ -159,6 +159,7 @@ def _page(request: Request, template: str, **fields: Any) -> Response:
         shown=shown,
         moment=_moment,
         state_of=state_of,
+        link_of=link_of,
         why_of=why,
         **fields,
     )

@@ -6,9 +6,11 @@ only of one that ended without a name.
 
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import quote
 
 from truename.magnet import MagnetSpan, find_magnets
 from truename.model import TaskStatus
+from truename.names import is_hidden
 from truename.notes import MagnetView, NoteView, problem_of
 from truename.service import TaskView
 from truename.store.tasks import TaskRow
@@ -86,6 +88,11 @@ def why_of(view: MagnetView, language: Language) -> str | None:
     """Why a magnet has no name, for a person; None when there is nothing to say."""
     ended = view.task is not None and view.task.status.value == state_of(view) and view.task.status.is_final
     return error_of(view.task, language) if view.task and ended and view.task.name is None else None
+
+
+def link_of(view: MagnetView, text: str) -> str:
+    """The magnet as it stands in the text of its note, for its trackers; what could hide in it is percent-encoded."""
+    return "".join(quote(one) if is_hidden(one) else one for one in text[view.start : view.end])
 
 
 def note_results(text: str, rows: Iterable[TaskRow], language: Language) -> Body:

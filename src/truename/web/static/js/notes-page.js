@@ -44,6 +44,9 @@ class TruenameNote extends HTMLElement {
     }
     buttons.forEach((one) => (one.disabled = false));
     await this.#read();
+    if (magnet?.querySelector('.magnet-why')) {
+      this.#say(''); // it stands there now
+    }
     if (this.#waits()) {
       this.#follow();
     }
@@ -53,7 +56,7 @@ class TruenameNote extends HTMLElement {
     const told = (status) => this.#mark(magnet, status);
     told('pending');
     const ask = this.dataset.mode === 'sync' ? calibrateSync : calibrateAsync;
-    await ask(magnet.dataset.hash, globalThis, {told}).catch((error) => {
+    await ask(magnet.dataset.magnet, globalThis, {told}).catch((error) => {
       if (error.message !== '轮询超时') {
         throw error;
       }
@@ -148,7 +151,7 @@ class TruenameNote extends HTMLElement {
       this.#swap('.magnet-names', old, magnet);
       this.#swap('.magnet-state', old, magnet);
       if (arrived) {
-        announce(`${magnet.querySelector('.magnet-state').textContent}: ${magnet.querySelector('.magnet-name').textContent}`);
+        announce(`${old.querySelector('.magnet-state').textContent}: ${old.querySelector('.magnet-name').textContent}`);
       }
     });
   }

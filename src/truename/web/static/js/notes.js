@@ -13,7 +13,8 @@ const NOT_UNDERSTOOD = '服务器的回答无法理解';
 export const root = import.meta.url.startsWith('http') ? new URL('../..', import.meta.url).pathname.slice(0, -1) : '';
 
 /**
- * The name of an info-hash, by a task that is polled once a second, each poll a second after the answer to the last.
+ * The name of an info-hash, or of a magnet with its trackers, by a task that is polled: each poll a second after the
+ * answer to the last.
  *
  * Rejects with the server's words: at once when the task is refused; when it ended without a name; when it is unknown
  * twice in a row; and with 轮询超时 after a minute, though the task goes on. A poll that gets lost, or an answer that

@@ -1,0 +1,242 @@
+"""`truename serve` and `truename demo` as programs: the first run, two at once, kill -9, SIGTERM, what cannot be."""
+
+import json
+import queue
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from tests.acceptance.conftest import PROGRAM, Program, until
+from truename.demo.swarm import LocalSwarm
+
+PATIENCE_S = 60
+PASSWORD = "correct horse battery"
+SILENT = {"TRUENAME_PORT": "0", "TRUENAME_LOOKUP_TIMEOUT_S": "600"}
+
+
+@dataclass
+class Server:
+    """A running program and what it has said on its two streams."""
+
+    run: subprocess.Popen[str]
+    address: str
+    out: "Lines"
+    err: "Lines"
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.address, timeout=PATIENCE_S, trust_env=False)
+
+    @contextmanager
+    def first_person(self) -> Iterator[httpx.Client]:
+        """Set up as a person does, with the code from the terminal."""
+        code = self.err.find(r"\b([0-9a-f]{32})\b")
+        with self.client() as client:
+            answer = client.post("/setup", data={"code": code, "username": "alice", "password": PASSWORD})
+            assert (answer.status_code, answer.headers.get("location")) == (303, "/notes"), answer.text
+            yield client
+
+    @contextmanager
+    def signed_in(self) -> Iterator[httpx.Client]:
+        with self.client() as client:
+            assert client.post("/login", data={"username": "alice", "password": PASSWORD}).status_code == 303
+            yield client
+
+    def stop(self, how: signal.Signals) -> tuple[int, float]:
+        began = time.monotonic()
+        self.run.send_signal(how)
+        return self.run.wait(PATIENCE_S), time.monotonic() - began
+
+
+class Lines:
+    """Reads a stream as it comes, so that the program never waits for its reader."""
+
+    def __init__(self, stream: Iterator[str]) -> None:
+        self.all: list[str] = []
+        self._new: queue.Queue[str | None] = queue.Queue()
+        self._seen = 0
+        threading.Thread(target=self._read, args=(stream,), daemon=True).start()
+
+    def _read(self, stream: Iterator[str]) -> None:
+        for line in stream:
+            self._new.put(line)
+        self._new.put(None)
+
+    def find(self, pattern: str) -> str:
+        """What a pattern finds in what was said or will be."""
+        while True:
+            found = re.search(pattern, "".join(self.all))
+            if found is not None:
+                return found[1]
+            line = self._new.get(timeout=PATIENCE_S)
+            assert line is not None, f"{pattern} was never said: {self.all}"
+            self.all.append(line)
+
+
+@contextmanager
+def serving(truename: Program, *command: str, **settings: str) -> Iterator[Server]:
+    """The program, up; killed when the block is left, if it still runs."""
+    environment = truename.environment(SILENT | settings)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
+    with subprocess.Popen(
+        [PROGRAM, *(command or ("serve",))], env=environment, cwd=truename.home, text=True, **pipes
+    ) as run:
+        try:
+            assert run.stdout is not None
+            assert run.stderr is not None
+            out, err = Lines(run.stdout), Lines(run.stderr)
+            yield Server(run, err.find(r"(http://[\d.]+:\d+)"), out, err)
+        finally:
+            run.kill()
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """A tracker that takes every question and answers none."""
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/announce"
+
+
+def saved(client: httpx.Client, text: str) -> int:
+    note_id: int = client.post("/api/notes", json={"text": text}).json()["id"]
+    return note_id
+
+
+def states_of(client: httpx.Client, note_id: int) -> list[str]:
+    return [magnet["status"] for magnet in client.get(f"/api/notes/{note_id}").json()["magnets"]]
+
+
+def test_the_first_run_says_where_it_is_and_the_code_and_names_a_note(truename: Program, swarm: LocalSwarm) -> None:
+    with serving(truename) as server, server.first_person() as client:
+        note_id = saved(client, f"first: {swarm.magnets[0]}")
+        body = client.post(f"/api/calibrate/{note_id}").json()
+        assert (body["success"], body["results"][0]["filename"]) == (True, "alice.txt")
+        assert "dn=alice.txt" in client.get(f"/api/notes/{note_id}").json()["text"]
+        assert server.stop(signal.SIGTERM)[0] == 0
+    with serving(truename) as server, server.signed_in() as client:
+        assert "dn=alice.txt" in client.get(f"/api/notes/{note_id}").json()["text"]
+        assert server.stop(signal.SIGINT)[0] in (0, 130)
+        assert not re.search(r"\b[0-9a-f]{32}\b", "".join(server.err.all))
+
+
+def test_a_second_server_is_refused_and_other_commands_work_beside_it(truename: Program, swarm: LocalSwarm) -> None:
+    with serving(truename) as server:
+        second = truename("serve", environment=SILENT)
+        assert (second.status, second.out) == (2, b"")
+        assert "held by another server" in second.err
+        assert "Traceback" not in second.err
+        beside = truename("resolve", swarm.magnets[0])
+        assert (beside.status, beside.lines) == (0, [f"{swarm.torrents[0].info_hash}  alice.txt"])
+        with server.client() as client:
+            assert client.get("/readyz").status_code == 200
+
+
+def test_a_name_that_another_command_found_beside_it_is_known_at_once(truename: Program, swarm: LocalSwarm) -> None:
+    with serving(truename) as server, server.first_person() as client:
+        assert truename("resolve", swarm.magnets[1]).status == 0
+        answer = client.post("/api/calibrate/async", json={"info_hash": swarm.torrents[1].info_hash}).json()
+        assert answer["status"] == "completed"
+
+
+def test_a_port_in_use_is_said(truename: Program) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ended = truename("serve", environment={"TRUENAME_PORT": str(taken.getsockname()[1])})
+    assert (ended.status, ended.out) == (2, b"")
+    assert "in use" in ended.err
+    assert "TRUENAME_PORT" in ended.err
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("content", [b"this is no database\n" * 1000, b"SQLite format 3\0" + b"\xff" * 2000])
+def test_a_database_file_that_is_none_is_said_and_left_alone(truename: Program, content: bytes) -> None:
+    truename.data_dir.mkdir()
+    file = truename.data_dir / "truename.db"
+    file.write_bytes(content)
+    ended = truename("serve", environment=SILENT)
+    assert (ended.status, ended.out) == (2, b"")
+    assert "truename.db" in ended.err
+    assert "Traceback" not in ended.err
+    assert file.read_bytes() == content
+
+
+def test_a_data_directory_that_is_a_file_is_said(truename: Program) -> None:
+    truename.data_dir.write_bytes(b"")
+    ended = truename("serve", environment=SILENT)
+    assert ended.status == 2
+    assert "Traceback" not in ended.err
+
+
+def test_whatever_was_asked_before_a_kill_reaches_its_end_after_the_next_start(
+    truename: Program, swarm: LocalSwarm, silent: str
+) -> None:
+    """Killed twice while look-ups run that nobody answers; then there is somebody who does."""
+    bare = [f"magnet:?xt=urn:btih:{torrent.info_hash}" for torrent in swarm.torrents]
+    with serving(truename, TRUENAME_SLOTS="10", TRUENAME_TRACKERS=silent) as server:
+        with server.first_person() as client:
+            note_id = saved(client, "\n".join(bare))
+            client.post("/notes", data={"calibrate": str(note_id)})
+            assert until(lambda: "running" in states_of(client, note_id))
+        assert server.stop(signal.SIGKILL)[0] == -signal.SIGKILL
+    with serving(truename, TRUENAME_SLOTS="10", TRUENAME_TRACKERS=silent) as server:
+        with server.signed_in() as client:
+            assert until(lambda: "running" in states_of(client, note_id))
+            assert set(states_of(client, note_id)) == {"pending", "running"}
+        server.stop(signal.SIGKILL)
+    with serving(truename, TRUENAME_TRACKERS=swarm.addresses.tracker) as server, server.signed_in() as client:
+        assert until(lambda: set(states_of(client, note_id)) == {"completed"}, seconds=PATIENCE_S)
+        note = client.get(f"/api/notes/{note_id}").json()
+        assert "dn=alice.txt" in note["text"]
+        assert all(magnet["dn"] == magnet["name"] for magnet in note["magnets"])
+        tasks = [client.get(f"/api/calibrate/status/{magnet['task_id']}").json() for magnet in note["magnets"]]
+        assert {task["attempt"] for task in tasks} == {1}  # what a kill cut off does not count
+
+
+def test_sigterm_ends_it_in_ten_seconds_while_a_request_waits(truename: Program, silent: str) -> None:
+    with serving(truename, TRUENAME_TRACKERS=silent) as server, ThreadPoolExecutor(1) as other:
+        with server.first_person() as client:
+            note_id = saved(client, f"magnet:?xt=urn:btih:{'dead' * 10}")
+            waiting = other.submit(client.post, f"/api/calibrate/{note_id}")
+            with server.signed_in() as second:
+                assert until(lambda: states_of(second, note_id) == ["running"])
+            status, seconds = server.stop(signal.SIGTERM)
+            body = waiting.result(PATIENCE_S).json()
+        assert status == 0, server.err.all
+        assert seconds < 10
+        assert (body["success"], body["results"][0]["code"]) == (False, "waiting")
+    with serving(truename, TRUENAME_CALIBRATION_MODE="off") as server, server.signed_in() as client:
+        assert states_of(client, note_id) == ["pending"]
+
+
+def test_the_demo_serves_notes_that_come_right_and_its_link_works_once(truename: Program) -> None:
+    with serving(truename, "demo", TRUENAME_LOOKUP_TIMEOUT_S="5") as server:
+        link = server.out.find(r"(/login\?once=\S+)") if server.out.all else server.err.find(r"(/login\?once=\S+)")
+        secret = link.partition("once=")[2]
+        with server.client() as client, server.client() as late:
+            assert client.get(link).status_code == 200
+            assert client.get(link).status_code == 200  # a preview of the link uses nothing up
+            assert client.post("/login", data={"once": secret}).headers["location"] == "/notes"
+            assert late.post("/login", data={"once": secret}).status_code == 401
+            assert late.get("/api/notes").status_code == 401
+
+            def magnets() -> list[dict[str, str]]:
+                notes = client.get("/api/notes").json()["notes"]
+                return [magnet for note in notes for magnet in note["magnets"]]
+
+            assert len(magnets()) == 8
+            assert until(
+                lambda: all(magnet["status"] in ("completed", "timeout") for magnet in magnets()), seconds=PATIENCE_S
+            ), json.dumps(magnets())
+            named = [magnet for magnet in magnets() if magnet["status"] == "completed"]
+            assert len(named) == 6
+            assert all(magnet["dn"] == magnet["name"] for magnet in named)
+        assert "alice.txt" in server.out.find(r"(\w{40}  alice\.txt)")
+        assert server.stop(signal.SIGTERM)[0] == 0

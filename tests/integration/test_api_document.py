@@ -1,0 +1,78 @@
+"""docs/api.md and the application name the same routes, codes and examples."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.live_support import Live, with_live
+from tests.integration.test_web_wall import PATTERNS
+from truename.magnet import find_magnets
+
+TEXT = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
+ROUTE = re.compile(r"`(GET|POST|PUT|PATCH|DELETE) (/[^`]*)`")
+EXAMPLES = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)]
+CODES = [
+    *("unauthorized", "missing_info_hash", "invalid_info_hash", "bad_request", "not_found", "stale", "too_many"),
+    *("too_large", "stopping", "off", "forbidden", "unavailable"),
+]
+HASH = "722fe65b2aa26d14f35b4ad627d20236e481d924"
+
+
+def test_every_route_stands_in_the_document_and_no_other() -> None:
+    routes = {(method, path) for method, path in PATTERNS if not path.startswith("/static")}
+    assert set(ROUTE.findall(TEXT)) == routes
+
+
+def test_every_route_for_programs_has_a_heading() -> None:
+    headed = {pair for line in TEXT.splitlines() if line.startswith("### ") for pair in ROUTE.findall(line)}
+    assert headed == {(method, path) for method, path in PATTERNS if re.match(r"/api/|/healthz|/readyz|/openapi", path)}
+
+
+def example(*keys: str) -> dict[str, Any]:
+    """The example that has just these keys."""
+    (found,) = [one for one in EXAMPLES if set(one) == set(keys)]
+    return found  # type: ignore[no-any-return]
+
+
+def test_the_offsets_in_the_example_are_right() -> None:
+    note = example("id", "version", "text", "created_at", "updated_at", "magnets")
+    (span,) = find_magnets(note["text"])
+    (magnet,) = note["magnets"]
+    assert (magnet["start"], magnet["end"], magnet["dn"]) == (span.start, span.end, span.display_name)
+
+
+def test_the_examples_have_the_shape_of_real_answers(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        dead = "0a132f590df6edbbc68f7970dd07247580dbe489"
+        site.oracle.names, site.oracle.dead = {HASH: "alice.txt"}, {dead}
+        client = await site.signed_in(admin=True)
+        submitted = await client.post("/api/calibrate/async", json=example("info_hash", "priority"))
+        assert set(submitted.json()) == set(example("task_id", "status"))
+        (status,) = await site.ended(client, submitted.json()["task_id"])
+        shown = next(one for one in EXAMPLES if "verified" in one)
+        assert {**shown, **dict.fromkeys(("task_id", "created_at", "completed_at"))} == {
+            **status,
+            **dict.fromkeys(("task_id", "created_at", "completed_at")),
+        }
+        assert (await client.post("/api/calibrate", json=example("info_hash"))).json()["result"] == "alice.txt"
+        results = next(one for one in EXAMPLES if "success_count" in one)
+        text = " ".join(one["old_magnet"] for one in results["results"])
+        note = (await client.post("/api/notes", json={"text": text})).json()
+        assert (await client.post(f"/api/calibrate/{note['id']}")).json() == results
+        assert (await client.get("/api/config")).json() == next(one for one in EXAMPLES if "websocket" in one)
+        assert (await client.patch(f"/api/notes/{note['id']}", json=example("text", "version"))).status_code == 200
+        stale = await client.patch(f"/api/notes/{note['id']}", json=example("text", "version"))
+        assert {**stale.json(), "version": 2, "text": "another text"} == example("error", "code", "version", "text")
+        assert (await client.put("/api/config", json=example("calibration_mode"))).status_code == 200
+        assert (await client.get("/readyz")).json() == example("status")
+
+    with_live(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_code_stands_in_the_table(code: str) -> None:
+    table = "\n".join(line for line in TEXT.splitlines() if re.match(r"\| \d{3} \|", line))
+    assert f"`{code}`" in table
