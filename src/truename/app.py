@@ -21,7 +21,7 @@ from truename.store.migrate import migrate
 from truename.store.writer import StoreUnavailable, Writer
 from truename.worker import look_up
 
-_GOODBYE_S = 0.25
+_PUT_AWAY_S = 0.25
 _STOP_S = 5.0
 
 
@@ -29,7 +29,7 @@ _STOP_S = 5.0
 async def open_resolver(settings: Settings) -> AsyncIterator[Resolver]:
     """The resolvers that the settings name, ended when the block is left.
 
-    Trackers may take seconds to hear a goodbye. Who leaves the block waits only a moment for that.
+    With thousands in conversation, putting the session away takes a while. Who leaves the block waits only a moment.
     """
     from truename.resolvers.session import SwarmConfig
     from truename.resolvers.swarm import SwarmResolver
@@ -48,7 +48,7 @@ async def open_resolver(settings: Settings) -> AsyncIterator[Resolver]:
         yield resolver
     finally:
         with suppress(TimeoutError):
-            async with asyncio.timeout(_GOODBYE_S):
+            async with asyncio.timeout(_PUT_AWAY_S):
                 await resolver.aclose()
 
 
