@@ -11,6 +11,7 @@ Source: https://www.sqlite.org/pragma.html, https://www.sqlite.org/howtocorrupt.
 
 import ctypes
 import logging
+import random
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
@@ -26,7 +27,8 @@ logger = logging.getLogger("truename.journal")
 
 _APPLICATION_ID = 0x7472756E  # "trun", in the header of the file
 _SCHEMA_VERSION = 1
-_BUSY_TIMEOUT_S = 1.0  # an old process that is just ending may still hold the file
+_IN_USE_AFTER_S = 2.0  # an old process that is just ending may still hold the file
+_BUSY_TIMEOUT_S = 0.1
 _SCHEMA = """
 CREATE TABLE task (
     task_id TEXT PRIMARY KEY, info_hash TEXT NOT NULL, status TEXT NOT NULL, result TEXT, error TEXT,
@@ -50,18 +52,9 @@ class Journal:
         """
         self.path = path
         self._unsaved: list[CalibrationTask] = []  # ended, and not yet in the file
-        try:
-            # Python begins the transactions; IMMEDIATE, since each of them writes.
-            self._connection = sqlite3.connect(
-                path, timeout=_BUSY_TIMEOUT_S, isolation_level="IMMEDIATE", check_same_thread=False
-            )
-        except sqlite3.Error as exc:
-            raise self._error(exc) from exc
-        try:
-            self._prepare()
-        except BaseException:
-            self._connection.close()
-            raise
+        until = time.monotonic() + _IN_USE_AFTER_S
+        while not self._opened(last=time.monotonic() > until):
+            time.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - only so that two do not keep step
 
     def load(self, *, ttl_s: float) -> list[CalibrationTask]:
         """The tasks that ended at most `ttl_s` seconds ago, oldest end first; older ones are forgotten for good."""
@@ -130,6 +123,28 @@ class Journal:
         except (sqlite3.Error, OverflowError) as exc:  # OverflowError: a text of more than 2 GiB
             raise self._error(exc) from exc
 
+    def _opened(self, *, last: bool) -> bool:
+        """Try once. False when somebody has the file, unless this was the `last` try.
+
+        A connection in exclusive mode lets no lock go while it waits, so of two that open the file at once neither may
+        get it: whoever did not closes, and tries again.
+        """
+        try:
+            # Python begins the transactions; IMMEDIATE, since each of them writes.
+            self._connection = sqlite3.connect(
+                self.path, timeout=_BUSY_TIMEOUT_S, isolation_level="IMMEDIATE", check_same_thread=False
+            )
+        except sqlite3.Error as exc:
+            raise self._error(exc) from exc
+        try:
+            self._prepare()
+        except BaseException as exc:
+            self._connection.close()
+            if isinstance(exc, JournalError) and _is_busy(exc.__cause__) and not last:
+                return False
+            raise
+        return True
+
     def _prepare(self) -> None:
         with self._transaction() as connection:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -161,7 +176,7 @@ class Journal:
 
     def _error(self, exc: Exception) -> JournalError:
         match getattr(exc, "sqlite_errorcode", 0) & 0xFF:
-            case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            case _ if _is_busy(exc):
                 reason = "is in use by another manager or process; a journal has one owner, name a file for each"
             case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
                 reason = "is not a journal, or is damaged; name a new file"
@@ -174,6 +189,10 @@ class Journal:
             case _:
                 reason = f"cannot be read or written ({exc})"
         return JournalError(f"The journal {self.path!r} {reason}.")
+
+
+def _is_busy(exc: BaseException | None) -> bool:
+    return getattr(exc, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _row(task: CalibrationTask) -> tuple[object, ...]:

@@ -295,7 +295,7 @@ def test_a_process_that_owns_the_journal_keeps_others_out_until_it_dies(tmp_path
     manager.shutdown()
 
 
-def test_of_two_processes_that_open_a_new_file_at_once_one_gets_it(tmp_path) -> None:
+def test_of_two_processes_that_open_a_file_at_once_one_gets_it(tmp_path) -> None:
     body = """
         sys.stdin.readline()
         try:
@@ -306,8 +306,8 @@ def test_of_two_processes_that_open_a_new_file_at_once_one_gets_it(tmp_path) -> 
             print("mine", flush=True)
         sys.stdin.readline()
     """
-    for n in range(2):
-        processes = [program(body, str(tmp_path / f"tasks{n}.db")) for _ in range(2)]
+    for _ in range(3):  # a new file, then one that is there
+        processes = [program(body, str(tmp_path / "tasks.db")) for _ in range(2)]
         for process in processes:
             process.stdin.write("\n")
             process.stdin.flush()
