@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from truename.store.tables import event
@@ -34,11 +34,6 @@ async def append(
         rows.append({"person_id": person_id, "kind": "note", "task_id": None, "note_id": note_id, "at": at})
     if rows:
         await connection.execute(insert(event), rows)
-
-
-async def last_seq(connection: AsyncConnection) -> int:
-    """The number of the newest event, 0 before the first."""
-    return int((await connection.execute(select(func.coalesce(func.max(event.c.seq), 0)))).scalar_one())
 
 
 async def after(connection: AsyncConnection, person_id: int, seq: int, *, limit: int) -> Sequence[Event]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, func, insert, select, tuple_, update
+from sqlalchemy import bindparam, delete, exists, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from truename.magnet import InfoHash, Magnet
@@ -241,11 +241,3 @@ async def forget_ended(connection: AsyncConnection, *, most: int) -> int:
         .limit(most)
     )
     return (await connection.execute(delete(lookup).where(lookup.c.id.in_(old)))).rowcount
-
-
-async def count_pending(connection: AsyncConnection) -> Mapping[int, int]:
-    """How many wait for their turn in each priority."""
-    rows = await connection.execute(
-        select(lookup.c.prio, func.count().label("waiting")).where(lookup.c.status == "pending").group_by(lookup.c.prio)
-    )
-    return {row.prio: row.waiting for row in rows}
