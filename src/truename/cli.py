@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from importlib import metadata
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -39,6 +40,7 @@ _STDIN = "-"
 _MAX_TIMEOUT_S = 86_400
 _LINES_AT_ONCE = 500
 _DONE, _NOT_ALL, _UNUSABLE, _INTERRUPTED, _TERMINATED = 0, 1, 2, 130, 143
+_SIGNALS: dict[int, int] = {signal.SIGINT: _INTERRUPTED, signal.SIGTERM: _TERMINATED}
 _CLEAR_PROGRESS = "\r\x1b[K\x1b[?25h"
 
 
@@ -366,10 +368,26 @@ def _job(name: str, *, in_place: bool) -> fixing.Job:
 
 
 def _run(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run a command's work. Ctrl-C ends it wherever it is; the loop stays as it is then, for the process ends too."""
+    """Run a command's work. A signal ends it wherever it is; the loop stays as it is then, for the process ends too."""
     loop = asyncio.new_event_loop()
+    task = loop.create_task(work)
+    told: list[int] = []
+
+    def end(number: int, _frame: FrameType | None) -> NoReturn:
+        told.append(_SIGNALS[number])
+        # What is raised inside a finalizer is dropped; the cancellation is what ends the command then.
+        loop.call_soon_threadsafe(task.cancel)
+        raise SystemExit(told[0])
+
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, end)
     try:
-        return loop.run_until_complete(loop.create_task(work))
+        return loop.run_until_complete(task)
+    except asyncio.CancelledError:
+        if not told:
+            raise
+        raise SystemExit(told[0]) from None
     except BrokenPipeError:  # the reader has seen enough
         raise typer.Exit(_NOT_ALL) from None
     except Unusable as error:

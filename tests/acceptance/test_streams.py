@@ -5,6 +5,7 @@ import os
 import pty
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -168,6 +169,36 @@ def test_ctrl_c_in_the_demo_is_an_interrupt(truename: Program) -> None:
         run.send_signal(signal.SIGINT)
         assert run.wait(30) == 130
         assert b"could not be started" not in run.stderr.read()
+
+
+SIGNALLED_IN_A_FINALIZER = """
+import asyncio, signal
+from truename import cli
+
+class Last:
+    def __del__(self):
+        signal.raise_signal(signal.{name})
+
+async def work():
+    Last()
+    await asyncio.Event().wait()
+
+cli.app = lambda: cli._run(work())
+cli.main()
+"""
+
+
+@pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_that_python_drops_ends_the_command_all_the_same(truename: Program, name: str, status: int) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", SIGNALLED_IN_A_FINALIZER.format(name=name)],
+        env=truename.environment(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == status, ended.stderr
+    assert b"ignored in" in ended.stderr  # the exception was indeed dropped
 
 
 def rss_bytes(pid: int) -> int:
