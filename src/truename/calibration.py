@@ -5,19 +5,19 @@ transaction for everything that waits. Lock order everywhere: look-ups (by id), 
 Invariant: a name whose digest is right is taken from any delivery, even a late one; a failure only from the current.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from truename.magnet import Magnet
 from truename.model import Lookup, Outcome, TaskStatus
 from truename.queue.base import Report
 from truename.store import events, lookups, names, notes, tasks
+from truename.store.database import Connection
 from truename.store.lookups import ActiveLookup, NewLookup, Sources
 from truename.store.names import Finding, KnownName
-from truename.store.tasks import TaskRow
+from truename.store.tasks import TaskRow, Touched
 
 
 class Priority(IntEnum):
@@ -91,22 +91,23 @@ class Plan:
     added: list[TaskRow] = field(default_factory=list)
 
 
-async def submit_all(connection: AsyncConnection, submissions: Sequence[Submission]) -> Sequence[Submitted]:
+async def submit_all(connection: Connection, submissions: Sequence[Submission]) -> Sequence[Submitted]:
     """Take requests in: a known name answers at once, a hash that is being asked for is joined, else it is asked."""
     ground = await _look_around(connection, submissions)
     plan = plan_submissions(ground, submissions)
     at = max(submission.at for submission in submissions)
-    ids = await lookups.insert_all(connection, plan.begun, at=at)
+    ids = await lookups.insert_all(connection, plan.begun)
     await lookups.change_all(connection, list(plan.joined.values()))
     await lookups.write_ranks(connection, plan.ranks)
     added = [_with_id(task, ids) for task in plan.added]
     await tasks.insert_all(connection, added)
-    changed = await notes.write_names(connection, _names_by_person(added), at=at)
+    theirs = _by_person((task.person_id, task.hash, task.name) for task in added if task.name is not None)
+    changed = await notes.write_names(connection, theirs, at=at)
     await events.append(connection, at=at, tasks=_of_tasks(added), notes=_of_notes(changed))
     return plan.answers
 
 
-async def apply_all(connection: AsyncConnection, told: Sequence[Told]) -> Sequence[bool]:
+async def apply_all(connection: Connection, told: Sequence[Told]) -> Sequence[bool]:
     """Reports have come: look-ups have begun, or have an outcome.
 
     Output: whether each report counted; applying one twice is applying it once.
@@ -114,19 +115,19 @@ async def apply_all(connection: AsyncConnection, told: Sequence[Told]) -> Sequen
     at = max(one.at for one in told)
     reports = [one.report for one in told]
     begun, started = await _apply_beginnings(connection, [one for one in reports if one.outcome is None], at=at)
-    completed, touched = await _apply_names(connection, [one for one in reports if _name(one)], at=at)
+    completed, renamed = await _apply_names(connection, [one for one in reports if _name(one)], at=at)
     failed, ended = await _apply_failures(connection, [one for one in reports if _is_failure(one)], at=at)
-    await events.append(connection, at=at, tasks=_of_tasks(started + completed + failed), notes=_of_notes(touched))
-    ended |= {task.lookup_id or 0 for task in completed}
+    await events.append(connection, at=at, tasks=_of_tasks(started + completed + failed), notes=_of_notes(renamed))
+    ended |= {task.lookup_id for task in completed}
     return [one.lookup.lookup_id in (begun if one.outcome is None else ended) for one in reports]
 
 
-async def take_all(connection: AsyncConnection, wanted: Sequence[Wanted]) -> Sequence[Sequence[Lookup]]:
+async def take_all(connection: Connection, wanted: Sequence[Wanted]) -> Sequence[Sequence[Lookup]]:
     """Take what is next. Each priority has its share; what one does not use is given to the others, highest first."""
     return [await _take(connection, one) for one in wanted]
 
 
-async def give_back_all(connection: AsyncConnection, given: Sequence[tuple[Lookup, float]]) -> Sequence[bool]:
+async def give_back_all(connection: Connection, given: Sequence[tuple[Lookup, float]]) -> Sequence[bool]:
     """Workers stopped before the end: these look-ups wait again, and the try does not count."""
     at = max(when for _, when in given)
     current = await lookups.current_of(connection, {one.lookup_id: one.delivery for one, _ in given})
@@ -136,7 +137,7 @@ async def give_back_all(connection: AsyncConnection, given: Sequence[tuple[Looku
     return [one.lookup_id in current for one, _ in given]
 
 
-async def recover(connection: AsyncConnection, at: Sequence[float]) -> Sequence[int]:
+async def recover(connection: Connection, at: Sequence[float]) -> Sequence[int]:
     """At the start of the only server: whatever was running waits again. Output: how many look-ups those were."""
     count = await lookups.give_back(connection)
     waiting = await tasks.give_back(connection)
@@ -153,25 +154,26 @@ def plan_submissions(ground: Ground, submissions: Iterable[Submission]) -> Plan:
             plan.added.append(_completed(asked, known))
             plan.answers.append(Submitted(task_id=asked.task_id, status=TaskStatus.COMPLETED))
             continue
-        lookup_id = _ask(ground, plan, asked)
+        rank = _rank_of(ground, asked)
+        lookup_id = _ask(ground, plan, asked, rank)
         mine = ground.own.get((asked.person_id, asked.magnet.info_hash))
         if mine is not None:
             plan.answers.append(Submitted(task_id=mine.id, status=mine.status, deduplicated=True))
             continue
-        task = _pending(asked, lookup_id)
+        task = _pending(asked, lookup_id, rank)
         plan.added.append(task)
         ground.own[asked.person_id, asked.magnet.info_hash] = task
         plan.answers.append(Submitted(task_id=task.id, status=task.status))
     return plan
 
 
-def _ask(ground: Ground, plan: Plan, asked: Submission) -> int:
+def _ask(ground: Ground, plan: Plan, asked: Submission, rank: int) -> int:
     """Join the look-up of the hash, or begin one; its id, which for one that begins counts down from -1."""
     info_hash = asked.magnet.info_hash
     sources = Sources(trackers=asked.magnet.trackers, peers=asked.magnet.peers)
     active = ground.active.get(info_hash)
     if active is None:
-        rank = _next_rank(ground, plan, asked)
+        _advance(ground, plan, asked, rank)
         active = ActiveLookup(
             id=-1 - len(plan.begun), hash=info_hash, prio=asked.priority, rank=rank, status="pending", sources=sources
         )
@@ -183,36 +185,41 @@ def _ask(ground: Ground, plan: Plan, asked: Submission) -> int:
                 person_id=asked.person_id,
                 rank=rank,
                 sources=sources,
+                created_at=asked.at,
             )
         )
     else:
-        active = _joined(ground, plan, asked, active, sources)
+        active = _joined(ground, plan, asked, rank, replace(active, sources=active.sources.joined(sources)))
     ground.active[info_hash] = active
     return active.id
 
 
-def _joined(ground: Ground, plan: Plan, asked: Submission, active: ActiveLookup, sources: Sources) -> ActiveLookup:
-    """A look-up that somebody joins asks their sources too, and waits in their lane if that is the faster one."""
-    joined = replace(active, sources=active.sources.joined(sources))
+def _joined(ground: Ground, plan: Plan, asked: Submission, rank: int, active: ActiveLookup) -> ActiveLookup:
+    """A look-up that somebody joins waits in their lane if that is the faster one."""
     if asked.priority < active.prio and active.status == "pending":
-        joined = replace(joined, prio=asked.priority, rank=_next_rank(ground, plan, asked))
-    if joined.id < 0:
-        begun = plan.begun[-1 - joined.id]
-        plan.begun[-1 - joined.id] = replace(begun, prio=joined.prio, rank=joined.rank, sources=joined.sources)
-    elif joined != active:
-        plan.joined[joined.id] = joined
-    return joined
+        _advance(ground, plan, asked, rank)
+        active = replace(active, prio=asked.priority, rank=rank)
+    if active.id < 0:
+        begun = plan.begun[-1 - active.id]
+        plan.begun[-1 - active.id] = replace(begun, prio=active.prio, rank=active.rank, sources=active.sources)
+    elif active != ground.active[active.hash]:
+        plan.joined[active.id] = active
+    return active
 
 
-def _next_rank(ground: Ground, plan: Plan, asked: Submission) -> int:
+def _rank_of(ground: Ground, asked: Submission) -> int:
     """Behind the person's own last one in that priority, and not before what has been taken already."""
     lane = (int(asked.priority), asked.person_id)
-    rank = max(ground.taken_rank.get(asked.priority, 0), ground.last_rank.get(lane, 0)) + 1
+    return max(ground.taken_rank.get(asked.priority, 0), ground.last_rank.get(lane, 0)) + 1
+
+
+def _advance(ground: Ground, plan: Plan, asked: Submission, rank: int) -> None:
+    """The rank is used up. Who only joins uses none, and so does not stand behind ghosts the next time."""
+    lane = (int(asked.priority), asked.person_id)
     ground.last_rank[lane] = plan.ranks[lane] = rank
-    return rank
 
 
-def _pending(asked: Submission, lookup_id: int | None) -> TaskRow:
+def _pending(asked: Submission, lookup_id: int | None, rank: int = 0) -> TaskRow:
     return TaskRow(
         id=asked.task_id,
         person_id=asked.person_id,
@@ -220,6 +227,7 @@ def _pending(asked: Submission, lookup_id: int | None) -> TaskRow:
         hash_v2=asked.magnet.info_hash_v2,
         status=TaskStatus.PENDING,
         prio=asked.priority,
+        rank=rank,
         lookup_id=lookup_id,
         created_at=asked.at,
     )
@@ -241,7 +249,7 @@ def _completed(asked: Submission, known: KnownName) -> TaskRow:
     )
 
 
-async def _look_around(connection: AsyncConnection, submissions: Sequence[Submission]) -> Ground:
+async def _look_around(connection: Connection, submissions: Sequence[Submission]) -> Ground:
     hashes = [submission.magnet.info_hash for submission in submissions]
     active = await lookups.active_of(connection, hashes)
     known = await names.known_names(connection, hashes)
@@ -257,12 +265,14 @@ async def _look_around(connection: AsyncConnection, submissions: Sequence[Submis
     )
 
 
-async def _take(connection: AsyncConnection, wanted: Wanted) -> Sequence[Lookup]:
+async def _take(connection: Connection, wanted: Wanted) -> Sequence[Lookup]:
     if wanted.only_high:
         return await lookups.take(connection, {Priority.HIGH: wanted.count}, wanted.delivery)
-    taken = list(await lookups.take(connection, shares_of(wanted.count), wanted.delivery))
-    if taken:
-        for priority in Priority:
+    shares = shares_of(wanted.count)
+    taken = list(await lookups.take(connection, shares, wanted.delivery))
+    counts = Counter(lookup.prio for lookup in taken)
+    for priority, share in shares.items():
+        if counts[priority] == share:  # otherwise it has none left
             missing = wanted.count - len(taken)
             taken += await lookups.take(connection, {priority: missing}, wanted.delivery)
     return taken
@@ -274,15 +284,15 @@ def shares_of(count: int) -> dict[int, int]:
 
 
 async def _apply_beginnings(
-    connection: AsyncConnection, reports: Sequence[Report], *, at: float
-) -> tuple[set[int], list[TaskRow]]:
+    connection: Connection, reports: Sequence[Report], *, at: float
+) -> tuple[set[int], list[Touched]]:
     current = await lookups.current_of(connection, _deliveries(reports))
     return current, await tasks.start(connection, current, at=at)
 
 
 async def _apply_names(
-    connection: AsyncConnection, reports: Sequence[Report], *, at: float
-) -> tuple[list[TaskRow], Sequence[notes.NoteRow]]:
+    connection: Connection, reports: Sequence[Report], *, at: float
+) -> tuple[list[Touched], Sequence[notes.NoteRow]]:
     if not reports:
         return [], []
     findings = [_finding(report.outcome) for report in reports if report.outcome is not None]
@@ -290,29 +300,26 @@ async def _apply_names(
     active = await lookups.active_of(connection, answered)
     await names.learn(connection, findings, at=at)
     by_lookup = {one.id: answered[info_hash] for info_hash, one in active.items()}
-    completed = [
-        replace(task, status=TaskStatus.COMPLETED, name=by_lookup[task.lookup_id or 0].name)
-        for task in await tasks.complete(connection, by_lookup, at=at)
-    ]
+    completed = await tasks.complete(connection, by_lookup, at=at)
     await lookups.end_all(connection, by_lookup)
-    changed = await notes.write_names(connection, _names_by_person(completed), at=at)
+    theirs = _by_person((task.person_id, task.hash, by_lookup[task.lookup_id].name) for task in completed)
+    changed = await notes.write_names(connection, theirs, at=at)
     return completed, changed
 
 
 async def _apply_failures(
-    connection: AsyncConnection, reports: Sequence[Report], *, at: float
-) -> tuple[list[TaskRow], set[int]]:
+    connection: Connection, reports: Sequence[Report], *, at: float
+) -> tuple[list[Touched], set[int]]:
     """End what failed in its current delivery: the tasks that ended, and the look-ups it was about.
 
     A task that joined while the delivery was under way has its own full time: its look-up waits for another turn.
     """
     current = await lookups.current_of(connection, _deliveries(reports))
     causes = {one.lookup.lookup_id: _cause(one) for one in reports if one.lookup.lookup_id in current}
-    ended: list[TaskRow] = []
+    ended: list[Touched] = []
     for status, code, reason in dict.fromkeys(causes.values()):
         ids = [lookup_id for lookup_id, cause in causes.items() if cause == (status, code, reason)]
-        values = {"status": status.value, "code": code, "reason": reason}
-        ended += await tasks.end(connection, ids, values=values, at=at)
+        ended += await tasks.end(connection, ids, status=status, code=code, reason=reason, at=at)
     still_wanted = await tasks.lookups_with_active(connection, current)
     await lookups.give_back(connection, still_wanted)
     await lookups.end_all(connection, current - still_wanted)
@@ -352,16 +359,15 @@ def _finding(outcome: Outcome) -> Finding:
     return Finding(hashes=outcome.hashes, known=known)
 
 
-def _names_by_person(completed: Iterable[TaskRow]) -> dict[int, dict[str, str]]:
-    """For each person the names of what they asked for."""
+def _by_person(named: Iterable[tuple[int, str, str]]) -> dict[int, dict[str, str]]:
+    """For each person the names, by hash, of what they asked for."""
     theirs: dict[int, dict[str, str]] = {}
-    for task in completed:
-        if task.name is not None:
-            theirs.setdefault(task.person_id, {})[task.hash] = task.name
+    for person_id, info_hash, name in named:
+        theirs.setdefault(person_id, {})[info_hash] = name
     return theirs
 
 
-def _of_tasks(rows: Iterable[TaskRow]) -> list[tuple[int, str]]:
+def _of_tasks(rows: Iterable[TaskRow | Touched]) -> list[tuple[int, str]]:
     return [(row.person_id, row.id) for row in rows]
 
 

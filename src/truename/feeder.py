@@ -9,14 +9,13 @@ import logging
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from truename import calibration
 from truename.calibration import Told, Wanted
 from truename.hub import Hub
 from truename.model import Lookup
 from truename.queue.base import JobQueue
 from truename.store import events, lookups, tasks
+from truename.store.database import Connection
 from truename.store.writer import StoreUnavailable, Writer
 
 log = logging.getLogger(__name__)
@@ -156,7 +155,7 @@ class Cleaner:
         """Clean up once, in small portions, so that others can write in between. Output: how much is gone."""
         now = self._clock()
         gone = 0
-        works: Sequence[tuple[Callable[[AsyncConnection, Sequence[float]], Awaitable[Sequence[int]]], float]] = (
+        works: Sequence[tuple[Callable[[Connection, Sequence[float]], Awaitable[Sequence[int]]], float]] = (
             (_forget_tasks, now - self._task_ttl_s),
             (_forget_lookups, now),
             (_forget_events, now - _KEEP_EVENTS_S),
@@ -173,13 +172,13 @@ class Cleaner:
         return gone
 
 
-async def _forget_tasks(connection: AsyncConnection, before: Sequence[float]) -> Sequence[int]:
+async def _forget_tasks(connection: Connection, before: Sequence[float]) -> Sequence[int]:
     return [await tasks.forget(connection, ended_before=one, most=_FORGET_AT_ONCE) for one in before]
 
 
-async def _forget_lookups(connection: AsyncConnection, before: Sequence[float]) -> Sequence[int]:
+async def _forget_lookups(connection: Connection, before: Sequence[float]) -> Sequence[int]:
     return [await lookups.forget_ended(connection, most=_FORGET_AT_ONCE) for _ in before]
 
 
-async def _forget_events(connection: AsyncConnection, before: Sequence[float]) -> Sequence[int]:
+async def _forget_events(connection: Connection, before: Sequence[float]) -> Sequence[int]:
     return [await events.forget(connection, before=one, most=_FORGET_AT_ONCE) for one in before]

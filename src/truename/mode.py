@@ -6,9 +6,8 @@ What was chosen is kept in the database and wins over environment and file until
 from collections.abc import Sequence
 
 from sqlalchemy import delete, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from truename.store.database import Database
+from truename.store.database import Connection, Database
 from truename.store.portable import upsert
 from truename.store.tables import chosen_setting
 from truename.store.writer import Writer
@@ -33,9 +32,7 @@ class Mode:
 
     async def load(self) -> None:
         """Read what was chosen before."""
-        async with self._database.reading() as connection:
-            found = await connection.execute(select(chosen_setting.c.value).where(chosen_setting.c.name == _NAME))
-            chosen = found.scalar_one_or_none()
+        chosen = await self._database.read(_chosen)
         self._chosen = chosen if chosen in MODES else None
 
     async def choose(self, value: str | None) -> None:
@@ -44,7 +41,12 @@ class Mode:
         self._chosen = value
 
 
-async def _choose_all(connection: AsyncConnection, values: Sequence[str | None]) -> Sequence[None]:
+async def _chosen(connection: Connection) -> str | None:
+    found = await connection.execute(select(chosen_setting.c.value).where(chosen_setting.c.name == _NAME))
+    return found.scalar_one_or_none()
+
+
+async def _choose_all(connection: Connection, values: Sequence[str | None]) -> Sequence[None]:
     if values[-1] is None:
         await connection.execute(delete(chosen_setting).where(chosen_setting.c.name == _NAME))
     else:

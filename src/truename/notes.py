@@ -9,14 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from truename.errors import InvalidInput, TruenameError
 from truename.feeder import Clock
 from truename.hub import Hub
 from truename.magnet import Magnet, MagnetSpan, find_magnets, rename
 from truename.store import events, names, notes, tasks
-from truename.store.database import Database
+from truename.store.database import Connection, Database
 from truename.store.names import KnownName
 from truename.store.notes import NoteRow
 from truename.store.tasks import TaskRow
@@ -103,21 +101,19 @@ class Notes:
 
     async def get(self, person_id: int, note_id: int) -> NoteView | None:
         """A person's note, or None: also when it is somebody else's."""
-        async with self._database.reading() as connection:
-            row = await notes.get(connection, note_id, person_id=person_id)
-        return None if row is None else await self._view(row)
+        return await self._database.read(_get, person_id, note_id)
+
+    async def text_at(self, person_id: int, note_id: int, version: int) -> str | None:
+        """What a person's note said in a version; None when there is no such note or version."""
+        return await self._database.read(_text_at, person_id, note_id, version)
 
     async def newest(self, person_id: int, *, limit: int, before_id: int | None = None) -> Sequence[NoteView]:
         """A person's notes, newest first."""
-        async with self._database.reading() as connection:
-            rows = await notes.newest(connection, person_id=person_id, limit=limit, before_id=before_id)
-            known, latest = await _about(connection, rows)
-        return [view(row, known, latest) for row in rows]
+        return await self._database.read(_newest, person_id, limit=limit, before_id=before_id)
 
     async def _view(self, row: NoteRow) -> NoteView:
-        async with self._database.reading() as connection:
-            known, latest = await _about(connection, [row])
-        return view(row, known, latest)
+        (seen,) = await self._database.read(_views, [row])
+        return seen
 
 
 def magnets_of(text: str) -> list[Magnet]:
@@ -149,14 +145,30 @@ def own_hashes(before: str, after: str) -> frozenset[str]:
     return frozenset(one for one in old.keys() & new.keys() if old[one] - new[one] and new[one] - old[one])
 
 
-async def save_all(connection: AsyncConnection, new: Sequence[NewNote]) -> Sequence[NoteRow]:
+def caught_up(base: str, mine: str, now: str) -> str:
+    """What a person wrote from `base`, with the names that `now` has instead, where the person left them alone.
+
+    Otherwise, saved over `now`, a name that had come meanwhile would go, and the old one would count as the person's.
+    """
+    before, after = _dns(base), _dns(now)
+    named = {span.info_hash: span.display_name for span in find_magnets(now) if span.info_hash is not None}
+    changed = {
+        one: name
+        for one, name in named.items()
+        if name is not None and one in before and before[one] != after[one] and len(after[one]) == 1
+    }
+    own = own_hashes(base, mine)
+    return rename(mine, {one: name for one, name in changed.items() if one not in own})
+
+
+async def save_all(connection: Connection, new: Sequence[NewNote]) -> Sequence[NoteRow]:
     """The writer's work for new notes."""
     rows = [await notes.save(connection, person_id=one.person_id, text=one.text, at=one.at) for one in new]
     await events.append(connection, at=new[0].at, notes=((row.person_id, row.id) for row in rows))
     return rows
 
 
-async def edit_all(connection: AsyncConnection, edits: Sequence[Edit]) -> Sequence[NoteRow | Stale | None]:
+async def edit_all(connection: Connection, edits: Sequence[Edit]) -> Sequence[NoteRow | Stale | None]:
     """The writer's work for edits."""
     results = [await _edit(connection, one) for one in edits]
     changed = [row for row in results if isinstance(row, NoteRow)]
@@ -164,12 +176,12 @@ async def edit_all(connection: AsyncConnection, edits: Sequence[Edit]) -> Sequen
     return results
 
 
-async def remove_all(connection: AsyncConnection, wanted: Sequence[tuple[int, int]]) -> Sequence[bool]:
+async def remove_all(connection: Connection, wanted: Sequence[tuple[int, int]]) -> Sequence[bool]:
     """The writer's work for deletions, each given as (person, note)."""
     return [await notes.remove(connection, note_id, person_id=person_id) for person_id, note_id in wanted]
 
 
-async def _edit(connection: AsyncConnection, edit: Edit) -> NoteRow | Stale | None:
+async def _edit(connection: Connection, edit: Edit) -> NoteRow | Stale | None:
     now = await notes.get(connection, edit.note_id, person_id=edit.person_id)
     if now is None:
         return None
@@ -214,8 +226,29 @@ def view(row: NoteRow, known: Mapping[str, KnownName], latest: Mapping[tuple[int
     )
 
 
+async def _get(connection: Connection, person_id: int, note_id: int) -> NoteView | None:
+    row = await notes.get(connection, note_id, person_id=person_id)
+    return None if row is None else (await _views(connection, [row]))[0]
+
+
+async def _text_at(connection: Connection, person_id: int, note_id: int, version: int) -> str | None:
+    there = await notes.get(connection, note_id, person_id=person_id)
+    return None if there is None else await notes.revision(connection, note_id, version)
+
+
+async def _newest(connection: Connection, person_id: int, *, limit: int, before_id: int | None) -> Sequence[NoteView]:
+    return await _views(
+        connection, await notes.newest(connection, person_id=person_id, limit=limit, before_id=before_id)
+    )
+
+
+async def _views(connection: Connection, rows: Sequence[NoteRow]) -> Sequence[NoteView]:
+    known, latest = await _about(connection, rows)
+    return [view(row, known, latest) for row in rows]
+
+
 async def _about(
-    connection: AsyncConnection, rows: Iterable[NoteRow]
+    connection: Connection, rows: Iterable[NoteRow]
 ) -> tuple[dict[str, KnownName], dict[tuple[int, str], TaskRow]]:
     asked = {
         (row.person_id, span.info_hash): None

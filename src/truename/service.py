@@ -16,7 +16,7 @@ from truename.hub import Hub
 from truename.magnet import Magnet
 from truename.model import TaskStatus
 from truename.store import tasks
-from truename.store.database import Database
+from truename.store.database import Connection, Database
 from truename.store.tasks import TaskRow
 from truename.store.writer import Writer
 
@@ -70,18 +70,8 @@ class Calibrations:
 
     async def status(self, person_id: int, task_id: str) -> TaskView | None:
         """A person's task, or None when there is none: also when it is somebody else's, or its time is over."""
-        async with self._database.reading() as connection:
-            found = await tasks.of_ids(
-                connection, [task_id], person_id=person_id, ended_after=self._clock() - self._task_ttl_s
-            )
-            row = found.get(task_id)
-            if row is None:
-                return None
-            position = None
-            if row.status is TaskStatus.PENDING and row.lookup_id is not None:
-                # A look-up that is taken, or that somebody else's task began, is no business of this person's.
-                position = await tasks.queue_position(connection, row.lookup_id) or 1
-        return TaskView(row=row, queue_position=position)
+        remembered_from = self._clock() - self._task_ttl_s
+        return await self._database.read(_status, task_id, person_id=person_id, ended_after=remembered_from)
 
     async def wait(
         self,
@@ -100,12 +90,21 @@ class Calibrations:
         waiting = list(task_ids)
         while True:
             seen = self._hub.count
-            async with self._database.reading() as connection:
-                rows |= await tasks.of_ids(
-                    connection, waiting, person_id=person_id, ended_after=self._clock() - self._task_ttl_s
-                )
+            remembered_from = self._clock() - self._task_ttl_s
+            rows |= await self._database.read(tasks.of_ids, waiting, person_id=person_id, ended_after=remembered_from)
             waiting = [one for one in waiting if one in rows and not rows[one].status.is_final]
             left_s = end - time.monotonic()
             if left_s <= 0 or not waiting or enough():
                 return rows
             await self._hub.wait(seen, timeout_s=min(left_s, _LOOK_AGAIN_S))
+
+
+async def _status(connection: Connection, task_id: str, *, person_id: int, ended_after: float) -> TaskView | None:
+    found = await tasks.of_ids(connection, [task_id], person_id=person_id, ended_after=ended_after)
+    row = found.get(task_id)
+    if row is None:
+        return None
+    position = None
+    if row.status is TaskStatus.PENDING:
+        position = await tasks.queue_position(connection, row)
+    return TaskView(row=row, queue_position=position)

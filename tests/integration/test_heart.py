@@ -56,6 +56,9 @@ class Heart:
         told = [Told(report=Report(lookup=lookup, outcome=outcome), at=self.now) for lookup, outcome in reports]
         return list(await self.write(calibration.apply_all, told))
 
+    async def position(self, submitted: Submitted, who: int = ALICE, *, most: int = 100) -> int:
+        return await self.database.read(tasks.queue_position, await self.task(submitted, who), most=most)
+
     async def task(self, submitted: Submitted, who: int = ALICE) -> TaskRow:
         async with self.database.reading() as connection:
             return (await tasks.of_ids(connection, [submitted.task_id], person_id=who, ended_after=0))[
@@ -398,18 +401,22 @@ def test_a_joiner_raises_a_waiting_look_up_and_never_lowers_it(tmp_path: Path) -
 def test_the_position_in_the_queue_is_true(tmp_path: Path) -> None:
     async def scenario(heart: Heart) -> None:
         submitted = await heart.submit(*(magnet(number) for number in range(5)))
-        async with heart.database.reading() as connection:
-            positions = [
-                await tasks.queue_position(connection, (await heart.task(one)).lookup_id or 0) for one in submitted
-            ]
-        assert positions == [1, 2, 3, 4, 5]
+        assert [await heart.position(one) for one in submitted] == [1, 2, 3, 4, 5]
         await heart.take({1: 2})
-        async with heart.database.reading() as connection:
-            last = (await heart.task(submitted[4])).lookup_id or 0
-            assert await tasks.queue_position(connection, last) == 3
-            assert await tasks.queue_position(connection, last, most=2) == 2
-            first = (await heart.task(submitted[0])).lookup_id or 0
-            assert await tasks.queue_position(connection, first) is None
+        assert await heart.position(submitted[4]) == 3
+        assert await heart.position(submitted[4], most=2) == 2
+
+    with_heart(tmp_path, scenario)
+
+
+def test_a_position_says_nothing_of_others_who_asked_for_the_same(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        await heart.submit(*(magnet(number) for number in range(5)))
+        heart.now += 1
+        joined, fresh = await heart.submit(magnet(0), magnet(9), who=BOB)
+        assert [await heart.position(one, BOB) for one in (joined, fresh)] == [2, 2]  # behind what ALICE ranks first
+        await heart.take({1: 1})
+        assert [await heart.position(one, BOB) for one in (joined, fresh)] == [1, 1]
 
     with_heart(tmp_path, scenario)
 

@@ -11,9 +11,8 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, insert, select, text, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from truename.store.database import FILE_NAME, Database, DatabaseError, sqlite_url
+from truename.store.database import FILE_NAME, Connection, Database, DatabaseError, sqlite_url
 from truename.store.migrate import migrate
 from truename.store.migrations import NEWEST
 from truename.store.migrations.run import head
@@ -57,12 +56,16 @@ def test_many_programs_at_once_make_one_database(tmp_path: Path) -> None:
 
 def test_an_older_file_is_copied_aside_before_it_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / FILE_NAME
-    migrate(sqlite_url(file))
+    with monkeypatch.context() as past:
+        past.setattr("truename.store.migrations.run.NEWEST", "0001")
+        migrate(sqlite_url(file))
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("INSERT INTO chosen_setting VALUES ('slots', '7')")
         connection.commit()
-    monkeypatch.setattr("truename.store.migrate.NEWEST", "a later one")
     migrate(sqlite_url(file))
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("SELECT * FROM chosen_setting").fetchall() == [("slots", "7")]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(NEWEST,)]
     with closing(sqlite3.connect(tmp_path / f"{FILE_NAME}.before-0001")) as copy:
         assert copy.execute("SELECT * FROM chosen_setting").fetchall() == [("slots", "7")]
     assert (tmp_path / f"{FILE_NAME}.before-0001").stat().st_mode & 0o777 == 0o600
@@ -131,7 +134,7 @@ def test_concurrent_changes_from_two_programs_lose_nothing(path: Path) -> None:
     assert asyncio.run(scenario()) == 80
 
 
-async def put(connection: AsyncConnection, items: Sequence[tuple[str, str]]) -> Sequence[int]:
+async def put(connection: Connection, items: Sequence[tuple[str, str]]) -> Sequence[int]:
     """Work for the tests: keep these pairs; the answer is how many there were in this statement."""
     await connection.execute(insert(chosen_setting), [{"name": name, "value": value} for name, value in items])
     return [len(items)] * len(items)

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from tests.integration.live_support import HYBRID_V1, HYBRID_V2, PATIENCE_S, Live, listening, with_live
 from tests.integration.web_support import ENGLISH, PASSWORD
@@ -466,7 +467,7 @@ def test_a_database_that_takes_nothing_is_503_and_nothing_is_half_written(tmp_pa
         large = "x" * 200_000  # more than fits into the free space of the file
         note = (await client.post("/api/notes", json={"text": f"magnet:?xt=urn:btih:{HASH}"})).json()
         async with site.database.writing() as connection:
-            await connection.exec_driver_sql(trouble)
+            await connection.execute(text(trouble))
         magnet = f"magnet:?xt=urn:btih:{OTHER}&tr=" + "&tr=".join(
             f"udp%3A%2F%2F{'x' * 50}{n}.example%3A1" for n in range(400)
         )
@@ -488,7 +489,7 @@ def test_a_database_that_takes_nothing_is_503_and_nothing_is_half_written(tmp_pa
         listed = (await client.get("/api/notes")).json()["notes"]
         assert [(one["id"], one["version"], one["text"]) for one in listed] == [(note["id"], 1, note["text"])]
         assert (await client.get("/notes")).status_code == 200
-        await site.database.aclose()  # the next connection has no such trouble
+        site.database._write.dispose()  # the next connection has no such trouble
         assert (await client.post("/api/calibrate", json={"info_hash": OTHER})).json()["status"] == "completed"
 
     with_live(tmp_path, scenario)

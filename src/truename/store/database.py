@@ -1,23 +1,34 @@
 """The open database: one connection that writes, a few that only read, each set up as SQLite needs it.
 
+A query is a coroutine function of a `Connection`; `read` and `write` run a whole one in a thread of the database, at
+the price of one change of threads however many statements it has (docs/adr/0005). There every `execute` is done when it
+returns, so a query that awaits anything but SQL is refused: no transaction can wait for the world outside.
+
 `BEGIN IMMEDIATE` for the writer is not a matter of taste: with a deferred begin, concurrent changes fail with "database
 is locked" in spite of the busy time-out, and with the driver's own begin some are lost (docs/adr/0004).
 Source: https://www.sqlite.org/lang_transaction.html, https://www.sqlite.org/pragma.html
 """
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from sqlalchemy import URL, event, make_url
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+import sqlalchemy
+from sqlalchemy import URL, CursorResult, Dialect, Engine, Executable, create_engine, event, make_url
 
 from truename.errors import TruenameError
 
 FILE_NAME = "truename.db"
 _READERS = 4
 _BUSY_TIMEOUT_MS = 5_000
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
 class DatabaseError(TruenameError):
@@ -29,52 +40,102 @@ class DatabaseError(TruenameError):
         self.fields = fields
 
 
+class Connection(Protocol):
+    """What a query needs of a database."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """Which SQL it speaks."""
+
+    async def execute(self, statement: Executable, parameters: Parameters | None = None, /) -> CursorResult[Any]:
+        """Run a statement, once or, for a list of parameters, once for each."""
+
+
+Query = Callable[Concatenate[Connection, Given], Coroutine[Any, Any, Result]]
+
+
 class Database:
-    """Engines for one database. `write` belongs to the writer alone; everybody else reads."""
+    """The database of a data directory. `write` belongs to the writer alone; everybody else reads."""
 
     def __init__(self, url: URL) -> None:
         self.url = url
-        self._write = create_async_engine(url, pool_size=1, max_overflow=0)
-        self._read = create_async_engine(url, pool_size=_READERS, max_overflow=0)
-        if url.get_backend_name() == "sqlite":
-            _set_up(self._write, begin="BEGIN IMMEDIATE", read_only=False)
-            _set_up(self._read, begin="BEGIN", read_only=True)
+        self._write = _engine(url, connections=1, begin="BEGIN IMMEDIATE", read_only=False)
+        self._read = _engine(url, connections=_READERS, begin="BEGIN", read_only=True)
+        self._writing = ThreadPoolExecutor(1, "writing")
+        self._reading = ThreadPoolExecutor(_READERS, "reading")
 
     @classmethod
     def at(cls, data_dir: Path) -> "Database":
         """The SQLite file of a data directory."""
         return cls(sqlite_url(data_dir / FILE_NAME))
 
-    @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction, committed at the end of the block. Nothing but SQL may be awaited inside."""
-        async with self._write.begin() as connection:
-            yield connection
+    async def write(self, query: Query[Given, Result], *given: Given.args, **named: Given.kwargs) -> Result:
+        """Run a query as one transaction, committed when this returns. A caller that is cancelled cannot stop it."""
+        work = partial(_transaction, self._write, query, *given, **named)
+        return await asyncio.get_running_loop().run_in_executor(self._writing, work)
+
+    async def read(self, query: Query[Given, Result], *given: Given.args, **named: Given.kwargs) -> Result:
+        """Run a query that only reads, all of it on one state of the database."""
+        work = partial(_transaction, self._read, query, *given, **named)
+        return await asyncio.get_running_loop().run_in_executor(self._reading, work)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for a query or two; one that is kept longer holds back the write-ahead log."""
-        async with self._read.connect() as connection:
-            yield connection
+    async def writing(self) -> AsyncIterator[Connection]:
+        """A transaction for a command that has nothing else to do: its statements keep the loop waiting."""
+        with self._write.begin() as connection:
+            yield _Prompt(connection)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Connection]:
+        """The same for reading. A connection that is kept longer holds back the write-ahead log."""
+        with self._read.begin() as connection:
+            yield _Prompt(connection)
 
     async def aclose(self) -> None:
-        """Close all connections. Idempotent."""
-        await self._read.dispose()
-        await self._write.dispose()
+        """Close all connections, after what is under way. Idempotent."""
+        self._reading.shutdown()
+        self._writing.shutdown()
+        self._read.dispose()
+        self._write.dispose()
+
+
+class _Prompt:
+    """A connection whose statements are done when `execute` returns."""
+
+    def __init__(self, connection: sqlalchemy.Connection) -> None:
+        self._connection = connection
+        self.dialect = connection.dialect
+
+    async def execute(self, statement: Executable, parameters: Parameters | None = None, /) -> CursorResult[Any]:
+        return self._connection.execute(statement, parameters)
+
+
+def _transaction(engine: Engine, query: Callable[..., Coroutine[Any, Any, Any]], *given: Any, **named: Any) -> Any:
+    with engine.begin() as connection:
+        return _finished(query(_Prompt(connection), *given, **named))
+
+
+def _finished(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """The result of a coroutine that never really waits."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        result: Result = end.value
+        return result
+    coroutine.close()
+    raise RuntimeError("only SQL may be awaited inside a transaction")
 
 
 def sqlite_url(path: Path) -> URL:
     """The address of a SQLite file, whatever characters its path has."""
-    return make_url("sqlite+aiosqlite://").set(database=str(path))
+    return make_url("sqlite+pysqlite://").set(database=str(path))
 
 
-def sync_url(url: URL) -> URL:
-    """The same database for the migrations, which block."""
-    return url.set(drivername="sqlite" if url.get_backend_name() == "sqlite" else "postgresql")
+def _engine(url: URL, *, connections: int, begin: str, read_only: bool) -> Engine:
+    # What a person wrote or is called has no place in an error or a log: no parameters there.
+    engine = create_engine(url, pool_size=connections, max_overflow=0, hide_parameters=True)
 
-
-def _set_up(engine: AsyncEngine, *, begin: str, read_only: bool) -> None:
-    @event.listens_for(engine.sync_engine, "connect")
+    @event.listens_for(engine, "connect")
     def connected(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself
         cursor = connection.cursor()
@@ -87,6 +148,8 @@ def _set_up(engine: AsyncEngine, *, begin: str, read_only: bool) -> None:
             cursor.execute("PRAGMA query_only = ON")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
-    def begun(connection: Any) -> None:
+    @event.listens_for(engine, "begin")
+    def begun(connection: sqlalchemy.Connection) -> None:
         connection.exec_driver_sql(begin)
+
+    return engine

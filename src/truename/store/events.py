@@ -4,9 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from truename.store.database import Connection
 from truename.store.tables import event
+
+_INSERT = insert(event)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +22,7 @@ class Event:
 
 
 async def append(
-    connection: AsyncConnection,
+    connection: Connection,
     *,
     at: float,
     tasks: Iterable[tuple[int, str]] = (),
@@ -33,10 +35,10 @@ async def append(
     for person_id, note_id in notes:
         rows.append({"person_id": person_id, "kind": "note", "task_id": None, "note_id": note_id, "at": at})
     if rows:
-        await connection.execute(insert(event), rows)
+        await connection.execute(_INSERT, rows)
 
 
-async def after(connection: AsyncConnection, person_id: int, seq: int, *, limit: int) -> Sequence[Event]:
+async def after(connection: Connection, person_id: int, seq: int, *, limit: int) -> Sequence[Event]:
     """A person's events after `seq`, oldest first."""
     found = await connection.execute(
         select(event.c.seq, event.c.person_id, event.c.task_id, event.c.note_id)
@@ -47,7 +49,7 @@ async def after(connection: AsyncConnection, person_id: int, seq: int, *, limit:
     return [Event(seq=row.seq, person_id=row.person_id, task_id=row.task_id, note_id=row.note_id) for row in found]
 
 
-async def forget(connection: AsyncConnection, *, before: float, most: int) -> int:
+async def forget(connection: Connection, *, before: float, most: int) -> int:
     """Delete events that are older, at most so many; how many."""
     old = select(event.c.seq).where(event.c.at < before).order_by(event.c.seq).limit(most)
     return (await connection.execute(delete(event).where(event.c.seq.in_(old)))).rowcount

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, delete, exists, insert, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from truename.magnet import InfoHash, Magnet
 from truename.model import Lookup
+from truename.store.database import Connection
 from truename.store.portable import in_chunks, upsert
 from truename.store.tables import lane, lookup, task, virtual
 
@@ -69,19 +69,54 @@ class NewLookup:
     person_id: int
     rank: int
     sources: Sources
+    created_at: float
 
 
-async def active_of(connection: AsyncConnection, hashes: Iterable[str]) -> dict[str, ActiveLookup]:
+# Statements of the busy paths are built once: building one costs more than running it.
+_IDS = lookup.c.id.in_(bindparam("ids", expanding=True))
+_ACTIVE_OF = (
+    select(lookup.c.id, lookup.c.hash, lookup.c.prio, lookup.c.rank, lookup.c.status, lookup.c.sources)
+    .where(lookup.c.active == 1, lookup.c.hash.in_(bindparam("hashes", expanding=True)))
+    .order_by(lookup.c.id)
+    .with_for_update()
+)
+_INSERT = insert(lookup).returning(lookup.c.id, sort_by_parameter_order=True)
+_CHANGE = (
+    update(lookup)
+    .where(lookup.c.id == bindparam("this_id"))
+    .values(prio=bindparam("new_prio"), rank=bindparam("new_rank"), sources=bindparam("new_sources"))
+)
+_LAST_RANKS = select(lane.c.prio, lane.c.person_id, lane.c.last).where(
+    tuple_(lane.c.prio, lane.c.person_id).in_(bindparam("lanes", expanding=True))
+)
+_TAKEN_RANKS = select(virtual.c.prio, virtual.c.v)
+_NEXT_ONES = (
+    select(lookup.c.id)
+    .where(lookup.c.status == "pending", lookup.c.prio == bindparam("of_prio"))
+    .order_by(lookup.c.rank, lookup.c.id)
+    .limit(bindparam("share"))
+    .with_for_update(skip_locked=True)
+)
+_TAKE = (
+    update(lookup)
+    .where(lookup.c.id.in_(_NEXT_ONES))
+    .values(status="running", delivery=bindparam("by_delivery"), attempt=lookup.c.attempt + 1)
+    .returning(lookup.c.id, lookup.c.hash, lookup.c.hash_v2, lookup.c.rank, lookup.c.sources)
+)
+_RUNNING_OF = (
+    select(lookup.c.id, lookup.c.delivery)
+    .where(_IDS, lookup.c.status == "running")
+    .order_by(lookup.c.id)
+    .with_for_update()
+)
+_END = update(lookup).where(_IDS).values(status="ended", active=None, delivery=None)
+
+
+async def active_of(connection: Connection, hashes: Iterable[str]) -> dict[str, ActiveLookup]:
     """The active look-ups of these hashes, locked for the rest of the transaction."""
     found: dict[str, ActiveLookup] = {}
     for some in in_chunks(sorted(hashes)):
-        rows = await connection.execute(
-            select(lookup.c.id, lookup.c.hash, lookup.c.prio, lookup.c.rank, lookup.c.status, lookup.c.sources)
-            .where(lookup.c.active == 1, lookup.c.hash.in_(some))
-            .order_by(lookup.c.id)
-            .with_for_update()
-        )
-        for row in rows:
+        for row in await connection.execute(_ACTIVE_OF, {"hashes": some}):
             found[row.hash] = ActiveLookup(
                 id=row.id,
                 hash=row.hash,
@@ -93,7 +128,7 @@ async def active_of(connection: AsyncConnection, hashes: Iterable[str]) -> dict[
     return found
 
 
-async def insert_all(connection: AsyncConnection, new: Sequence[NewLookup], *, at: float) -> Sequence[int]:
+async def insert_all(connection: Connection, new: Sequence[NewLookup]) -> Sequence[int]:
     """Begin look-ups; their ids, in order."""
     if not new:
         return []
@@ -107,21 +142,18 @@ async def insert_all(connection: AsyncConnection, new: Sequence[NewLookup], *, a
             "person_id": one.person_id,
             "rank": one.rank,
             "sources": one.sources.as_text(),
-            "created_at": at,
+            "created_at": one.created_at,
         }
         for one in new
     ]
-    inserted = await connection.execute(insert(lookup).returning(lookup.c.id, sort_by_parameter_order=True), rows)
-    return list(inserted.scalars())
+    return list((await connection.execute(_INSERT, rows)).scalars())
 
 
-async def change_all(connection: AsyncConnection, changed: Sequence[ActiveLookup]) -> None:
+async def change_all(connection: Connection, changed: Sequence[ActiveLookup]) -> None:
     """Write the priority, rank and sources of look-ups that somebody joined."""
     if changed:
         await connection.execute(
-            update(lookup)
-            .where(lookup.c.id == bindparam("this_id"))
-            .values(prio=bindparam("new_prio"), rank=bindparam("new_rank"), sources=bindparam("new_sources")),
+            _CHANGE,
             [
                 {"this_id": one.id, "new_prio": one.prio, "new_rank": one.rank, "new_sources": one.sources.as_text()}
                 for one in changed
@@ -130,20 +162,18 @@ async def change_all(connection: AsyncConnection, changed: Sequence[ActiveLookup
 
 
 async def last_ranks(
-    connection: AsyncConnection, lanes: Iterable[tuple[int, int]]
+    connection: Connection, lanes: Iterable[tuple[int, int]]
 ) -> tuple[dict[tuple[int, int], int], dict[int, int]]:
     """The last rank in each of these lanes (priority, person), and the rank last taken in each priority."""
     last: dict[tuple[int, int], int] = {}
     for some in in_chunks(lanes):
-        rows = await connection.execute(
-            select(lane.c.prio, lane.c.person_id, lane.c.last).where(tuple_(lane.c.prio, lane.c.person_id).in_(some))
-        )
+        rows = await connection.execute(_LAST_RANKS, {"lanes": some})
         last |= {(row.prio, row.person_id): row.last for row in rows}
-    taken = await connection.execute(select(virtual.c.prio, virtual.c.v))
+    taken = await connection.execute(_TAKEN_RANKS)
     return last, {row.prio: row.v for row in taken}
 
 
-async def write_ranks(connection: AsyncConnection, last: Mapping[tuple[int, int], int]) -> None:
+async def write_ranks(connection: Connection, last: Mapping[tuple[int, int], int]) -> None:
     """Remember the last rank of lanes."""
     await upsert(
         connection,
@@ -152,7 +182,7 @@ async def write_ranks(connection: AsyncConnection, last: Mapping[tuple[int, int]
     )
 
 
-async def take(connection: AsyncConnection, shares: Mapping[int, int], delivery: str) -> Sequence[Lookup]:
+async def take(connection: Connection, shares: Mapping[int, int], delivery: str) -> Sequence[Lookup]:
     """Take what is next, at most `shares[prio]` in each priority, and mark it as running.
 
     Input:  `delivery` is a fresh text; with the id of each look-up it makes the fresh ids of the deliveries.
@@ -165,22 +195,9 @@ async def take(connection: AsyncConnection, shares: Mapping[int, int], delivery:
     return taken
 
 
-async def _take(connection: AsyncConnection, prio: int, share: int, delivery: str) -> Sequence[Lookup]:
-    next_ones = (
-        select(lookup.c.id)
-        .where(lookup.c.status == "pending", lookup.c.prio == prio)
-        .order_by(lookup.c.rank, lookup.c.id)
-        .limit(share)
-        .with_for_update(skip_locked=True)
-    )
-    rows = (
-        await connection.execute(
-            update(lookup)
-            .where(lookup.c.id.in_(next_ones))
-            .values(status="running", delivery=delivery, attempt=lookup.c.attempt + 1)
-            .returning(lookup.c.id, lookup.c.hash, lookup.c.hash_v2, lookup.c.rank, lookup.c.sources)
-        )
-    ).all()
+async def _take(connection: Connection, prio: int, share: int, delivery: str) -> Sequence[Lookup]:
+    wanted = {"of_prio": prio, "share": share, "by_delivery": delivery}
+    rows = (await connection.execute(_TAKE, wanted)).all()
     if rows:
         await upsert(connection, virtual, [{"prio": prio, "v": max(row.rank for row in rows)}])
     return [
@@ -199,7 +216,7 @@ def _magnet(row: Any) -> Magnet:
     )
 
 
-async def give_back(connection: AsyncConnection, ids: Iterable[int] | None = None) -> int:
+async def give_back(connection: Connection, ids: Iterable[int] | None = None) -> int:
     """Running look-ups wait for their turn again, all of them or these; a delivery under way counts no more."""
     change = update(lookup).where(lookup.c.status == "running").values(status="pending", delivery=None)
     if ids is None:
@@ -210,29 +227,22 @@ async def give_back(connection: AsyncConnection, ids: Iterable[int] | None = Non
     return count
 
 
-async def current_of(connection: AsyncConnection, deliveries: Mapping[int, str]) -> set[int]:
+async def current_of(connection: Connection, deliveries: Mapping[int, str]) -> set[int]:
     """Those look-ups (by id) that are running in just this delivery, locked for the rest of the transaction."""
     current: set[int] = set()
     for some in in_chunks(sorted(deliveries)):
-        rows = await connection.execute(
-            select(lookup.c.id, lookup.c.delivery)
-            .where(lookup.c.id.in_(some), lookup.c.status == "running")
-            .order_by(lookup.c.id)
-            .with_for_update()
-        )
+        rows = await connection.execute(_RUNNING_OF, {"ids": some})
         current |= {row.id for row in rows if f"{row.delivery}.{row.id}" == deliveries[row.id]}
     return current
 
 
-async def end_all(connection: AsyncConnection, ids: Iterable[int]) -> None:
+async def end_all(connection: Connection, ids: Iterable[int]) -> None:
     """These look-ups have ended."""
     for some in in_chunks(ids):
-        await connection.execute(
-            update(lookup).where(lookup.c.id.in_(some)).values(status="ended", active=None, delivery=None)
-        )
+        await connection.execute(_END, {"ids": some})
 
 
-async def forget_ended(connection: AsyncConnection, *, most: int) -> int:
+async def forget_ended(connection: Connection, *, most: int) -> int:
     """Delete look-ups that have ended and that no task refers to any more, at most so many; how many."""
     old = (
         select(lookup.c.id)

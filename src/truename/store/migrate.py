@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import URL, Connection, create_engine, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from truename.store.database import DatabaseError, sync_url
+from truename.store.database import DatabaseError
 from truename.store.migrations import NEWEST
 
 LOCK_NAME = "migrate.lock"
@@ -27,7 +27,7 @@ def migrate(url: URL) -> None:
     if _is_current(url):
         return
     what = url.database or ""
-    engine = create_engine(sync_url(url))
+    engine = create_engine(url)
     try:
         with _alone(url):
             with engine.connect() as connection:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import bindparam, insert, select, update
 
+from truename.store.database import Connection
 from truename.store.portable import in_chunks, upsert
 from truename.store.tables import last_failure, torrent, torrent_hash
 
@@ -31,21 +31,26 @@ class Finding:
     file_count: int | None = None
 
 
-async def known_names(connection: AsyncConnection, hashes: Iterable[str]) -> dict[str, KnownName]:
+# Statements of the busy paths are built once: building one costs more than running it.
+_HASHES = torrent_hash.c.hash.in_(bindparam("hashes", expanding=True))
+_KNOWN = (
+    select(torrent_hash.c.hash, torrent.c.id, torrent.c.name, torrent.c.source, torrent.c.verified)
+    .join(torrent, torrent.c.id == torrent_hash.c.torrent_id)
+    .where(_HASHES)
+)
+_INSERT = insert(torrent).returning(torrent.c.id, sort_by_parameter_order=True)
+
+
+async def known_names(connection: Connection, hashes: Iterable[str]) -> dict[str, KnownName]:
     """What is known of these hashes, claimed names too."""
     found: dict[str, KnownName] = {}
     for some in in_chunks(hashes):
-        rows = await connection.execute(
-            select(torrent_hash.c.hash, torrent.c.name, torrent.c.source, torrent.c.verified)
-            .join(torrent, torrent.c.id == torrent_hash.c.torrent_id)
-            .where(torrent_hash.c.hash.in_(some))
-        )
-        for row in rows:
+        for row in await connection.execute(_KNOWN, {"hashes": some}):
             found[row.hash] = KnownName(name=row.name, source=row.source, verified=row.verified)
     return found
 
 
-async def learn(connection: AsyncConnection, findings: Sequence[Finding], *, at: float) -> None:
+async def learn(connection: Connection, findings: Sequence[Finding], *, at: float) -> None:
     """Keep names. A name that was verified once stays as it is; a claimed one gives way to a verified one."""
     before = await _torrents(connection, (one for finding in findings for one in finding.hashes))
     new: list[Finding] = []
@@ -63,28 +68,24 @@ async def learn(connection: AsyncConnection, findings: Sequence[Finding], *, at:
     await _insert(connection, new, at)
 
 
-async def note_failures(connection: AsyncConnection, codes: Mapping[str, str], *, at: float) -> None:
+async def note_failures(connection: Connection, codes: Mapping[str, str], *, at: float) -> None:
     """Remember for each hash why and when it was last without a name."""
     await upsert(connection, last_failure, [{"hash": one, "code": code, "at": at} for one, code in codes.items()])
 
 
-async def _torrents(connection: AsyncConnection, hashes: Iterable[str]) -> dict[str, tuple[int, bool]]:
+async def _torrents(connection: Connection, hashes: Iterable[str]) -> dict[str, tuple[int, bool]]:
     found: dict[str, tuple[int, bool]] = {}
     for some in in_chunks(hashes):
-        rows = await connection.execute(
-            select(torrent_hash.c.hash, torrent.c.id, torrent.c.verified)
-            .join(torrent, torrent.c.id == torrent_hash.c.torrent_id)
-            .where(torrent_hash.c.hash.in_(some))
-        )
+        rows = await connection.execute(_KNOWN, {"hashes": some})
         found |= {row.hash: (row.id, row.verified) for row in rows}
     return found
 
 
-async def _insert(connection: AsyncConnection, findings: Sequence[Finding], at: float) -> None:
+async def _insert(connection: Connection, findings: Sequence[Finding], at: float) -> None:
     if not findings:
         return
     inserted = await connection.execute(
-        insert(torrent).returning(torrent.c.id, sort_by_parameter_order=True),
+        _INSERT,
         [_row(finding, at) for finding in findings],
     )
     hashes = [

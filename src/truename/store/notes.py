@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, delete, insert, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from truename.magnet import find_magnets, rename
+from truename.store.database import Connection
 from truename.store.portable import in_chunks
 from truename.store.tables import note, note_magnet, note_revision
 
@@ -30,9 +30,19 @@ class NoteRow:
 
 
 _COLUMNS = list(note.c)
+_WITH_HASHES = (
+    select(*_COLUMNS, note_magnet.c.hash)
+    .join(note_magnet, note_magnet.c.note_id == note.c.id)
+    .where(
+        tuple_(note.c.person_id, note_magnet.c.hash).in_(bindparam("asked", expanding=True)),
+        note_magnet.c.own.is_(False),
+    )
+    .order_by(note.c.id)
+    .with_for_update(of=note)
+)
 
 
-async def save(connection: AsyncConnection, *, person_id: int, text: str, at: float) -> NoteRow:
+async def save(connection: Connection, *, person_id: int, text: str, at: float) -> NoteRow:
     """A new note, in its first version."""
     row = NoteRow(id=0, person_id=person_id, version=1, text=text, created_at=at, updated_at=at)
     values = {column.name: getattr(row, column.name) for column in _COLUMNS if column.name != "id"}
@@ -42,7 +52,7 @@ async def save(connection: AsyncConnection, *, person_id: int, text: str, at: fl
     return NoteRow(id=note_id, person_id=person_id, version=1, text=text, created_at=at, updated_at=at)
 
 
-async def get(connection: AsyncConnection, note_id: int, *, person_id: int) -> NoteRow | None:
+async def get(connection: Connection, note_id: int, *, person_id: int) -> NoteRow | None:
     """A person's note, or None: also when it is somebody else's."""
     row = (
         await connection.execute(select(*_COLUMNS).where(note.c.id == note_id, note.c.person_id == person_id))
@@ -51,7 +61,7 @@ async def get(connection: AsyncConnection, note_id: int, *, person_id: int) -> N
 
 
 async def newest(
-    connection: AsyncConnection, *, person_id: int, limit: int, before_id: int | None = None
+    connection: Connection, *, person_id: int, limit: int, before_id: int | None = None
 ) -> Sequence[NoteRow]:
     """A person's notes, newest first, from before a given one on."""
     statement = select(*_COLUMNS).where(note.c.person_id == person_id).order_by(note.c.id.desc()).limit(limit)
@@ -60,7 +70,7 @@ async def newest(
     return [_read(row) for row in await connection.execute(statement)]
 
 
-async def revision(connection: AsyncConnection, note_id: int, version: int) -> str | None:
+async def revision(connection: Connection, note_id: int, version: int) -> str | None:
     """The text of a note in an older version."""
     return (
         await connection.execute(
@@ -69,7 +79,7 @@ async def revision(connection: AsyncConnection, note_id: int, version: int) -> s
     ).scalar_one_or_none()
 
 
-async def causes_since(connection: AsyncConnection, note_id: int, version: int) -> Sequence[str]:
+async def causes_since(connection: Connection, note_id: int, version: int) -> Sequence[str]:
     """Why the note changed after a version, oldest first."""
     rows = await connection.execute(
         select(note_revision.c.cause)
@@ -79,7 +89,7 @@ async def causes_since(connection: AsyncConnection, note_id: int, version: int) 
     return list(rows.scalars())
 
 
-async def own_hashes(connection: AsyncConnection, note_id: int) -> frozenset[str]:
+async def own_hashes(connection: Connection, note_id: int) -> frozenset[str]:
     """The hashes whose names a person chose in this note."""
     rows = await connection.execute(
         select(note_magnet.c.hash).where(note_magnet.c.note_id == note_id, note_magnet.c.own.is_(True))
@@ -88,7 +98,7 @@ async def own_hashes(connection: AsyncConnection, note_id: int) -> frozenset[str
 
 
 async def write(
-    connection: AsyncConnection, before: NoteRow, text: str, *, cause: str, own: frozenset[str], at: float
+    connection: Connection, before: NoteRow, text: str, *, cause: str, own: frozenset[str], at: float
 ) -> NoteRow:
     """Put a new text in the place of `before`, which must be what the database holds in this transaction."""
     after = NoteRow(
@@ -105,14 +115,14 @@ async def write(
     return after
 
 
-async def remove(connection: AsyncConnection, note_id: int, *, person_id: int) -> bool:
+async def remove(connection: Connection, note_id: int, *, person_id: int) -> bool:
     """Delete a person's note with its history; whether there was one."""
     gone = await connection.execute(delete(note).where(note.c.id == note_id, note.c.person_id == person_id))
     return gone.rowcount > 0
 
 
 async def write_names(
-    connection: AsyncConnection, names: Mapping[int, Mapping[str, str]], *, at: float
+    connection: Connection, names: Mapping[int, Mapping[str, str]], *, at: float
 ) -> Sequence[NoteRow]:
     """Write true names into the notes of the people who asked for them; the notes that changed.
 
@@ -136,24 +146,17 @@ async def write_names(
 
 
 async def _with_hashes(
-    connection: AsyncConnection, wanted: Iterable[tuple[int, str]]
+    connection: Connection, wanted: Iterable[tuple[int, str]]
 ) -> Sequence[tuple[NoteRow, list[str]]]:
     """The notes in which these (person, hash) stand, each with those of its hashes that are not the person's own."""
     rows: dict[int, tuple[NoteRow, list[str]]] = {}
     for some in in_chunks(wanted):
-        found = await connection.execute(
-            select(*_COLUMNS, note_magnet.c.hash)
-            .join(note_magnet, note_magnet.c.note_id == note.c.id)
-            .where(tuple_(note.c.person_id, note_magnet.c.hash).in_(some), note_magnet.c.own.is_(False))
-            .order_by(note.c.id)
-            .with_for_update(of=note)
-        )
-        for row in found:
+        for row in await connection.execute(_WITH_HASHES, {"asked": some}):
             rows.setdefault(row.id, (_read(row), []))[1].append(row.hash)
     return list(rows.values())
 
 
-async def _write_all(connection: AsyncConnection, changed: Sequence[NoteRow], *, cause: str) -> None:
+async def _write_all(connection: Connection, changed: Sequence[NoteRow], *, cause: str) -> None:
     if not changed:
         return
     await connection.execute(
@@ -174,7 +177,7 @@ async def _write_all(connection: AsyncConnection, changed: Sequence[NoteRow], *,
     )
 
 
-async def _index(connection: AsyncConnection, note_id: int, text: str, *, own: frozenset[str]) -> None:
+async def _index(connection: Connection, note_id: int, text: str, *, own: frozenset[str]) -> None:
     hashes = dict.fromkeys(
         one for span in find_magnets(text) for one in (span.info_hash, span.info_hash_v2) if one is not None
     )

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, func, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from truename.names import is_hidden
+from truename.store.database import Connection
 from truename.store.tables import person, session, token
 
 IDLE_S = 7 * 86_400
@@ -90,29 +90,29 @@ def folded(username: str) -> str:
     return unicodedata.normalize("NFC", username.casefold())
 
 
-async def count(connection: AsyncConnection) -> int:
+async def count(connection: Connection) -> int:
     """How many people there are."""
     return int((await connection.execute(select(func.count()).select_from(person))).scalar_one())
 
 
-async def everybody(connection: AsyncConnection) -> Sequence[Person]:
+async def everybody(connection: Connection) -> Sequence[Person]:
     """All people, oldest first."""
     return [_read(row) for row in await connection.execute(select(*_PERSON).order_by(person.c.id))]
 
 
-async def find(connection: AsyncConnection, username: str) -> Person | None:
+async def find(connection: Connection, username: str) -> Person | None:
     """The person of a name, however its letters are cased."""
     row = (await connection.execute(select(*_PERSON).where(person.c.username_folded == folded(username)))).one_or_none()
     return None if row is None else _read(row)
 
 
-async def get(connection: AsyncConnection, person_id: int) -> Person | None:
+async def get(connection: Connection, person_id: int) -> Person | None:
     """The person of an id."""
     row = (await connection.execute(select(*_PERSON).where(person.c.id == person_id))).one_or_none()
     return None if row is None else _read(row)
 
 
-async def credentials(connection: AsyncConnection, username: str) -> tuple[Person, str] | None:
+async def credentials(connection: Connection, username: str) -> tuple[Person, str] | None:
     """The person of a name, and what their password is checked against."""
     row = (
         await connection.execute(
@@ -122,19 +122,17 @@ async def credentials(connection: AsyncConnection, username: str) -> tuple[Perso
     return None if row is None else (_read(row), row.password_hash)
 
 
-async def create_all(connection: AsyncConnection, newcomers: Sequence[Newcomer]) -> Sequence[Person | None]:
+async def create_all(connection: Connection, newcomers: Sequence[Newcomer]) -> Sequence[Person | None]:
     """Make people; None for one whose name is taken."""
     return [await _create(connection, one) for one in newcomers]
 
 
-async def create_first_all(connection: AsyncConnection, newcomers: Sequence[Newcomer]) -> Sequence[Person | None]:
+async def create_first_all(connection: Connection, newcomers: Sequence[Newcomer]) -> Sequence[Person | None]:
     """Make the first person, an administrator; None for everybody who comes when there is one."""
     return [await _create(connection, one) if await count(connection) == 0 else None for one in newcomers]
 
 
-async def change_password_all(
-    connection: AsyncConnection, changes: Sequence[tuple[int, str]]
-) -> Sequence[Sequence[str]]:
+async def change_password_all(connection: Connection, changes: Sequence[tuple[int, str]]) -> Sequence[Sequence[str]]:
     """Give people (id, hash) new passwords and end all their sessions; the digests of those."""
     ended = []
     for person_id, new_hash in changes:
@@ -143,7 +141,7 @@ async def change_password_all(
     return ended
 
 
-async def sign_in_all(connection: AsyncConnection, arrivals: Sequence[SignIn]) -> Sequence[bool]:
+async def sign_in_all(connection: Connection, arrivals: Sequence[SignIn]) -> Sequence[bool]:
     """Begin sessions, and end those that they take the place of and those whose time is over.
 
     Output: whether each has begun; it has not when the person is gone, or the password was changed meanwhile.
@@ -154,26 +152,26 @@ async def sign_in_all(connection: AsyncConnection, arrivals: Sequence[SignIn]) -
     return [await _sign_in(connection, one) for one in arrivals]
 
 
-async def touch_all(connection: AsyncConnection, seen: Sequence[tuple[str, float]]) -> Sequence[None]:
+async def touch_all(connection: Connection, seen: Sequence[tuple[str, float]]) -> Sequence[None]:
     """Remember when sessions (digest, time) were last used."""
     for digest, at in seen:
         await connection.execute(update(session).where(session.c.digest == digest).values(seen_at=at))
     return [None] * len(seen)
 
 
-async def end_all(connection: AsyncConnection, digests: Sequence[str]) -> Sequence[bool]:
+async def end_all(connection: Connection, digests: Sequence[str]) -> Sequence[bool]:
     """End sessions; whether each was there."""
     return [
         (await connection.execute(delete(session).where(session.c.digest == digest))).rowcount > 0 for digest in digests
     ]
 
 
-async def end_every_all(connection: AsyncConnection, person_ids: Sequence[int]) -> Sequence[Sequence[str]]:
+async def end_every_all(connection: Connection, person_ids: Sequence[int]) -> Sequence[Sequence[str]]:
     """End all sessions of people; the digests of those."""
     return [await _end(connection, person_id) for person_id in person_ids]
 
 
-async def sessions_of(connection: AsyncConnection, person_id: int, *, now: float) -> Sequence[Session]:
+async def sessions_of(connection: Connection, person_id: int, *, now: float) -> Sequence[Session]:
     """A person's live sessions, the one used last first."""
     rows = await connection.execute(
         select(*session.c)
@@ -190,7 +188,7 @@ async def sessions_of(connection: AsyncConnection, person_id: int, *, now: float
     ]
 
 
-async def of_session(connection: AsyncConnection, digest: str, *, now: float) -> tuple[Person, Session] | None:
+async def of_session(connection: Connection, digest: str, *, now: float) -> tuple[Person, Session] | None:
     """Who is signed in there, while the session lives."""
     row = (
         await connection.execute(
@@ -208,7 +206,7 @@ async def of_session(connection: AsyncConnection, digest: str, *, now: float) ->
     return _read(row), Session(digest=digest, person_id=row.id, created_at=row.begun_at, seen_at=row.seen_at)
 
 
-async def of_token(connection: AsyncConnection, digest: str) -> Person | None:
+async def of_token(connection: Connection, digest: str) -> Person | None:
     """Whose token this is."""
     row = (
         await connection.execute(
@@ -218,7 +216,7 @@ async def of_token(connection: AsyncConnection, digest: str) -> Person | None:
     return None if row is None else _read(row)
 
 
-async def set_token_all(connection: AsyncConnection, given: Sequence[tuple[int, str, float]]) -> Sequence[None]:
+async def set_token_all(connection: Connection, given: Sequence[tuple[int, str, float]]) -> Sequence[None]:
     """Give people (id, digest, time) a token, in the place of the one they had."""
     for person_id, digest, at in given:
         await connection.execute(delete(token).where(token.c.person_id == person_id))
@@ -226,7 +224,7 @@ async def set_token_all(connection: AsyncConnection, given: Sequence[tuple[int, 
     return [None] * len(given)
 
 
-async def revoke_token_all(connection: AsyncConnection, person_ids: Sequence[int]) -> Sequence[bool]:
+async def revoke_token_all(connection: Connection, person_ids: Sequence[int]) -> Sequence[bool]:
     """Take people's tokens away; whether each had one."""
     return [
         (await connection.execute(delete(token).where(token.c.person_id == person_id))).rowcount > 0
@@ -234,7 +232,7 @@ async def revoke_token_all(connection: AsyncConnection, person_ids: Sequence[int
     ]
 
 
-async def _create(connection: AsyncConnection, one: Newcomer) -> Person | None:
+async def _create(connection: Connection, one: Newcomer) -> Person | None:
     if await find(connection, one.username) is not None:
         return None
     made = await connection.execute(
@@ -251,7 +249,7 @@ async def _create(connection: AsyncConnection, one: Newcomer) -> Person | None:
     return _read(made.one())
 
 
-async def _sign_in(connection: AsyncConnection, one: SignIn) -> bool:
+async def _sign_in(connection: Connection, one: SignIn) -> bool:
     kept = await connection.execute(select(person.c.password_hash).where(person.c.id == one.person_id))
     now_kept = kept.scalar_one_or_none()
     if now_kept is None or one.proof not in (None, now_kept):
@@ -264,7 +262,7 @@ async def _sign_in(connection: AsyncConnection, one: SignIn) -> bool:
     return True
 
 
-async def _end(connection: AsyncConnection, person_id: int) -> list[str]:
+async def _end(connection: Connection, person_id: int) -> list[str]:
     gone = await connection.execute(delete(session).where(session.c.person_id == person_id).returning(session.c.digest))
     return list(gone.scalars())
 

@@ -1,11 +1,13 @@
 """The few things in which SQLite and PostgreSQL differ, and the limits of one statement."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Table
+from sqlalchemy import Insert, Table
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from truename.store.database import Connection
 
 Item = TypeVar("Item")
 
@@ -20,13 +22,16 @@ def in_chunks(items: Iterable[Item]) -> Iterator[Sequence[Item]]:
         yield every[start : start + CHUNK]
 
 
-async def upsert(connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+async def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert the rows, or, where the primary key is there already, make the row what it is here."""
     if not rows:
         return
+    await connection.execute(_upsert(connection.dialect.name, table, tuple(rows[0])), list(rows))
+
+
+@cache
+def _upsert(dialect: str, table: Table, names: tuple[str, ...]) -> Insert:
     keys = [column.name for column in table.primary_key.columns]
-    values = [name for name in rows[0] if name not in keys]
-    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    statement = make(table)
-    changes = {name: statement.excluded[name] for name in values}
-    await connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes), list(rows))
+    statement = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    changes = {name: statement.excluded[name] for name in names if name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=changes)

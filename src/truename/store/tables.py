@@ -164,6 +164,7 @@ task = Table(
     Column("status", String(10), nullable=False),
     Column("active", Integer),
     Column("prio", Integer, nullable=False),
+    Column("rank", BigInteger, nullable=False, server_default=text("0")),
     Column("lookup_id", BigInteger, index=True),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
     Column("name", Text),

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, delete, func, insert, literal, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Executable, Row, bindparam, delete, func, insert, literal, select, tuple_, update
 
 from truename.model import TaskStatus
+from truename.store.database import Connection
 from truename.store.names import KnownName
 from truename.store.portable import in_chunks
 from truename.store.tables import lookup, task
@@ -14,7 +15,11 @@ from truename.store.tables import lookup, task
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRow:
-    """One task as it stands. Times are epoch seconds."""
+    """One task as it stands. Times are epoch seconds.
+
+    `rank` is the place in the lanes that it had if nobody else had asked for its hash: what its owner is told of the
+    queue is counted from there.
+    """
 
     id: str
     person_id: int
@@ -22,6 +27,7 @@ class TaskRow:
     hash_v2: str | None
     status: TaskStatus
     prio: int
+    rank: int = 0
     lookup_id: int | None
     attempt: int = 0
     name: str | None = None
@@ -34,10 +40,70 @@ class TaskRow:
     completed_at: float | None = None
 
 
+class Touched(NamedTuple):
+    """A task that a change has touched."""
+
+    id: str
+    person_id: int
+    hash: str
+    lookup_id: int
+
+
 _COLUMNS = [column for column in task.c if column.name != "active"]
+_TOUCHED = [task.c.id, task.c.person_id, task.c.hash, task.c.lookup_id]
+_OF_LOOKUPS = task.c.lookup_id.in_(bindparam("lookup_ids", expanding=True))
+_OF_PERSON_AND_HASH = tuple_(task.c.person_id, task.c.hash).in_(bindparam("asked", expanding=True))
+
+# Statements of the busy paths are built once: building one costs more than running it.
+_INSERT = insert(task)
+_ACTIVE_OF = select(*_COLUMNS).where(task.c.active == 1, _OF_PERSON_AND_HASH)
+_LATEST_OF = select(*_COLUMNS).where(_OF_PERSON_AND_HASH).order_by(task.c.created_at, task.c.active.nulls_first())
+_OF_IDS = select(*_COLUMNS).where(
+    task.c.id.in_(bindparam("ids", expanding=True)),
+    task.c.person_id == bindparam("person_id"),
+    task.c.completed_at.is_(None) | (task.c.completed_at > bindparam("ended_after")),
+)
+_START = (
+    update(task)
+    .where(task.c.status == TaskStatus.PENDING.value, _OF_LOOKUPS)
+    .values(status=TaskStatus.RUNNING.value, attempt=task.c.attempt + 1, started_at=bindparam("at"))
+    .returning(*_TOUCHED)
+)
+_GIVE_BACK = (
+    update(task)
+    .where(task.c.status == TaskStatus.RUNNING.value)
+    .values(status=TaskStatus.PENDING.value, attempt=task.c.attempt - 1, started_at=None)
+    .returning(*_TOUCHED)
+)
+_END = (
+    update(task)
+    .where(task.c.status == TaskStatus.RUNNING.value, _OF_LOOKUPS)
+    .values(
+        status=bindparam("ended_as"),
+        code=bindparam("code"),
+        reason=bindparam("reason"),
+        active=None,
+        completed_at=bindparam("at"),
+    )
+    .returning(*_TOUCHED)
+)
+_WAITING_FOR = select(*_TOUCHED).where(_OF_LOOKUPS, task.c.active == 1)
+_COMPLETE = (
+    update(task)
+    .where(task.c.id == bindparam("this_id"), task.c.active == 1)
+    .values(
+        status=TaskStatus.COMPLETED.value,
+        active=None,
+        name=bindparam("this_name"),
+        source=bindparam("this_source"),
+        verified=bindparam("this_verified"),
+        completed_at=bindparam("at"),
+    )
+)
+_STILL_WANTED = select(task.c.lookup_id).where(_OF_LOOKUPS, task.c.active == 1).distinct()
 
 
-async def insert_all(connection: AsyncConnection, tasks: Sequence[TaskRow]) -> None:
+async def insert_all(connection: Connection, tasks: Sequence[TaskRow]) -> None:
     """New tasks. Inserting one twice is inserting it once."""
     if tasks:
         rows = [
@@ -48,164 +114,104 @@ async def insert_all(connection: AsyncConnection, tasks: Sequence[TaskRow]) -> N
             }
             for one in tasks
         ]
-        await connection.execute(insert(task), rows)
+        await connection.execute(_INSERT, rows)
 
 
-async def active_of(connection: AsyncConnection, asked: Iterable[tuple[int, str]]) -> dict[tuple[int, str], TaskRow]:
+async def active_of(connection: Connection, asked: Iterable[tuple[int, str]]) -> dict[tuple[int, str], TaskRow]:
     """The active tasks of these (person, hash)."""
     found: dict[tuple[int, str], TaskRow] = {}
     for some in in_chunks(asked):
-        rows = await connection.execute(
-            select(*_COLUMNS).where(task.c.active == 1, tuple_(task.c.person_id, task.c.hash).in_(some))
-        )
+        rows = await connection.execute(_ACTIVE_OF, {"asked": some})
         found |= {(row.person_id, row.hash): _read(row) for row in rows}
     return found
 
 
-async def latest_of(connection: AsyncConnection, asked: Iterable[tuple[int, str]]) -> dict[tuple[int, str], TaskRow]:
+async def latest_of(connection: Connection, asked: Iterable[tuple[int, str]]) -> dict[tuple[int, str], TaskRow]:
     """The newest task of each of these (person, hash), ended or not."""
     found: dict[tuple[int, str], TaskRow] = {}
     for some in in_chunks(asked):
-        rows = await connection.execute(
-            select(*_COLUMNS)
-            .where(tuple_(task.c.person_id, task.c.hash).in_(some))
-            .order_by(task.c.created_at, task.c.active.nulls_first())
-        )
+        rows = await connection.execute(_LATEST_OF, {"asked": some})
         found |= {(row.person_id, row.hash): _read(row) for row in rows}
     return found
 
 
 async def of_ids(
-    connection: AsyncConnection, ids: Iterable[str], *, person_id: int, ended_after: float
+    connection: Connection, ids: Iterable[str], *, person_id: int, ended_after: float
 ) -> dict[str, TaskRow]:
     """A person's tasks, without those whose time is over."""
     found: dict[str, TaskRow] = {}
     for some in in_chunks(ids):
-        rows = await connection.execute(
-            select(*_COLUMNS).where(
-                task.c.id.in_(some),
-                task.c.person_id == person_id,
-                task.c.completed_at.is_(None) | (task.c.completed_at > ended_after),
-            )
-        )
+        rows = await connection.execute(_OF_IDS, {"ids": some, "person_id": person_id, "ended_after": ended_after})
         found |= {row.id: _read(row) for row in rows}
     return found
 
 
-async def start(connection: AsyncConnection, lookup_ids: Iterable[int], *, at: float) -> list[TaskRow]:
+async def start(connection: Connection, lookup_ids: Iterable[int], *, at: float) -> list[Touched]:
     """The tasks that wait for these look-ups are running, one try more; which."""
-    return await _change(
-        connection,
-        lookup_ids,
-        from_status=TaskStatus.PENDING,
-        values={"status": TaskStatus.RUNNING.value, "attempt": task.c.attempt + 1, "started_at": literal(at)},
-    )
+    return await _touch(connection, _START, lookup_ids, {"at": at})
 
 
-async def give_back(connection: AsyncConnection, lookup_ids: Iterable[int] | None = None) -> list[TaskRow]:
+async def give_back(connection: Connection, lookup_ids: Iterable[int] | None = None) -> list[Touched]:
     """Running tasks wait again, all of them or those of these look-ups, and the try does not count; which."""
-    return await _change(
-        connection,
-        lookup_ids,
-        from_status=TaskStatus.RUNNING,
-        values={"status": TaskStatus.PENDING.value, "attempt": task.c.attempt - 1, "started_at": None},
-    )
+    if lookup_ids is None:
+        return [Touched._make(row) for row in await connection.execute(_GIVE_BACK)]
+    return await _touch(connection, _GIVE_BACK.where(_OF_LOOKUPS), lookup_ids, {})
 
 
 async def end(
-    connection: AsyncConnection, lookup_ids: Iterable[int], *, values: Mapping[str, object], at: float
-) -> list[TaskRow]:
-    """End the running tasks of these look-ups, all with the same status and code; which."""
-    ended: list[TaskRow] = []
-    for some in in_chunks(lookup_ids):
-        rows = await connection.execute(
-            update(task)
-            .where(task.c.lookup_id.in_(some), task.c.status == TaskStatus.RUNNING.value)
-            .values(**values, active=None, completed_at=at)
-            .returning(*_COLUMNS)
-        )
-        ended += [_read(row) for row in rows]
-    return ended
+    connection: Connection, lookup_ids: Iterable[int], *, status: TaskStatus, code: str, reason: str, at: float
+) -> list[Touched]:
+    """End the running tasks of these look-ups, all in the same way; which."""
+    values = {"ended_as": status.value, "code": code, "reason": reason, "at": at}
+    return await _touch(connection, _END, lookup_ids, values)
 
 
-async def complete(connection: AsyncConnection, named: Mapping[int, KnownName], *, at: float) -> list[TaskRow]:
+async def complete(connection: Connection, named: Mapping[int, KnownName], *, at: float) -> list[Touched]:
     """Complete the active tasks of look-ups, each with its own name, source and whether it is verified; which."""
-    waiting = []
-    for some in in_chunks(named):
-        rows = await connection.execute(select(*_COLUMNS).where(task.c.lookup_id.in_(some), task.c.active == 1))
-        waiting += [_read(row) for row in rows]
-    if not waiting:
-        return []
-    await connection.execute(
-        update(task)
-        .where(task.c.id == bindparam("this_id"), task.c.active == 1)
-        .values(
-            status=TaskStatus.COMPLETED.value,
-            active=None,
-            name=bindparam("this_name"),
-            source=bindparam("this_source"),
-            verified=bindparam("this_verified"),
-            completed_at=at,
-        ),
-        [_completion(one.id, named[one.lookup_id or 0]) for one in waiting],
-    )
+    waiting = await _touch(connection, _WAITING_FOR, named, {})
+    if waiting:
+        completions = [
+            {
+                "this_id": one.id,
+                "this_name": named[one.lookup_id].name,
+                "this_source": named[one.lookup_id].source,
+                "this_verified": named[one.lookup_id].verified,
+                "at": at,
+            }
+            for one in waiting
+        ]
+        await connection.execute(_COMPLETE, completions)
     return waiting
 
 
-def _completion(task_id: str, known: KnownName) -> dict[str, object]:
-    return {
-        "this_id": task_id,
-        "this_name": known.name,
-        "this_source": known.source,
-        "this_verified": known.verified,
-    }
-
-
-async def lookups_with_active(connection: AsyncConnection, lookup_ids: Iterable[int]) -> set[int]:
+async def lookups_with_active(connection: Connection, lookup_ids: Iterable[int]) -> set[int]:
     """Those of the look-ups for which a task still waits."""
     found: set[int] = set()
     for some in in_chunks(lookup_ids):
-        rows = await connection.execute(
-            select(task.c.lookup_id).where(task.c.lookup_id.in_(some), task.c.active == 1).distinct()
-        )
-        found |= set(rows.scalars())
+        found |= set((await connection.execute(_STILL_WANTED, {"lookup_ids": some})).scalars())
     return found
 
 
-async def queue_position(connection: AsyncConnection, lookup_id: int, *, most: int = 10_000) -> int | None:
-    """How many look-ups of its priority will be taken before this one, itself included; None when it is not waiting.
+async def queue_position(connection: Connection, waiting: TaskRow, *, most: int = 10_000) -> int:
+    """The place of a waiting task among what waits in its priority, from 1.
 
-    Counts at most `most`: beyond that a person does not care, and the database should not.
+    It is counted from the task's own rank, as if nobody else had asked for its hash. Counts at most `most`: beyond
+    that a person does not care, and the database should not.
     """
-    mine = (
-        await connection.execute(
-            select(lookup.c.prio, lookup.c.rank, lookup.c.id).where(
-                lookup.c.id == lookup_id, lookup.c.status == "pending"
-            )
-        )
-    ).one_or_none()
-    if mine is None:
-        return None
-    before = (
-        select(literal(1))
-        .where(
-            lookup.c.status == "pending",
-            lookup.c.prio == mine.prio,
-            tuple_(lookup.c.rank, lookup.c.id) <= tuple_(literal(mine.rank), literal(mine.id)),
-        )
-        .limit(most)
-        .subquery()
-    )
-    return int((await connection.execute(select(func.count()).select_from(before))).scalar_one())
+    ahead = select(literal(1)).where(lookup.c.status == "pending", lookup.c.prio == waiting.prio)
+    sooner = ahead.where(lookup.c.rank < waiting.rank).limit(most)
+    tied = ahead.where(lookup.c.rank == waiting.rank, lookup.c.created_at < waiting.created_at).limit(most)
+    counts = [select(func.count()).select_from(each.subquery()).scalar_subquery() for each in (sooner, tied)]
+    return min(most, 1 + int((await connection.execute(select(counts[0] + counts[1]))).scalar_one()))
 
 
-async def forget(connection: AsyncConnection, *, ended_before: float, most: int) -> int:
+async def forget(connection: Connection, *, ended_before: float, most: int) -> int:
     """Delete tasks that ended before a time, at most so many in one transaction; how many."""
     old = select(task.c.id).where(task.c.completed_at < ended_before).limit(most)
     return (await connection.execute(delete(task).where(task.c.id.in_(old)))).rowcount
 
 
-async def count_active(connection: AsyncConnection, person_id: int | None = None) -> int:
+async def count_active(connection: Connection, person_id: int | None = None) -> int:
     """How many tasks have not ended, of everybody or of a person."""
     statement = select(func.count()).select_from(task).where(task.c.active == 1)
     if person_id is not None:
@@ -213,20 +219,15 @@ async def count_active(connection: AsyncConnection, person_id: int | None = None
     return int((await connection.execute(statement)).scalar_one())
 
 
-async def _change(
-    connection: AsyncConnection,
-    lookup_ids: Iterable[int] | None,
-    *,
-    from_status: TaskStatus,
-    values: Mapping[str, object],
-) -> list[TaskRow]:
-    change = update(task).where(task.c.status == from_status.value).values(**values).returning(*_COLUMNS)
-    statements = (
-        [change] if lookup_ids is None else [change.where(task.c.lookup_id.in_(s)) for s in in_chunks(lookup_ids)]
-    )
-    return [_read(row) for statement in statements for row in await connection.execute(statement)]
+async def _touch(
+    connection: Connection, statement: Executable, lookup_ids: Iterable[int], values: Mapping[str, object]
+) -> list[Touched]:
+    touched: list[Touched] = []
+    for some in in_chunks(lookup_ids):
+        touched += [Touched._make(row) for row in await connection.execute(statement, {"lookup_ids": some, **values})]
+    return touched
 
 
-def _read(row: object) -> TaskRow:
-    values = {column.name: getattr(row, column.name) for column in _COLUMNS}
-    return TaskRow(**(values | {"status": TaskStatus(values["status"])}))
+def _read(row: Row[Any]) -> TaskRow:
+    values = row._asdict()
+    return TaskRow(**values | {"status": TaskStatus(values["status"])})

@@ -9,15 +9,14 @@ a bad request fails alone.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from truename.errors import TruenameError
-from truename.store.database import Database
+from truename.store.database import Connection, Database
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +25,7 @@ MAX_WAITING = 50_000
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Work = Callable[[AsyncConnection, Sequence[Item]], Awaitable[Sequence[Result]]]
+Work = Callable[[Connection, Sequence[Item]], Awaitable[Sequence[Result]]]
 
 
 class StoreUnavailable(TruenameError):  # noqa: N818 - named after what it is
@@ -102,13 +101,18 @@ class Writer:
         by_work: dict[Work[Any, Any], list[int]] = {}
         for index, request in enumerate(group):
             by_work.setdefault(request.work, []).append(index)
-        results: list[Any] = [None] * len(group)
-        async with self._database.writing() as connection:
-            for work, indices in by_work.items():
-                answers = await work(connection, [group[index].item for index in indices])
-                for index, answer in zip(indices, answers, strict=True):
-                    results[index] = answer
-        return results
+        return await self._database.write(_all_of, group, by_work)
+
+
+async def _all_of(
+    connection: Connection, group: Sequence[_Request], by_work: Mapping[Work[Any, Any], Sequence[int]]
+) -> list[Any]:
+    results: list[Any] = [None] * len(group)
+    for work, indices in by_work.items():
+        answers = await work(connection, [group[index].item for index in indices])
+        for index, answer in zip(indices, answers, strict=True):
+            results[index] = answer
+    return results
 
 
 def _outward(error: Exception) -> Exception:

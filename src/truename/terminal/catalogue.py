@@ -11,12 +11,11 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from truename.magnet import InfoHash
 from truename.model import Outcome, TaskStatus
 from truename.store import names
-from truename.store.database import FILE_NAME, Database, DatabaseError, sqlite_url
+from truename.store.database import FILE_NAME, Connection, Database, DatabaseError, sqlite_url
 from truename.store.migrate import migrate
 from truename.store.names import Finding, KnownName
 
@@ -38,8 +37,7 @@ class Catalogue:
         if self._database is None or self.broken:
             return {}
         try:
-            async with self._database.reading() as connection:
-                found = await names.known_names(connection, hashes)
+            found = await self._database.read(names.known_names, hashes)
         except SQLAlchemyError as error:
             self._give_up(error)
             return {}
@@ -62,8 +60,7 @@ class Catalogue:
             return
         found, self._found = self._found, []
         try:
-            async with self._database.writing() as connection:
-                await _learn(connection, found)
+            await self._database.write(_learn, found)
         except SQLAlchemyError as error:
             self._give_up(error)
 
@@ -123,7 +120,7 @@ def _outcome(info_hash: InfoHash, known: KnownName) -> Outcome:
     )
 
 
-async def _learn(connection: AsyncConnection, found: Sequence[Outcome]) -> None:
+async def _learn(connection: Connection, found: Sequence[Outcome]) -> None:
     findings = [
         Finding(
             hashes=outcome.hashes,

@@ -6,10 +6,12 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from truename.store.migrations import NEWEST
+
 
 def upgrade(connection: Connection) -> None:
     """Bring the schema to the newest revision."""
-    command.upgrade(config(connection), "head")
+    command.upgrade(config(connection), NEWEST)
 
 
 def current_revision(connection: Connection) -> str | None:
