@@ -128,4 +128,4 @@ async def _give_back(writer: Writer, feeder: Feeder) -> None:
     out = list(feeder.out.values())
     with suppress(StoreUnavailable, TimeoutError):
         async with asyncio.timeout(_STOP_S):
-            await asyncio.gather(*(writer.write(calibration.give_back_all, (one, time.time())) for one in out))
+            await asyncio.gather(*(writer.begin(calibration.give_back_all, (one, time.time())) for one in out))

@@ -6,7 +6,7 @@ Invariant: a name whose digest is right is taken from any delivery, even a late 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
@@ -114,12 +114,16 @@ async def apply_all(connection: Connection, told: Sequence[Told]) -> Sequence[bo
     """
     at = max(one.at for one in told)
     reports = [one.report for one in told]
-    begun, started = await _apply_beginnings(connection, [one for one in reports if one.outcome is None], at=at)
+    named = {one.lookup.delivery for one in reports if _name(one)}  # these have begun as well
+    beginnings = [one for one in reports if one.outcome is None and one.lookup.delivery not in named]
+    begun, started = await _apply_beginnings(connection, beginnings, at=at)
     completed, renamed = await _apply_names(connection, [one for one in reports if _name(one)], at=at)
     failed, ended = await _apply_failures(connection, [one for one in reports if _is_failure(one)], at=at)
     await events.append(connection, at=at, tasks=_of_tasks(started + completed + failed), notes=_of_notes(renamed))
     ended |= {task.lookup_id for task in completed}
-    return [one.lookup.lookup_id in (begun if one.outcome is None else ended) for one in reports]
+    return [
+        one.lookup.lookup_id in (ended if one.outcome or one.lookup.delivery in named else begun) for one in reports
+    ]
 
 
 async def take_all(connection: Connection, wanted: Sequence[Wanted]) -> Sequence[Sequence[Lookup]]:
@@ -253,7 +257,7 @@ async def _look_around(connection: Connection, submissions: Sequence[Submission]
     hashes = [submission.magnet.info_hash for submission in submissions]
     active = await lookups.active_of(connection, hashes)
     known = await names.known_names(connection, hashes)
-    own = await tasks.active_of(connection, zip((one.person_id for one in submissions), hashes, strict=True))
+    own = await tasks.active_of(connection, _joiners(submissions, active))
     lanes = ((int(submission.priority), submission.person_id) for submission in submissions)
     last, taken = await lookups.last_ranks(connection, lanes)
     return Ground(
@@ -263,6 +267,13 @@ async def _look_around(connection: Connection, submissions: Sequence[Submission]
         last_rank=last,
         taken_rank=taken,
     )
+
+
+def _joiners(submissions: Iterable[Submission], active: Container[str]) -> Iterator[tuple[int, str]]:
+    """Who may have an active task of the hash already: nobody has one without an active look-up."""
+    for one in submissions:
+        if one.magnet.info_hash in active:
+            yield one.person_id, one.magnet.info_hash
 
 
 async def _take(connection: Connection, wanted: Wanted) -> Sequence[Lookup]:

@@ -70,7 +70,7 @@ class Feeder:
         idle = [lookup for delivery, lookup in self.out.items() if delivery not in self.begun]
         await self._queue.abort([lookup.delivery for lookup in idle])
         try:
-            await asyncio.gather(*(self._writer.write(calibration.give_back_all, (one, self._clock())) for one in idle))
+            await asyncio.gather(*(self._writer.begin(calibration.give_back_all, (one, self._clock())) for one in idle))
         except StoreUnavailable as trouble:
             log.warning("nothing could be taken back", extra={"reason": str(trouble)})
             return
@@ -118,7 +118,7 @@ class Applier:
     async def _apply(self, told: Sequence[Told]) -> list[Told]:
         """Output: those that the database did not take; they are tried again, for nothing else has their names."""
         results = await asyncio.gather(
-            *(self._writer.write(calibration.apply_all, one) for one in told), return_exceptions=True
+            *(self._writer.begin(calibration.apply_all, one) for one in told), return_exceptions=True
         )
         again: list[Told] = []
         for one, result in zip(told, results, strict=True):

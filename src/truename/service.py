@@ -63,7 +63,7 @@ class Calibrations:
             Submission(task_id=str(uuid.uuid4()), person_id=person_id, magnet=magnet, priority=priority, at=now)
             for magnet in magnets
         ]
-        answers = await asyncio.gather(*(self._writer.write(calibration.submit_all, one) for one in asked))
+        answers = await asyncio.gather(*(self._writer.begin(calibration.submit_all, one) for one in asked))
         self._wake()
         self._hub.publish()
         return answers

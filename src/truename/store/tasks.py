@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Executable, Row, bindparam, delete, func, insert, literal, select, tuple_, update
+from sqlalchemy import Executable, Row, bindparam, case, delete, func, insert, literal, select, tuple_, update
 
 from truename.model import TaskStatus
 from truename.store.database import Connection
@@ -94,6 +94,8 @@ _COMPLETE = (
     .values(
         status=TaskStatus.COMPLETED.value,
         active=None,
+        attempt=task.c.attempt + case((task.c.status == TaskStatus.PENDING.value, 1), else_=0),
+        started_at=func.coalesce(task.c.started_at, bindparam("at")),
         name=bindparam("this_name"),
         source=bindparam("this_source"),
         verified=bindparam("this_verified"),

@@ -55,13 +55,17 @@ class Writer:
         A caller that is cancelled cannot know whether it was written: ids are made before, and work is idempotent.
         Errors: `StoreUnavailable`; what `work` raised for this item.
         """
+        return await self.begin(work, item)
+
+    def begin(self, work: Work[Item, Result], item: Item) -> asyncio.Future[Result]:
+        """The same for who has many items: what comes of it. `StoreUnavailable` stands in the future too."""
+        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         if self._stopping or len(self._waiting) >= MAX_WAITING:
-            raise StoreUnavailable("stopping" if self._stopping else "too much waits to be written")
-        request = _Request(work, item, asyncio.get_running_loop().create_future())
-        self._waiting.append(request)
-        self._something.set()
-        result: Result = await request.answer
-        return result
+            answer.set_exception(StoreUnavailable("stopping" if self._stopping else "too much waits to be written"))
+        else:
+            self._waiting.append(_Request(work, item, answer))
+            self._something.set()
+        return answer
 
     async def run(self) -> None:
         """Write until `stop`; what was accepted before that is still written."""
