@@ -1,15 +1,13 @@
 """The notes in a real Chromium: from the first run to the first name, in each mode, whatever texts and names hold."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import expect
 
-from tests.integration.live_support import Live, Oracle, listening, live
+from tests.browser.window_support import CONTRAST, DEAD, HASH, LINK, OTHER, Chromium, Window, started, window_of
+from tests.integration.live_support import Live
 from tests.integration.web_support import PASSWORD
 from truename.app import open_resolver
 from truename.demo.peers import SwarmPlan
@@ -17,12 +15,6 @@ from truename.demo.swarm import LocalSwarm
 from truename.serving import serving
 from truename.settings import Settings
 from truename.texts import Language
-
-CHROMIUM = "/usr/bin/chromium"
-PATIENCE_MS = 60_000
-HASH, OTHER, DEAD = "1a" * 20, "2b" * 20, "dead" * 10
-LINK = f"magnet:?xt=urn:btih:{HASH}"
-expect.set_options(timeout=PATIENCE_MS)
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
@@ -45,88 +37,13 @@ HOSTILE = (
 )
 
 
-class Window:
-    """A browser window that notes what a page must never do."""
-
-    def __init__(self, page: Page, address: str) -> None:
-        self.page = page
-        self.address = address
-        self.wrong: list[str] = []
-        page.on("dialog", self._dialog)
-        page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        page.on("console", lambda said: self.wrong.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("request", lambda asked: self.wrong.append(asked.url) if not asked.url.startswith(address) else None)
-
-    async def _dialog(self, dialog: Any) -> None:
-        self.wrong.append(dialog.message)
-        await dialog.dismiss()
-
-    async def sign_in(self) -> None:
-        await self.page.goto(f"{self.address}/notes")
-        await self.page.fill("[name=username]", "alice")
-        await self.page.fill("[name=password]", PASSWORD)
-        await self.page.click("main button")
-        await self.page.wait_for_url(f"{self.address}/notes")
-
-    async def save(self, text: str) -> None:
-        await self.page.fill("[name=text]", text)
-        await self.page.click(".new-note button")
-        await self.page.wait_for_url(f"{self.address}/notes#note-*")
-
-    def state(self, info_hash: str) -> Any:
-        return self.page.locator(f'.magnet[data-hash="{info_hash}"] .magnet-state')
-
-    def name(self, info_hash: str) -> Any:
-        return self.page.locator(f'.magnet[data-hash="{info_hash}"] .magnet-name')
-
-    async def press(self, info_hash: str) -> None:
-        await self.page.click(f'.magnet[data-hash="{info_hash}"] .magnet-ask')
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chromium]:
+    with started() as opened:
+        yield opened
 
 
-@asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    """A browser that finds nothing but loopback."""
-    rules = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
-    arguments = ["--no-sandbox", "--disable-background-networking", rules]
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        try:
-            yield browser
-        finally:
-            await browser.close()
-
-
-@asynccontextmanager
-async def window_of(browser: Browser, address: str, **options: Any) -> AsyncIterator[Window]:
-    """A window of its own; whatever went wrong in it is said at the end."""
-    context = await browser.new_context(**{"locale": "zh-CN", **options})
-    context.set_default_timeout(PATIENCE_MS)
-    window = Window(await context.new_page(), address)
-    yield window
-    await context.close()
-    assert window.wrong == []
-
-
-def with_window(
-    tmp_path: Path,
-    scenario: Callable[[Live, Window], Awaitable[None]],
-    *,
-    browser: dict[str, Any] | None = None,
-    **kw: Any,
-) -> None:
-    """A person at a browser, signed in."""
-
-    async def run() -> None:
-        async with live(tmp_path, Oracle(), **kw) as site, listening(site) as address, chromium() as opened:
-            await site.person()
-            async with window_of(opened, address, **(browser or {})) as window:
-                await window.sign_in()
-                await scenario(site, window)
-
-    asyncio.run(run())
-
-
-def test_from_the_first_run_to_the_first_name(tmp_path: Path) -> None:
+def test_from_the_first_run_to_the_first_name(chromium: Chromium, tmp_path: Path) -> None:
     """The real swarm, the real server, a real browser."""
 
     async def run(swarm: LocalSwarm) -> None:
@@ -136,8 +53,7 @@ def test_from_the_first_run_to_the_first_name(tmp_path: Path) -> None:
         async with (
             open_resolver(settings) as resolver,
             serving(settings, resolver, Language.CHINESE) as served,
-            chromium() as browser,
-            window_of(browser, served.address) as window,
+            window_of(chromium.browser, served.address) as window,
         ):
             page = window.page
             await page.goto(served.address)
@@ -157,11 +73,11 @@ def test_from_the_first_run_to_the_first_name(tmp_path: Path) -> None:
             await expect(page.locator(".note-text")).to_contain_text("&dn=alice.txt 值得一看")
 
     with LocalSwarm(SwarmPlan()) as swarm:
-        asyncio.run(run(swarm))
+        chromium.runner.run(run(swarm))
 
 
 @pytest.mark.parametrize("mode", ["async", "sync"])
-def test_a_press_brings_the_name_without_a_reload(tmp_path: Path, mode: str) -> None:
+def test_a_press_brings_the_name_without_a_reload(chromium: Chromium, tmp_path: Path, mode: str) -> None:
     async def scenario(site: Live, window: Window) -> None:
         site.oracle.held = {HASH}
         page, asked = window.page, []
@@ -185,11 +101,11 @@ def test_a_press_brings_the_name_without_a_reload(tmp_path: Path, mode: str) -> 
         assert asked[0] == ("POST", "/api/calibrate/async" if mode == "async" else "/api/calibrate")
         assert ("GET", "/notes") not in asked
 
-    with_window(tmp_path, scenario, calibration_mode=mode)
+    chromium.visit(tmp_path, scenario, calibration_mode=mode)
 
 
 @pytest.mark.parametrize("mode", ["async", "sync"])
-def test_a_press_on_the_whole_note_names_each_magnet(tmp_path: Path, mode: str) -> None:
+def test_a_press_on_the_whole_note_names_each_magnet(chromium: Chromium, tmp_path: Path, mode: str) -> None:
     async def scenario(site: Live, window: Window) -> None:
         site.oracle.dead = {DEAD}
         hashes = [HASH, OTHER, *(f"{number:040x}" for number in range(1, 31))]  # more than may wait synchronously
@@ -204,10 +120,10 @@ def test_a_press_on_the_whole_note_names_each_magnet(tmp_path: Path, mode: str) 
         await expect(window.page.get_by_role("button", name="全部校准")).to_be_enabled()
         assert await window.page.evaluate("globalThis.stillHere")
 
-    with_window(tmp_path, scenario, calibration_mode=mode)
+    chromium.visit(tmp_path, scenario, calibration_mode=mode)
 
 
-def test_names_arrive_on_a_page_that_was_opened_while_they_were_asked_for(tmp_path: Path) -> None:
+def test_names_arrive_on_a_page_that_was_opened_while_they_were_asked_for(chromium: Chromium, tmp_path: Path) -> None:
     async def scenario(site: Live, window: Window) -> None:
         site.oracle.held = {HASH}
         await window.save(LINK)
@@ -218,10 +134,10 @@ def test_names_arrive_on_a_page_that_was_opened_while_they_were_asked_for(tmp_pa
         await site.oracle.let_go()
         await expect(window.name(HASH)).to_have_text("Name of 1a1a.mkv")
 
-    with_window(tmp_path, scenario)
+    chromium.visit(tmp_path, scenario)
 
 
-def test_without_script_a_text_is_saved_read_and_named(tmp_path: Path) -> None:
+def test_without_script_a_text_is_saved_read_and_named(chromium: Chromium, tmp_path: Path) -> None:
     async def scenario(site: Live, window: Window) -> None:
         await window.save(f"line one\n\n{LINK}\nlast line")
         text = window.page.locator(".note-text")
@@ -236,21 +152,21 @@ def test_without_script_a_text_is_saved_read_and_named(tmp_path: Path) -> None:
         await expect(text).to_have_text(f"line one\n\n{LINK}&dn=Name%20of%201a1a.mkv\nlast line")
         await expect(window.state(HASH)).to_have_text("已得名称")
 
-    with_window(tmp_path, scenario, browser={"java_script_enabled": False})
+    chromium.visit(tmp_path, scenario, window={"java_script_enabled": False})
 
 
-def test_switched_off_the_buttons_are_off_and_the_rest_works(tmp_path: Path) -> None:
+def test_switched_off_the_buttons_are_off_and_the_rest_works(chromium: Chromium, tmp_path: Path) -> None:
     async def scenario(site: Live, window: Window) -> None:
         await window.save(f"{LINK} magnet:?xt=urn:btih:{OTHER}")
-        for button in await window.page.locator(".note button").all():
+        for button in await window.page.locator(".note-magnets button").all():
             await expect(button).to_be_disabled()
         await expect(window.page.locator("main > .message")).to_have_text("校准功能已关闭。")
         await expect(window.page.locator(".note-text")).to_contain_text(LINK)
 
-    with_window(tmp_path, scenario, calibration_mode="off")
+    chromium.visit(tmp_path, scenario, calibration_mode="off")
 
 
-def test_switched_off_meanwhile_a_press_says_so_and_can_be_made_again(tmp_path: Path) -> None:
+def test_switched_off_meanwhile_a_press_says_so_and_can_be_made_again(chromium: Chromium, tmp_path: Path) -> None:
     async def scenario(site: Live, window: Window) -> None:
         await window.save(f"{LINK} magnet:?xt=urn:btih:{OTHER}")
         for mode, text in (("off", "校准功能已关闭。"), ("async", "")):
@@ -263,10 +179,10 @@ def test_switched_off_meanwhile_a_press_says_so_and_can_be_made_again(tmp_path: 
         assert len(window.wrong) == 2
         window.wrong.clear()
 
-    with_window(tmp_path, scenario)
+    chromium.visit(tmp_path, scenario)
 
 
-def test_whoever_is_signed_out_elsewhere_is_led_to_the_sign_in_and_back(tmp_path: Path) -> None:
+def test_whoever_is_signed_out_elsewhere_is_led_to_the_sign_in_and_back(chromium: Chromium, tmp_path: Path) -> None:
     async def scenario(site: Live, window: Window) -> None:
         await window.save(f"{LINK} magnet:?xt=urn:btih:{OTHER}")
         for button in ("校准", "全部校准"):
@@ -280,10 +196,10 @@ def test_whoever_is_signed_out_elsewhere_is_led_to_the_sign_in_and_back(tmp_path
         assert all("401" in text for text in window.wrong)
         window.wrong.clear()
 
-    with_window(tmp_path, scenario)
+    chromium.visit(tmp_path, scenario)
 
 
-def test_whatever_texts_and_names_hold_it_is_text(tmp_path: Path) -> None:
+def test_whatever_texts_and_names_hold_it_is_text(chromium: Chromium, tmp_path: Path) -> None:
     async def scenario(site: Live, window: Window) -> None:
         hashes = {f"{number + 1:040x}": name for number, name in enumerate(HOSTILE)}
         site.oracle.names = hashes
@@ -291,23 +207,28 @@ def test_whatever_texts_and_names_hold_it_is_text(tmp_path: Path) -> None:
         await window.page.get_by_role("button", name="全部校准").click()
         for one in hashes:
             await expect(window.state(one)).to_have_text("已得名称")
-        for reload in (False, True):
-            if reload:
-                await window.page.reload()
-            shown = await window.page.locator(".note-text").inner_text() + await window.name(f"{12:040x}").inner_text()
-            assert "⟨U+202E⟩" in shown
-            assert not {"\u202e", "\u2066", "\u200b", "\x1b", "\x9b"} & set(await window.page.content())
+        page = window.page
+        for here in ("the list as the names came", "the list", "the note's own page"):
+            if here == "the list":
+                await page.reload()
+            elif here == "the note's own page":
+                await page.locator(".note-text .fold a").click()
+                await page.locator(".note-text .fold summary").click()
+                assert "⟨U+202E⟩" in await page.locator(".note-text").inner_text()
+            await page.locator(".note-magnets .fold summary").click()
+            assert "⟨U+202E⟩" in await window.name(f"{12:040x}").inner_text()
+            assert not {"\u202e", "\u2066", "\u200b", "\x1b", "\x9b"} & set(await page.content())
             assert await window.name(f"{1:040x}").inner_text() == HOSTILE[0]
             assert await window.name(f"{6:040x}").inner_text() == HOSTILE[5]
             inside = "truename-note :is(img, script, svg, style, iframe, base, meta, link, a[href^='javascript'])"
-            assert await window.page.locator(inside).count() == 0
-            assert await window.page.locator("truename-note").count() == 1
-            assert await window.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            assert await page.locator(inside).count() == 0
+            assert await page.locator("truename-note").count() == 1
+            assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
-    with_window(tmp_path, scenario)
+    chromium.visit(tmp_path, scenario)
 
 
-def test_older_and_newer_notes_lead_to_one_another(tmp_path: Path) -> None:
+def test_older_and_newer_notes_lead_to_one_another(chromium: Chromium, tmp_path: Path) -> None:
     async def scenario(site: Live, window: Window) -> None:
         client = await site.signed_in()
         for number in range(51):
@@ -318,16 +239,16 @@ def test_older_and_newer_notes_lead_to_one_another(tmp_path: Path) -> None:
         await page.get_by_role("link", name="更早的笔记").click()
         await expect(page.locator(".note")).to_have_count(1)
         await expect(page.locator(".note-text")).to_have_text("note 0")
-        await page.get_by_role("link", name="最新的笔记").click()
+        await page.get_by_role("link", name="最新的笔记").first.click()
         await expect(page.locator(".note-text").first).to_have_text("note 50")
         await page.locator(".note-when a").first.click()
         await expect(page.locator(".note")).to_have_count(1)
 
-    with_window(tmp_path, scenario)
+    chromium.visit(tmp_path, scenario)
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (360, "dark"), (1200, "light"), (1200, "dark")])
-def test_the_page_fits_and_can_be_read(tmp_path: Path, width: int, scheme: str) -> None:
+def test_the_page_fits_and_can_be_read(chromium: Chromium, tmp_path: Path, width: int, scheme: str) -> None:
     async def scenario(site: Live, window: Window) -> None:
         site.oracle.dead, site.oracle.held = {DEAD}, {OTHER}
         page = window.page
@@ -349,26 +270,4 @@ def test_the_page_fits_and_can_be_read(tmp_path: Path, width: int, scheme: str) 
         await site.oracle.let_go()
 
     options = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
-    with_window(tmp_path, scenario, browser=options)
-
-
-# The least contrast between text and what it stands on, by WCAG 2.1, 1.4.3; what is disabled need not have it.
-CONTRAST = """() => {
-  const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
-  const light = (colour) => colour.slice(0, 3).map((c) => c / 255)
-    .map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
-    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-  const paper = (node) => {
-    for (let at = node; at; at = at.parentElement) {
-      const colour = numbers(getComputedStyle(at).backgroundColor);
-      if (colour.length === 3 || colour[3] > 0) return colour;
-    }
-    return [255, 255, 255];
-  };
-  const shown = [...document.querySelectorAll("main *, header *")]
-    .filter((node) => node.textContent.trim() && !node.closest(":disabled"));
-  return Math.min(...shown.map((node) => {
-    const pair = [light(numbers(getComputedStyle(node).color)), light(paper(node))];
-    return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
-  }));
-}"""
+    chromium.visit(tmp_path, scenario, window=options)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from truename.web import calibrate, entry, notes
+from truename.web import calibrate, entry, note_pages, notes
 from truename.web.doors import Doors
 from truename.web.errors import Refusal, handle
 from truename.web.guard import Wall
@@ -49,6 +49,7 @@ def create_application(services: Services, work: Work | None = None, *, password
         application.state.work = work
         application.include_router(calibrate.router)
         application.include_router(notes.router)
+        application.include_router(note_pages.router)
     application.mount("/static", StaticFiles(directory=STATIC), name="static")
     return application
 

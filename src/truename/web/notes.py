@@ -1,71 +1,24 @@
-"""The routes of notes: the API, and the page that works with and without script."""
+"""The routes of notes for programs."""
 
-import re
-from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.responses import JSONResponse, Response
 
-from truename.names import make_visible, shown
-from truename.notes import MagnetView, NoteView, Stale, magnets_of
+from truename.notes import NoteView, Stale
 from truename.texts import say
-from truename.web.bodies import form_fields, json_object
-from truename.web.calibrate import MAX_ID, NoteId, work_for_asking, work_of
+from truename.web.bodies import json_object
+from truename.web.calibrate import MAX_ID, NoteId, work_of
 from truename.web.errors import Refusal
 from truename.web.guard import identity_of
 from truename.web.language import preferred
-from truename.web.render import render
-from truename.web.views import Body, link_of, note_body, state_of, why_of
+from truename.web.views import Body, note_body
 
 MAX_LIMIT = 500
 DEFAULT_LIMIT = 50
 MAX_TEXT_BYTES = 5 * 1024 * 1024
 
-_LINE_ENDS = re.compile("([\n\t])")
-
 router = APIRouter(tags=["notes"])
-
-
-@router.get("/", include_in_schema=False)
-async def home(request: Request) -> Response:
-    """The notes are where one begins."""
-    return RedirectResponse(f"{request.scope.get('root_path', '')}/notes", 303)
-
-
-@router.get("/notes", include_in_schema=False)
-async def page(request: Request, after: str = "") -> Response:
-    """The notes of a person, the newest first, and a field for a new one."""
-    limit = DEFAULT_LIMIT
-    views = await work_of(request).notes.newest(
-        identity_of(request).person.id, limit=limit + 1, before_id=_cursor(after)
-    )
-    older = views[limit - 1].note.id if len(views) > limit else None
-    return _page(request, "notes.html", notes=views[:limit], older=older, newer=bool(after))
-
-
-@router.get("/notes/{note_id}", include_in_schema=False)
-async def page_of_one(request: Request, note_id: NoteId) -> Response:
-    """One note by itself; a page that follows its magnets reads it again and again."""
-    found = _found(await work_of(request).notes.get(identity_of(request).person.id, note_id))
-    return _page(request, "one-note.html", notes=[found])
-
-
-@router.post("/notes", include_in_schema=False)
-async def save_by_form(request: Request) -> Response:
-    """Without script: save a text, or ask for the names of a note (`calibrate`) or of one hash in it (`only`)."""
-    work, person_id = work_of(request), identity_of(request).person.id
-    fields = await form_fields(request)
-    if "calibrate" in fields:
-        work_for_asking(request)
-        view = _found(await work.notes.get(person_id, _note_id(fields["calibrate"])))
-        only = fields.get("only")
-        magnets = [one for one in magnets_of(view.note.text) if only in (None, one.info_hash)]
-        await work.calibrations.submit(person_id, magnets)
-    else:
-        # A browser sends every line end of a form as CR LF, whatever the person pasted.
-        view = await work.notes.save(person_id, _text(fields.get("text", "").replace("\r\n", "\n")))
-    return RedirectResponse(f"{request.scope.get('root_path', '')}/notes#note-{view.note.id}", 303)
 
 
 @router.post(
@@ -82,7 +35,7 @@ async def save_by_form(request: Request) -> Response:
 async def save(request: Request) -> Response:
     """Keep a text with its magnets."""
     body = await json_object(request)
-    view = await work_of(request).notes.save(identity_of(request).person.id, _text(body.get("text")))
+    view = await work_of(request).notes.save(identity_of(request).person.id, text_of(body.get("text")))
     return JSONResponse(note_body(view), 201)
 
 
@@ -94,7 +47,7 @@ async def newest(request: Request, limit: str = str(DEFAULT_LIMIT), after: str =
         raise Refusal("web_bad_request")
     count = min(int(digits[:4]), MAX_LIMIT)  # four digits are more than there may be
     views = await work_of(request).notes.newest(
-        identity_of(request).person.id, limit=count + 1, before_id=_cursor(after)
+        identity_of(request).person.id, limit=count + 1, before_id=cursor_of(after)
     )
     return {
         "notes": [note_body(view) for view in views[:count]],
@@ -105,7 +58,7 @@ async def newest(request: Request, limit: str = str(DEFAULT_LIMIT), after: str =
 @router.get("/api/notes/{note_id}", summary="One note")
 async def one(request: Request, note_id: NoteId) -> Body:
     """The text, and how its magnets are doing."""
-    return note_body(_found(await work_of(request).notes.get(identity_of(request).person.id, note_id)))
+    return note_body(found(await work_of(request).notes.get(identity_of(request).person.id, note_id)))
 
 
 @router.patch(
@@ -118,7 +71,7 @@ async def one(request: Request, note_id: NoteId) -> Body:
 async def edit(request: Request, note_id: NoteId) -> Response:
     """Put a new text in the place of the one in `version`; 409 when somebody else changed it meanwhile."""
     body = await json_object(request)
-    text, version = _text(body.get("text")), body.get("version")
+    text, version = text_of(body.get("text")), body.get("version")
     if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= MAX_ID:
         raise Refusal("web_bad_version")
     try:
@@ -127,7 +80,7 @@ async def edit(request: Request, note_id: NoteId) -> Response:
         language = preferred(request.headers.get("accept-language", ""))
         now: dict[str, Any] = {"version": stale.now.version, "text": stale.now.text}
         return JSONResponse({"error": say("web_stale", language), "code": "stale", **now}, 409)
-    return JSONResponse(note_body(_found(view)))
+    return JSONResponse(note_body(found(view)))
 
 
 @router.delete("/api/notes/{note_id}", status_code=204, summary="Delete a note")
@@ -138,44 +91,15 @@ async def remove(request: Request, note_id: NoteId) -> Response:
     return Response(status_code=204)
 
 
-def make_visible_lines(text: str) -> str:
-    """A text in which nothing can hide, its line ends and tabs left as they are."""
-    return "".join(
-        piece if piece in "\n\t" else make_visible(piece) for piece in _LINE_ENDS.split(text.replace("\r\n", "\n"))
-    )
-
-
-def _page(request: Request, template: str, **fields: Any) -> Response:
-    language = preferred(request.headers.get("accept-language", ""))
-
-    def why(view: MagnetView) -> str | None:
-        return why_of(view, language)
-
-    return render(
-        request,
-        template,
-        mode=work_of(request).mode.value,
-        visible=make_visible_lines,
-        shown=shown,
-        moment=_moment,
-        state_of=state_of,
-        link_of=link_of,
-        why_of=why,
-        **fields,
-    )
-
-
-def _moment(at: float) -> datetime:
-    return datetime.fromtimestamp(at, UTC)
-
-
-def _found(view: NoteView | None) -> NoteView:
+def found(view: NoteView | None) -> NoteView:
+    """The note. Errors: `Refusal` 404 when the person has none."""
     if view is None:
         raise Refusal("web_not_found", status=404, code="not_found")
     return view
 
 
-def _text(given: object) -> str:
+def text_of(given: object) -> str:
+    """A text that can be kept. Errors: `Refusal` 400 or 413."""
     if not isinstance(given, str) or not given.strip():
         raise Refusal("web_missing_text")
     if "\0" in given:
@@ -185,11 +109,13 @@ def _text(given: object) -> str:
     return given
 
 
-def _cursor(after: str) -> int | None:
-    return _note_id(after) if after else None
+def cursor_of(after: str) -> int | None:
+    """The note before which a page of the list begins; None for the first. Errors: `Refusal` 400."""
+    return note_id_of(after) if after else None
 
 
-def _note_id(text: str) -> int:
+def note_id_of(text: str) -> int:
+    """The number of a note. Errors: `Refusal` 400."""
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 11 else 0
     if not 1 <= number <= MAX_ID:
         raise Refusal("web_bad_request")

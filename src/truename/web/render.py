@@ -14,6 +14,7 @@ _templates = Environment(
     loader=PackageLoader("truename.web", "templates"),
     autoescape=True,
     undefined=StrictUndefined,
+    auto_reload=False,
     trim_blocks=True,
     lstrip_blocks=True,
 )

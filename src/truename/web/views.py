@@ -92,7 +92,10 @@ def why_of(view: MagnetView, language: Language) -> str | None:
 
 def link_of(view: MagnetView, text: str) -> str:
     """The magnet as it stands in the text of its note, for its trackers; what could hide in it is percent-encoded."""
-    return "".join(quote(one) if is_hidden(one) else one for one in text[view.start : view.end])
+    link = text[view.start : view.end]
+    if link.isascii() and link.isprintable():
+        return link
+    return "".join(quote(one) if is_hidden(one) else one for one in link)
 
 
 def note_results(text: str, rows: Iterable[TaskRow], language: Language) -> Body:

@@ -1,13 +1,16 @@
 /**
  * Makes a note of the page live: its buttons ask without leaving the page, and while something waits, the server's own
- * rendering of the note is read again and takes the place of what stands here.
+ * rendering of the note is read again and takes the place of what stands here. A text that is being edited is left alone.
  */
 
-import {calibrateAsync, calibrateNote, calibrateSync, root, signIn} from './notes.js';
+import {isPlain} from './note-editor.js';
+import {calibrateAsync, calibrateNote, calibrateSync, signIn} from './notes.js';
 
 const OFTEN_MS = 1000;
 const SELDOM_MS = 5000;
 const OFTEN_TIMES = 60;
+const REST_TIMES = 4; // a page that takes long to come is asked for less often
+const MAX_NEWS = 3;
 
 class TruenameNote extends HTMLElement {
   #leaving = new AbortController();
@@ -18,13 +21,30 @@ class TruenameNote extends HTMLElement {
     const {signal} = this.#leaving;
     this.addEventListener('submit', (event) => {
       event.preventDefault();
-      this.#press(event.target, event.submitter);
+      const remove = event.target.closest('.note-delete') !== null;
+      void (remove ? this.#delete(event.target) : this.#press(event.target, event.submitter));
     }, {signal});
+    this.addEventListener('click', (event) => {
+      const link = event.target.closest('.note-edit');
+      if (link !== null && isPlain(event)) {
+        event.preventDefault();
+        void this.#edit(link);
+      }
+    }, {signal});
+    this.addEventListener('keydown', (event) => {
+      const open = event.key === 'Escape' && event.target.closest('.note-delete[open]');
+      if (open) {
+        open.open = false;
+        open.querySelector('summary').focus();
+      }
+    }, {signal});
+    this.addEventListener('note-saved', (event) => this.#edited(event, words.saved), {signal});
+    this.addEventListener('note-dropped', (event) => this.#edited(event, ''), {signal});
     for (const time of this.querySelectorAll('time')) {
       time.textContent = new Date(time.dateTime).toLocaleString(document.documentElement.lang, {dateStyle: 'medium', timeStyle: 'short'});
     }
     if (this.#waits()) {
-      this.#follow();
+      void this.#follow();
     }
   }
 
@@ -34,7 +54,7 @@ class TruenameNote extends HTMLElement {
 
   async #press(form, button) {
     const magnet = button?.closest('.magnet');
-    const buttons = magnet ? [button] : [...this.querySelectorAll('button')];
+    const buttons = magnet ? [button] : [...this.querySelectorAll('.note-magnets button')];
     buttons.forEach((one) => (one.disabled = true));
     this.#say('');
     try {
@@ -48,7 +68,7 @@ class TruenameNote extends HTMLElement {
       this.#say(''); // it stands there now
     }
     if (this.#waits()) {
-      this.#follow();
+      void this.#follow();
     }
   }
 
@@ -67,22 +87,72 @@ class TruenameNote extends HTMLElement {
     this.querySelectorAll('.magnet').forEach((magnet) => this.#mark(magnet, 'pending'));
     if (this.dataset.mode === 'sync') {
       await calibrateNote(this.dataset.note);
-      return;
+    } else {
+      await this.#post(form);
     }
+  }
+
+  /** Send a form whose answer leads elsewhere when it went well. Rejects with the server's words. */
+  async #post(form) {
     const answer = await fetch(form.action, {
       method: 'POST',
       body: new URLSearchParams(new FormData(form)),
       redirect: 'manual',
       headers: {Accept: 'application/json'},
     }).catch(() => null);
-    if (answer?.type !== 'opaqueredirect') {
+    if (answer?.type !== 'opaqueredirect' && answer?.status !== 404) {
       const body = await answer?.json().catch(() => ({}));
-      throw new Error(body?.error ?? this.dataset.lost);
+      throw new Error(body?.error ?? words.lost);
+    }
+  }
+
+  /** What became of it is read from the server: a session that had ended deletes nothing. */
+  async #delete(form) {
+    const button = form.querySelector('button');
+    button.disabled = true;
+    try {
+      await this.#post(form);
+    } catch (error) {
+      this.#say(error.message);
+    }
+    button.disabled = false;
+    await this.#read();
+  }
+
+  async #edit(link) {
+    if (this.#editor !== null) {
+      this.#editor.field?.focus();
+      return;
+    }
+    const page = await this.#fetched(link.href);
+    const editor = page?.querySelector('note-editor');
+    if (editor && this.#editor === null) {
+      this.querySelector('.note-text').before(document.importNode(editor, true));
+      this.classList.add('editing');
+      this.#editor.field?.focus({preventScroll: true});
+    }
+  }
+
+  get #editor() {
+    return this.querySelector('note-editor');
+  }
+
+  async #edited(event, text) {
+    event.preventDefault();
+    if (text !== '') {
+      await this.#read();
+      announce([text]);
+    }
+    this.#editor?.remove();
+    this.classList.remove('editing');
+    this.querySelector('.note-edit').focus({preventScroll: true});
+    if (this.#waits()) {
+      void this.#follow();
     }
   }
 
   #mark(magnet, status) {
-    const word = this.dataset[status];
+    const word = words[status];
     if (word !== undefined && magnet.dataset.state !== status) {
       magnet.dataset.state = status;
       magnet.querySelector('.magnet-state').textContent = word;
@@ -98,7 +168,7 @@ class TruenameNote extends HTMLElement {
   }
 
   #waits() {
-    return this.querySelector('[data-state="pending"], [data-state="running"]') !== null;
+    return this.dataset.waiting !== '0' || this.querySelector('[data-state="pending"], [data-state="running"]') !== null;
   }
 
   /** Read again as long as something waits; often at first. */
@@ -108,62 +178,98 @@ class TruenameNote extends HTMLElement {
     }
     this.#following = true;
     const {signal} = this.#leaving;
+    let took = 0;
     for (let times = 0; this.#waits() && !signal.aborted; times += 1) {
-      await pause(times < OFTEN_TIMES ? OFTEN_MS : SELDOM_MS);
+      await pause(Math.max(times < OFTEN_TIMES ? OFTEN_MS : SELDOM_MS, REST_TIMES * took));
       if (!signal.aborted && !document.hidden) {
+        const begun = performance.now();
         await this.#read();
+        took = performance.now() - begun;
       }
     }
     this.#following = false;
   }
 
   async #read() {
+    const page = await this.#fetched(this.dataset.page);
+    const fresh = page?.getElementById(this.id);
+    if (fresh && !this.#leaving.signal.aborted) {
+      this.#show(document.importNode(fresh, true));
+    }
+  }
+
+  /** A page about this note; null when there is none. Whoever is signed out goes to the sign-in, unless text would be lost. */
+  async #fetched(url) {
     const {signal} = this.#leaving;
-    const url = `${root}/notes/${this.dataset.note}`;
     const answer = await fetch(url, {headers: {Accept: 'text/html'}, signal}).catch(() => null);
     if (answer?.redirected) {
-      this.#leaving.abort();
-      signIn();
-    } else if (answer?.status === 404) {
-      this.remove();
-    } else if (answer?.ok) {
-      const page = await answer.text().catch(() => '');
-      const fresh = new DOMParser().parseFromString(page, 'text/html').getElementById(this.id);
-      if (fresh !== null && !signal.aborted) {
-        this.#show(document.importNode(fresh, true));
+      if (![...document.querySelectorAll('note-editor')].some((editor) => editor.unsaved)) {
+        signIn();
       }
+      this.#leaving.abort();
+    } else if (answer?.status === 404) {
+      this.#gone();
+    } else if (answer?.ok) {
+      const text = await answer.text().catch(() => null);
+      return text === null ? null : new DOMParser().parseFromString(text, 'text/html');
     }
+    return null;
   }
 
-  /** Only what differs is put in, so that focus and selection stay where they are. */
-  #show(fresh) {
-    this.#swap('.note-text', this, fresh);
-    const now = [...fresh.querySelectorAll('.magnet')];
-    const before = [...this.querySelectorAll('.magnet')];
-    if (now.map(hashOf).join() !== before.map(hashOf).join()) {
-      this.#swap('form, .hint', this, fresh);
+  /** The note was deleted, here or elsewhere. What is being written in it can still be saved as a new one. */
+  #gone() {
+    if (this.#editor?.unsaved) {
+      this.#leaving.abort();
       return;
     }
-    now.forEach((magnet, index) => {
-      const old = before[index];
-      const arrived = magnet.dataset.state === 'completed' && old.dataset.state !== 'completed';
-      old.dataset.state = magnet.dataset.state;
-      this.#swap('.magnet-names', old, magnet);
-      this.#swap('.magnet-state', old, magnet);
-      if (arrived) {
-        announce(`${old.querySelector('.magnet-state').textContent}: ${old.querySelector('.magnet-name').textContent}`);
-      }
-    });
+    const next = this.nextElementSibling ?? this.previousElementSibling;
+    announce([words.deleted]);
+    this.remove();
+    if (next?.matches('truename-note')) {
+      next.querySelector('.note-when a').focus({preventScroll: true});
+    } else if (document.querySelector('truename-note') === null) {
+      location.assign(document.querySelector('.bar-name').href);
+    }
   }
 
-  #swap(selector, here, fresh) {
-    const old = here.querySelector(selector);
-    const now = fresh.querySelector(selector);
-    if (old !== null && now !== null && !old.isEqualNode(now)) {
-      old.replaceWith(now);
+  /** Only what differs is put in, so that focus, selection and open folds stay as they are. */
+  #show(fresh) {
+    this.dataset.waiting = fresh.dataset.waiting;
+    this.#swapIn('.note-text', ['.note-first', '.note-rest', '.fold > summary', '.fold > a'], fresh);
+    const before = [...this.querySelectorAll('.magnet')];
+    const now = [...fresh.querySelectorAll('.magnet')];
+    if (now.map(hashOf).join() !== before.map(hashOf).join()) {
+      swap('.note-magnets', this, fresh);
+      return;
+    }
+    swap('.note-count', this, fresh);
+    const arrived = now.map((magnet, index) => this.#showMagnet(before[index], magnet)).filter((text) => text !== '');
+    announce(arrived.length > MAX_NEWS ? [words.arrived.replace('{count}', arrived.length)] : arrived);
+  }
+
+  /** What there is to tell of a magnet: its name, if it has just come. */
+  #showMagnet(old, magnet) {
+    const arrived = magnet.dataset.state === 'completed' && old.dataset.state !== 'completed';
+    old.dataset.state = magnet.dataset.state;
+    old.dataset.magnet = magnet.dataset.magnet;
+    swap('.magnet-names', old, magnet);
+    swap('.magnet-state', old, magnet);
+    return arrived ? `${old.querySelector('.magnet-state').textContent}: ${old.querySelector('.magnet-name').textContent}` : '';
+  }
+
+  /** The parts one by one when both have the same ones, else all of it. */
+  #swapIn(selector, parts, fresh) {
+    const [here, there] = [this, fresh].map((one) => one.querySelector(selector));
+    if (parts.every((part) => (here.querySelector(part) === null) === (there.querySelector(part) === null))) {
+      parts.forEach((part) => swap(part, here, there));
+    } else {
+      here.replaceWith(there);
     }
   }
 }
+
+const news = document.querySelector('#news');
+const words = news.dataset;
 
 const hashOf = (magnet) => magnet.dataset.hash;
 
@@ -171,11 +277,24 @@ const pause = (ms) => new Promise((resolve) => {
   setTimeout(resolve, ms);
 });
 
-/** Names that arrive are told to those who listen to the page. */
-function announce(text) {
-  const line = document.createElement('p');
-  line.textContent = text;
-  document.querySelector('#news')?.append(line);
+function swap(selector, here, fresh) {
+  const old = here.querySelector(selector);
+  const now = fresh.querySelector(selector);
+  if (old !== null && now !== null && !old.isEqualNode(now)) {
+    old.replaceWith(now);
+  }
+}
+
+/** What happens is told to those who listen to the page. */
+function announce(texts) {
+  for (const text of texts) {
+    const line = document.createElement('p');
+    line.textContent = text;
+    news.append(line);
+  }
+  while (news.childElementCount > MAX_NEWS) {
+    news.firstElementChild.remove();
+  }
 }
 
 customElements.define('truename-note', TruenameNote);

@@ -1,0 +1,257 @@
+"""The pages of notes and their forms, which work without script.
+
+Nothing that a person wrote is lost here: what cannot be saved comes back in its field, with the reason.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from truename.names import is_hidden, shown
+from truename.notes import MagnetView, NoteView, Stale, caught_up, magnets_of
+from truename.web.bodies import form_fields
+from truename.web.calibrate import MAX_ID, NoteId, work_for_asking, work_of
+from truename.web.cards import Card, changed_lines, visible_lines
+from truename.web.errors import Refusal
+from truename.web.guard import identity_of
+from truename.web.language import preferred
+from truename.web.line_ends import bare, restored
+from truename.web.notes import DEFAULT_LIMIT, cursor_of, found, note_id_of, text_of
+from truename.web.paths import limit_of
+from truename.web.render import render
+from truename.web.views import link_of, state_of, why_of
+
+_OTHER_FIELDS_BYTES = 1024
+_COMPARED_CHARS = 100_000
+# A page of the list is read in growing parts, until there are enough notes or enough text for one page.
+_FIRST_READ = 4
+_MANY_CHARS = 2_000_000
+_UNESCAPED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._* "
+# What is said to a person instead of what a program is told about a missing field.
+_IN_A_FORM = {"web_missing_text": "notes_empty", "web_too_large": "notes_too_large"}
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A text in its field. `version` is the one it was written from, `now` what the note says when it is not that."""
+
+    text: str
+    note_id: int | None = None
+    version: int = 0
+    after: str | None = None
+    now: str | None = None
+    fault: str = ""
+
+
+@router.get("/")
+async def home(request: Request) -> Response:
+    """The notes are where one begins."""
+    return _go(request, "/notes")
+
+
+@router.get("/notes")
+async def page(request: Request, after: str = "") -> Response:
+    """The notes of a person, the newest first, and a field for a new one."""
+    return await _list(request, after)
+
+
+@router.post("/notes")
+async def save_by_form(request: Request) -> Response:
+    """Save a text, or ask for the names of a note (`calibrate`) or of one hash in it (`only`)."""
+    fields = await form_fields(request)
+    if "calibrate" in fields:
+        return await _calibrate(request, fields)
+    given = bare(fields.get("text", ""))
+    try:
+        view = await work_of(request).notes.save(identity_of(request).person.id, text_of(given))
+    except Refusal as refusal:
+        return await _list(request, "", draft=given, refusal=refusal)
+    return _go(request, f"/notes#note-{view.note.id}")
+
+
+@router.get("/notes/{note_id}")
+async def page_of_one(request: Request, note_id: NoteId, after: str | None = None) -> Response:
+    """One note by itself; with `after` as it stands on that page of the list, for a page that follows its magnets."""
+    view = found(await work_of(request).notes.get(identity_of(request).person.id, note_id))
+    return _page(request, "one-note.html", cards=[Card.of(view, after=_after(after))])
+
+
+@router.get("/notes/{note_id}/edit")
+async def edit_page(request: Request, note_id: NoteId, after: str | None = None) -> Response:
+    """A note in a field."""
+    note = found(await work_of(request).notes.get(identity_of(request).person.id, note_id)).note
+    draft = Draft(text=note.text, note_id=note_id, version=note.version, after=_after(after))
+    return _editor(request, draft)
+
+
+@router.post("/notes/{note_id}")
+async def edit_by_form(request: Request, note_id: NoteId) -> Response:
+    """Put what came from the field in the place of the note's text, or show the field again with what is the matter."""
+    person_id, notes = identity_of(request).person.id, work_of(request).notes
+    if await notes.get(person_id, note_id) is None:
+        return await _gone(request)
+    fields = await form_fields(request)
+    version, after = _version(fields), _after(fields.get("after"))
+    written = bare(fields.get("text", ""))
+    draft = Draft(text=written, note_id=note_id, version=version, after=after)
+    before = await notes.text_at(person_id, note_id, version)
+    try:
+        text = text_of(restored(written, before or ""))
+        view = await notes.edit(person_id, note_id, version=version, text=text)
+    except Refusal as refusal:
+        return _editor(request, replace(draft, fault=_in_a_form(refusal)), status=refusal.status_code)
+    except Stale as stale:
+        return _stale(request, draft, stale, before)
+    return await _gone(request) if view is None else _go(request, _way_back(after, note_id))
+
+
+@router.post("/notes/{note_id}/delete")
+async def delete_by_form(request: Request, note_id: NoteId) -> Response:
+    """Delete a note; the page asked before."""
+    person_id, notes = identity_of(request).person.id, work_of(request).notes
+    found(await notes.get(person_id, note_id))
+    after = _after((await form_fields(request)).get("after"))
+    await notes.remove(person_id, note_id)
+    return _go(request, f"/notes?after={after}" if after else "/notes")
+
+
+async def _calibrate(request: Request, fields: dict[str, str]) -> Response:
+    work, person_id = work_for_asking(request), identity_of(request).person.id
+    view = found(await work.notes.get(person_id, note_id_of(fields["calibrate"])))
+    after, only = _after(fields.get("after")), fields.get("only")
+    magnets = [one for one in magnets_of(view.note.text) if only in (None, one.info_hash)]
+    await work.calibrations.submit(person_id, magnets)
+    return _go(request, _way_back(after, view.note.id))
+
+
+async def _list(request: Request, after: str, *, draft: str = "", refusal: Refusal | None = None) -> Response:
+    views, more = await _portion(request, cursor_of(after))
+    return _page(
+        request,
+        "notes.html",
+        status=200 if refusal is None else refusal.status_code,
+        cards=[Card.of(view, after=after) for view in views],
+        older=views[-1].note.id if more else None,
+        newer=bool(after),
+        draft=draft,
+        fault="" if refusal is None else _in_a_form(refusal),
+    )
+
+
+async def _portion(request: Request, before_id: int | None) -> tuple[list[NoteView], bool]:
+    """The notes of one page, fewer of them when they are very long, and whether there are older ones."""
+    person_id, notes = identity_of(request).person.id, work_of(request).notes
+    views: list[NoteView] = []
+    count = _FIRST_READ
+    while len(views) <= DEFAULT_LIMIT and sum(len(view.note.text) for view in views) < _MANY_CHARS:
+        count = min(count, DEFAULT_LIMIT + 1 - len(views))
+        read = await notes.newest(person_id, limit=count, before_id=views[-1].note.id if views else before_id)
+        views += read
+        if len(read) < count:
+            return views, False
+        count *= 2
+    return views[:-1], True
+
+
+def _stale(request: Request, draft: Draft, stale: Stale, before: str | None) -> Response:
+    """Another edit came between. Both texts are shown, and the next save is one over what the note says now."""
+    now = stale.now
+    mine = draft.text if before is None else caught_up(before, draft.text, now.text)
+    if mine == bare(now.text):  # the same form sent twice
+        return _go(request, _way_back(draft.after, now.id))
+    return _editor(request, replace(draft, text=mine, version=now.version, now=now.text), status=409)
+
+
+async def _gone(request: Request) -> Response:
+    """There is no such note; what was written for it, if anything, can become a new one."""
+    try:
+        text = bare((await form_fields(request)).get("text", ""))
+    except Refusal:
+        text = ""
+    if not text.strip():
+        raise Refusal("web_not_found", status=404, code="not_found")
+    return _editor(request, Draft(text=text), status=404)
+
+
+def _editor(request: Request, draft: Draft, *, status: int = 200) -> Response:
+    now = None if draft.now is None else bare(draft.now)
+    return _page(
+        request,
+        "edit.html",
+        status=status,
+        draft=draft,
+        too_large=draft.note_id is not None and not _fits(draft.text),
+        hidden=any(is_hidden(char) for char in set(draft.text) - {"\n", "\r", "\t"}),
+        now_lines=None if now is None else changed_lines(now[:_COMPARED_CHARS], draft.text),
+        now_left=0 if now is None else max(0, len(now) - _COMPARED_CHARS),
+        back=_way_back(draft.after, draft.note_id) if draft.note_id is not None else "/notes",
+    )
+
+
+def _page(request: Request, template: str, *, status: int = 200, **fields: Any) -> Response:
+    language = preferred(request.headers.get("accept-language", ""))
+
+    def why(view: MagnetView) -> str | None:
+        return why_of(view, language)
+
+    return render(
+        request,
+        template,
+        status=status,
+        mode=work_of(request).mode.value,
+        visible=visible_lines,
+        shown=shown,
+        moment=_moment,
+        state_of=state_of,
+        link_of=link_of,
+        why_of=why,
+        **fields,
+    )
+
+
+def _go(request: Request, path: str) -> Response:
+    return RedirectResponse(f"{request.scope.get('root_path', '')}{path}", 303)
+
+
+def _way_back(after: str | None, note_id: int) -> str:
+    """To where the person came from: the note's own page, or its page of the list."""
+    if after is None:
+        return f"/notes/{note_id}"
+    return f"/notes{f'?after={after}' if after else ''}#note-{note_id}"
+
+
+def _after(given: str | None) -> str | None:
+    if given is not None:
+        cursor_of(given)
+    return given
+
+
+def _version(fields: dict[str, str]) -> int:
+    given = fields.get("version", "")
+    version = int(given) if given.isascii() and given.isdigit() and len(given) < 11 else 0
+    if not 1 <= version <= MAX_ID:
+        raise Refusal("web_bad_version")
+    return version
+
+
+def _in_a_form(refusal: Refusal) -> str:
+    return _IN_A_FORM.get(refusal.word, refusal.word)
+
+
+def _fits(text: str) -> bool:
+    """Whether a browser can send this text back: a form has three characters for most bytes, and CR LF for a line end.
+
+    Source: WHATWG URL, "application/x-www-form-urlencoded percent-encode set".
+    """
+    raw = bare(text).encode()
+    escaped = raw.translate(None, _UNESCAPED)
+    return len(raw) + 2 * len(escaped) + 3 * escaped.count(b"\n") + _OTHER_FIELDS_BYTES <= limit_of("/notes")
+
+
+def _moment(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)

@@ -1,0 +1,124 @@
+/**
+ * Saves the text of a note without leaving the page. What could not be saved stays in its field, with the reason.
+ *
+ * Tells who it stands in: `note-saved`, and `note-dropped` when the text is given up; both may be prevented, else it
+ * goes where the form without script would lead.
+ */
+
+import {root} from './notes.js';
+
+class NoteEditor extends HTMLElement {
+  #leaving = new AbortController();
+  #given = false;
+
+  connectedCallback() {
+    this.#leaving = new AbortController();
+    const {signal} = this.#leaving;
+    this.addEventListener('submit', (event) => this.#submit(event), {signal});
+    this.addEventListener('click', (event) => this.#cancel(event), {signal});
+    this.addEventListener('keydown', (event) => {
+      if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && event.target === this.field) {
+        this.querySelector('form').requestSubmit();
+      }
+    }, {signal});
+    globalThis.addEventListener('beforeunload', (event) => {
+      if (this.unsaved) {
+        event.preventDefault();
+      }
+    }, {signal});
+  }
+
+  disconnectedCallback() {
+    this.#leaving.abort();
+  }
+
+  get field() {
+    return this.querySelector('textarea');
+  }
+
+  /** Whether there is a text that would be lost with this page. */
+  get unsaved() {
+    const changed = this.field !== null && this.field.value !== this.field.defaultValue;
+    return !this.#given && (changed || this.dataset.unsaved !== undefined);
+  }
+
+  async #submit(event) {
+    event.stopPropagation();
+    const form = event.target;
+    if (!('version' in form.elements)) {
+      this.#given = true; // a new note, which has a page of its own to come
+      return;
+    }
+    event.preventDefault();
+    const button = form.querySelector('button');
+    button.disabled = true;
+    this.#say('');
+    await this.#send(form).catch(() => this.#say(this.dataset.lost));
+    button.disabled = false;
+  }
+
+  async #send(form) {
+    const {signal} = this.#leaving;
+    const body = new URLSearchParams(new FormData(form));
+    body.delete('after'); // the note alone is answer enough
+    const answer = await fetch(form.action, {method: 'POST', body, headers: {Accept: 'text/html'}, signal});
+    const arrived = new URL(answer.url).pathname;
+    if (answer.redirected) {
+      await answer.body?.cancel();
+      if (arrived === `${root}/login`) {
+        this.#askToSignIn();
+      } else {
+        this.#leave('note-saved');
+      }
+      return;
+    }
+    const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+    const again = page.querySelector('note-editor');
+    if (again === null) {
+      this.#say(page.querySelector('[role="alert"]')?.textContent ?? this.dataset.lost);
+    } else {
+      this.#askAgain(document.importNode(again, true));
+    }
+  }
+
+  /** The same editor with what is the matter, as the server has it. It still leads back to where this one does. */
+  #askAgain(again) {
+    again.dataset.back = this.dataset.back;
+    again.querySelector('.editor-cancel').href = this.dataset.back;
+    this.replaceWith(again);
+    again.field?.focus({preventScroll: true});
+    again.querySelector('[role="alert"]')?.scrollIntoView({block: 'nearest'});
+  }
+
+  #askToSignIn() {
+    const link = document.createElement('a');
+    link.href = `${root}/login`;
+    link.target = '_blank';
+    link.rel = 'noopener';
+    link.textContent = this.dataset.signIn;
+    this.#say(`${this.dataset.signedOut} `, link);
+  }
+
+  #cancel(event) {
+    if (event.target.closest('.editor-cancel') && isPlain(event)) {
+      event.preventDefault();
+      this.#leave('note-dropped');
+    }
+  }
+
+  #leave(how) {
+    this.#given = true;
+    if (this.dispatchEvent(new Event(how, {bubbles: true, cancelable: true}))) {
+      location.assign(this.dataset.back);
+    }
+  }
+
+  #say(...what) {
+    this.querySelector('.editor-said').replaceChildren(...what);
+  }
+}
+
+/** Whether a click wants what it points to here, and not in another tab. */
+export const isPlain = (event) => event.button === 0 && !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
+
+customElements.define('note-editor', NoteEditor);

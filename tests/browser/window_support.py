@@ -1,0 +1,139 @@
+"""A real Chromium for the tests of the notes: started once, a window of its own for each test."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from tests.integration.live_support import Live, Oracle, listening, live
+from tests.integration.web_support import PASSWORD
+
+CHROMIUM = "/usr/bin/chromium"
+PATIENCE_MS = 60_000
+HASH, OTHER, DEAD = "1a" * 20, "2b" * 20, "dead" * 10
+LINK = f"magnet:?xt=urn:btih:{HASH}"
+expect.set_options(timeout=PATIENCE_MS)
+
+
+class Window:
+    """A browser window that notes what a page must never do."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page = page
+        self.address = address
+        self.wrong: list[str] = []
+        page.on("dialog", self._dialog)
+        page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        page.on("console", lambda said: self.wrong.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("request", lambda asked: self.wrong.append(asked.url) if not asked.url.startswith(address) else None)
+
+    async def _dialog(self, dialog: Any) -> None:
+        self.wrong.append(dialog.message)
+        await dialog.dismiss()
+
+    async def sign_in(self) -> None:
+        await self.page.goto(f"{self.address}/notes")
+        await self.page.fill("[name=username]", "alice")
+        await self.page.fill("[name=password]", PASSWORD)
+        await self.page.click("main button")
+        await self.page.wait_for_url(f"{self.address}/notes")
+
+    async def save(self, text: str) -> None:
+        await self.page.fill("[name=text]", text)
+        await self.page.click(".new-note button")
+        await self.page.wait_for_url(f"{self.address}/notes#note-*")
+
+    def state(self, info_hash: str) -> Any:
+        return self.page.locator(f'.magnet[data-hash="{info_hash}"] .magnet-state')
+
+    def name(self, info_hash: str) -> Any:
+        return self.page.locator(f'.magnet[data-hash="{info_hash}"] .magnet-name')
+
+    async def press(self, info_hash: str) -> None:
+        await self.page.click(f'.magnet[data-hash="{info_hash}"] .magnet-ask')
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """A browser that finds nothing but loopback."""
+    rules = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+    arguments = ["--no-sandbox", "--disable-background-networking", rules]
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@asynccontextmanager
+async def window_of(browser: Browser, address: str, **options: Any) -> AsyncIterator[Window]:
+    """A window of its own; whatever went wrong in it is said at the end."""
+    context = await browser.new_context(**{"locale": "zh-CN", **options})
+    context.set_default_timeout(PATIENCE_MS)
+    window = Window(await context.new_page(), address)
+    yield window
+    await context.close()
+    assert window.wrong == []
+
+
+@dataclass(frozen=True)
+class Chromium:
+    """The browser, and the loop it lives on."""
+
+    runner: asyncio.Runner
+    browser: Browser
+
+    def visit(
+        self,
+        folder: Path,
+        scenario: Callable[[Live, Window], Awaitable[None]],
+        *,
+        window: dict[str, Any] | None = None,
+        **settings: Any,
+    ) -> None:
+        """A person at a window, signed in."""
+
+        async def run() -> None:
+            async with live(folder, Oracle(), **settings) as site, listening(site) as address:
+                await site.person()
+                async with window_of(self.browser, address, **(window or {})) as opened:
+                    await opened.sign_in()
+                    await scenario(site, opened)
+
+        self.runner.run(run())
+
+
+@contextmanager
+def started() -> Iterator[Chromium]:
+    """A Chromium, from its start to its end."""
+    with asyncio.Runner() as runner:
+        opening = chromium()
+        yield Chromium(runner, runner.run(opening.__aenter__()))
+        runner.run(opening.__aexit__(None, None, None))
+
+
+# The least contrast between text and what it stands on, by WCAG 2.1, 1.4.3; what is disabled need not have it.
+CONTRAST = """() => {
+  const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const light = (colour) => colour.slice(0, 3).map((c) => c / 255)
+    .map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const paper = (node) => {
+    for (let at = node; at; at = at.parentElement) {
+      const colour = numbers(getComputedStyle(at).backgroundColor);
+      if (colour.length === 3 || colour[3] > 0) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const shown = [...document.querySelectorAll("main *, header *")]
+    .filter((node) => node.textContent.trim() && !node.closest(":disabled"));
+  return Math.min(...shown.map((node) => {
+    const pair = [light(numbers(getComputedStyle(node).color)), light(paper(node))];
+    return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+  }));
+}"""
