@@ -38,8 +38,9 @@ PROGRAM = Path(sys.executable).with_name("truename")
 class Server:
     """A `truename serve` of its own, with one person who has a token."""
 
-    def __init__(self, folder: str, *, slots: int) -> None:
+    def __init__(self, folder: str, *, slots: int, lookup_timeout_s: int = 30) -> None:
         settings = {"TRUENAME_DATA_DIR": folder, "TRUENAME_PORT": "0", "TRUENAME_SLOTS": str(slots), "LANG": "C.UTF-8"}
+        settings["TRUENAME_LOOKUP_TIMEOUT_S"] = str(lookup_timeout_s)
         environment = os.environ | CLOSED_NETWORK | settings
         subprocess.run(
             [PROGRAM, "user", "add", "bench", "--password-stdin"],
@@ -53,6 +54,7 @@ class Server:
         self._run = subprocess.Popen([PROGRAM, "serve"], env=environment, stderr=subprocess.PIPE, text=True)
         assert self._run.stderr is not None
         self.address = self._run.stderr.readline().split()[-1]
+        self.pid = self._run.pid
 
     def end(self) -> None:
         """Stop it."""
@@ -72,14 +74,19 @@ class Connection:
 
     async def ask(self, method: str, path: str, body: object = None) -> dict[str, object]:
         """One request, and the JSON of its answer."""
+        found: dict[str, object] = json.loads(await self.read(method, path, body))
+        return found
+
+    async def read(self, method: str, path: str, body: object = None) -> bytes:
+        """One request, and its answer, which must be a good one."""
         data = b"" if body is None else json.dumps(body).encode()
         kind = "Content-Type: application/json\r\n" if data else ""
         head = f"{method} {path} HTTP/1.1\r\n{self._head}{kind}Content-Length: {len(data)}\r\n\r\n"
         self._writer.write(head.encode() + data)
         answer = (await self._reader.readuntil(b"\r\n\r\n")).decode()
         length = next(int(line[15:]) for line in answer.lower().split("\r\n") if line.startswith("content-length:"))
-        found: dict[str, object] = json.loads(await self._reader.readexactly(length))
-        assert answer.startswith("HTTP/1.1 200"), (answer, found)
+        found = await self._reader.readexactly(length)
+        assert answer.startswith(("HTTP/1.1 200", "HTTP/1.1 201")), (answer, found)
         return found
 
     def close(self) -> None:
