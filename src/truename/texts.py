@@ -218,6 +218,11 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "username_taken": ("This user name is taken; choose another one.", "该用户名已被使用，请换一个。"),
     "password_too_short": ("A password has at least 12 characters.", "密码至少需要 12 个字符。"),
     "password_too_long": ("A password has at most 1024 characters.", "密码最多 1024 个字符。"),
+    "password_too_common": (
+        "This password is among the first that are tried; take another one, a short sentence for example.",
+        "这个密码太容易被猜到，请换一个，例如一句话。",
+    ),
+    "password_not_text": ("The password is not valid UTF-8.", "密码不是有效的 UTF-8 文本。"),
     "person_made": ("{name} may sign in now.", "{name} 现在可以登录。"),
     "person_unknown": ("There is nobody of that name: {name}.", "没有这个用户：{name}。"),
     "password_changed": (

@@ -85,6 +85,9 @@ def test_people_are_made_and_listed(desk: Desk, capfd: pytest.CaptureFixture[str
         ("ALICE", f"{PASSWORD}\n", "taken"),
         ("bob", "short\n", "at least 12"),
         ("bob", "x" * 2000 + "\n", "at most 1024"),
+        ("bob", "qwertyuiopas\n", "first that are tried"),
+        ("marianne", "marianne1234\n", "first that are tried"),
+        ("bob", "a long \udcff sentence of words\n", "not valid UTF-8"),
         ("bob", "", "No password"),
         ("bob", "\nsecond line, long enough\n", "No password"),
     ],
@@ -131,7 +134,7 @@ def test_a_password_is_typed_twice(
         return typed[len(asked) - 1]
 
     monkeypatch.setattr("getpass.getpass", getpass)
-    assert people.ask_password(desk.screen, from_stdin=False) == (PASSWORD if word is None else None)
+    assert people.ask_password(desk.screen, "alice", from_stdin=False) == (PASSWORD if word is None else None)
     assert (word or "") in capfd.readouterr().err
     assert len(asked) == len(typed)
 

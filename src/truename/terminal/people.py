@@ -26,7 +26,7 @@ async def add(database: Database, screen: Screen, name: str, *, admin: bool, pas
     if await _find(database, username) is not None:
         screen.say("username_taken")
         return False
-    password = ask_password(screen, from_stdin=password_stdin)
+    password = ask_password(screen, username, from_stdin=password_stdin)
     if password is None:
         return False
     newcomer = Newcomer(username=username, password_hash=await _hash(password), admin=admin, at=time.time())
@@ -42,8 +42,10 @@ async def add(database: Database, screen: Screen, name: str, *, admin: bool, pas
 async def passwd(database: Database, screen: Screen, name: str, *, password_stdin: bool = False) -> bool:
     """Change a person's password; that ends all their sessions."""
     person = await _known(database, screen, name)
-    password = ask_password(screen, from_stdin=password_stdin) if person is not None else None
-    if person is None or password is None:
+    if person is None:
+        return False
+    password = ask_password(screen, person.username, from_stdin=password_stdin)
+    if password is None:
         return False
     change = person.id, await _hash(password)
     async with database.writing() as connection:
@@ -82,10 +84,10 @@ async def token(database: Database, screen: Screen, name: str, *, revoke: bool) 
     return True
 
 
-def ask_password(screen: Screen, *, from_stdin: bool) -> str | None:
-    """A new password that is good enough; None when there is none, and the person has been told why."""
+def ask_password(screen: Screen, username: str, *, from_stdin: bool) -> str | None:
+    """A new password that is good enough for somebody; None when there is none, and the person has been told why."""
     if from_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
+        password: str | None = _first_line()
     elif sys.stdin.isatty():
         password = getpass.getpass(say("password_ask", screen.language), stream=sys.stderr)
         if password and password != getpass.getpass(say("password_again", screen.language), stream=sys.stderr):
@@ -93,11 +95,22 @@ def ask_password(screen: Screen, *, from_stdin: bool) -> str | None:
             return None
     else:
         password = ""
-    fault = fault_of(password) if password else "password_missing"
+    if password is None or any("\ud800" <= one <= "\udfff" for one in password):
+        fault: str | None = "password_not_text"  # no form of a page could send it
+    else:
+        fault = fault_of(password, username) if password else "password_missing"
     if fault is not None:
         screen.say(fault)
         return None
     return password
+
+
+def _first_line() -> str | None:
+    """The first line of standard input, or None when it is not in the encoding of the terminal."""
+    try:
+        return sys.stdin.readline().rstrip("\r\n")
+    except UnicodeDecodeError:
+        return None
 
 
 async def _hash(password: str) -> str:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from truename.store.database import Connection
 from truename.web import calibrate, entry, note_pages, notes
 from truename.web.doors import Doors
 from truename.web.errors import Refusal, handle
@@ -38,18 +39,18 @@ def create_application(services: Services, work: Work | None = None, *, password
         redoc_url=None,
         openapi_url="/openapi.json",
         redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # asked for anew at each request otherwise
         exception_handlers={HTTPException: handle, RequestValidationError: handle},
     )
     application.state.services = services
     application.state.doors = Doors.of(services, passwords)
     application.add_middleware(Wall, services=services, doors=application.state.doors)
-    application.include_router(entry.router)
-    application.include_router(_own)
+    routers = [entry.router, _own]
     if work is not None:
         application.state.work = work
-        application.include_router(calibrate.router)
-        application.include_router(notes.router)
-        application.include_router(note_pages.router)
+        routers = [calibrate.router, notes.router, note_pages.router, *routers]
+    for router in routers:  # the busiest first: they are searched in this order
+        application.include_router(router)
     application.mount("/static", StaticFiles(directory=STATIC), name="static")
     return application
 
@@ -66,8 +67,7 @@ async def readyz(request: Request) -> Response:
     services = entry.services_of(request)
     if not services.ready():
         raise Refusal("web_stopping", status=503, code="stopping")
-    async with services.database.reading() as connection:
-        await connection.execute(select(literal(1)))
+    await services.database.read(_anything)
     return JSONResponse({"status": "ok"})
 
 
@@ -75,3 +75,7 @@ async def readyz(request: Request) -> Response:
 async def docs(request: Request) -> Response:
     """The description of the API for a person: made in the browser, out of what programs read."""
     return render(request, "docs.html")
+
+
+async def _anything(connection: Connection) -> None:
+    await connection.execute(select(literal(1)))

@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass, field
 
 from truename.store.people import digest_of
-from truename.web.brake import Brake, Window
+from truename.web.brake import Brake, Guesses, Window
 from truename.web.identity import Identities
 from truename.web.passwords import Passwords
 from truename.web.services import Services
@@ -40,7 +40,8 @@ class Doors:
 
     identities: Identities
     passwords: Passwords
-    brake: Brake = field(default_factory=Brake)
+    guesses: Guesses = field(default_factory=Guesses)
+    session_guesses: Brake = field(default_factory=Brake)
     setup_tries: Window = field(default_factory=Window)
     setup_code: str = field(default_factory=lambda: secrets.token_hex(16))
     links: Links = field(default_factory=Links)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -51,14 +52,13 @@ async def login(request: Request) -> Response:
     def refuse(status: int, word: str, **named: object) -> Response:
         return _login_form(request, wanted=wanted, username=username, status=status, word=word, **named)
 
-    wait, keys = _brake(request, username)
+    wait, was_right = _ask_for_a_try(request, username)
     if wait > 0:
         return refuse(429, "login_wait", seconds=math.ceil(wait))
     cleaned = clean_username(username)
     services, doors = services_of(request), doors_of(request)
-    async with services.database.reading() as connection:
-        # Nobody is called "", so that a name that cannot be costs what any other does.
-        found = await people.credentials(connection, cleaned or "")
+    # Nobody is called "", so that a name that cannot be costs what any other does.
+    found = await services.database.read(people.credentials, cleaned or "")
     try:
         right = await doors.passwords.matches(password, found[1] if found is not None else None)
     except TooBusy:
@@ -68,7 +68,7 @@ async def login(request: Request) -> Response:
     answer = await _signed_in(request, found[0].id, wanted, proof=found[1])
     if answer is None:
         return refuse(401, "login_wrong")
-    doors.brake.succeed(of=keys[0], also=keys[1:])
+    was_right()
     return answer
 
 
@@ -115,8 +115,7 @@ async def setup(request: Request) -> Response:
 
 async def setup_notice(services: Services, doors: Doors, language: Language, *, url: str) -> str | None:
     """The line for the server's stderr that lets the first person in; None when there is one already."""
-    async with services.database.reading() as connection:
-        doors.somebody = await people.count(connection) > 0
+    doors.somebody = await services.database.read(people.count) > 0
     return None if doors.somebody else say("setup_notice", language, url=url, code=doors.setup_code)
 
 
@@ -132,26 +131,30 @@ def doors_of(request: Request) -> Doors:
     return doors
 
 
-def _brake(request: Request, username: str) -> tuple[float, list[tuple[str, str]]]:
-    """Ask for a try: how long to wait, and what it counts for.
+def _ask_for_a_try(request: Request, username: str) -> tuple[float, Callable[[], None]]:
+    """How long to wait before a try at a password, 0 when this one may be made; and what to do if it is right.
 
     Where the person is signed in already, only tries from that session count: whoever hammers on the account from
     outside cannot keep them from giving their password there.
     """
+    doors, now = doors_of(request), services_of(request).monotonic()
     cleaned = clean_username(username)
     account = folded(cleaned) if cleaned is not None else ""
-    keys = [("account", account), ("address", address_key(visitor_of(request).address))]
     identity = identity_or_none(request)
     if identity is not None and identity.session is not None and folded(identity.person.username) == account:
-        keys = [("session", identity.session)]
-    return doors_of(request).brake.take(keys, services_of(request).monotonic()), keys
+        wait = doors.session_guesses.wait(identity.session, now)
+        if wait == 0:
+            doors.session_guesses.count(identity.session, now)
+        return wait, partial(doors.session_guesses.forget, identity.session)
+    address = address_key(visitor_of(request).address)
+    return doors.guesses.take(account, address, now), partial(doors.guesses.was_right, account, address)
 
 
 async def _make_first(request: Request, fields: dict[str, str], refuse: Callable[..., Response]) -> Response:
     username, password = clean_username(fields.get("username", "")), fields.get("password", "")
     if username is None:
         return refuse(400, "username_bad")
-    fault = fault_of(password)
+    fault = fault_of(password, username)
     if fault is not None:
         return refuse(400, fault)
     doors, services = doors_of(request), services_of(request)
@@ -198,8 +201,7 @@ async def _somebody(request: Request) -> bool:
     """Whether there is a person; once there is one the set-up stays closed."""
     doors = doors_of(request)
     if not doors.somebody:
-        async with services_of(request).database.reading() as connection:
-            doors.somebody = await people.count(connection) > 0
+        doors.somebody = await services_of(request).database.read(people.count) > 0
     return doors.somebody
 
 

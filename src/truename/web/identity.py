@@ -102,11 +102,11 @@ class Identities:
 
     async def _look(self, kind: str, digest: str) -> Identity | None:
         now = self._services.clock()
-        async with self._services.database.reading() as connection:
-            if kind == "token":
-                person = await people.of_token(connection, digest)
-                return None if person is None else Identity(person=person)
-            found = await people.of_session(connection, digest, now=now)
+        database = self._services.database
+        if kind == "token":
+            owner = await database.read(people.of_token, digest)
+            return None if owner is None else Identity(person=owner)
+        found = await database.read(people.of_session, digest, now=now)
         if found is None:
             return None
         person, session = found

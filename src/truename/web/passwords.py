@@ -17,6 +17,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from truename.errors import TruenameError
+from truename.web.weak import is_weak
 
 MIN_CHARS, MAX_CHARS = 12, 1024
 AT_ONCE = 2
@@ -83,9 +84,11 @@ def prepared(password: str) -> bytes:
     return unicodedata.normalize("NFC", password[: 4 * MAX_CHARS]).encode("utf-8", "surrogatepass")
 
 
-def fault_of(password: str) -> str | None:
-    """The word of `truename.texts` for what is wrong with a new password, or None."""
+def fault_of(password: str, username: str) -> str | None:
+    """The word of `truename.texts` for what is wrong with somebody's new password, or None."""
     length = len(unicodedata.normalize("NFC", password[: 4 * MAX_CHARS + 1]))
     if length < MIN_CHARS:
         return "password_too_short"
-    return "password_too_long" if length > MAX_CHARS else None
+    if length > MAX_CHARS:
+        return "password_too_long"
+    return "password_too_common" if is_weak(password, username) else None
