@@ -3,7 +3,7 @@
 import pytest
 
 from truename.magnet import find_magnets
-from truename.notes import magnets_of, own_hashes, problem_of, renames_between
+from truename.notes import caught_up, magnets_of, own_hashes, problem_of, renames_between
 
 V1, V2, OTHER = "1a" * 20, "4d" * 32, "2b" * 20
 
@@ -59,3 +59,34 @@ def test_what_a_rename_wrote_is_read_from_the_two_texts() -> None:
     before = f"{link(dn='a')} {link(OTHER)}"
     assert renames_between(before, f"{link(dn='True%20name')} {link(OTHER)}") == {V1: "True name"}
     assert renames_between(before, before) == {}
+
+
+TRUE = "True%20name"
+
+
+@pytest.mark.parametrize(
+    ("base", "mine", "now", "after"),
+    [
+        # What came meanwhile is taken where one left the name alone, in all the places one put the magnet.
+        (f"a {link(dn='lie')}", f"mine {link(dn='lie')}", f"b {link(dn=TRUE)}", f"mine {link(dn=TRUE)}"),
+        (f"a {link()}", f"{link()} {link()}", f"b {link(dn=TRUE)}", f"{link(dn=TRUE)} {link(dn=TRUE)}"),
+        (link(dn="lie"), f"{link(dn='lie')} mine", link(dn="theirs"), f"{link(dn='theirs')} mine"),
+        # One's own name, a magnet of one's own, and a text without it stay as they are.
+        (link(dn="lie"), link(dn="mine"), link(dn=TRUE), link(dn="mine")),
+        (link(dn="lie"), link(), link(dn=TRUE), link()),
+        ("a", link(dn="lie"), link(dn=TRUE), link(dn="lie")),
+        (link(dn="lie"), "mine", link(dn=TRUE), "mine"),
+        # Where nothing changed, or it cannot be told to what, nothing is done.
+        (link(dn="lie"), f"mine {link(dn='lie')}", f"b {link(dn='lie')}", f"mine {link(dn='lie')}"),
+        (link(dn="lie"), link(dn="lie"), f"{link(dn='x')} {link(dn='y')}", link(dn="lie")),
+        (link(dn="lie"), link(dn="lie"), "gone", link(dn="lie")),
+        (link(dn="lie"), link(dn="lie"), link(), link(dn="lie")),
+    ],
+)
+def test_a_text_catches_up_with_the_names_that_came_meanwhile(base: str, mine: str, now: str, after: str) -> None:
+    assert caught_up(base, mine, now) == after
+
+
+def test_a_name_that_was_caught_up_with_is_nobodys_own() -> None:
+    now = f"other words {link(dn=TRUE)}"
+    assert own_hashes(now, caught_up(link(dn="lie"), f"mine {link(dn='lie')}", now)) == frozenset()

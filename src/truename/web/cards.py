@@ -81,7 +81,9 @@ def fold_of(text: str) -> tuple[int, int]:
         if following < 0:
             break
         end = following
-    return (end, end + 1) if end else (FIRST_CHARS, FIRST_CHARS)
+    end = end or FIRST_CHARS
+    begin = end + 1 if text[end] == "\n" else end
+    return (end - 1 if text.startswith("\r\n", end - 1) else end), begin
 
 
 def pieces(text: str, magnets: Sequence[MagnetView], start: int, end: int) -> Iterator[Piece]:
