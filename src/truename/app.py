@@ -1,12 +1,16 @@
 """The composition root: settings become objects. The only place that chooses engines."""
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from truename import calibration
+from truename.batching import Batches
+from truename.calibration import Rules
 from truename.feeder import Applier, Cleaner, Feeder
 from truename.hub import Hub
 from truename.mode import Mode
@@ -19,6 +23,7 @@ from truename.settings import Settings
 from truename.store.database import FILE_NAME, Database, sqlite_url
 from truename.store.migrate import migrate
 from truename.store.writer import StoreUnavailable, Writer
+from truename.watch import Watch
 from truename.worker import look_up
 
 _PUT_AWAY_S = 0.25
@@ -61,6 +66,8 @@ class Engine:
     hub: Hub
     feeder: Feeder
     calibrations: Calibrations
+    batches: Batches
+    watch: Watch
     notes: Notes
     mode: Mode
 
@@ -78,8 +85,22 @@ async def open_engine(settings: Settings, resolver: Resolver) -> AsyncIterator[E
     database = Database(url)
     writer, hub = Writer(database), Hub()
     queue = LocalQueue(slots=settings.slots)
-    mode = Mode(database, writer, settings.calibration_mode)
-    feeder = Feeder(writer, queue, time.time, resting=lambda: mode.value == "off")
+    mode, rules = Mode(database, writer, settings.calibration_mode), _rules(settings)
+
+    def resting() -> bool:
+        return mode.value == "off"
+
+    feeder = Feeder(writer, queue, time.time, resting=resting)
+    watch = Watch(
+        database,
+        writer,
+        hub,
+        clock=time.time,
+        submit=partial(calibration.submit_all, rules=rules),
+        slots=settings.watch_slots or max(1, settings.slots // 10),
+        resting=resting,
+        wake=feeder.wake,
+    )
     cleaner = Cleaner(writer, time.time, task_ttl_s=settings.task_ttl_s, interval_s=settings.cleanup_interval_s)
     engine = Engine(
         database=database,
@@ -87,8 +108,10 @@ async def open_engine(settings: Settings, resolver: Resolver) -> AsyncIterator[E
         hub=hub,
         feeder=feeder,
         calibrations=Calibrations(
-            database, writer, hub, clock=time.time, task_ttl_s=settings.task_ttl_s, wake=feeder.wake
+            database, writer, hub, feeder, clock=time.time, rules=rules, task_ttl_s=settings.task_ttl_s
         ),
+        batches=Batches(database, writer, hub, feeder, clock=time.time, rules=rules, task_ttl_s=settings.task_ttl_s),
+        watch=watch,
         notes=Notes(database, writer, hub, clock=time.time),
         mode=mode,
     )
@@ -106,7 +129,8 @@ async def open_engine(settings: Settings, resolver: Resolver) -> AsyncIterator[E
                     group.create_task(each)
                     for each in (
                         feeder.run(),
-                        Applier(writer, queue, feeder, hub, time.time).run(),
+                        Applier(writer, queue, feeder, hub, clock=time.time, rules=rules, luck=random.random).run(),
+                        watch.run(),
                         queue.serve(work),
                         cleaner.run(),
                     )
@@ -121,6 +145,17 @@ async def open_engine(settings: Settings, resolver: Resolver) -> AsyncIterator[E
             await written
     finally:
         await database.aclose()
+
+
+def _rules(settings: Settings) -> Rules:
+    return Rules(
+        max_attempts=settings.max_attempts,
+        retry_delays_s=settings.retry_delays_s,
+        max_queued=settings.max_queued,
+        max_queued_per_user=settings.max_queued_per_user,
+        watch_delays_s=settings.watch_delays_s,
+        watch_days=settings.watch_days,
+    )
 
 
 async def _give_back(writer: Writer, feeder: Feeder) -> None:

@@ -8,13 +8,14 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from truename import calibration
-from truename.calibration import Told, Wanted
+from truename.calibration import Rules, Told, Wanted
 from truename.hub import Hub
 from truename.model import Lookup
 from truename.queue.base import JobQueue
-from truename.store import events, lookups, tasks
+from truename.store import batches, events, lookups, tasks
 from truename.store.database import Connection
 from truename.store.writer import StoreUnavailable, Writer
 
@@ -26,6 +27,7 @@ _FORGET_AT_ONCE = 1_000
 _KEEP_EVENTS_S = 24 * 3600.0
 
 Clock = Callable[[], float]
+Luck = Callable[[], float]
 
 
 class Feeder:
@@ -41,6 +43,7 @@ class Feeder:
         self._resting = resting
         self._something = asyncio.Event()
         self.out: dict[str, Lookup] = {}  # deliveries that nobody has reported the end of
+        self._unwanted: set[str] = set()
         self.begun: set[str] = set()  # those of them that are running
 
     def wake(self) -> None:
@@ -65,6 +68,14 @@ class Feeder:
         self.out.pop(delivery, None)
         self.begun.discard(delivery)
 
+    async def drop(self, deliveries: Sequence[str]) -> None:
+        """Nobody waits for these any more. One that was taken in this very moment is not put into the queue at all."""
+        self._unwanted |= set(deliveries) - self.out.keys()
+        await self._queue.abort(deliveries)
+        for delivery in deliveries:
+            self.ended(delivery)
+        self.wake()
+
     async def _take_back(self) -> None:
         """What lies in the queue and has not begun waits in the database again."""
         idle = [lookup for delivery, lookup in self.out.items() if delivery not in self.begun]
@@ -78,14 +89,16 @@ class Feeder:
             self.ended(lookup.delivery)
 
     async def _feed(self, room: int, *, only_high: bool) -> int:
-        wanted = Wanted(count=room, delivery=str(uuid.uuid4()), only_high=only_high)
+        wanted = Wanted(count=room, delivery=str(uuid.uuid4()), at=self._clock(), only_high=only_high)
         try:
             taken = await self._writer.write(calibration.take_all, wanted)
         except StoreUnavailable as trouble:
             log.warning("nothing could be taken", extra={"reason": str(trouble)})
             return 0
-        self.out |= {lookup.delivery: lookup for lookup in taken}
-        await self._queue.put(taken)
+        wanted_still = [lookup for lookup in taken if lookup.delivery not in self._unwanted]
+        self._unwanted.clear()  # what was dropped before this came back is behind us
+        self.out |= {lookup.delivery: lookup for lookup in wanted_still}
+        await self._queue.put(wanted_still)
         return len(taken)
 
     async def _wait(self) -> None:
@@ -99,7 +112,11 @@ class Feeder:
 class Applier:
     """Brings what the workers say into the database, and keeps it until it is there."""
 
-    def __init__(self, writer: Writer, queue: JobQueue, feeder: Feeder, hub: Hub, clock: Clock) -> None:
+    def __init__(
+        self, writer: Writer, queue: JobQueue, feeder: Feeder, hub: Hub, *, clock: Clock, rules: Rules, luck: Luck
+    ) -> None:
+        self._apply_all = partial(calibration.apply_all, rules=rules)
+        self._luck = luck
         self._writer = writer
         self._queue = queue
         self._feeder = feeder
@@ -109,7 +126,7 @@ class Applier:
     async def run(self) -> None:
         """Apply until cancelled. A batch is applied before the next is read: no beginning comes after its end."""
         async for reports in self._queue.reports():
-            told = [Told(report=report, at=self._clock()) for report in reports]
+            told = [Told(report=report, at=self._clock(), chance=self._luck()) for report in reports]
             while told:
                 told = await self._apply(told)
             self._hub.publish()
@@ -118,7 +135,7 @@ class Applier:
     async def _apply(self, told: Sequence[Told]) -> list[Told]:
         """Output: those that the database did not take; they are tried again, for nothing else has their names."""
         results = await asyncio.gather(
-            *(self._writer.begin(calibration.apply_all, one) for one in told), return_exceptions=True
+            *(self._writer.begin(self._apply_all, one) for one in told), return_exceptions=True
         )
         again: list[Told] = []
         for one, result in zip(told, results, strict=True):
@@ -156,6 +173,7 @@ class Cleaner:
         now = self._clock()
         gone = 0
         works: Sequence[tuple[Callable[[Connection, Sequence[float]], Awaitable[Sequence[int]]], float]] = (
+            (_forget_batches, now - self._task_ttl_s),
             (_forget_tasks, now - self._task_ttl_s),
             (_forget_lookups, now),
             (_forget_events, now - _KEEP_EVENTS_S),
@@ -170,6 +188,10 @@ class Cleaner:
                     break
                 gone += portion
         return gone
+
+
+async def _forget_batches(connection: Connection, before: Sequence[float]) -> Sequence[int]:
+    return [await batches.forget(connection, ended_before=one, most=_FORGET_AT_ONCE) for one in before]
 
 
 async def _forget_tasks(connection: Connection, before: Sequence[float]) -> Sequence[int]:

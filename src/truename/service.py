@@ -6,16 +6,19 @@ Reading goes past the writer; whatever changes goes through it. Knows the person
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from truename import calibration
-from truename.calibration import Priority, Submission, Submitted
-from truename.feeder import Clock
+from truename.calibration import Answer, OfTask, Priority, Refused, Rules, Submission, Submitted
+from truename.errors import TruenameError
+from truename.feeder import Clock, Feeder
 from truename.hub import Hub
 from truename.magnet import Magnet
 from truename.model import TaskStatus
-from truename.store import tasks
+from truename.store import lookups, tasks
 from truename.store.database import Connection, Database
 from truename.store.tasks import TaskRow
 from truename.store.writer import Writer
@@ -31,29 +34,40 @@ class TaskView:
     queue_position: int | None = None
 
 
+class TooMany(TruenameError):  # noqa: N818 - named after what it is
+    """So much waits already that nothing more is taken. Nothing of the request was kept."""
+
+
+class StillActive(TruenameError):  # noqa: N818 - named after what it is
+    """The task has not ended."""
+
+
 class Calibrations:
-    """Tasks of people, on one database. `wake` tells whoever takes look-ups that there are new ones."""
+    """Tasks of people, on one database. `feeder` takes what is asked for here, and drops what is cancelled."""
 
     def __init__(
         self,
         database: Database,
         writer: Writer,
         hub: Hub,
+        feeder: Feeder,
         *,
         clock: Clock,
+        rules: Rules,
         task_ttl_s: float,
-        wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
         self._writer = writer
         self._hub = hub
+        self._feeder = feeder
         self._clock = clock
         self._task_ttl_s = task_ttl_s
-        self._wake = wake
+        self._submit_all = partial(calibration.submit_all, rules=rules)
+        self._cancel_all = partial(calibration.cancel_all, rules=rules)
 
     async def submit(
         self, person_id: int, magnets: Sequence[Magnet], *, priority: Priority = Priority.NORMAL
-    ) -> Sequence[Submitted]:
+    ) -> Sequence[Answer]:
         """Ask for the names of magnets; an answer for each, in order, as soon as they are stored.
 
         Errors: `StoreUnavailable`, and then it is not known which of them were stored; asking again does no harm.
@@ -63,10 +77,54 @@ class Calibrations:
             Submission(task_id=str(uuid.uuid4()), person_id=person_id, magnet=magnet, priority=priority, at=now)
             for magnet in magnets
         ]
-        answers = await asyncio.gather(*(self._writer.begin(calibration.submit_all, one) for one in asked))
-        self._wake()
+        answers = await asyncio.gather(*(self._writer.begin(self._submit_all, one) for one in asked))
+        self._feeder.wake()
         self._hub.publish()
         return answers
+
+    async def submit_one(self, person_id: int, magnet: Magnet, *, priority: Priority = Priority.NORMAL) -> Submitted:
+        """The same for one magnet. Errors: `TooMany` besides."""
+        (answer,) = await self.submit(person_id, [magnet], priority=priority)
+        if isinstance(answer, Refused):
+            raise TooMany
+        return answer
+
+    async def cancel(self, person_id: int, task_id: str) -> TaskView | None:
+        """A person does not want a task any more; the task as it is then: cancelled, unless it had ended already.
+
+        Output: None when the person has no such task. Errors: `StoreUnavailable`.
+        """
+        wanted = OfTask(person_id=person_id, task_id=task_id, at=self._clock())
+        deliveries = await self._writer.write(self._cancel_all, wanted)
+        await self._feeder.drop(deliveries)
+        self._hub.publish()
+        return await self.status(person_id, task_id)
+
+    async def retry(self, person_id: int, task_id: str) -> Submitted | None:
+        """Ask again for what a task asked for; None when the person has no such task.
+
+        Errors: `StillActive`; `TooMany`; `StoreUnavailable`.
+        """
+        view = await self.status(person_id, task_id)
+        if view is None:
+            return None
+        if not view.row.status.is_final:
+            raise StillActive
+        magnet = await self._database.read(_magnet_of, view.row)
+        return await self.submit_one(person_id, magnet, priority=Priority(view.row.prio))
+
+    async def newest(
+        self,
+        person_id: int,
+        *,
+        status: TaskStatus | None = None,
+        before: tuple[float, str] | None = None,
+        limit: int,
+    ) -> Sequence[TaskView]:
+        """A person's tasks, newest first, from the one after `before` (its time and id) on."""
+        remembered_from = self._clock() - self._task_ttl_s
+        asked = {"status": status, "before": before, "limit": limit, "ended_after": remembered_from}
+        return await self._database.read(_newest, person_id, asked)
 
     async def status(self, person_id: int, task_id: str) -> TaskView | None:
         """A person's task, or None when there is none: also when it is somebody else's, or its time is over."""
@@ -101,10 +159,19 @@ class Calibrations:
 
 async def _status(connection: Connection, task_id: str, *, person_id: int, ended_after: float) -> TaskView | None:
     found = await tasks.of_ids(connection, [task_id], person_id=person_id, ended_after=ended_after)
-    row = found.get(task_id)
-    if row is None:
-        return None
-    position = None
-    if row.status is TaskStatus.PENDING:
-        position = await tasks.queue_position(connection, row)
-    return TaskView(row=row, queue_position=position)
+    return await view(connection, found[task_id]) if task_id in found else None
+
+
+async def _newest(connection: Connection, person_id: int, asked: Mapping[str, Any]) -> Sequence[TaskView]:
+    return [await view(connection, row) for row in await tasks.newest(connection, person_id, **asked)]
+
+
+async def view(connection: Connection, row: TaskRow) -> TaskView:
+    """A task as its owner sees it. One that waits for another try stands in no queue."""
+    waits = row.status is TaskStatus.PENDING and row.next_attempt_at is None
+    return TaskView(row=row, queue_position=await tasks.queue_position(connection, row) if waits else None)
+
+
+async def _magnet_of(connection: Connection, row: TaskRow) -> Magnet:
+    sources = await lookups.sources_of(connection, [] if row.lookup_id is None else [row.lookup_id])
+    return calibration.magnet_of(row, sources.get(row.lookup_id or 0))

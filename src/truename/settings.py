@@ -35,6 +35,7 @@ _FROM_FILE = "_FILE"
 _MAX_SECONDS = 86_400
 _MAX_TTL_S = 10 * 365 * 86_400
 _MAX_SLOTS = 100_000
+_MAX_KEEP = 10_000
 _RESOLVERS = frozenset(("swarm",))
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
 _ROOT_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
@@ -84,7 +85,7 @@ def _endpoints(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-def _some(values: tuple[str, ...]) -> tuple[str, ...]:
+def _some(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if not values:
         raise ValueError(values)
     return values
@@ -115,6 +116,13 @@ def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def _expanded(value: Path) -> Path:
+    try:
+        return value.expanduser()
+    except RuntimeError as error:  # no such user
+        raise ValueError(str(value)) from error
+
+
 def _root_path(value: str) -> str:
     path = value.rstrip("/")
     if not _ROOT_PATH.fullmatch(path):
@@ -127,6 +135,13 @@ def _setting(*, default: Any, rule: str, help: tuple[str, str], unit: str = "", 
     return Field(default=default, json_schema_extra=about)
 
 
+Count = Annotated[int, BeforeValidator(_number), Field(ge=1, le=10_000_000)]
+Delays = Annotated[
+    tuple[Annotated[float, Field(gt=0, le=_MAX_TTL_S, allow_inf_nan=False)], ...],
+    NoDecode,
+    BeforeValidator(_split),
+    AfterValidator(_some),
+]
 List = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
@@ -199,6 +214,56 @@ class Settings(BaseSettings):
     slots: Annotated[int, BeforeValidator(_number), Field(ge=1, le=_MAX_SLOTS)] = _setting(
         default=1000, rule="rule_slots", help=("Look-ups at once.", "同时进行的查询数。")
     )
+    max_attempts: Annotated[int, BeforeValidator(_number), Field(ge=1, le=100)] = _setting(
+        default=3,
+        rule="rule_attempts",
+        help=(
+            "Tries of one task while no resolver can work at all.",
+            "所有解析器都无法工作时，一个任务的尝试次数。",
+        ),
+    )
+    retry_delays_s: Delays = _setting(
+        default=(5.0, 30.0),
+        rule="rule_delays",
+        help=("Waits before the next tries.", "各次重试之前的等待时间。"),
+        unit="s",
+    )
+    watch_delays_s: Delays = _setting(
+        default=(600.0, 3600.0, 14_400.0, 28_800.0, 86_400.0),
+        rule="rule_delays",
+        help=(
+            "Waits before a hash in a note that did not answer is asked for again; then the last one again and again.",
+            "笔记中未得到回应的哈希再次查询前的等待时间；之后一直使用最后一个。",
+        ),
+        unit="s",
+    )
+    watch_days: Annotated[float, Field(gt=0, le=3650, allow_inf_nan=False)] = _setting(
+        default=30.0,
+        rule="rule_days",
+        help=("For how many days that goes on.", "持续多少天。"),
+    )
+    watch_slots: Annotated[int, BeforeValidator(_number), Field(ge=0, le=_MAX_SLOTS)] = _setting(
+        default=0,
+        rule="rule_watch_slots",
+        help=(
+            "Look-ups of the watch at once; 0 is a tenth of the slots.",
+            "后台守望同时进行的查询数；0 表示 SLOTS 的十分之一。",
+        ),
+    )
+    max_queued: Count = _setting(
+        default=100_000,
+        rule="rule_count",
+        help=(
+            "Tasks that may wait in all; beyond, nothing new is taken.",
+            "最多等待的任务总数；超过后不再接受新任务。",
+        ),
+    )
+    max_queued_per_user: Count = _setting(
+        default=100_000, rule="rule_count", help=("The same for one person.", "每个人最多等待的任务数。")
+    )
+    max_batch: Count = _setting(
+        default=10_000, rule="rule_count", help=("Items in one batch.", "一个批次的最大项目数。")
+    )
     task_ttl_s: Annotated[float, Field(gt=0, le=_MAX_TTL_S, allow_inf_nan=False)] = _setting(
         default=3600.0,
         rule="rule_long_seconds",
@@ -210,6 +275,28 @@ class Settings(BaseSettings):
         rule="rule_long_seconds",
         help=("How often what is over is forgotten.", "清理过期内容的间隔。"),
         unit="s",
+    )
+    backup_interval_s: Annotated[float, BeforeValidator(_number), Field(ge=0, le=_MAX_TTL_S, allow_inf_nan=False)] = (
+        _setting(
+            default=86_400.0,
+            rule="rule_backup_interval",
+            help=(
+                "How often the server makes a backup and checks it; 0 is never.",
+                "服务器制作并核对备份的间隔；0 表示从不。",
+            ),
+            unit="s",
+        )
+    )
+    backup_keep: Annotated[int, BeforeValidator(_number), Field(ge=1, le=_MAX_KEEP)] = _setting(
+        default=7, rule="rule_backup_keep", help=("How many backups are kept.", "保留的备份数量。")
+    )
+    backup_dir: Annotated[Path, AfterValidator(_expanded)] = _setting(
+        default=Path("backups"),
+        rule="rule_folder",
+        help=(
+            "The folder of the backups; a relative path is in the data folder.",
+            "存放备份的文件夹；相对路径位于数据文件夹内。",
+        ),
     )
     trackers: Annotated[List, AfterValidator(_trackers)] = _setting(
         default=(),
@@ -244,6 +331,11 @@ class Settings(BaseSettings):
             "允许私有和回环地址上的节点、tracker 与 DHT：用于测试和封闭网络。",
         ),
     )
+
+    @property
+    def backup_folder(self) -> Path:
+        """Where the backups are."""
+        return self.data_dir / self.backup_dir
 
     @classmethod
     def settings_customise_sources(
@@ -327,7 +419,7 @@ def shown_value(about: About, value: Any, language: Language) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, tuple):
-        return ",".join(value)
+        return ",".join(shown_value(about, one, language) for one in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

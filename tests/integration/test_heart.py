@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from truename import calibration
-from truename.calibration import Priority, Submission, Submitted, Told, Wanted
+from truename.calibration import Priority, Rules, Submission, Submitted, Told, Wanted
 from truename.magnet import InfoHash, Magnet
 from truename.model import Lookup, Outcome, TaskStatus
 from truename.queue.base import Report
@@ -26,12 +27,17 @@ HASHES = tuple(InfoHash(f"{number:040x}") for number in range(1, 2000))
 V2 = InfoHash("ab" * 32)
 
 
+ONE_TRY = Rules(max_attempts=1)
+
+
 class Heart:
     """The heart with its hands tied to one transaction a call, and a clock that the test moves."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, rules: Rules = ONE_TRY) -> None:
         self.database = database
         self.now = 1000.0
+        self.submit_all = partial(calibration.submit_all, rules=rules)
+        self.apply_all = partial(calibration.apply_all, rules=rules)
 
     async def write(self, work: Callable[..., Awaitable[Sequence[Any]]], items: Sequence[Any]) -> Sequence[Any]:
         async with self.database.writing() as connection:
@@ -42,7 +48,7 @@ class Heart:
 
     async def submit(self, *magnets: Magnet, who: int = ALICE, priority: Priority = Priority.NORMAL) -> list[Submitted]:
         asked = [self.submission(magnet, who, priority) for magnet in magnets]
-        return list(await self.write(calibration.submit_all, asked))
+        return list(await self.write(self.submit_all, asked))
 
     async def take(self, shares: dict[int, int] | None = None) -> list[Lookup]:
         async with self.database.writing() as connection:
@@ -50,11 +56,11 @@ class Heart:
 
     async def start(self, *taken: Lookup) -> list[bool]:
         told = [Told(report=Report(lookup=one), at=self.now) for one in taken]
-        return list(await self.write(calibration.apply_all, told))
+        return list(await self.write(self.apply_all, told))
 
     async def apply(self, *reports: tuple[Lookup, Outcome]) -> list[bool]:
         told = [Told(report=Report(lookup=lookup, outcome=outcome), at=self.now) for lookup, outcome in reports]
-        return list(await self.write(calibration.apply_all, told))
+        return list(await self.write(self.apply_all, told))
 
     async def position(self, submitted: Submitted, who: int = ALICE, *, most: int = 100) -> int:
         return await self.database.read(tasks.queue_position, await self.task(submitted, who), most=most)
@@ -204,7 +210,7 @@ def test_one_group_with_the_same_hash_many_times_makes_one_look_up(tmp_path: Pat
     async def scenario(heart: Heart) -> None:
         hybrid = replace(magnet(0), info_hash_v2=V2)
         asked = [heart.submission(one, who) for who in (ALICE, BOB) for one in (magnet(0), hybrid, magnet(1))]
-        answers = await heart.write(calibration.submit_all, asked)
+        answers = await heart.write(heart.submit_all, asked)
         assert [one.magnet.info_hash for one in await heart.take()] == [HASHES[0], HASHES[1]]
         assert [answer.deduplicated for answer in answers] == [False, True, False] * 2
 

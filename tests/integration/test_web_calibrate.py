@@ -283,7 +283,7 @@ def test_an_unknown_a_broken_and_an_expired_task_are_one_answer(tmp_path: Path) 
         english = await client.get(f"/api/calibrate/status/{task_id}", headers=ENGLISH)
         refused(english, 404, "not_found", "There is no such task")
 
-    with_live(tmp_path, scenario, task_ttl_s=0.2)  # and nothing is swept within the hour
+    with_live(tmp_path, scenario, task_ttl_s=0.2, max_attempts=1)  # and nothing is swept within the hour
 
 
 def test_the_synchronous_route_answers_with_the_status_when_the_name_is_there(tmp_path: Path) -> None:

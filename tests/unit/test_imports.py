@@ -12,7 +12,7 @@ LEVELS = (
     {"errors", "texts", "infohash", "dn", "scanner", "magnet", "names", "bencode", "metainfo"},
     {"model", "settings", "hub"},
     {"manager", "crew", "ad_hoc", "journal", "resolvers", "store", "queue"},
-    {"worker", "calibration", "feeder", "service", "notes", "mode"},
+    {"worker", "calibration", "feeder", "service", "batching", "watch", "notes", "mode"},
     {"terminal", "demo", "web"},
     {"app", "serving"},
     {"cli", "blocking"},

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from truename.calibration import Submitted
 from truename.demo.once import demo_magnets
 from truename.demo.swarm import LocalSwarm
 from truename.names import shown
@@ -42,6 +43,7 @@ def demo_server_settings(folder: Path, *, host: str, port: int) -> Settings:
         dht=False,
         allow_private_network=True,
         lookup_timeout_s=5,
+        backup_interval_s=0,
     )
 
 
@@ -63,7 +65,7 @@ async def show(stage: Stage, swarm: LocalSwarm, screen: Screen) -> None:
     for note in await _notes(stage, swarm):
         await asyncio.sleep(_PAUSE_S)
         submitted = await stage.calibrations.submit(stage.person_id, magnets_of(note.note.text))
-        ids = [one.task_id for one in submitted]
+        ids = [one.task_id for one in submitted if isinstance(one, Submitted)]
         rows = await stage.calibrations.wait(stage.person_id, ids, timeout_s=_WAIT_S)
         for row in rows.values():
             if row.name is not None:

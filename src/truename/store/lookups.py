@@ -7,11 +7,12 @@ Lock order everywhere: look-ups (by id), tasks, notes, events.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, delete, exists, insert, select, tuple_, update
+from sqlalchemy import Select, bindparam, case, delete, exists, func, insert, select, tuple_, update
 
 from truename.magnet import InfoHash, Magnet
 from truename.model import Lookup
@@ -84,7 +85,13 @@ _INSERT = insert(lookup).returning(lookup.c.id, sort_by_parameter_order=True)
 _CHANGE = (
     update(lookup)
     .where(lookup.c.id == bindparam("this_id"))
-    .values(prio=bindparam("new_prio"), rank=bindparam("new_rank"), sources=bindparam("new_sources"))
+    .values(
+        status=bindparam("new_status"),
+        prio=bindparam("new_prio"),
+        rank=bindparam("new_rank"),
+        sources=bindparam("new_sources"),
+        due_at=None,
+    )
 )
 _LAST_RANKS = select(lane.c.prio, lane.c.person_id, lane.c.last).where(
     tuple_(lane.c.prio, lane.c.person_id).in_(bindparam("lanes", expanding=True))
@@ -109,6 +116,17 @@ _RUNNING_OF = (
     .order_by(lookup.c.id)
     .with_for_update()
 )
+_WAKE = (
+    update(lookup)
+    .where(lookup.c.status == "waiting", lookup.c.due_at <= bindparam("now"))
+    .values(status="pending", due_at=None)
+)
+_PUT_OFF = (
+    update(lookup)
+    .where(lookup.c.id == bindparam("this_id"), lookup.c.status == "running")
+    .values(status="waiting", due_at=bindparam("due"), delivery=None)
+)
+_SOURCES_OF = select(lookup.c.id, lookup.c.sources).where(_IDS)
 _END = update(lookup).where(_IDS).values(status="ended", active=None, delivery=None)
 
 
@@ -150,12 +168,18 @@ async def insert_all(connection: Connection, new: Sequence[NewLookup]) -> Sequen
 
 
 async def change_all(connection: Connection, changed: Sequence[ActiveLookup]) -> None:
-    """Write the priority, rank and sources of look-ups that somebody joined."""
+    """Write the state, priority, rank and sources of look-ups that somebody joined; those wait for no later time."""
     if changed:
         await connection.execute(
             _CHANGE,
             [
-                {"this_id": one.id, "new_prio": one.prio, "new_rank": one.rank, "new_sources": one.sources.as_text()}
+                {
+                    "this_id": one.id,
+                    "new_status": one.status,
+                    "new_prio": one.prio,
+                    "new_rank": one.rank,
+                    "new_sources": one.sources.as_text(),
+                }
                 for one in changed
             ],
         )
@@ -225,6 +249,58 @@ async def give_back(connection: Connection, ids: Iterable[int] | None = None) ->
     for some in in_chunks(ids):
         count += (await connection.execute(change.where(lookup.c.id.in_(some)))).rowcount
     return count
+
+
+async def wake(connection: Connection, *, at: float) -> int:
+    """Look-ups that are due for another try take their turn; how many."""
+    return (await connection.execute(_WAKE, {"now": at})).rowcount
+
+
+async def put_off(connection: Connection, due: Mapping[int, float]) -> None:
+    """Running look-ups wait until they are due for another try."""
+    if due:
+        await connection.execute(_PUT_OFF, [{"this_id": one, "due": at} for one, at in due.items()])
+
+
+async def sources_of(connection: Connection, ids: Iterable[int]) -> dict[int, Sources]:
+    """Whom these look-ups asked, as far as they are remembered."""
+    found: dict[int, Sources] = {}
+    for some in in_chunks(ids):
+        found |= {row.id: Sources.of_text(row.sources) for row in await connection.execute(_SOURCES_OF, {"ids": some})}
+    return found
+
+
+class Standing(NamedTuple):
+    """Where an active look-up stands."""
+
+    id: int
+    status: str
+    delivery: str | None
+    prio: int
+    person_id: int
+
+
+async def of_tasks(connection: Connection, selected: Select[tuple[str]]) -> dict[int, Standing]:
+    """The active look-ups of the selected tasks by id, locked for the rest of the transaction."""
+    rows = await connection.execute(
+        select(lookup.c.id, lookup.c.status, lookup.c.delivery, lookup.c.prio, lookup.c.person_id)
+        .where(lookup.c.active == 1, lookup.c.id.in_(select(task.c.lookup_id).where(task.c.id.in_(selected))))
+        .order_by(lookup.c.id)
+        .with_for_update()
+    )
+    return {row.id: Standing._make(row) for row in rows}
+
+
+async def close_ranks(connection: Connection, gone: Iterable[Standing]) -> None:
+    """Look-ups that waited will never be taken: who asked for them does not stand behind ghosts the next time."""
+    for (prio, person_id), count in Counter((one.prio, one.person_id) for one in gone).items():
+        taken = select(func.coalesce(func.max(virtual.c.v), 0)).where(virtual.c.prio == prio).scalar_subquery()
+        lowered = lane.c.last - count
+        await connection.execute(
+            update(lane)
+            .where(lane.c.prio == prio, lane.c.person_id == person_id)
+            .values(last=case((lowered < taken, taken), else_=lowered))
+        )
 
 
 async def current_of(connection: Connection, deliveries: Mapping[int, str]) -> set[int]:

@@ -29,7 +29,7 @@ def migrate(url: URL) -> None:
     what = url.database or ""
     engine = create_engine(url)
     try:
-        with _alone(url):
+        with alone(url):
             with engine.connect() as connection:
                 current = _state(connection, what)
             if current == NEWEST:
@@ -59,7 +59,7 @@ def _is_current(url: URL) -> bool:
 
 
 @contextmanager
-def _alone(url: URL) -> Iterator[None]:
+def alone(url: URL) -> Iterator[None]:
     """One program at a time: a command beside a server that has just been started would otherwise meet it half way."""
     if url.get_backend_name() != "sqlite":
         yield

@@ -30,6 +30,15 @@ class NoteRow:
 
 
 _COLUMNS = list(note.c)
+_STANDING = (
+    select(note.c.person_id, note_magnet.c.hash)
+    .join(note_magnet, note_magnet.c.note_id == note.c.id)
+    .where(
+        tuple_(note.c.person_id, note_magnet.c.hash).in_(bindparam("asked", expanding=True)),
+        note_magnet.c.own.is_(False),
+    )
+    .distinct()
+)
 _WITH_HASHES = (
     select(*_COLUMNS, note_magnet.c.hash)
     .join(note_magnet, note_magnet.c.note_id == note.c.id)
@@ -143,6 +152,26 @@ async def write_names(
     ]
     await _write_all(connection, changed, cause=RENAMED)
     return changed
+
+
+async def standing(connection: Connection, asked: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
+    """Those of these (person, hash) that stand in a note without a name that the person chose."""
+    found: set[tuple[int, str]] = set()
+    for some in in_chunks(asked):
+        found |= {(row.person_id, row.hash) for row in await connection.execute(_STANDING, {"asked": some})}
+    return found
+
+
+async def texts_with(connection: Connection, person_id: int, info_hash: str, *, limit: int) -> Sequence[str]:
+    """The newest texts in which a hash stands without a name that the person chose."""
+    rows = await connection.execute(
+        select(note.c.text)
+        .join(note_magnet, note_magnet.c.note_id == note.c.id)
+        .where(note.c.person_id == person_id, note_magnet.c.hash == info_hash, note_magnet.c.own.is_(False))
+        .order_by(note.c.id.desc())
+        .limit(limit)
+    )
+    return list(rows.scalars())
 
 
 async def _with_hashes(

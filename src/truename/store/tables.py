@@ -119,6 +119,13 @@ lookup = Table(
     Column("attempt", Integer, nullable=False, server_default=text("0")),
     Column("sources", Text, nullable=False),
     Column("created_at", Float, nullable=False),
+    Column("due_at", Float),
+    Index(
+        "ix_lookup_due_at",
+        "due_at",
+        sqlite_where=text("status = 'waiting'"),
+        postgresql_where=text("status = 'waiting'"),
+    ),
     Index(
         "uq_lookup_active", "hash", unique=True, sqlite_where=text("active = 1"), postgresql_where=text("active = 1")
     ),
@@ -167,6 +174,8 @@ task = Table(
     Column("rank", BigInteger, nullable=False, server_default=text("0")),
     Column("lookup_id", BigInteger, index=True),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
+    Column("next_attempt_at", Float),
+    Column("watched", Boolean, nullable=False, server_default=false()),
     Column("name", Text),
     Column("source", String(20)),
     Column("verified", Boolean),
@@ -185,6 +194,44 @@ task = Table(
     ),
     Index("ix_task_person_id_created_at", "person_id", "created_at"),
     Index("ix_task_person_id_hash", "person_id", "hash"),
+)
+
+# Requests that were made together. `active`: how many of its tasks have not ended; `ended_at`: when the last one did.
+# `tell_at`: when the webhook is to be told next, NULL when there is nothing to tell; `told`: how often that was tried.
+batch = Table(
+    "batch",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("person_id", ForeignKey("person.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("created_at", Float, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("active", Integer, nullable=False),
+    Column("ended_at", Float, index=True),
+    Column("tell_at", Float, index=True),
+    Column("told", Integer, nullable=False, server_default=text("0")),
+)
+
+# `created`: the batch made this task; otherwise the person had it already.
+batch_task = Table(
+    "batch_task",
+    metadata,
+    Column("batch_id", ForeignKey("batch.id", ondelete="CASCADE"), primary_key=True),
+    Column("task_id", ForeignKey("task.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("place", Integer, nullable=False),
+    Column("created", Boolean, nullable=False),
+)
+
+# Hashes in notes that did not answer: when to ask again (NULL: the person said stop), and how it went the last time.
+watch = Table(
+    "watch",
+    metadata,
+    Column("person_id", ForeignKey("person.id", ondelete="CASCADE"), primary_key=True),
+    Column("hash", String(64), primary_key=True, index=True),
+    Column("since", Float, nullable=False),
+    Column("asked", Integer, nullable=False),
+    Column("asked_at", Float, nullable=False),
+    Column("code", String(30), nullable=False),
+    Column("next_at", Float, index=True),
 )
 
 # The catalogue: found once, kept for ever, shared by everybody. `raw_name` are the bytes the torrent has.

@@ -1,16 +1,32 @@
 """Tasks: who asked for what. A final state never changes, so every change here is conditional on `active`."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Executable, Row, bindparam, case, delete, func, insert, literal, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    Row,
+    Select,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    tuple_,
+    update,
+)
 
 from truename.model import TaskStatus
 from truename.store.database import Connection
 from truename.store.names import KnownName
 from truename.store.portable import in_chunks
-from truename.store.tables import lookup, task
+from truename.store.tables import batch, batch_task, lookup, task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +46,8 @@ class TaskRow:
     rank: int = 0
     lookup_id: int | None
     attempt: int = 0
+    next_attempt_at: float | None = None
+    watched: bool = False
     name: str | None = None
     source: str | None = None
     verified: bool | None = None
@@ -47,10 +65,11 @@ class Touched(NamedTuple):
     person_id: int
     hash: str
     lookup_id: int
+    watched: bool
 
 
 _COLUMNS = [column for column in task.c if column.name != "active"]
-_TOUCHED = [task.c.id, task.c.person_id, task.c.hash, task.c.lookup_id]
+_TOUCHED = [task.c.id, task.c.person_id, task.c.hash, task.c.lookup_id, task.c.watched]
 _OF_LOOKUPS = task.c.lookup_id.in_(bindparam("lookup_ids", expanding=True))
 _OF_PERSON_AND_HASH = tuple_(task.c.person_id, task.c.hash).in_(bindparam("asked", expanding=True))
 
@@ -58,15 +77,25 @@ _OF_PERSON_AND_HASH = tuple_(task.c.person_id, task.c.hash).in_(bindparam("asked
 _INSERT = insert(task)
 _ACTIVE_OF = select(*_COLUMNS).where(task.c.active == 1, _OF_PERSON_AND_HASH)
 _LATEST_OF = select(*_COLUMNS).where(_OF_PERSON_AND_HASH).order_by(task.c.created_at, task.c.active.nulls_first())
+_ENDED_AFTER: ColumnElement[float] = bindparam("ended_after")
+_IN_A_LATER_BATCH = exists().where(
+    batch_task.c.task_id == task.c.id,
+    batch_task.c.batch_id == batch.c.id,
+    batch.c.ended_at.is_(None) | (batch.c.ended_at > _ENDED_AFTER),
+)
+_REMEMBERED = task.c.completed_at.is_(None) | (task.c.completed_at > _ENDED_AFTER) | _IN_A_LATER_BATCH
 _OF_IDS = select(*_COLUMNS).where(
-    task.c.id.in_(bindparam("ids", expanding=True)),
-    task.c.person_id == bindparam("person_id"),
-    task.c.completed_at.is_(None) | (task.c.completed_at > bindparam("ended_after")),
+    task.c.id.in_(bindparam("ids", expanding=True)), task.c.person_id == bindparam("person_id"), _REMEMBERED
 )
 _START = (
     update(task)
     .where(task.c.status == TaskStatus.PENDING.value, _OF_LOOKUPS)
-    .values(status=TaskStatus.RUNNING.value, attempt=task.c.attempt + 1, started_at=bindparam("at"))
+    .values(
+        status=TaskStatus.RUNNING.value,
+        attempt=task.c.attempt + 1,
+        started_at=bindparam("at"),
+        next_attempt_at=None,
+    )
     .returning(*_TOUCHED)
 )
 _GIVE_BACK = (
@@ -77,7 +106,7 @@ _GIVE_BACK = (
 )
 _END = (
     update(task)
-    .where(task.c.status == TaskStatus.RUNNING.value, _OF_LOOKUPS)
+    .where(task.c.status == TaskStatus.RUNNING.value, task.c.attempt >= bindparam("tries"), _OF_LOOKUPS)
     .values(
         status=bindparam("ended_as"),
         code=bindparam("code"),
@@ -99,8 +128,29 @@ _COMPLETE = (
         name=bindparam("this_name"),
         source=bindparam("this_source"),
         verified=bindparam("this_verified"),
+        next_attempt_at=None,
         completed_at=bindparam("at"),
     )
+)
+_PUT_OFF = (
+    update(task)
+    .where(
+        task.c.lookup_id == bindparam("this_lookup"),
+        task.c.status == TaskStatus.RUNNING.value,
+        task.c.attempt == bindparam("tried"),
+    )
+    .values(status=TaskStatus.PENDING.value, started_at=None, next_attempt_at=bindparam("due_at"))
+)
+_PUT_OFF_NOW = select(*_TOUCHED).where(
+    _OF_LOOKUPS, task.c.status == TaskStatus.RUNNING.value, task.c.attempt == bindparam("tried")
+)
+_DUE_OF = (
+    select(task.c.lookup_id, func.min(func.coalesce(task.c.next_attempt_at, 0.0)).label("at"))
+    .where(_OF_LOOKUPS, task.c.active == 1)
+    .group_by(task.c.lookup_id)
+)
+_COUNT_BY_PERSON = (
+    select(task.c.person_id, func.count().label("tasks")).where(task.c.active == 1).group_by(task.c.person_id)
 )
 _STILL_WANTED = select(task.c.lookup_id).where(_OF_LOOKUPS, task.c.active == 1).distinct()
 
@@ -161,11 +211,60 @@ async def give_back(connection: Connection, lookup_ids: Iterable[int] | None = N
 
 
 async def end(
-    connection: Connection, lookup_ids: Iterable[int], *, status: TaskStatus, code: str, reason: str, at: float
+    connection: Connection,
+    lookup_ids: Iterable[int],
+    *,
+    status: TaskStatus,
+    code: str,
+    reason: str,
+    tries: int = 0,
+    at: float,
 ) -> list[Touched]:
-    """End the running tasks of these look-ups, all in the same way; which."""
-    values = {"ended_as": status.value, "code": code, "reason": reason, "at": at}
+    """End those running tasks of these look-ups that have had so many tries, all in the same way; which."""
+    values = {"ended_as": status.value, "code": code, "reason": reason, "tries": tries, "at": at}
     return await _touch(connection, _END, lookup_ids, values)
+
+
+async def put_off(connection: Connection, due: Mapping[int, float], *, attempt: int) -> list[Touched]:
+    """The running tasks of these look-ups that are at this try wait until they are due; which."""
+    touched = await _touch(connection, _PUT_OFF_NOW, due, {"tried": attempt})
+    if touched:
+        waiting = dict.fromkeys(one.lookup_id for one in touched)
+        rows = [{"this_lookup": one, "tried": attempt, "due_at": due[one]} for one in waiting]
+        await connection.execute(_PUT_OFF, rows)
+    return touched
+
+
+async def due_of(connection: Connection, lookup_ids: Iterable[int]) -> dict[int, float | None]:
+    """For each of the look-ups that a task waits for, when the first one is due; None: now."""
+    due: dict[int, float | None] = {}
+    for some in in_chunks(lookup_ids):
+        rows = await connection.execute(_DUE_OF, {"lookup_ids": some})
+        due |= {row.lookup_id: row.at or None for row in rows}
+    return due
+
+
+def active_ones(wanted: Sequence[tuple[str, int]]) -> Select[tuple[str]]:
+    """Selects the ids of those tasks, given with their persons, that have not ended."""
+    return select(task.c.id).where(task.c.active == 1, tuple_(task.c.id, task.c.person_id).in_(wanted))
+
+
+async def cancel(connection: Connection, selected: Select[tuple[str]], *, at: float) -> list[Touched]:
+    """End the selected tasks, which are all active; which."""
+    ended = await connection.execute(
+        update(task)
+        .where(task.c.id.in_(selected), task.c.active == 1)
+        .values(
+            status=TaskStatus.CANCELLED.value,
+            active=None,
+            code="cancelled",
+            reason="cancelled",
+            next_attempt_at=None,
+            completed_at=at,
+        )
+        .returning(*_TOUCHED)
+    )
+    return [Touched._make(row) for row in ended]
 
 
 async def complete(connection: Connection, named: Mapping[int, KnownName], *, at: float) -> list[Touched]:
@@ -208,9 +307,52 @@ async def queue_position(connection: Connection, waiting: TaskRow, *, most: int 
 
 
 async def forget(connection: Connection, *, ended_before: float, most: int) -> int:
-    """Delete tasks that ended before a time, at most so many in one transaction; how many."""
-    old = select(task.c.id).where(task.c.completed_at < ended_before).limit(most)
-    return (await connection.execute(delete(task).where(task.c.id.in_(old)))).rowcount
+    """Delete tasks that ended before a time and are in no batch that is remembered, at most so many; how many."""
+    old = select(task.c.id).where(task.c.completed_at <= _ENDED_AFTER, ~_IN_A_LATER_BATCH).limit(most)
+    gone = await connection.execute(delete(task).where(task.c.id.in_(old)), {"ended_after": ended_before})
+    return gone.rowcount
+
+
+async def newest(
+    connection: Connection,
+    person_id: int,
+    *,
+    status: TaskStatus | None,
+    before: tuple[float, str] | None,
+    limit: int,
+    ended_after: float,
+) -> list[TaskRow]:
+    """A person's tasks, newest first, from the one after `before` (its time and id) on."""
+    statement = select(*_COLUMNS).where(task.c.person_id == person_id, _REMEMBERED)
+    if status is not None:
+        statement = statement.where(task.c.status == status.value)
+    if before is not None:
+        statement = statement.where(tuple_(task.c.created_at, task.c.id) < tuple_(*map(literal, before)))
+    ordered = statement.order_by(task.c.created_at.desc(), task.c.id.desc()).limit(limit)
+    return [_read(row) for row in await connection.execute(ordered, {"ended_after": ended_after})]
+
+
+async def of_batch(connection: Connection, batch_id: str, *, after_place: int, limit: int) -> list[tuple[int, TaskRow]]:
+    """The tasks of a batch, each with its place, in the order of the places."""
+    rows = await connection.execute(
+        select(batch_task.c.place, *_COLUMNS)
+        .join(task, task.c.id == batch_task.c.task_id)
+        .where(batch_task.c.batch_id == batch_id, batch_task.c.place > after_place)
+        .order_by(batch_task.c.place)
+        .limit(limit)
+    )
+    return [(row[0], TaskRow(**_values(row._asdict()))) for row in rows]
+
+
+async def count_by_person(connection: Connection) -> Counter[int]:
+    """How many tasks have not ended, for each person who has any."""
+    return Counter({row.person_id: row.tasks for row in await connection.execute(_COUNT_BY_PERSON)})
+
+
+async def count_watched(connection: Connection) -> int:
+    """How many tasks of the watch have not ended."""
+    statement = select(func.count()).select_from(task).where(task.c.active == 1, task.c.watched.is_(True))
+    return int((await connection.execute(statement)).scalar_one())
 
 
 async def count_active(connection: Connection, person_id: int | None = None) -> int:
@@ -231,5 +373,9 @@ async def _touch(
 
 
 def _read(row: Row[Any]) -> TaskRow:
-    values = row._asdict()
-    return TaskRow(**values | {"status": TaskStatus(values["status"])})
+    return TaskRow(**_values(row._asdict()))
+
+
+def _values(values: dict[str, Any]) -> dict[str, Any]:
+    values.pop("place", None)
+    return values | {"status": TaskStatus(values["status"])}

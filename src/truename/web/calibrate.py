@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 
-from truename.calibration import Priority
+from truename.calibration import Priority, Refused
 from truename.errors import InvalidInput
 from truename.magnet import Magnet
 from truename.mode import MODES
@@ -45,7 +45,7 @@ async def submit(request: Request) -> Body:
     work = work_for_asking(request)
     body = await json_object(request)
     magnet, priority = magnet_in(body), priority_in(body)
-    (submitted,) = await work.calibrations.submit(identity_of(request).person.id, [magnet], priority=priority)
+    submitted = await work.calibrations.submit_one(identity_of(request).person.id, magnet, priority=priority)
     answer: Body = {"task_id": submitted.task_id, "status": submitted.status.value}
     return answer | {"deduplicated": True} if submitted.deduplicated else answer
 
@@ -67,7 +67,7 @@ async def submit_and_wait(request: Request) -> Body:
     magnet, priority = magnet_in(body), priority_in(body)
     with work.one_more_waiting(person_id):
         async with _while_it_makes_sense(request) as enough:
-            (submitted,) = await work.calibrations.submit(person_id, [magnet], priority=priority)
+            submitted = await work.calibrations.submit_one(person_id, magnet, priority=priority)
             ids = [submitted.task_id]
             await work.calibrations.wait(person_id, ids, timeout_s=work.sync_wait_s, enough=enough)
     return await status(request, submitted.task_id)
@@ -83,7 +83,7 @@ async def calibrate_note(request: Request, note_id: NoteId) -> Body:
     with work.one_more_waiting(person_id):
         async with _while_it_makes_sense(request) as enough:
             submitted = await work.calibrations.submit(person_id, magnets_of(view.note.text))
-            ids = [one.task_id for one in submitted]
+            ids = [one.task_id for one in submitted if not isinstance(one, Refused)]
             rows = await work.calibrations.wait(person_id, ids, timeout_s=work.sync_wait_s, enough=enough)
     return note_results(view.note.text, rows.values(), preferred(request.headers.get("accept-language", "")))
 

@@ -9,12 +9,14 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from truename.service import StillActive, TooMany
 from truename.store.writer import StoreUnavailable
 from truename.texts import say
 from truename.web.language import preferred
 from truename.web.paths import is_for_programs
 from truename.web.render import render
 
+_RETRY_AFTER_S = "30"
 _BY_STATUS = {
     401: ("web_unauthorized", "unauthorized"),
     403: ("web_forbidden", "forbidden"),
@@ -52,6 +54,8 @@ def refusal_of(error: Exception) -> Refusal:
     if isinstance(error, RequestValidationError):
         in_path = any(fault["loc"][:1] == ("path",) for fault in error.errors())
         return _of_status(404 if in_path else 400)
+    if isinstance(error, TooMany | StillActive):
+        return _of_work(error)
     if isinstance(error, StoreUnavailable | SQLAlchemyError):
         return _of_status(503)
     if isinstance(error, StarletteHTTPException):
@@ -74,6 +78,12 @@ def answer(request: Request, error: Exception) -> Response:
 async def handle(request: Request, error: Exception) -> Response:
     """The same as a handler for FastAPI."""
     return answer(request, error)
+
+
+def _of_work(error: TooMany | StillActive) -> Refusal:
+    if isinstance(error, TooMany):
+        return Refusal("web_too_many", status=429, code="too_many", headers={"Retry-After": _RETRY_AFTER_S})
+    return Refusal("web_still_active", status=409, code="conflict")
 
 
 def _of_status(status: int) -> Refusal:

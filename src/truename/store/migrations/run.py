@@ -9,9 +9,9 @@ from sqlalchemy import Connection
 from truename.store.migrations import NEWEST
 
 
-def upgrade(connection: Connection) -> None:
-    """Bring the schema to the newest revision."""
-    command.upgrade(config(connection), NEWEST)
+def upgrade(connection: Connection, revision: str | None = None) -> None:
+    """Bring the schema to a revision, the newest one unless another is named."""
+    command.upgrade(config(connection), revision or NEWEST)
 
 
 def current_revision(connection: Connection) -> str | None:

@@ -1,0 +1,107 @@
+"""Batches of a person: many hashes asked for in one transaction, followed, cancelled and tried again together."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from truename import calibration
+from truename.calibration import Answer, BatchOrder, OfBatch, Priority, Rules, Submission
+from truename.feeder import Clock, Feeder
+from truename.hub import Hub
+from truename.magnet import Magnet
+from truename.service import TaskView, view
+from truename.store import batches, tasks
+from truename.store.batches import BatchRow
+from truename.store.database import Connection, Database
+from truename.store.writer import Writer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchSubmitted:
+    """A batch that was taken, with an answer for each magnet, in order."""
+
+    batch_id: str
+    answers: Sequence[Answer]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchView:
+    """A batch as its owner sees it: some of its tasks, each with its place."""
+
+    batch: BatchRow
+    tasks: Sequence[tuple[int, TaskView]]
+
+
+class Batches:
+    """The batches of people, on one database."""
+
+    def __init__(
+        self,
+        database: Database,
+        writer: Writer,
+        hub: Hub,
+        feeder: Feeder,
+        *,
+        clock: Clock,
+        rules: Rules,
+        task_ttl_s: float,
+    ) -> None:
+        self._database = database
+        self._writer = writer
+        self._hub = hub
+        self._feeder = feeder
+        self._clock = clock
+        self._task_ttl_s = task_ttl_s
+        self._submit = partial(calibration.submit_batches, rules=rules)
+        self._retry = partial(calibration.retry_batches, rules=rules)
+        self._cancel = partial(calibration.cancel_batches, rules=rules)
+
+    async def submit(
+        self, person_id: int, magnets: Sequence[Magnet], *, total: int, priority: Priority = Priority.NORMAL
+    ) -> BatchSubmitted:
+        """Ask for many in one transaction. `total`: how many items the person gave, those that are no magnets too.
+
+        Errors: `StoreUnavailable`, and then all of it was stored or nothing.
+        """
+        now, batch_id = self._clock(), str(uuid.uuid4())
+        submissions = tuple(
+            Submission(task_id=str(uuid.uuid4()), person_id=person_id, magnet=magnet, priority=priority, at=now)
+            for magnet in magnets
+        )
+        order = BatchOrder(batch_id=batch_id, person_id=person_id, submissions=submissions, total=total, at=now)
+        answers = await self._writer.write(self._submit, order)
+        self._feeder.wake()
+        self._hub.publish()
+        return BatchSubmitted(batch_id=batch_id, answers=answers)
+
+    async def get(self, person_id: int, batch_id: str, *, after_place: int = -1, limit: int) -> BatchView | None:
+        """A person's batch with some of its tasks, or None: also when it is somebody else's, or its time is over."""
+        remembered_from = self._clock() - self._task_ttl_s
+        return await self._database.read(
+            _get, person_id, batch_id, after_place=after_place, limit=limit, ended_after=remembered_from
+        )
+
+    async def cancel(self, person_id: int, batch_id: str) -> None:
+        """End what the batch has created and has not ended. Errors: `StoreUnavailable`."""
+        wanted = OfBatch(person_id=person_id, batch_id=batch_id, at=self._clock())
+        await self._feeder.drop(await self._writer.write(self._cancel, wanted))
+        self._hub.publish()
+
+    async def retry(self, person_id: int, batch_id: str) -> int:
+        """Ask again for what failed or timed out; how many. Errors: `StoreUnavailable`."""
+        wanted = OfBatch(person_id=person_id, batch_id=batch_id, at=self._clock())
+        count = await self._writer.write(self._retry, wanted)
+        self._feeder.wake()
+        self._hub.publish()
+        return count
+
+
+async def _get(
+    connection: Connection, person_id: int, batch_id: str, *, after_place: int, limit: int, ended_after: float
+) -> BatchView | None:
+    row = await batches.get(connection, batch_id, person_id=person_id, ended_after=ended_after)
+    if row is None:
+        return None
+    found = await tasks.of_batch(connection, batch_id, after_place=after_place, limit=limit)
+    return BatchView(batch=row, tasks=[(place, await view(connection, one)) for place, one in found])

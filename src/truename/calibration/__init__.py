@@ -1,0 +1,54 @@
+"""The heart: submit, take, apply, cancel. What is decided here is decided from a picture of the database.
+
+Each public coroutine is work for the writer (`store/writer.py`): a list in, a list out, one transaction for everything
+that waits. Lock order everywhere: look-ups (by id), tasks, notes, events.
+"""
+
+from truename.calibration.apply import apply_all
+from truename.calibration.cancel import cancel_all, cancel_batches
+from truename.calibration.plan import Ground, Plan, plan_submissions
+from truename.calibration.submit import magnet_of, retry_batches, submit_all, submit_batches
+from truename.calibration.take import give_back_all, recover, shares_of, take_all
+from truename.calibration.words import (
+    SHARES,
+    Answer,
+    BatchOrder,
+    OfBatch,
+    OfTask,
+    Priority,
+    Refused,
+    Rules,
+    Submission,
+    Submitted,
+    Told,
+    Wanted,
+)
+
+__all__ = [
+    "SHARES",
+    "Answer",
+    "BatchOrder",
+    "Ground",
+    "OfBatch",
+    "OfTask",
+    "Plan",
+    "Priority",
+    "Refused",
+    "Rules",
+    "Submission",
+    "Submitted",
+    "Told",
+    "Wanted",
+    "apply_all",
+    "cancel_all",
+    "cancel_batches",
+    "give_back_all",
+    "magnet_of",
+    "plan_submissions",
+    "recover",
+    "retry_batches",
+    "shares_of",
+    "submit_all",
+    "submit_batches",
+    "take_all",
+]

@@ -1,0 +1,150 @@
+"""Reports come back: look-ups have begun, or have an outcome.
+
+Invariant: a name whose digest is right is taken from any delivery, even a late one; a failure only from the current.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from truename.calibration.changes import Changes
+from truename.calibration.words import Rules, Told
+from truename.model import Outcome, TaskStatus
+from truename.queue.base import Report
+from truename.store import lookups, names, notes, tasks, watches
+from truename.store.database import Connection
+from truename.store.names import Finding, KnownName
+from truename.store.tasks import Touched
+from truename.store.watches import Failure
+
+TRANSIENT = "resolver_unavailable"
+_Cause = tuple[TaskStatus, str, str]
+WATCHED = frozenset(("no_peers", "no_metadata", TRANSIENT))
+
+
+async def apply_all(connection: Connection, told: Sequence[Told], *, rules: Rules) -> Sequence[bool]:
+    """The writer's work for reports.
+
+    Output: whether each report counted; applying one twice is applying it once.
+    """
+    changes = Changes(at=max(one.at for one in told), tells_batches=rules.tells_batches)
+    named = {one.report.lookup.delivery for one in told if _name(one)}  # these have begun as well
+    beginnings = [one for one in told if one.report.outcome is None and one.report.lookup.delivery not in named]
+    begun = await _begin(connection, beginnings, changes)
+    ended = await _name_all(connection, [one.report for one in told if _name(one)], changes)
+    ended |= await _fail_all(connection, [one for one in told if _is_failure(one.report)], rules, changes)
+    await changes.write(connection)
+    return [one.report.lookup.lookup_id in (ended if _is_over(one, named) else begun) for one in told]
+
+
+async def _begin(connection: Connection, told: Sequence[Told], changes: Changes) -> set[int]:
+    current = await lookups.current_of(connection, _deliveries(told))
+    changes.begun(await tasks.start(connection, current, at=changes.at))
+    return current
+
+
+async def _name_all(connection: Connection, reports: Sequence[Report], changes: Changes) -> set[int]:
+    """Learn the names, and complete every task that waits for one, whoever's delivery it was."""
+    if not reports:
+        return set()
+    findings = [_finding(report.outcome) for report in reports if report.outcome is not None]
+    answered = {one: finding.known for finding in findings for one in finding.hashes}
+    active = await lookups.active_of(connection, answered)
+    await names.learn(connection, findings, at=changes.at)
+    by_lookup = {one.id: answered[info_hash] for info_hash, one in active.items()}
+    completed = await tasks.complete(connection, by_lookup, at=changes.at)
+    await lookups.end_all(connection, by_lookup)
+    await watches.answered(connection, answered, at=changes.at)
+    await watches.forget(connection, ((task.person_id, task.hash) for task in completed))
+    changes.ended(completed)
+    await changes.rename(
+        connection, ((task.person_id, task.hash, by_lookup[task.lookup_id].name) for task in completed)
+    )
+    return {task.lookup_id for task in completed}
+
+
+async def _fail_all(connection: Connection, told: Sequence[Told], rules: Rules, changes: Changes) -> set[int]:
+    """End what failed in its current delivery, or put it off when the trouble may pass.
+
+    A task that joined while the delivery was under way has its own full time: its look-up waits for another turn.
+    """
+    if not told:
+        return set()
+    current = await lookups.current_of(connection, _deliveries(told))
+    by_cause: dict[_Cause, list[Told]] = {}
+    for one in told:
+        if _id(one) in current:
+            by_cause.setdefault(_cause(one.report), []).append(one)
+    for cause, failed in by_cause.items():
+        await _fail(connection, cause, failed, rules, changes)
+    await _wait_again(connection, current)
+    codes: dict[str, str] = {
+        one.report.lookup.magnet.info_hash: cause[1] for cause, failed in by_cause.items() for one in failed
+    }
+    await names.note_failures(connection, codes, at=changes.at)
+    return current
+
+
+async def _fail(connection: Connection, cause: _Cause, failed: Sequence[Told], rules: Rules, changes: Changes) -> None:
+    status, code, reason = cause
+    ids = [_id(one) for one in failed]
+    tries = rules.max_attempts if code == TRANSIENT else 0
+    ended = await tasks.end(connection, ids, status=status, code=code, reason=reason, tries=tries, at=changes.at)
+    changes.ended(ended)
+    if code in WATCHED:
+        await _watch(connection, ended, code, rules, changes.at)
+    for attempt in range(1, tries):
+        due = {_id(one): changes.at + rules.retry_delay_s(attempt, one.chance) for one in failed}
+        changes.begun(await tasks.put_off(connection, due, attempt=attempt))
+
+
+async def _wait_again(connection: Connection, current: Iterable[int]) -> None:
+    """Look-ups for which somebody still waits take their turn again, at once or when the first task is due."""
+    due = await tasks.due_of(connection, current)
+    await lookups.end_all(connection, [one for one in current if one not in due])
+    await lookups.give_back(connection, [one for one, at in due.items() if at is None])
+    await lookups.put_off(connection, {one: at for one, at in due.items() if at is not None})
+
+
+async def _watch(connection: Connection, ended: Sequence[Touched], code: str, rules: Rules, at: float) -> None:
+    """Hashes in the person's notes are asked for again, more and more rarely."""
+    standing = await notes.standing(connection, {(task.person_id, task.hash) for task in ended})
+    failures = {
+        (task.person_id, task.hash): Failure(code=code, at=at, by_watch=task.watched)
+        for task in ended
+        if (task.person_id, task.hash) in standing
+    }
+    await watches.failed(connection, failures, next_ask=rules.next_ask)
+
+
+def _id(told: Told) -> int:
+    return told.report.lookup.lookup_id
+
+
+def _deliveries(told: Iterable[Told]) -> dict[int, str]:
+    return {_id(one): one.report.lookup.delivery for one in told}
+
+
+def _name(told: Told) -> str | None:
+    return told.report.outcome.name if told.report.outcome is not None else None
+
+
+def _is_over(told: Told, named: set[str]) -> bool:
+    return told.report.outcome is not None or told.report.lookup.delivery in named
+
+
+def _is_failure(report: Report) -> bool:
+    """Whether the hash that was asked for has no name now. The torrent of a magnet's second hash is another matter."""
+    if report.outcome is None:
+        return False
+    return report.outcome.name is None or report.lookup.magnet.info_hash not in report.outcome.hashes
+
+
+def _cause(report: Report) -> _Cause:
+    outcome = report.outcome
+    if outcome is None or outcome.name is not None:
+        return TaskStatus.TIMEOUT, "no_metadata", "no_metadata"
+    return outcome.status, outcome.code or "", outcome.reason
+
+
+def _finding(outcome: Outcome) -> Finding:
+    known = KnownName(name=outcome.name or "", source=outcome.source or "", verified=outcome.verified)
+    return Finding(hashes=outcome.hashes, known=known)

@@ -1,0 +1,41 @@
+"""What a transaction has changed, and what follows from that: batches that end, notes that are renamed, events."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from truename.store import batches, events, notes
+from truename.store.database import Connection
+from truename.store.tasks import TaskRow, Touched
+
+
+@dataclass(slots=True)
+class Changes:
+    """Collected while a transaction goes on, written at its end: the lock order has the events last."""
+
+    at: float
+    tells_batches: bool = False
+    tasks: list[tuple[int, str]] = field(default_factory=list)
+    notes: list[tuple[int, int]] = field(default_factory=list)
+    over: list[str] = field(default_factory=list)
+
+    def begun(self, touched: Iterable[TaskRow | Touched]) -> None:
+        """These tasks have changed, and those that were active before still are."""
+        self.tasks += [(task.person_id, task.id) for task in touched]
+
+    def ended(self, touched: Sequence[Touched]) -> None:
+        """These tasks have just ended."""
+        self.begun(touched)
+        self.over += [task.id for task in touched]
+
+    async def rename(self, connection: Connection, named: Iterable[tuple[int, str, str]]) -> None:
+        """Write names, given as (person, hash, name), into the notes of the people who asked."""
+        theirs: dict[int, dict[str, str]] = {}
+        for person_id, info_hash, name in named:
+            theirs.setdefault(person_id, {})[info_hash] = name
+        changed = await notes.write_names(connection, theirs, at=self.at)
+        self.notes += [(row.person_id, row.id) for row in changed]
+
+    async def write(self, connection: Connection) -> None:
+        """Count the batches down and append the events."""
+        await batches.count_down(connection, self.over, at=self.at, tells=self.tells_batches)
+        await events.append(connection, at=self.at, tasks=self.tasks, notes=self.notes)

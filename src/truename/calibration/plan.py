@@ -1,0 +1,144 @@
+"""What becomes of each request, decided from a picture of the database. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from truename.calibration.words import Answer, Refused, Rules, Submission, Submitted
+from truename.model import TaskStatus
+from truename.store.lookups import ActiveLookup, NewLookup, Sources
+from truename.store.names import KnownName
+from truename.store.tasks import TaskRow
+
+
+@dataclass(slots=True)
+class Ground:
+    """What the database says about the hashes of a group of submissions. The plan keeps it up to date as it goes."""
+
+    names: dict[str, KnownName] = field(default_factory=dict)
+    active: dict[str, ActiveLookup] = field(default_factory=dict)
+    own: dict[tuple[int, str], TaskRow] = field(default_factory=dict)
+    last_rank: dict[tuple[int, int], int] = field(default_factory=dict)
+    taken_rank: dict[int, int] = field(default_factory=dict)
+    queued: Counter[int] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class Plan:
+    """What is to be written. A task in `added` whose look-up is still to be begun has -1 minus its index in `begun`."""
+
+    answers: list[Answer] = field(default_factory=list)
+    begun: list[NewLookup] = field(default_factory=list)
+    joined: dict[int, ActiveLookup] = field(default_factory=dict)
+    ranks: dict[tuple[int, int], int] = field(default_factory=dict)
+    added: list[TaskRow] = field(default_factory=list)
+
+
+def plan_submissions(ground: Ground, submissions: Iterable[Submission], rules: Rules) -> Plan:
+    """Decide, one after the other, what becomes of each request. Changes `ground` as the database will have changed."""
+    plan = Plan()
+    for asked in submissions:
+        known = ground.names.get(asked.magnet.info_hash)
+        if known is not None:
+            plan.added.append(_completed(asked, known))
+            plan.answers.append(Submitted(task_id=asked.task_id, status=TaskStatus.COMPLETED))
+            continue
+        if (asked.person_id, asked.magnet.info_hash) not in ground.own and not _room(ground, asked.person_id, rules):
+            plan.answers.append(Refused())
+            continue
+        rank = _rank_of(ground, asked)
+        lookup_id = _ask(ground, plan, asked, rank)
+        mine = ground.own.get((asked.person_id, asked.magnet.info_hash))
+        if mine is not None:
+            plan.answers.append(Submitted(task_id=mine.id, status=mine.status, deduplicated=True))
+            continue
+        task = _pending(asked, lookup_id, rank)
+        plan.added.append(task)
+        ground.queued[asked.person_id] += 1
+        ground.own[asked.person_id, asked.magnet.info_hash] = task
+        plan.answers.append(Submitted(task_id=task.id, status=task.status))
+    return plan
+
+
+def _room(ground: Ground, person_id: int, rules: Rules) -> bool:
+    return ground.queued[person_id] < rules.max_queued_per_user and ground.queued.total() < rules.max_queued
+
+
+def _ask(ground: Ground, plan: Plan, asked: Submission, rank: int) -> int:
+    """Join the look-up of the hash, or begin one; its id, which for one that begins counts down from -1."""
+    info_hash = asked.magnet.info_hash
+    sources = Sources(trackers=asked.magnet.trackers, peers=asked.magnet.peers)
+    active = ground.active.get(info_hash)
+    if active is None:
+        _advance(ground, plan, asked, rank)
+        active = ActiveLookup(
+            id=-1 - len(plan.begun), hash=info_hash, prio=asked.priority, rank=rank, status="pending", sources=sources
+        )
+        plan.begun.append(
+            NewLookup(
+                hash=info_hash,
+                hash_v2=asked.magnet.info_hash_v2,
+                prio=asked.priority,
+                person_id=asked.person_id,
+                rank=rank,
+                sources=sources,
+                created_at=asked.at,
+            )
+        )
+    else:
+        active = _joined(ground, plan, asked, rank, replace(active, sources=active.sources.joined(sources)))
+    ground.active[info_hash] = active
+    return active.id
+
+
+def _joined(ground: Ground, plan: Plan, asked: Submission, rank: int, active: ActiveLookup) -> ActiveLookup:
+    """A look-up that somebody joins waits in their lane if that is the faster one."""
+    if active.status == "waiting":  # for another try; who asks now does not want to wait for that
+        active = replace(active, status="pending")
+    if asked.priority < active.prio and active.status == "pending":
+        _advance(ground, plan, asked, rank)
+        active = replace(active, prio=asked.priority, rank=rank)
+    if active.id < 0:
+        begun = plan.begun[-1 - active.id]
+        plan.begun[-1 - active.id] = replace(begun, prio=active.prio, rank=active.rank, sources=active.sources)
+    elif active != ground.active[active.hash]:
+        plan.joined[active.id] = active
+    return active
+
+
+def _rank_of(ground: Ground, asked: Submission) -> int:
+    """Behind the person's own last one in that priority, and not before what has been taken already."""
+    lane = (int(asked.priority), asked.person_id)
+    return max(ground.taken_rank.get(asked.priority, 0), ground.last_rank.get(lane, 0)) + 1
+
+
+def _advance(ground: Ground, plan: Plan, asked: Submission, rank: int) -> None:
+    """The rank is used up. Who only joins uses none, and so does not stand behind ghosts the next time."""
+    lane = (int(asked.priority), asked.person_id)
+    ground.last_rank[lane] = plan.ranks[lane] = rank
+
+
+def _pending(asked: Submission, lookup_id: int | None, rank: int = 0) -> TaskRow:
+    return TaskRow(
+        id=asked.task_id,
+        person_id=asked.person_id,
+        hash=asked.magnet.info_hash,
+        hash_v2=asked.magnet.info_hash_v2,
+        status=TaskStatus.PENDING,
+        prio=asked.priority,
+        rank=rank,
+        lookup_id=lookup_id,
+        watched=asked.watched,
+        created_at=asked.at,
+    )
+
+
+def _completed(asked: Submission, known: KnownName) -> TaskRow:
+    return replace(
+        _pending(asked, None),
+        status=TaskStatus.COMPLETED,
+        name=known.name,
+        source=known.source,
+        verified=known.verified,
+        completed_at=asked.at,
+    )

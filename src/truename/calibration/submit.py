@@ -1,0 +1,135 @@
+"""Requests come in: a known name answers at once, a hash that is being asked for is joined, else it is asked."""
+
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from truename.calibration.changes import Changes
+from truename.calibration.plan import Ground, Plan, plan_submissions
+from truename.calibration.words import Answer, BatchOrder, OfBatch, Priority, Refused, Rules, Submission
+from truename.magnet import InfoHash, Magnet
+from truename.model import TaskStatus
+from truename.store import batches, lookups, names, tasks, watches
+from truename.store.batches import BatchTask, NewBatch
+from truename.store.database import Connection
+from truename.store.tasks import TaskRow
+
+
+async def submit_all(connection: Connection, submissions: Sequence[Submission], *, rules: Rules) -> Sequence[Answer]:
+    """The writer's work for single requests."""
+    plan, _ = await _submit(connection, submissions, rules)
+    return plan.answers
+
+
+async def submit_batches(
+    connection: Connection, orders: Sequence[BatchOrder], *, rules: Rules
+) -> Sequence[Sequence[Answer]]:
+    """The writer's work for requests that belong together. An answer for each of them, in order."""
+    return [await _submit_batch(connection, one, rules) for one in orders]
+
+
+async def retry_batches(connection: Connection, wanted: Sequence[OfBatch], *, rules: Rules) -> Sequence[int]:
+    """Ask again for what failed or timed out in a batch: new tasks in the places of the old. Output: how many each."""
+    return [await _retry_batch(connection, one, rules) for one in wanted]
+
+
+async def _submit_batch(connection: Connection, order: BatchOrder, rules: Rules) -> Sequence[Answer]:
+    plan, added = await _submit(connection, order.submissions, rules)
+    active = {task.id for task in added if not task.status.is_final}
+    created = {task.id for task in added}
+    members: dict[str, BatchTask] = {}
+    for place, answer in enumerate(plan.answers):
+        if not isinstance(answer, Refused):
+            member = BatchTask(task_id=answer.task_id, place=place, created=answer.task_id in created)
+            members.setdefault(answer.task_id, member)
+            if answer.deduplicated and not answer.status.is_final:
+                active.add(answer.task_id)
+    batch = NewBatch(id=order.batch_id, person_id=order.person_id, total=order.total, active=len(active), at=order.at)
+    await batches.insert_all(connection, [(batch, list(members.values()))], tells=rules.tells_batches)
+    return plan.answers
+
+
+async def _retry_batch(connection: Connection, wanted: OfBatch, rules: Rules) -> int:
+    old = await batches.unnamed_of(connection, wanted.batch_id, person_id=wanted.person_id)
+    sources = await lookups.sources_of(connection, (row.lookup_id for row in old if row.lookup_id is not None))
+    submissions = [
+        Submission(
+            task_id=batches.new_task_id(),
+            person_id=wanted.person_id,
+            magnet=magnet_of(row, sources.get(row.lookup_id or 0)),
+            priority=Priority(row.prio),
+            at=wanted.at,
+        )
+        for row in old
+    ]
+    plan, added = await _submit(connection, submissions, rules)
+    made = {task.id for task in added}
+    pairs = [
+        (row.id, answer.task_id, answer.task_id in made)
+        for row, answer in zip(old, plan.answers, strict=True)
+        if not isinstance(answer, Refused)
+    ]
+    waiting = sum(
+        not isinstance(answer, Refused) and answer.status is not TaskStatus.COMPLETED for answer in plan.answers
+    )
+    await batches.put_in_place(connection, wanted.batch_id, pairs, waiting=waiting)
+    return len(pairs)
+
+
+def magnet_of(row: TaskRow, sources: lookups.Sources | None) -> Magnet:
+    """What a task asked for, to be asked for again."""
+    return Magnet(
+        info_hash=InfoHash(row.hash),
+        info_hash_v2=None if row.hash_v2 is None else InfoHash(row.hash_v2),
+        trackers=sources.trackers if sources else (),
+        peers=sources.peers if sources else (),
+    )
+
+
+async def _submit(
+    connection: Connection, submissions: Sequence[Submission], rules: Rules
+) -> tuple[Plan, Sequence[TaskRow]]:
+    if not submissions:
+        return Plan(), []
+    ground = await _look_around(connection, submissions)
+    plan = plan_submissions(ground, submissions, rules)
+    ids = await lookups.insert_all(connection, plan.begun)
+    await lookups.change_all(connection, list(plan.joined.values()))
+    await lookups.write_ranks(connection, plan.ranks)
+    added = [_with_id(task, ids) for task in plan.added]
+    await tasks.insert_all(connection, added)
+    changes = Changes(at=max(submission.at for submission in submissions))
+    changes.begun(added)
+    named = [(task.person_id, task.hash, task.name) for task in added if task.name is not None]
+    await watches.forget(connection, ((person_id, info_hash) for person_id, info_hash, _ in named))
+    await changes.rename(connection, named)
+    await changes.write(connection)
+    return plan, added
+
+
+async def _look_around(connection: Connection, submissions: Sequence[Submission]) -> Ground:
+    hashes = [submission.magnet.info_hash for submission in submissions]
+    active = await lookups.active_of(connection, hashes)
+    known = await names.known_names(connection, hashes)
+    own = await tasks.active_of(connection, _joiners(submissions, active))
+    lanes = ((int(submission.priority), submission.person_id) for submission in submissions)
+    last, taken = await lookups.last_ranks(connection, lanes)
+    return Ground(
+        names={one: name for one, name in known.items() if name.verified},
+        active=active,
+        own=own,
+        last_rank=last,
+        taken_rank=taken,
+        queued=await tasks.count_by_person(connection),
+    )
+
+
+def _joiners(submissions: Iterable[Submission], active: Container[str]) -> Iterator[tuple[int, str]]:
+    """Who may have an active task of the hash already: nobody has one without an active look-up."""
+    for one in submissions:
+        if one.magnet.info_hash in active:
+            yield one.person_id, one.magnet.info_hash
+
+
+def _with_id(task: TaskRow, ids: Sequence[int]) -> TaskRow:
+    begun = task.lookup_id is not None and task.lookup_id < 0
+    return replace(task, lookup_id=ids[-1 - (task.lookup_id or 0)]) if begun else task

@@ -1,0 +1,53 @@
+"""Look-ups go out to the workers, and come back unfinished."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from truename.calibration.changes import Changes
+from truename.calibration.words import SHARES, Priority, Wanted
+from truename.model import Lookup
+from truename.store import lookups, tasks
+from truename.store.database import Connection
+
+
+async def take_all(connection: Connection, wanted: Sequence[Wanted]) -> Sequence[Sequence[Lookup]]:
+    """Take what is next. Each priority has its share; what one does not use is given to the others, highest first."""
+    await lookups.wake(connection, at=max(one.at for one in wanted))
+    return [await _take(connection, one) for one in wanted]
+
+
+async def give_back_all(connection: Connection, given: Sequence[tuple[Lookup, float]]) -> Sequence[bool]:
+    """Workers stopped before the end: these look-ups wait again, and the try does not count."""
+    current = await lookups.current_of(connection, {one.lookup_id: one.delivery for one, _ in given})
+    await lookups.give_back(connection, current)
+    changes = Changes(at=max(when for _, when in given))
+    changes.begun(await tasks.give_back(connection, current))
+    await changes.write(connection)
+    return [one.lookup_id in current for one, _ in given]
+
+
+async def recover(connection: Connection, at: Sequence[float]) -> Sequence[int]:
+    """At the start of the only server: whatever was running waits again. Output: how many look-ups those were."""
+    count = await lookups.give_back(connection)
+    changes = Changes(at=at[0])
+    changes.begun(await tasks.give_back(connection))
+    await changes.write(connection)
+    return [count] * len(at)
+
+
+async def _take(connection: Connection, wanted: Wanted) -> Sequence[Lookup]:
+    if wanted.only_high:
+        return await lookups.take(connection, {Priority.HIGH: wanted.count}, wanted.delivery)
+    shares = shares_of(wanted.count)
+    taken = list(await lookups.take(connection, shares, wanted.delivery))
+    counts = Counter(lookup.prio for lookup in taken)
+    for priority, share in shares.items():
+        if counts[priority] == share:  # otherwise it has none left
+            missing = wanted.count - len(taken)
+            taken += await lookups.take(connection, {priority: missing}, wanted.delivery)
+    return taken
+
+
+def shares_of(count: int) -> dict[int, int]:
+    """How many of `count` places each priority has; none is ever without one."""
+    return {priority: max(1, count * percent // 100) for priority, percent in SHARES.items()} if count > 0 else {}

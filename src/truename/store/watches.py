@@ -1,0 +1,115 @@
+"""The watch over hashes in notes that did not answer: one row for each person and hash."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy import bindparam, delete, select, tuple_, update
+
+from truename.store.database import Connection
+from truename.store.portable import in_chunks, upsert
+from truename.store.tables import watch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """How a hash is watched. `next_at` is None when the person said stop, or it was asked for long enough."""
+
+    person_id: int
+    hash: str
+    since: float
+    asked: int
+    asked_at: float
+    code: str
+    next_at: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A hash did not answer. `by_watch`: the watch had asked, not the person."""
+
+    code: str
+    at: float
+    by_watch: bool
+
+
+class NextAsk(Protocol):
+    """When to ask again."""
+
+    def __call__(self, *, asked: int, since: float, at: float) -> float | None:
+        """None: not any more."""
+
+
+_OF = select(watch).where(tuple_(watch.c.person_id, watch.c.hash).in_(bindparam("asked", expanding=True)))
+_FORGET = delete(watch).where(tuple_(watch.c.person_id, watch.c.hash).in_(bindparam("asked", expanding=True)))
+_ANSWERED = update(watch).where(watch.c.hash.in_(bindparam("hashes", expanding=True))).values(next_at=bindparam("now"))
+
+
+async def of(connection: Connection, asked: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Watched]:
+    """The watches of these (person, hash)."""
+    found: dict[tuple[int, str], Watched] = {}
+    for some in in_chunks(asked):
+        for row in await connection.execute(_OF, {"asked": some}):
+            found[row.person_id, row.hash] = Watched(**row._asdict())
+    return found
+
+
+async def failed(connection: Connection, failures: Mapping[tuple[int, str], Failure], *, next_ask: NextAsk) -> None:
+    """Keep that these (person, hash) did not answer, and when they are asked again."""
+    if not failures:
+        return
+    before = await of(connection, failures)
+    rows = [after(before.get(key), key, failure, next_ask) for key, failure in failures.items()]
+    await upsert(connection, watch, [{name: getattr(row, name) for name in Watched.__slots__} for row in rows])
+
+
+def after(before: Watched | None, key: tuple[int, str], failure: Failure, next_ask: NextAsk) -> Watched:
+    """The watch after a failure. A person who asks again after it has stopped begins a new one."""
+    begins = before is None or (before.next_at is None and not failure.by_watch)
+    since = failure.at if before is None or begins else before.since
+    asked = 0 if before is None or begins else before.asked + 1
+    stopped = before is not None and before.next_at is None and failure.by_watch
+    return Watched(
+        person_id=key[0],
+        hash=key[1],
+        since=since,
+        asked=asked,
+        asked_at=failure.at,
+        code=failure.code,
+        next_at=None if stopped else next_ask(asked=asked, since=since, at=failure.at),
+    )
+
+
+async def answered(connection: Connection, hashes: Iterable[str], *, at: float) -> None:
+    """These hashes have names now: whoever watches them is due, and finds the name at once."""
+    for some in in_chunks(hashes):
+        await connection.execute(_ANSWERED, {"hashes": some, "now": at})
+
+
+async def forget(connection: Connection, over: Iterable[tuple[int, str]]) -> None:
+    """Nothing is left to watch for these (person, hash)."""
+    for some in in_chunks(over):
+        await connection.execute(_FORGET, {"asked": some})
+
+
+async def due(connection: Connection, *, at: float, limit: int) -> Sequence[tuple[int, str]]:
+    """The (person, hash) to be asked for now, the longest due first."""
+    rows = await connection.execute(
+        select(watch.c.person_id, watch.c.hash).where(watch.c.next_at <= at).order_by(watch.c.next_at).limit(limit)
+    )
+    return [(row.person_id, row.hash) for row in rows]
+
+
+async def forget_all(connection: Connection, over: Sequence[tuple[int, str]]) -> Sequence[None]:
+    """The writer's work: the same."""
+    await forget(connection, over)
+    return [None] * len(over)
+
+
+async def move_all(connection: Connection, moved: Sequence[tuple[int, str, float | None]]) -> Sequence[bool]:
+    """The writer's work: ask (person, hash) next at this time, or not any more (None). Whether each was watched."""
+    results: list[bool] = []
+    for person_id, info_hash, next_at in moved:
+        change = update(watch).where(watch.c.person_id == person_id, watch.c.hash == info_hash)
+        results.append((await connection.execute(change.values(next_at=next_at))).rowcount > 0)
+    return results

@@ -1,0 +1,115 @@
+"""The watch: hashes in notes that did not answer are asked for again, more and more rarely, for weeks.
+
+It asks as the person would, at low priority and never for more at once than its slots; when to ask is `Rules.next_ask`.
+"""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable, Sequence
+
+from truename.calibration import Priority, Submission
+from truename.feeder import Clock
+from truename.hub import Hub
+from truename.magnet import Magnet
+from truename.notes import magnets_of
+from truename.store import notes, tasks, watches
+from truename.store.database import Connection, Database
+from truename.store.writer import StoreUnavailable, Work, Writer
+
+log = logging.getLogger(__name__)
+
+_LOOK_AGAIN_S = 1.0
+_ASK_ANYWAY_S = 3600.0
+_NOTES_LOOKED_AT = 3
+
+
+class Watch:
+    """Asks for what is due. `resting` tells that nothing may start."""
+
+    def __init__(
+        self,
+        database: Database,
+        writer: Writer,
+        hub: Hub,
+        *,
+        clock: Clock,
+        submit: Work[Submission, object],
+        slots: int,
+        resting: Callable[[], bool],
+        wake: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._writer = writer
+        self._hub = hub
+        self._clock = clock
+        self._submit = submit
+        self._slots = slots
+        self._resting = resting
+        self._wake = wake
+
+    async def run(self) -> None:
+        """Look at every second what is due, until cancelled."""
+        while True:
+            if not self._resting():
+                try:
+                    await self.ask()
+                except StoreUnavailable as trouble:
+                    log.warning("the watch asks later", extra={"reason": str(trouble)})
+            await asyncio.sleep(_LOOK_AGAIN_S)
+
+    async def now(self, person_id: int, info_hash: str) -> bool:
+        """Ask for a hash that sleeps at the next moment; whether the person watches it. Errors: `StoreUnavailable`."""
+        return await self._writer.write(watches.move_all, (person_id, info_hash, self._clock()))
+
+    async def stop(self, person_id: int, info_hash: str) -> bool:
+        """Ask for it no more; whether the person watches it. Errors: `StoreUnavailable`."""
+        return await self._writer.write(watches.move_all, (person_id, info_hash, None))
+
+    async def ask(self) -> int:
+        """Ask for what is due, as far as there are slots. Output: how many were asked for."""
+        now = self._clock()
+        due = await self._database.read(_due, at=now, slots=self._slots)
+        gone = [key for key, magnet in due.items() if magnet is None]
+        moved = [(person_id, info_hash, now + _ASK_ANYWAY_S) for person_id, info_hash in due]
+        asked = [
+            Submission(
+                task_id=str(uuid.uuid4()),
+                person_id=person_id,
+                magnet=magnet,
+                priority=Priority.LOW,
+                at=now,
+                watched=True,
+            )
+            for (person_id, _), magnet in due.items()
+            if magnet is not None
+        ]
+        await asyncio.gather(
+            *(self._writer.begin(watches.forget_all, key) for key in gone),
+            *(self._writer.begin(watches.move_all, one) for one in moved),  # until a failure says better
+            *(self._writer.begin(self._submit, one) for one in asked),
+        )
+        if due:
+            self._wake()
+            self._hub.publish()
+        return len(asked)
+
+
+async def _due(connection: Connection, *, at: float, slots: int) -> dict[tuple[int, str], Magnet | None]:
+    """What to ask for now, with the sources that its note names; None where no note has it any more."""
+    free = slots - await tasks.count_watched(connection)
+    if free <= 0:
+        return {}
+    found: dict[tuple[int, str], Magnet | None] = {}
+    for person_id, info_hash in await watches.due(connection, at=at, limit=free):
+        texts = await notes.texts_with(connection, person_id, info_hash, limit=_NOTES_LOOKED_AT)
+        found[person_id, info_hash] = _magnet_in(texts, info_hash)
+    return found
+
+
+def _magnet_in(texts: Sequence[str], info_hash: str) -> Magnet | None:
+    for text in texts:
+        for magnet in magnets_of(text):
+            if info_hash in magnet.hashes:
+                return magnet
+    return None
