@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.integration.web_support import PASSWORD, Site, cookie_of, sign_in, with_site
 from truename.web import bodies
+from truename.web.connections import Limits
 from truename.web.guard import HEADERS
 from truename.web.serving import WebServer, listen
 
@@ -25,6 +27,7 @@ class Served:
 
     site: Site
     port: int
+    server: WebServer
 
     @property
     def base(self) -> str:
@@ -34,23 +37,25 @@ class Served:
         return httpx.AsyncClient(base_url=self.base, timeout=PATIENCE_S, trust_env=False)
 
 
-def with_server(tmp_path: Path, scenario: Callable[[Served], Awaitable[None]]) -> None:
+def with_server(
+    tmp_path: Path, scenario: Callable[[Served], Awaitable[None]], *, limits: Limits | None = None, **settings: Any
+) -> None:
     """Run a scenario against a server on a random port."""
 
     async def run(site: Site) -> None:
         opened = listen("127.0.0.1", 0)
-        server = WebServer(site.application)
+        server = WebServer(site.application, limits=limits)
         serving = asyncio.ensure_future(server.serve(sockets=[opened]))
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await server.up.wait()
-            await scenario(Served(site, opened.getsockname()[1]))
+            await scenario(Served(site, opened.getsockname()[1], server))
         finally:
             server.should_exit = True
             await serving
             opened.close()
 
-    with_site(tmp_path, run)
+    with_site(tmp_path, run, **settings)
 
 
 async def talk(served: Served, *pieces: bytes, endless: bytes = b"") -> bytes:

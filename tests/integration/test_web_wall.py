@@ -173,10 +173,10 @@ def test_a_page_of_our_own_and_a_program_get_through(tmp_path: Path, method: str
         token = await site.token(await site.person("bob", admin=True))
         own = {"Origin": "http://127.0.0.1:8484"}
         assert (await browser.request(method, path, headers=own)).status_code != 403
-        assert (await site.browser().request(method, path, headers={**EVIL, **token})).status_code != 403
         assert (await site.browser().request(method, path, headers=token)).status_code != 403
-        with_cookie = {**EVIL, **token, "Cookie": "a=b"}
-        assert (await site.browser().request(method, path, headers=with_cookie)).status_code == 403
+        for more in ({}, {"Cookie": "a=b"}):  # a token is no reason to believe a foreign page
+            foreign = {**EVIL, **token, **more}
+            assert (await site.browser().request(method, path, headers=foreign)).status_code == 403
 
     with_site(tmp_path, scenario)
 
@@ -432,7 +432,7 @@ def test_trouble_of_the_database_is_503(tmp_path: Path) -> None:
         assert (await browser.get("/api/docs")).status_code == 200  # it did not end: nothing is half done
         (tmp_path / "truename.db").write_bytes(b"no database at all" * 1000)
         site.clock.move(60)
-        await site.database.aclose()
+        site.database._read.dispose()  # so that the file is opened anew
         answer = await browser.get("/openapi.json")
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
         assert (await browser.get("/readyz")).status_code == 503

@@ -151,7 +151,7 @@ OWN_ORIGIN = "http://notes.example:8484"
         ({"origin": "http://notes.example.evil.example:8484"}, True),
         ({"origin": "http://notes.example:8484@evil.example"}, True),
         ({"origin": "notes.example:8484"}, True),
-        ({"origin": "http://evil.example", "authorization": "Bearer x"}, False),
+        ({"origin": "http://evil.example", "authorization": "Bearer x"}, True),
         ({"origin": "http://evil.example", "authorization": "Bearer x", "cookie": "a=b"}, True),
         ({"origin": "http://evil.example", "authorization": "Basic x"}, True),
     ],

@@ -21,6 +21,13 @@ DRAIN_S = 2.0
 _MAX_FIELDS = 50
 
 
+class Room:
+    """How many bytes of bodies may be here at once. What is in a body is freed when its request is over."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self.left_bytes = most_bytes
+
+
 class Body:
     """Stands between the server and the application: `receive` refuses what is too large or too slow.
 
@@ -39,12 +46,24 @@ class Body:
         length = fields.get(b"content-length", b"0")
         self._announced = int(length) if length.isdigit() else 0
         self._waits_to_send = b"expect" in fields
+        self._room: Room | None = None
+        self._held = 0
         self.complete = self._announced == 0 and b"transfer-encoding" not in fields
 
     def refuse_at_once(self) -> None:
         """Refuse a body that says itself that it is too large."""
         if self._announced > self._limit:
             raise _too_large()
+
+    def fill(self, room: Room) -> None:
+        """From now on what comes takes up room."""
+        self._room = room
+
+    def let_go(self) -> None:
+        """The request is over. Idempotent."""
+        if self._room is not None:
+            self._room.left_bytes += self._held
+        self._held = 0
 
     async def receive(self) -> Message:
         """The next message, as ASGI has it."""
@@ -57,6 +76,7 @@ class Body:
             raise Refusal("web_too_slow", status=408) from error
         if self._read > self._limit:
             raise _too_large()
+        self._hold(len(message.get("body", b"")))
         return message
 
     async def drain(self) -> None:
@@ -70,6 +90,14 @@ class Body:
                     self._count(await self._receive())
         except TimeoutError:
             pass
+
+    def _hold(self, size: int) -> None:
+        if self._room is None:
+            return
+        if size > self._room.left_bytes:
+            raise Refusal("web_too_many", status=429, code="too_many", headers={"Retry-After": "1"})
+        self._room.left_bytes -= size
+        self._held += size
 
     def _count(self, message: Message) -> Message:
         if message["type"] != "http.request":

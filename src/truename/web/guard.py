@@ -1,8 +1,8 @@
 """The outer wall: what every request goes through before a route sees it, and every answer before it leaves.
 
-In this order: by what name it calls; whether a foreign page sends it; who is signed in; how much is sent. A path is
-closed unless `paths.is_open` says otherwise, so a new route needs nothing to be safe. On the way out every answer gets
-its headers here, and an error that nobody caught ends here.
+In this order: whether its head says one thing; by what name it calls; whether a foreign page sends it; who is signed
+in; how much is sent. A path is closed unless `paths.is_open` says otherwise, so a new route needs nothing to be safe.
+On the way out every answer gets its headers here, and an error that nobody caught ends here.
 """
 
 import logging
@@ -14,7 +14,7 @@ from starlette.requests import Request, cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from truename.web.bodies import Body
+from truename.web.bodies import Body, Room
 from truename.web.doors import Doors
 from truename.web.errors import Refusal, answer, refusal_of
 from truename.web.identity import Identity
@@ -23,6 +23,10 @@ from truename.web.services import Services
 from truename.web.visitor import FORWARDED, SAFE_METHODS, Surroundings, Visitor, is_foreign, is_own_origin, look
 
 log = logging.getLogger(__name__)
+
+MAX_HEAD_BYTES = 64 * 1024
+_ONCE = ("host", "origin", "sec-fetch-site", "authorization", "content-type")
+_STRANGERS_BYTES, _PEOPLES_BYTES = 32 * 1024 * 1024, 256 * 1024 * 1024
 
 VISITOR, IDENTITY = "truename.visitor", "truename.identity"
 
@@ -53,6 +57,7 @@ class Wall:
     def __init__(self, app: ASGIApp, *, services: Services, doors: Doors) -> None:
         self._app = app
         self._doors = doors
+        self._strangers, self._people = Room(_STRANGERS_BYTES), Room(_PEOPLES_BYTES)
         self._root_path = services.settings.root_path
         self._surroundings = Surroundings.of(
             host=services.settings.host,
@@ -83,10 +88,13 @@ class Wall:
                 raise
             _log(error)
             await answer(request, error)(scope, body.receive, way_out.send)
+        finally:
+            body.let_go()
 
     async def _admit(self, request: Request, visitor: Visitor | None, body: Body) -> Response | None:
         """Let it in, refuse it, or lead it to the sign-in."""
         path = path_of(request.scope)
+        _look_at_head(request)
         if not is_probe(path) and (visitor is None or visitor.host not in self._surroundings.hosts):
             raise Refusal("web_wrong_host")
         if visitor is None:
@@ -100,7 +108,10 @@ class Wall:
             if is_for_programs(request.scope):
                 raise Refusal("web_unauthorized", status=401, code="unauthorized")
             return RedirectResponse(self._login_of(request), 303)
+        if any(character < " " or character == "\x7f" for character in path):
+            raise Refusal("web_not_found", status=404, code="not_found")  # no path of ours has one
         body.refuse_at_once()
+        body.fill(self._strangers if request.scope.get(IDENTITY) is None else self._people)
         return None
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -171,6 +182,19 @@ class _WayOut:
             if not self._body.complete:
                 headers["Connection"] = "close"
         await self._send(message)
+
+
+def _look_at_head(request: Request) -> None:
+    """Refuse what is too large, and what says twice what can be said once: who looks at the first and who at the last
+    of the two would take it for two requests.
+    """
+    scope = request.scope
+    size = len(scope.get("raw_path") or b"") + len(scope.get("query_string", b""))
+    size += sum(len(name) + len(value) + 4 for name, value in scope["headers"])
+    if size > MAX_HEAD_BYTES:
+        raise Refusal("web_too_large", status=431, code="too_large")
+    if any(len(request.headers.getlist(name)) > 1 for name in _ONCE):
+        raise Refusal("web_bad_request")
 
 
 def _log(error: Exception) -> None:

@@ -114,8 +114,6 @@ def is_foreign(visitor: Visitor, method: str, headers: Mapping[str, str]) -> boo
     """
     if method in SAFE_METHODS:
         return False
-    if "authorization" in headers and "cookie" not in headers and headers["authorization"][:7].lower() == "bearer ":
-        return False
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if site is not None and site not in ("same-origin", "none"):
         return True
