@@ -1,6 +1,7 @@
 """The database itself: migrations, settings of the connections, the writer."""
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -76,6 +77,9 @@ def test_an_older_file_is_copied_aside_before_it_is_changed(tmp_path: Path, monk
     [
         (["UPDATE alembic_version SET version_num = '9999'"], "database_newer"),
         (["DROP TABLE alembic_version"], "database_of_another_program"),
+        (["INSERT INTO alembic_version VALUES ('another')"], "database_of_another_program"),
+        (["DELETE FROM alembic_version"], "database_of_another_program"),
+        (["ALTER TABLE alembic_version RENAME COLUMN version_num TO v"], "database_unusable"),
     ],
 )
 def test_a_database_that_is_not_ours_is_refused_and_left(path: Path, statements: list[str], word: str) -> None:
@@ -90,13 +94,43 @@ def test_a_database_that_is_not_ours_is_refused_and_left(path: Path, statements:
     assert path.read_bytes() == before
 
 
-def test_a_file_that_is_no_database_is_refused_and_left(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a shopping list, long enough to be looked at " * 50,
+        b"hello",
+        b"\n",
+        b"\0",
+        b"\0" * 4096,
+        b"SQLite format 3",
+        b"SQLite format 3\0",
+        b"SQLite format 3\0" + b"\0" * 200,
+    ],
+)
+def test_a_file_that_is_no_database_is_refused_and_left(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / FILE_NAME
-    file.write_text("a shopping list, long enough to be looked at " * 50)
+    file.write_bytes(content)
     with pytest.raises(DatabaseError) as refused:
         migrate(sqlite_url(file))
     assert refused.value.word == "database_unusable"
-    assert file.read_text().startswith("a shopping list")
+    assert file.read_bytes() == content
+
+
+def test_a_file_of_no_bytes_becomes_a_database(tmp_path: Path) -> None:
+    file = tmp_path / FILE_NAME
+    file.touch()
+    migrate(sqlite_url(file))
+    assert file.read_bytes().startswith(b"SQLite format 3\0")
+
+
+def test_what_is_no_file_at_all_is_refused(tmp_path: Path) -> None:
+    for number, make in enumerate((Path.mkdir, os.mkfifo, lambda file: file.symlink_to("/dev/zero"))):
+        (tmp_path / str(number)).mkdir()
+        file = tmp_path / str(number) / FILE_NAME
+        make(file)
+        with pytest.raises(DatabaseError) as refused:
+            migrate(sqlite_url(file))
+        assert refused.value.word == "database_unusable"
 
 
 def test_connections_are_set_up_as_they_must_be(path: Path) -> None:

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from stat import S_ISREG
 
 from sqlalchemy import URL, Connection, create_engine, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -17,6 +18,7 @@ from truename.store.database import DatabaseError
 from truename.store.migrations import NEWEST
 
 LOCK_NAME = "migrate.lock"
+_SQLITE = b"SQLite format 3\0"
 
 
 def migrate(url: URL) -> None:
@@ -30,6 +32,8 @@ def migrate(url: URL) -> None:
     engine = create_engine(url)
     try:
         with alone(url):
+            if url.get_backend_name() == "sqlite":
+                _look_at(Path(what))
             with engine.connect() as connection:
                 current = _state(connection, what)
             if current == NEWEST:
@@ -69,11 +73,30 @@ def alone(url: URL) -> Iterator[None]:
         yield
 
 
+def _look_at(path: Path) -> None:
+    """Refuse what is no database of SQLite, which itself would take a file of one byte for an empty one."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    if not S_ISREG(mode):
+        raise DatabaseError("database_unusable", what=str(path), why="not a regular file")
+    with path.open("rb") as opened:
+        start = opened.read(len(_SQLITE))
+    if start not in (b"", _SQLITE):
+        raise DatabaseError("database_unusable", what=str(path), why="file is not a database")
+
+
 def _state(connection: Connection, what: str) -> str | None:
     """The revision the database is at, or None when it is empty."""
+    from alembic.util.exc import CommandError
+
     from truename.store.migrations.run import current_revision, known_revisions
 
-    current = current_revision(connection)
+    try:
+        current = current_revision(connection)
+    except CommandError as error:  # it says that it is at several at once, as none of ours is
+        raise DatabaseError("database_of_another_program", what=what) from error
     if current is None and inspect(connection).get_table_names():
         raise DatabaseError("database_of_another_program", what=what)
     if current is not None and current not in known_revisions():
