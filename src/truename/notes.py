@@ -107,6 +107,14 @@ class Notes:
         """What a person's note said in a version; None when there is no such note or version."""
         return await self._database.read(_text_at, person_id, note_id, version)
 
+    async def magnets_of_each(self, person_id: int, note_ids: Iterable[int]) -> Mapping[int, Sequence[MagnetSpan]]:
+        """The magnets of a person's notes, broken ones too; notes that the person does not have are left out."""
+        return await self._database.read(_magnets_of_each, person_id, list(note_ids))
+
+    async def unnamed(self, person_id: int, *, most: int) -> tuple[Sequence[Magnet], int]:
+        """Magnets in a person's notes whose names nobody knows, the oldest notes first; and how many more there are."""
+        return await self._database.read(_unnamed, person_id, most)
+
     async def newest(self, person_id: int, *, limit: int, before_id: int | None = None) -> Sequence[NoteView]:
         """A person's notes, newest first."""
         return await self._database.read(_newest, person_id, limit=limit, before_id=before_id)
@@ -240,6 +248,24 @@ async def _newest(connection: Connection, person_id: int, *, limit: int, before_
     return await _views(
         connection, await notes.newest(connection, person_id=person_id, limit=limit, before_id=before_id)
     )
+
+
+async def _magnets_of_each(
+    connection: Connection, person_id: int, note_ids: Sequence[int]
+) -> Mapping[int, Sequence[MagnetSpan]]:
+    texts = await notes.texts_of(connection, person_id, note_ids)
+    return {note_id: list(find_magnets(text, broken=True)) for note_id, text in texts.items()}
+
+
+async def _unnamed(connection: Connection, person_id: int, most: int) -> tuple[Sequence[Magnet], int]:
+    wanted = await notes.unnamed_hashes(connection, person_id)
+    found: dict[str, Magnet] = {}
+    for text in await notes.texts_with_unnamed(connection, person_id):
+        if len(found) >= most:
+            break
+        found |= {one.info_hash: one for one in magnets_of(text) if wanted.intersection(one.hashes)}
+    taken = list(found.values())[:most]
+    return taken, max(0, len(wanted) - sum(len(wanted.intersection(one.hashes)) for one in taken))
 
 
 async def _views(connection: Connection, rows: Sequence[NoteRow]) -> Sequence[NoteView]:

@@ -1,17 +1,19 @@
 """`truename serve`: the database's lock, the engine, the web server, and an end that takes seconds at most.
 
-One server holds a data directory; all commands work beside it.
+One server holds a data directory; all commands work beside it. A server whose database is taken away ends: what it
+accepted from then on would be gone with its process.
 """
 
 import asyncio
 import fcntl
 import os
+import resource
 import secrets
 import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from truename.errors import TruenameError
 from truename.resolvers.base import Resolver
 from truename.settings import Settings
 from truename.store import people
+from truename.store.database import FILE_NAME
 from truename.store.people import Newcomer
 from truename.texts import Language
 from truename.web.application import create_application
@@ -30,6 +33,8 @@ from truename.web.serving import WebServer, listen
 from truename.web.work import Work
 
 LOCK_NAME = "serve.lock"
+_LOOK_EVERY_S = 1.0
+_MOST_FILES = 65_536
 
 
 class CannotServe(TruenameError):  # noqa: N818 - named after what it is
@@ -55,8 +60,21 @@ class Served:
 async def serving(settings: Settings, resolver: Resolver, language: Language) -> AsyncIterator[Served]:
     """Serve until the block is left.
 
-    Errors: `CannotServe` for a port in use or a data directory that another server holds; `DatabaseError`.
+    Errors: `CannotServe` for a port in use, a data directory that another server holds, or a database that is taken
+    away meanwhile; `DatabaseError`.
     """
+    try:
+        async with _serving(settings, resolver, language) as served:
+            yield served
+    except BaseExceptionGroup as group:
+        alone = _alone_in(group)
+        if alone is None:
+            raise
+        raise alone from None
+
+
+@asynccontextmanager
+async def _serving(settings: Settings, resolver: Resolver, language: Language) -> AsyncIterator[Served]:
     with _port(settings) as opened, hold(settings.data_dir):
         async with open_engine(settings, resolver) as engine:
             stopping = asyncio.Event()
@@ -66,26 +84,35 @@ async def serving(settings: Settings, resolver: Resolver, language: Language) ->
                 settings=settings,
                 ready=lambda: not stopping.is_set(),
             )
-            work = Work(calibrations=engine.calibrations, notes=engine.notes, mode=engine.mode)
+            work = Work(
+                calibrations=engine.calibrations,
+                batches=engine.batches,
+                watch=engine.watch,
+                notes=engine.notes,
+                mode=engine.mode,
+                max_batch=settings.max_batch,
+            )
             application = create_application(services, work)
             server = WebServer(application)
-            async with asyncio.TaskGroup() as group:
-                group.create_task(server.serve(sockets=[opened]))
-                await server.up.wait()
-
-                host, port = opened.getsockname()[:2]
-                address = f"http://{f'[{host}]' if ':' in host else host}:{port}{settings.root_path}"
-                try:
-                    yield Served(
-                        address=address,
-                        doors=application.state.doors,
-                        engine=engine,
-                        notice=await setup_notice(services, application.state.doors, language, url=f"{address}/setup"),
-                    )
-                finally:
-                    stopping.set()
-                    engine.hub.publish()
-                    server.should_exit = True
+            doors: Doors = application.state.doors
+            with closing(doors.passwords):
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(server.serve(sockets=[opened]))
+                    staying = group.create_task(stay_with(settings.data_dir / FILE_NAME))
+                    await server.up.wait()
+                    address = _address_of(opened, settings.root_path)
+                    try:
+                        yield Served(
+                            address=address,
+                            doors=doors,
+                            engine=engine,
+                            notice=await setup_notice(services, doors, language, url=f"{address}/setup"),
+                        )
+                    finally:
+                        staying.cancel()
+                        stopping.set()
+                        engine.hub.publish()
+                        server.should_exit = True
 
 
 async def sign_in_link(served: Served, username: str) -> tuple[int, str]:
@@ -97,6 +124,34 @@ async def sign_in_link(served: Served, username: str) -> tuple[int, str]:
         raise CannotServe("person_exists", username=username)
     served.doors.somebody = True
     return person.id, f"{served.address}/login?once={served.doors.links.make(person.id, time.time())}"
+
+
+async def stay_with(file: Path, *, every_s: float = _LOOK_EVERY_S) -> None:
+    """Look again and again whether a SQLite file and its write-ahead log are the ones that were there at first.
+
+    Errors: `CannotServe` when they are not. Whoever has them open would go on writing where nobody will read.
+    """
+    first: dict[Path, tuple[int, int]] = {}
+    while True:
+        for one in (file, file.with_name(f"{file.name}-wal")):
+            try:
+                found = os.stat(one)
+            except OSError:
+                now = None
+            else:
+                now = found.st_dev, found.st_ino
+                first.setdefault(one, now)
+            if first.get(one) != now:
+                raise CannotServe("serve_database_gone", what=str(one))
+        await asyncio.sleep(every_s)
+
+
+def take_files() -> None:
+    """Ask for as many open files as the system lets this process have: each peer and each client takes one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextmanager
@@ -146,3 +201,16 @@ def _port(settings: Settings) -> Iterator[socket.socket]:
         yield opened
     finally:
         opened.close()
+
+
+def _address_of(opened: socket.socket, root_path: str) -> str:
+    host, port = opened.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}{root_path}"
+
+
+def _alone_in(group: BaseExceptionGroup[BaseException]) -> CannotServe | None:
+    """The `CannotServe` that ended everything, if nothing else did."""
+    inner: BaseException = group
+    while isinstance(inner, BaseExceptionGroup) and len(inner.exceptions) == 1:
+        inner = inner.exceptions[0]
+    return inner if isinstance(inner, CannotServe) else None

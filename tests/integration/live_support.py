@@ -140,7 +140,15 @@ async def live(folder: Path, oracle: Oracle, *, sync_wait_s: float = 60.0, **set
             monotonic=lambda: clock.mono,
             ready=lambda: ready[0],
         )
-        work = Work(calibrations=engine.calibrations, notes=engine.notes, mode=engine.mode, sync_wait_s=sync_wait_s)
+        work = Work(
+            calibrations=engine.calibrations,
+            batches=engine.batches,
+            watch=engine.watch,
+            notes=engine.notes,
+            mode=engine.mode,
+            max_batch=chosen.max_batch,
+            sync_wait_s=sync_wait_s,
+        )
         application = create_application(services, work, passwords=passwords)
         try:
             yield Live(

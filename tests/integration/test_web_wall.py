@@ -16,8 +16,11 @@ from starlette.routing import BaseRoute, Mount
 from starlette.websockets import WebSocket
 
 from tests.integration.web_support import ENGLISH, PAGE, Clock, Site, with_site, work_on
+from truename.calibration import Rules
 from truename.settings import Settings
+from truename.store import watches
 from truename.store.database import Database
+from truename.store.watches import Failure
 from truename.store.writer import StoreUnavailable, Writer
 from truename.web.application import create_application
 from truename.web.guard import HEADERS
@@ -232,8 +235,18 @@ def test_what_belongs_to_somebody_else_does_not_exist(tmp_path: Path, method: st
         alice, bob = await site.signed_in(admin=True), await site.signed_in("bob", peer="192.0.2.2")
         note = (await bob.post("/api/notes", json={"text": f"magnet:?xt=urn:btih:{'ab' * 20}"})).json()
         task = (await bob.post("/api/calibrate/async", json={"info_hash": "ab" * 20})).json()
-        theirs = {"note_id": str(note["id"]), "task_id": task["task_id"]}
-        nobodys = {"note_id": "4711", "task_id": "00000000-0000-4000-8000-000000000000"}
+        batch = (await bob.post("/api/calibrate/batch", json={"info_hashes": ["ab" * 20]})).json()
+        async with site.database.writing() as connection:
+            asleep = Failure(code="no_peers", at=1.0, by_watch=False)
+            await watches.failed(connection, {(2, "ab" * 20): asleep}, next_ask=Rules().next_ask)
+        theirs = {
+            "note_id": str(note["id"]),
+            "task_id": task["task_id"],
+            "batch_id": batch["batch_id"],
+            "info_hash": "ab" * 20,
+        }
+        nobody = "00000000-0000-4000-8000-000000000000"
+        nobodys = {"note_id": "4711", "task_id": nobody, "batch_id": nobody, "info_hash": "cd" * 20}
         body = {"text": "mine now", "version": 1}
         answers = []
         for ids in (theirs, nobodys):

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,9 +13,13 @@ import httpx
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 
+from truename.batching import Batches
+from truename.calibration import Rules, submit_all
+from truename.feeder import Feeder
 from truename.hub import Hub
 from truename.mode import Mode
 from truename.notes import Notes
+from truename.queue.local import LocalQueue
 from truename.service import Calibrations
 from truename.settings import Settings
 from truename.store import people
@@ -23,6 +27,7 @@ from truename.store.database import FILE_NAME, Database, sqlite_url
 from truename.store.migrate import migrate
 from truename.store.people import Newcomer, Person, digest_of
 from truename.store.writer import Writer
+from truename.watch import Watch
 from truename.web.application import create_application
 from truename.web.doors import Doors
 from truename.web.passwords import Passwords
@@ -106,8 +111,21 @@ def work_on(database: Database, writer: Writer, clock: Clock) -> Work:
     def now() -> float:
         return clock.epoch
 
+    feeder = Feeder(writer, LocalQueue(slots=1), now, resting=lambda: True)
+    rules = Rules()
     return Work(
-        calibrations=Calibrations(database, writer, hub, clock=now, task_ttl_s=3600),
+        calibrations=Calibrations(database, writer, hub, feeder, clock=now, rules=rules, task_ttl_s=3600),
+        batches=Batches(database, writer, hub, feeder, clock=now, rules=rules, task_ttl_s=3600),
+        watch=Watch(
+            database,
+            writer,
+            hub,
+            clock=now,
+            submit=partial(submit_all, rules=rules),
+            slots=1,
+            resting=lambda: True,
+            wake=feeder.wake,
+        ),
         notes=Notes(database, writer, hub, clock=now),
         mode=Mode(database, writer, "async"),
     )

@@ -6,13 +6,14 @@ name a person chose is `own` there, and truename leaves its magnets alone.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, insert, select, tuple_, update
 
 from truename.magnet import find_magnets, rename
 from truename.store.database import Connection
 from truename.store.portable import in_chunks
-from truename.store.tables import note, note_magnet, note_revision
+from truename.store.tables import note, note_magnet, note_revision, torrent, torrent_hash
 
 SAVED, EDITED, RENAMED = "saved", "edited", "renamed"
 
@@ -172,6 +173,42 @@ async def texts_with(connection: Connection, person_id: int, info_hash: str, *, 
         .limit(limit)
     )
     return list(rows.scalars())
+
+
+async def texts_of(connection: Connection, person_id: int, note_ids: Iterable[int]) -> dict[int, str]:
+    """The texts of those of these notes that are the person's."""
+    found: dict[int, str] = {}
+    for some in in_chunks(note_ids):
+        rows = await connection.execute(
+            select(note.c.id, note.c.text).where(note.c.person_id == person_id, note.c.id.in_(some))
+        )
+        found |= {row.id: row.text for row in rows}
+    return found
+
+
+async def unnamed_hashes(connection: Connection, person_id: int) -> set[str]:
+    """The hashes in a person's notes without a verified name, those left out whose name the person chose."""
+    rows = await connection.execute(_unnamed(person_id, note_magnet.c.hash).distinct())
+    return set(rows.scalars())
+
+
+async def texts_with_unnamed(connection: Connection, person_id: int) -> Iterable[str]:
+    """The texts in which such hashes stand, the oldest first, read as they are wanted."""
+    having = _unnamed(person_id, note.c.id)
+    return (await connection.execute(select(note.c.text).where(note.c.id.in_(having)).order_by(note.c.id))).scalars()
+
+
+def _unnamed(person_id: int, column: ColumnElement[Any]) -> Select[tuple[Any]]:
+    known = exists().where(
+        torrent_hash.c.hash == note_magnet.c.hash,
+        torrent_hash.c.torrent_id == torrent.c.id,
+        torrent.c.verified.is_(True),
+    )
+    return (
+        select(column)
+        .join_from(note, note_magnet, note_magnet.c.note_id == note.c.id)
+        .where(note.c.person_id == person_id, note_magnet.c.own.is_(False), ~known)
+    )
 
 
 async def _with_hashes(

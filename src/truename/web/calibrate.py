@@ -34,12 +34,12 @@ NoteId = Annotated[int, Path(ge=1, le=MAX_ID)]
 _HASH_EXAMPLE = {"info_hash": "722fe65b2aa26d14f35b4ad627d20236e481d924", "priority": "normal"}
 
 
-def _json_body(*examples: dict[str, Any]) -> dict[str, Any]:
+def json_body(*examples: dict[str, Any]) -> dict[str, Any]:
     """The description of a JSON body by its examples."""
     return {"requestBody": {"required": True, "content": {"application/json": {"example": examples[0]}}}}
 
 
-@router.post("/api/calibrate/async", summary="Ask for a name", openapi_extra=_json_body(_HASH_EXAMPLE))
+@router.post("/api/calibrate/async", summary="Ask for a name", openapi_extra=json_body(_HASH_EXAMPLE))
 async def submit(request: Request) -> Body:
     """Answers at once with a task to follow. A name that is known already completes it immediately."""
     work = work_for_asking(request)
@@ -59,7 +59,7 @@ async def status(request: Request, task_id: str) -> Body:
     return task_body(view, preferred(request.headers.get("accept-language", "")))
 
 
-@router.post("/api/calibrate", summary="Ask for a name and wait", openapi_extra=_json_body(_HASH_EXAMPLE))
+@router.post("/api/calibrate", summary="Ask for a name and wait", openapi_extra=json_body(_HASH_EXAMPLE))
 async def submit_and_wait(request: Request) -> Body:
     """Waits up to a minute, then answers the task as it is. The task goes on, whoever waits."""
     work, person_id = work_for_asking(request), identity_of(request).person.id
@@ -100,7 +100,7 @@ async def config(request: Request) -> Body:
 
 
 @router.put(
-    "/api/config", summary="Change the mode (administrators)", openapi_extra=_json_body({"calibration_mode": "sync"})
+    "/api/config", summary="Change the mode (administrators)", openapi_extra=json_body({"calibration_mode": "sync"})
 )
 async def change_config(request: Request) -> Body:
     """Takes effect at once and survives a restart; null goes back to the settings."""

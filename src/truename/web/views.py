@@ -31,6 +31,8 @@ def task_body(view: TaskView, language: Language) -> Body:
     }
     if row.hash_v2 is not None:
         body["info_hash_v2"] = row.hash_v2
+    if row.next_attempt_at is not None:
+        body["next_attempt_at"] = row.next_attempt_at
     if view.queue_position is not None:
         body["queue_position"] = view.queue_position
     if row.completed_at is not None:

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from truename.batching import Batches
 from truename.mode import Mode
 from truename.notes import Notes
 from truename.service import Calibrations
+from truename.watch import Watch
 from truename.web.errors import Refusal
 
 SYNC_AT_ONCE = 20
@@ -22,8 +24,11 @@ class Work:
     """
 
     calibrations: Calibrations
+    batches: Batches
+    watch: Watch
     notes: Notes
     mode: Mode
+    max_batch: int = 10_000
     sync_wait_s: float = SYNC_WAIT_S
     waiting: Counter[int] = field(default_factory=Counter)
 

@@ -1,0 +1,179 @@
+"""The routes of batches: many hashes in one request, followed, cancelled and tried again together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+
+from truename.batching import BatchSubmitted, BatchView
+from truename.calibration import Refused
+from truename.errors import InvalidInput
+from truename.magnet import Magnet
+from truename.model import TaskStatus
+from truename.notes import problem_of
+from truename.texts import Language, say
+from truename.web.bodies import json_object
+from truename.web.calibrate import MAX_ID, json_body, priority_in, work_for_asking, work_of
+from truename.web.errors import Refusal
+from truename.web.guard import identity_of
+from truename.web.language import preferred
+from truename.web.paging import page_of, rows_wanted
+from truename.web.views import Body, task_body
+from truename.web.work import Work
+
+router = APIRouter(tags=["calibrate"])
+
+BatchId = Annotated[str, Path(max_length=100)]
+
+_SOURCES = ("info_hashes", "note_ids", "unnamed")
+_EXAMPLE = {"info_hashes": ["722fe65b2aa26d14f35b4ad627d20236e481d924", "not a hash"], "priority": "low"}
+_MAX_ECHO = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of a batch as it was given: a magnet, or why it is none."""
+
+    given: str | None
+    magnet: Magnet | None = None
+    code: str = ""
+    word: str = ""
+
+
+@router.post("/api/calibrate/batch", summary="Ask for many names", openapi_extra=json_body(_EXAMPLE))
+async def submit(request: Request) -> Body:
+    """One transaction; an answer for each item, in order. What cannot be asked for does not hold up the others."""
+    work, person_id = work_for_asking(request), identity_of(request).person.id
+    body = await json_object(request)
+    priority = priority_in(body)
+    items, remaining = await _items(work, person_id, body)
+    if len(items) > work.max_batch:
+        raise Refusal("web_batch_too_large", status=413, code="too_large", most=work.max_batch)
+    magnets = [item.magnet for item in items if item.magnet is not None]
+    submitted = await work.batches.submit(person_id, magnets, total=len(items), priority=priority)
+    answer = _answer(items, submitted, preferred(request.headers.get("accept-language", "")))
+    return answer if remaining is None else answer | {"remaining": remaining}
+
+
+@router.get("/api/calibrate/batch/{batch_id}", summary="How a batch is doing")
+async def batch(request: Request, batch_id: BatchId, limit: str = "", after: str = "") -> Body:
+    """How many of its tasks are in each state, and some of them, in the order in which they were given."""
+    return await _batch(request, batch_id, limit=limit, after=after)
+
+
+@router.post("/api/calibrate/batch/{batch_id}/cancel", summary="Cancel a batch")
+async def cancel(request: Request, batch_id: BatchId) -> Body:
+    """Cancels what the batch has created and is still active."""
+    await work_of(request).batches.cancel(identity_of(request).person.id, batch_id)
+    return await _batch(request, batch_id)
+
+
+@router.post("/api/calibrate/batch/{batch_id}/retry", summary="Try a batch again")
+async def retry(request: Request, batch_id: BatchId) -> Body:
+    """New tasks, in the same batch, for those that failed or timed out."""
+    await work_for_asking(request).batches.retry(identity_of(request).person.id, batch_id)
+    return await _batch(request, batch_id)
+
+
+async def _batch(request: Request, batch_id: str, *, limit: str = "", after: str = "") -> Body:
+    count, place = rows_wanted(limit), _place(after)
+    found = await work_of(request).batches.get(
+        identity_of(request).person.id, batch_id, after_place=place, limit=count + 1
+    )
+    if found is None:
+        raise Refusal("web_no_such_batch", status=404, code="not_found")
+    return batch_body(found, count, preferred(request.headers.get("accept-language", "")))
+
+
+def batch_body(found: BatchView, count: int, language: Language) -> Body:
+    """The body of a batch, with at most so many of its tasks."""
+    shown, more = page_of(found.tasks, count)
+    return {
+        "batch_id": found.batch.id,
+        "total": found.batch.total,
+        "counts": {status.value: found.batch.counts.get(status.value, 0) for status in TaskStatus},
+        "tasks": [task_body(view, language) for _, view in shown],
+        "next": str(shown[-1][0]) if more else None,
+    }
+
+
+async def _items(work: Work, person_id: int, body: Body) -> tuple[Sequence[Item], int | None]:
+    """What a body asks for; and, of everything unnamed, how much is left for another batch. Errors: `Refusal` 400."""
+    named = [key for key in _SOURCES if key in body]
+    if len(named) != 1:
+        raise Refusal("web_bad_batch")
+    given = body[named[0]]
+    if named[0] == "unnamed":
+        if given is not True:
+            raise Refusal("web_bad_batch")
+        magnets, remaining = await work.notes.unnamed(person_id, most=work.max_batch)
+        return [Item(given=magnet.info_hash, magnet=magnet) for magnet in magnets], remaining
+    if not isinstance(given, list):
+        raise Refusal("web_bad_batch")
+    if len(given) > work.max_batch:
+        raise Refusal("web_batch_too_large", status=413, code="too_large", most=work.max_batch)
+    if named[0] == "info_hashes":
+        return [_item_of_hash(one) for one in given], None
+    return await _items_of_notes(work, person_id, given), None
+
+
+def _item_of_hash(given: object) -> Item:
+    if not isinstance(given, str):
+        return Item(None, code="invalid_info_hash", word="web_invalid_info_hash")
+    if not given.strip():
+        return Item(given[:_MAX_ECHO], code="missing_info_hash", word="web_missing_info_hash")
+    try:
+        return Item(given[:_MAX_ECHO], Magnet.parse(given))
+    except InvalidInput:
+        return Item(given[:_MAX_ECHO], code="invalid_info_hash", word="web_invalid_info_hash")
+
+
+async def _items_of_notes(work: Work, person_id: int, given: Sequence[object]) -> Sequence[Item]:
+    ids = [one for one in given if isinstance(one, int) and not isinstance(one, bool) and 1 <= one <= MAX_ID]
+    found = await work.notes.magnets_of_each(person_id, ids)
+    items: list[Item] = []
+    for one in given:
+        spans = found.get(one) if isinstance(one, int) and not isinstance(one, bool) else None
+        if spans is None:
+            items.append(Item(None, code="not_found", word="web_no_such_note"))
+            continue
+        for span in spans:
+            problem = problem_of(span)
+            if problem is None:
+                items.append(Item(span.info_hash, Magnet.of(span)))
+            else:
+                items.append(Item(span.info_hash, code="invalid_info_hash", word=problem))
+    return items
+
+
+def _answer(items: Sequence[Item], submitted: BatchSubmitted, language: Language) -> Body:
+    answers = iter(submitted.answers)
+    counts = dict.fromkeys(("created", "deduplicated", "completed", "invalid"), 0)
+    bodies: list[Body] = []
+    for item in items:
+        answer = None if item.magnet is None else next(answers)
+        if item.magnet is None:
+            kind, body = "invalid", {"info_hash": item.given, "error": say(item.word, language), "code": item.code}
+        elif answer is None or isinstance(answer, Refused):
+            error = say("web_too_many", language)
+            kind, body = "invalid", {"info_hash": item.magnet.info_hash, "error": error, "code": "too_many"}
+        else:
+            new = "completed" if answer.status is TaskStatus.COMPLETED else "created"
+            kind = "deduplicated" if answer.deduplicated else new
+            body = {
+                "info_hash": item.magnet.info_hash,
+                "task_id": answer.task_id,
+                "status": answer.status.value,
+            }
+        counts[kind] += 1
+        bodies.append(body)
+    return {"batch_id": submitted.batch_id, "total": len(items), **counts, "items": bodies}
+
+
+def _place(after: str) -> int:
+    if not after:
+        return -1
+    if not (after.isascii() and after.isdigit() and len(after) < 10):
+        raise Refusal("web_bad_request")
+    return int(after)
