@@ -196,6 +196,11 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{where} cannot be listened on: {why}. Set TRUENAME_PORT to a free port.",
         "无法监听 {where}：{why}。请将 TRUENAME_PORT 设为空闲端口。",
     ),
+    "serve_database_gone": (
+        "{what} was removed or replaced while the server used it. The server has ended, since nothing that it accepts "
+        "would be kept; put the file back, or start it with the one that is there.",
+        "{what} 在运行中被删除或替换。服务器已退出，因为之后接受的内容都无法保存；请放回该文件，或用现有文件重新启动。",
+    ),
     "serve_up": ("truename is at {address}", "truename 已启动：{address}"),
     "person_exists": ("There is somebody called {username} already.", "已经有名为 {username} 的用户。"),
     "serve_link": ("Sign in once with: {link}", "一次性登录链接：{link}"),
@@ -217,6 +222,142 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{what}: is the database of another program; choose another TRUENAME_DATA_DIR.",
         "{what}：是其他程序的数据库；请另选 TRUENAME_DATA_DIR。",
     ),
+    # Backups.
+    "backup_made": (
+        "{people} people, {notes} notes, {names} names; opened, checked and compared with the database.",
+        "{people} 个用户，{notes} 条笔记，{names} 个名称；已打开、检查，并与数据库核对一致。",
+    ),
+    "backup_nothing": (
+        "{what}: there is no database here yet, so there is nothing to back up.",
+        "{what}：这里还没有数据库，没有可备份的内容。",
+    ),
+    "backup_failed": (
+        "{what}: no backup was made: {why}. Earlier ones are as they were.",
+        "{what}：未能备份：{why}。之前的备份保持原样。",
+    ),
+    "backup_over": (
+        "{what}: is no backup, so it is not overwritten; choose another name.",
+        "{what}：不是备份文件，因此不会覆盖；请另选文件名。",
+    ),
+    "backup_damaged": (
+        "{what}: a copy of it does not pass the check of SQLite ({why}) and was not kept. The database is probably "
+        "damaged; earlier backups are as they were.",
+        "{what}：其副本未通过 SQLite 的检查（{why}），未保留。数据库可能已损坏；之前的备份保持原样。",
+    ),
+    "backup_differs": (
+        "{what}: the copy is not what the database was, and was not kept. Look at the disk, then try again.",
+        "{what}：副本与数据库不一致，未保留。请检查磁盘后重试。",
+    ),
+    "restore_unreadable": ("{what}: cannot be read: {why}.", "{what}：无法读取：{why}。"),
+    "restore_no_file": ("{what}: is not a regular file.", "{what}：不是普通文件。"),
+    "restore_not_sqlite": (
+        "{what}: is no backup: a SQLite database begins otherwise.",
+        "{what}：不是备份：它不是 SQLite 数据库。",
+    ),
+    "restore_not_ours": (
+        "{what}: is a database of another program, or of a truename that this version does not know.",
+        "{what}：是其他程序的数据库，或来自本版本不认识的 truename。",
+    ),
+    "restore_newer": (
+        "{what}: was made by a newer version of truename; restore it with that version.",
+        "{what}：由更新版本的 truename 制作；请用该版本恢复。",
+    ),
+    "restore_unfinished": (
+        "{what}: {beside} lies beside it, so it is a database in use or one that was cut off, and no backup. Make one of "
+        "it: set TRUENAME_DATA_DIR to its folder and run `truename backup`.",
+        "{what}：旁边有 {beside}，说明它是正在使用或中断的数据库，而不是备份。请将 TRUENAME_DATA_DIR 设为它所在的"
+        "文件夹，再运行 `truename backup`。",
+    ),
+    "restore_damaged": (
+        "{what}: is damaged ({why}); nothing of it was used. Take another backup.",
+        "{what}：已损坏（{why}），未使用其中任何内容。请换一个备份。",
+    ),
+    "restore_object": (
+        "{what}: holds {name}, which no backup of truename has, at least not like this; nothing of it was used.",
+        "{what}：含有 {name}，truename 的备份中没有它，或不是这样的；未使用其中任何内容。",
+    ),
+    "restore_missing": (
+        "{what}: lacks {name}, which every backup of its version has; nothing of it was used.",
+        "{what}：缺少 {name}，同版本的备份都应包含它；未使用其中任何内容。",
+    ),
+    "restore_value": (
+        "{what}: holds a value that cannot stand there ({table} {column}); nothing of it was used.",
+        "{what}：含有不该出现的值（{table} {column}）；未使用其中任何内容。",
+    ),
+    "restore_contradiction": (
+        "{what}: contradicts itself ({why}); nothing of it was used.",
+        "{what}：内容自相矛盾（{why}）；未使用其中任何内容。",
+    ),
+    "restore_failed": (
+        "{what}: nothing was restored: {why}. What was there is as it was.",
+        "{what}：未能恢复：{why}。原有内容保持原样。",
+    ),
+    "restore_itself": (
+        "{what}: is the database itself, and no backup of it.",
+        "{what}：就是数据库本身，而不是它的备份。",
+    ),
+    "restore_file": ("{what}, of {date} (schema {revision})", "{what}，日期 {date}（结构版本 {revision}）"),
+    "restore_place": ("{what}, which it would replace", "{what}，将被它替换"),
+    "restore_contents": (
+        "  {people} people, {notes} notes, {names} names; the newest is of {newest}",
+        "  {people} 个用户，{notes} 条笔记，{names} 个名称；最新的一项：{newest}",
+    ),
+    "restore_contents_none": ("  nothing yet", "  还没有内容"),
+    "restore_contents_bad": ("  cannot be read: {why}", "  无法读取：{why}"),
+    "restore_left_out": (
+        "  not brought back: {count} sessions and tokens. Everybody signs in again; `truename user token` makes new tokens.",
+        "  不会恢复 {count} 个登录会话和令牌：所有人需重新登录，令牌用 `truename user token` 重新生成。",
+    ),
+    "restore_dry": (
+        "This was a dry run: the file can be restored, and nothing was changed.",
+        "这是试运行：该文件可以恢复，未作任何更改。",
+    ),
+    "restore_ask": ("Replace it? Type yes: ", "要替换吗？请输入 yes："),
+    "restore_needs_yes": (
+        "There is no terminal to ask on: give --yes to replace the database, or --dry-run to look.",
+        "没有可供确认的终端：用 --yes 直接替换，或用 --dry-run 只查看。",
+    ),
+    "restore_declined": ("Nothing was changed.", "未作任何更改。"),
+    "restore_kept": ("What was there is kept in {where}", "原有内容保存在 {where}"),
+    "restore_done": (
+        "Restored: {people} people, {notes} notes, {names} names.",
+        "已恢复：{people} 个用户，{notes} 条笔记，{names} 个名称。",
+    ),
+    "doctor_backup_ok": (
+        "backup: {where}, of {date}, checked; {notes} notes, {names} names",
+        "备份：{where}，{date}，已核对；{notes} 条笔记，{names} 个名称",
+    ),
+    "doctor_backup_none": (
+        "backup: none yet; a running server makes one by itself, `truename backup` makes one now",
+        "备份：还没有；运行中的服务器会自动制作，`truename backup` 可立即制作",
+    ),
+    "doctor_backup_never": (
+        "backup: none by itself (TRUENAME_BACKUP_INTERVAL_S is 0); `truename backup` makes one",
+        "备份：不会自动制作（TRUENAME_BACKUP_INTERVAL_S 为 0）；`truename backup` 可制作",
+    ),
+    "doctor_backup_gone": (
+        "backup: the last one, {where}, is not there any more; `truename backup` makes a new one",
+        "备份：上一个备份 {where} 已不在；`truename backup` 可重新制作",
+    ),
+    "doctor_backup_bad": ("backup: the one of {date} failed. {why}", "备份：{date} 的备份失败。{why}"),
+    "help_backup": (
+        "Copy the database, also beside a running server, and prove the copy: it is opened, checked and compared.",
+        "复制数据库（可与运行中的服务器同时进行），并核对副本：打开、检查、比较。",
+    ),
+    "help_backup_file": (
+        "Where to; without it, a new file in TRUENAME_BACKUP_DIR, of which the newest are kept.",
+        "目标文件；不指定则在 TRUENAME_BACKUP_DIR 中新建，只保留最新的几个。",
+    ),
+    "help_restore": (
+        "Bring a backup back in the place of the present database, which is copied aside first. The server must not run.",
+        "用备份替换当前数据库，替换前会先另存一份。此时服务器不能在运行。",
+    ),
+    "help_restore_file": ("The backup.", "备份文件。"),
+    "help_dry_run": (
+        "Show what is in it and whether it can be restored; change nothing.",
+        "只查看其内容、能否恢复，不作更改。",
+    ),
+    "help_yes": ("Do not ask.", "不再询问。"),
     # People, and who may come in.
     "username_bad": (
         "A user name has 1 to 100 characters, all of them visible.",
@@ -355,6 +496,19 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "web_not_found": ("There is nothing here.", "这里没有内容。"),
     "web_method": ("This cannot be done here.", "此处不支持该操作。"),
     "web_too_large": ("This is too large.", "内容过大。"),
+    "web_bad_status": (
+        "There is no such state; there are pending, running, completed, failed, timeout and cancelled.",
+        "没有这种状态；可用的有 pending、running、completed、failed、timeout 和 cancelled。",
+    ),
+    "web_ended_already": ("This has ended already.", "任务已经结束。"),
+    "web_not_watched": ("This hash is not being watched.", "没有在守望这个哈希。"),
+    "web_no_such_batch": ("There is no such batch", "批次不存在"),
+    "web_no_such_note": ("There is no such note", "笔记不存在"),
+    "web_bad_batch": (
+        "Send one of info_hashes (a list), note_ids (a list) or unnamed (true).",
+        "请提供 info_hashes（列表）、note_ids（列表）或 unnamed（true）其中之一。",
+    ),
+    "web_batch_too_large": ("A batch has at most {most} items.", "一个批次最多包含 {most} 项。"),
     "web_still_active": (
         "This is still being asked for; wait until it has ended, or cancel it.",
         "任务尚未结束，请等待或先取消。",

@@ -273,7 +273,6 @@ def test_an_unknown_a_broken_and_an_expired_task_are_one_answer(tmp_path: Path) 
             "00000000-0000-4000-8000-000000000000",
             "5",
             "-1",
-            "%00",
             "%ff",
             "x" * 5000,
             "a%20b",
