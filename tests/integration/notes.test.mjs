@@ -238,6 +238,17 @@ test('401 leads to the sign-in and back here, at the submit and at a poll', asyn
   }
 });
 
+test('a page that holds an unsaved text is not left for the sign-in', async () => {
+  for (const prevented of [true, false]) {
+    const page = new EventTarget();
+    page.addEventListener('sign-in', (event) => prevented && event.preventDefault());
+    globalThis.dispatchEvent = (event) => page.dispatchEvent(event);
+    const went = await going(() => signIn());
+    delete globalThis.dispatchEvent;
+    assert.equal(went.length, prevented ? 0 : 1);
+  }
+});
+
 test('other refusals lead nowhere', async () => {
   const went = await going(async () => {
     const {clock} = begun([json(403, {error: 'x'})]);

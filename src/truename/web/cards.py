@@ -17,6 +17,7 @@ LISTED_CHARS = 20_000
 SHORT_MAGNETS, FIRST_MAGNETS = 12, 10
 LISTED_MAGNETS, OWN_MAGNETS = 100, 500
 MAX_PIECES = 2000
+MAX_DIRECTED_CHARS = 100_000
 
 _NAMED = ("completed", "known")
 _WAITING = ("pending", "running")
@@ -107,6 +108,11 @@ def visible_lines(text: str) -> str:
         return text
     marks = {ord(one): make_visible(one) for one in set(text) - {"\n", "\t"} if is_hidden(one)}
     return text.translate(marks) if marks else text
+
+
+def direction_of(chars: int) -> str:
+    """The `dir` of a text: each paragraph has its own, unless that would cost a browser seconds for each key."""
+    return "auto" if chars <= MAX_DIRECTED_CHARS else "ltr"
 
 
 def changed_lines(now: str, mine: str) -> list[tuple[str, bool]]:

@@ -14,7 +14,7 @@ from truename.names import is_hidden, shown
 from truename.notes import MagnetView, NoteView, Stale, caught_up, magnets_of
 from truename.web.bodies import form_fields
 from truename.web.calibrate import MAX_ID, NoteId, work_for_asking, work_of
-from truename.web.cards import Card, changed_lines, visible_lines
+from truename.web.cards import Card, changed_lines, direction_of, visible_lines
 from truename.web.errors import Refusal
 from truename.web.guard import identity_of
 from truename.web.language import preferred
@@ -205,6 +205,7 @@ def _page(request: Request, template: str, *, status: int = 200, **fields: Any) 
         status=status,
         mode=work_of(request).mode.value,
         visible=visible_lines,
+        direction_of=direction_of,
         shown=shown,
         moment=_moment,
         state_of=state_of,

@@ -21,11 +21,13 @@ class NoteEditor extends HTMLElement {
         this.querySelector('form').requestSubmit();
       }
     }, {signal});
-    globalThis.addEventListener('beforeunload', (event) => {
-      if (this.unsaved) {
-        event.preventDefault();
-      }
-    }, {signal});
+    for (const leaving of ['beforeunload', 'sign-in']) {
+      globalThis.addEventListener(leaving, (event) => {
+        if (this.unsaved) {
+          event.preventDefault();
+        }
+      }, {signal});
+    }
   }
 
   disconnectedCallback() {

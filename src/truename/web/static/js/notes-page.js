@@ -15,6 +15,7 @@ const MAX_NEWS = 3;
 class TruenameNote extends HTMLElement {
   #leaving = new AbortController();
   #following = false;
+  #over = false; // signed out, or deleted while something is being written: nothing more to follow
 
   connectedCallback() {
     this.#leaving = new AbortController();
@@ -139,8 +140,9 @@ class TruenameNote extends HTMLElement {
 
   async #edited(event, text) {
     event.preventDefault();
+    this.#over = false;
+    await this.#read();
     if (text !== '') {
-      await this.#read();
       announce([text]);
     }
     this.#editor?.remove();
@@ -179,7 +181,7 @@ class TruenameNote extends HTMLElement {
     this.#following = true;
     const {signal} = this.#leaving;
     let took = 0;
-    for (let times = 0; this.#waits() && !signal.aborted; times += 1) {
+    for (let times = 0; this.#waits() && !this.#over && !signal.aborted; times += 1) {
       await pause(Math.max(times < OFTEN_TIMES ? OFTEN_MS : SELDOM_MS, REST_TIMES * took));
       if (!signal.aborted && !document.hidden) {
         const begun = performance.now();
@@ -198,15 +200,13 @@ class TruenameNote extends HTMLElement {
     }
   }
 
-  /** A page about this note; null when there is none. Whoever is signed out goes to the sign-in, unless text would be lost. */
+  /** A page about this note; null when there is none. */
   async #fetched(url) {
     const {signal} = this.#leaving;
     const answer = await fetch(url, {headers: {Accept: 'text/html'}, signal}).catch(() => null);
     if (answer?.redirected) {
-      if (![...document.querySelectorAll('note-editor')].some((editor) => editor.unsaved)) {
-        signIn();
-      }
-      this.#leaving.abort();
+      this.#over = true;
+      signIn();
     } else if (answer?.status === 404) {
       this.#gone();
     } else if (answer?.ok) {
@@ -219,7 +219,7 @@ class TruenameNote extends HTMLElement {
   /** The note was deleted, here or elsewhere. What is being written in it can still be saved as a new one. */
   #gone() {
     if (this.#editor?.unsaved) {
-      this.#leaving.abort();
+      this.#over = true;
       return;
     }
     const next = this.nextElementSibling ?? this.previousElementSibling;

@@ -99,9 +99,10 @@ export async function calibrateNote(noteId, {fetch} = globalThis) {
   return body;
 }
 
-/** Whoever is not signed in goes to the sign-in, and comes back here. */
+/** Whoever is not signed in goes to the sign-in, and comes back here; unless a page prevents `sign-in`, for a text is unsaved. */
 export function signIn({location} = globalThis) {
-  if (location) {
+  const mayLeave = globalThis.dispatchEvent?.(new Event('sign-in', {cancelable: true})) ?? true;
+  if (location && mayLeave) {
     const here = location.pathname.slice(root.length) + (location.search ?? '');
     location.assign(`${root}/login?next=${encodeURIComponent(here)}`);
   }

@@ -1,0 +1,405 @@
+"""Notes are edited and deleted in a real Chromium, with script and without; nothing that was written is lost."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Locator, expect
+
+from tests.browser.window_support import CONTRAST, HASH, LINK, OTHER, Chromium, Window, started
+from tests.integration.live_support import Live
+from tests.integration.web_support import PASSWORD
+
+NAMED = f"{LINK}&dn=Name%20of%201a1a.mkv"
+STILL_HERE = "globalThis.stillHere"
+WITHOUT_SCRIPT = {"java_script_enabled": False}
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chromium]:
+    with started() as opened:
+        yield opened
+
+
+def card(window: Window, note_id: int) -> Locator:
+    return window.page.locator(f"#note-{note_id}")
+
+
+def field(window: Window) -> Locator:
+    return window.page.locator("note-editor textarea")
+
+
+async def saved(site: Live, *texts: str) -> Any:
+    """A client of the same person, who has saved these texts: as notes 1, 2 and so on."""
+    client = await site.signed_in()
+    for text in texts:
+        assert (await client.post("/api/notes", json={"text": text})).status_code == 201
+    return client
+
+
+async def text_of(client: Any, note_id: int) -> Any:
+    return (await client.get(f"/api/notes/{note_id}")).json()["text"]
+
+
+async def change(client: Any, note_id: int, text: str) -> None:
+    """Another edit, from somewhere else."""
+    version = (await client.get(f"/api/notes/{note_id}")).json()["version"]
+    answer = await client.patch(f"/api/notes/{note_id}", json={"text": text, "version": version})
+    assert answer.status_code == 200
+
+
+def forgive(window: Window, status: int) -> None:
+    """The browser's own word for an answer that was to be expected."""
+    assert all(f"status of {status}" in said for said in window.wrong), window.wrong
+    window.wrong.clear()
+
+
+def test_a_note_is_edited_where_it_stands_with_the_keyboard_alone(chromium: Chromium, tmp_path: Path) -> None:
+    async def scenario(site: Live, window: Window) -> None:
+        page = window.page
+        client = await saved(site, "the note\r\nto be changed\r\n", *(f"later {n}\n" * 12 for n in range(5)))
+        await page.reload()
+        await page.evaluate(f"{STILL_HERE} = true")
+        edit = card(window, 1).get_by_role("link", name="编辑")
+        await edit.focus()
+        place = await page.evaluate("scrollY")
+        assert place > 0
+        await page.keyboard.press("Enter")
+        await expect(field(window)).to_be_focused()
+        await expect(field(window)).to_have_value("the note\nto be changed\n")
+        await expect(card(window, 1).locator(".note-text")).to_be_hidden()
+        assert await page.evaluate("scrollY") == place
+        await page.keyboard.press("Control+End")
+        await page.keyboard.type("and one line")
+        await page.keyboard.press("Control+Enter")
+        await expect(card(window, 1).locator(".note-text")).to_have_text("the note to be changed and one line")
+        await expect(field(window)).to_have_count(0)
+        await expect(edit).to_be_focused()
+        await expect(page.locator("#news")).to_have_text("已保存。")
+        assert await text_of(client, 1) == "the note\r\nto be changed\r\nand one line"
+        assert await page.evaluate(STILL_HERE)
+
+    chromium.visit(tmp_path, scenario)
+
+
+def test_an_edit_that_is_given_up_changes_nothing(chromium: Chromium, tmp_path: Path) -> None:
+    async def scenario(site: Live, window: Window) -> None:
+        client = await saved(site, "as it was")
+        await window.page.reload()
+        await window.page.evaluate(f"{STILL_HERE} = true")
+        edit = card(window, 1).get_by_role("link", name="编辑")
+        await edit.click()
+        await field(window).fill("something else")
+        await window.page.get_by_role("link", name="取消").click()
+        await expect(field(window)).to_have_count(0)
+        await expect(card(window, 1).locator(".note-text")).to_have_text("as it was")
+        await expect(edit).to_be_focused()
+        await edit.click()
+        await expect(field(window)).to_have_value("as it was")
+        assert await text_of(client, 1) == "as it was"
+        assert await window.page.evaluate(STILL_HERE)
+
+    chromium.visit(tmp_path, scenario)
+
+
+def test_names_that_arrive_leave_the_field_alone_and_are_in_what_is_saved(chromium: Chromium, tmp_path: Path) -> None:
+    async def scenario(site: Live, window: Window) -> None:
+        page = window.page
+        site.oracle.held = {HASH}
+        client = await saved(site, f"see {LINK}&dn=lie\nmagnet:?xt=urn:btih:{OTHER}")
+        await page.reload()
+        await window.press(HASH)
+        await site.oracle.until_asked(HASH)
+        await card(window, 1).get_by_role("link", name="编辑").click()
+        await expect(field(window)).to_be_focused()
+        await page.keyboard.press("Control+Home")
+        await page.keyboard.type("I ")
+        await site.oracle.let_go()
+        await expect(window.name(HASH)).to_have_text("Name of 1a1a.mkv")
+        await expect(window.state(HASH)).to_have_text("已得名称")
+        await expect(field(window)).to_be_focused()
+        await page.keyboard.type("will ")
+        await expect(field(window)).to_have_value(f"I will see {LINK}&dn=lie\nmagnet:?xt=urn:btih:{OTHER}")
+        await page.locator("note-editor button").click()
+        await expect(card(window, 1).locator(".note-text")).to_contain_text(f"I will see {NAMED}")
+        assert await text_of(client, 1) == f"I will see {NAMED}\nmagnet:?xt=urn:btih:{OTHER}"
+
+    chromium.visit(tmp_path, scenario)
+
+
+def test_over_another_edit_both_stand_side_by_side(chromium: Chromium, tmp_path: Path) -> None:
+    """Dropped, theirs stays; saved, mine takes its place."""
+
+    async def scenario(site: Live, window: Window) -> None:
+        page = window.page
+        client = await saved(site, "one\ntwo")
+        await page.reload()
+        await page.evaluate(f"{STILL_HERE} = true")
+        for number, (button, after) in enumerate(
+            (("放弃我的内容", "theirs 0"), ("用我的内容替换", "one\ntwo\nmine 1"))
+        ):
+            await card(window, 1).get_by_role("link", name="编辑").click()
+            await field(window).fill(f"one\ntwo\nmine {number}")
+            theirs = f"one\ntwo\ntheirs {number}"
+            await change(client, 1, theirs)
+            await page.locator("note-editor button").click()
+            await expect(page.get_by_role("alert")).to_contain_text("没有丢失")
+            await expect(field(window)).to_be_focused()
+            await expect(field(window)).to_have_value(f"one\ntwo\nmine {number}")
+            await expect(page.locator(".editor-now pre")).to_have_text(theirs)
+            await expect(page.locator(".editor-now mark")).to_have_text(f"theirs {number}")
+            assert await text_of(client, 1) == theirs
+            assert await page.evaluate("document.querySelector('note-editor').unsaved")
+            await page.locator("note-editor").get_by_text(button).click()
+            await expect(field(window)).to_have_count(0)
+            await expect(card(window, 1).locator(".note-text")).to_contain_text(after)
+        assert await text_of(client, 1) == "one\ntwo\nmine 1"
+        assert await page.evaluate(STILL_HERE)
+        forgive(window, 409)
+
+    chromium.visit(tmp_path, scenario)
+
+
+def test_whoever_is_signed_out_meanwhile_keeps_the_text_and_saves_it_after_all(
+    chromium: Chromium, tmp_path: Path
+) -> None:
+    async def scenario(site: Live, window: Window) -> None:
+        page = window.page
+        site.oracle.held = {HASH}
+        client = await saved(site, LINK)
+        await page.reload()
+        await window.press(HASH)
+        await card(window, 1).get_by_role("link", name="编辑").click()
+        await field(window).fill("written with care")
+        await page.context.clear_cookies()
+        async with page.expect_response(
+            lambda answer: "/login?next=" in answer.url
+        ):  # the page that follows the note finds out by itself
+            pass
+        await page.locator("note-editor button").click()
+        await expect(page.locator(".editor-said")).to_contain_text("所写内容仍在这里")
+        async with page.context.expect_page() as opening:
+            await page.locator(".editor-said a").click()
+        other = await opening.value
+        await other.fill("[name=username]", "alice")
+        await other.fill("[name=password]", PASSWORD)
+        await other.click("main button")
+        await other.wait_for_url("**/notes")
+        await expect(field(window)).to_have_value("written with care")
+        await page.locator("note-editor button").click()
+        await expect(field(window)).to_have_count(0)
+        assert await text_of(client, 1) == "written with care"
+        await site.oracle.let_go()
+        window.wrong = [said for said in window.wrong if "status of 401" not in said]
+
+    chromium.visit(tmp_path, scenario)
+
+
+def test_a_note_deleted_elsewhere_can_be_saved_as_a_new_one(chromium: Chromium, tmp_path: Path) -> None:
+    async def scenario(site: Live, window: Window) -> None:
+        page = window.page
+        client = await saved(site, "gone soon")
+        await page.goto(f"{window.address}/notes/1")
+        await card(window, 1).get_by_role("link", name="编辑").click()
+        await field(window).fill("worth keeping")
+        await client.delete("/api/notes/1")
+        await page.locator("note-editor button").click()
+        await page.get_by_role("button", name="另存为新笔记").click()
+        await page.wait_for_url("**/notes#note-*")
+        await expect(page.locator(".note-text")).to_have_text("worth keeping")
+        forgive(window, 404)
+
+    chromium.visit(tmp_path, scenario)
+
+
+def test_a_text_that_is_not_saved_is_not_left_by_mistake(chromium: Chromium, tmp_path: Path) -> None:
+    leave = """() => {
+      const leaving = new Event("beforeunload", {cancelable: true});
+      dispatchEvent(leaving);
+      return !leaving.defaultPrevented;
+    }"""
+
+    async def scenario(site: Live, window: Window) -> None:
+        page = window.page
+        await saved(site, "a note")
+        await page.goto(f"{window.address}/notes/1/edit")
+        assert await page.evaluate(leave)
+        await field(window).fill("a note, changed")
+        assert not await page.evaluate(leave)
+        await page.locator("note-editor button").click()
+        await page.wait_for_url("**/notes/1")
+        await expect(page.locator(".note-text")).to_have_text("a note, changed")
+        assert await page.evaluate(leave)
+
+    chromium.visit(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_whatever_a_text_holds_it_survives_an_edit_of_another_line(
+    chromium: Chromium, tmp_path: Path, *, script: bool
+) -> None:
+    every = "".join(map(chr, [*range(1, 0xA1), *range(0x2000, 0x2070), 0xAD, 0x34F, 0x3164, 0xFEFF, 0xFFFE, 0x1F600]))
+    lines = [
+        "",
+        "",
+        "</textarea><script>alert(1)</script>",
+        "&lt;&amp;lt;&#10;",
+        "{{7*7}}",
+        every,
+        "e\u0301 שלום \u202eabc",
+    ]
+
+    async def scenario(site: Live, window: Window) -> None:
+        page = window.page
+        before = "\r\n".join(lines)
+        client = await saved(site, before + "\r\nlast")
+        await page.goto(f"{window.address}/notes/1/edit")
+        await expect(page.locator("note-editor .hint")).to_contain_text("不可见字符")
+        await field(window).focus()
+        await page.keyboard.press("Control+End")
+        await page.keyboard.type(", changed\n")
+        await page.locator("note-editor button").click()
+        await page.wait_for_url("**/notes/1")
+        assert await text_of(client, 1) == before + "\r\nlast, changed\r\n"
+
+    chromium.visit(tmp_path, scenario, window={"java_script_enabled": script})
+
+
+def test_without_script_a_note_is_edited_over_another_edit_too(chromium: Chromium, tmp_path: Path) -> None:
+    async def scenario(site: Live, window: Window) -> None:
+        page = window.page
+        client = await saved(site, f"one\n{LINK}&dn=lie", *(f"later {number}" for number in range(50)))
+        await page.goto(f"{window.address}/notes?after=2")
+        await card(window, 1).get_by_role("link", name="编辑").click()
+        await field(window).fill(f"one\n{LINK}&dn=lie\nmine")
+        task = (await client.post("/api/calibrate/async", json={"info_hash": HASH})).json()["task_id"]
+        await site.ended(client, task)
+        await change(client, 1, f"one\n{NAMED}\ntheirs")
+        await page.get_by_role("button", name="保存").click()
+        await expect(page.locator(".editor-now mark")).to_have_text("theirs")
+        await expect(field(window)).to_have_value(f"one\n{NAMED}\nmine")
+        await page.get_by_role("button", name="用我的内容替换").click()
+        await page.wait_for_url("**/notes?after=2#note-1")
+        await expect(card(window, 1).locator(".note-text")).to_contain_text("mine")
+        assert await text_of(client, 1) == f"one\n{NAMED}\nmine"
+        await card(window, 1).get_by_role("link", name="编辑").click()
+        await page.get_by_role("link", name="取消").click()
+        await page.wait_for_url("**/notes?after=2#note-1")
+        forgive(window, 409)
+
+    chromium.visit(tmp_path, scenario, window=WITHOUT_SCRIPT)
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_a_note_is_deleted_after_a_question(chromium: Chromium, tmp_path: Path, *, script: bool) -> None:
+    async def scenario(site: Live, window: Window) -> None:
+        page = window.page
+        client = await saved(site, "oldest", "to go", "newest")
+        await page.reload()
+        sure = card(window, 2).get_by_role("button", name="永久删除")
+        await expect(sure).to_be_hidden()
+        for _ in range(2):  # one may think better of it
+            await card(window, 2).get_by_text("删除", exact=True).click()
+            await expect(sure).to_be_visible()
+            await card(window, 2).get_by_text("删除", exact=True).click()
+            await expect(sure).to_be_hidden()
+        await card(window, 2).get_by_text("删除", exact=True).focus()
+        await page.keyboard.press("Enter")
+        if script:
+            await page.keyboard.press("Escape")
+            await expect(sure).to_be_hidden()
+            await page.keyboard.press("Enter")
+        await page.keyboard.press("Tab")
+        await expect(sure).to_be_focused()
+        await page.keyboard.press("Enter")
+        await expect(card(window, 2)).to_have_count(0)
+        await expect(page.locator(".note-text")).to_have_text(["newest", "oldest"])
+        if script:
+            await expect(page.locator("#news")).to_have_text("笔记已删除。")
+            await expect(card(window, 1).locator(".note-when a")).to_be_focused()
+        assert (await client.get("/api/notes/2")).status_code == 404
+        await page.goto(f"{window.address}/notes/1")
+        await card(window, 1).get_by_text("删除", exact=True).click()
+        await card(window, 1).get_by_role("button", name="永久删除").click()
+        await page.wait_for_url("**/notes")
+        await expect(page.locator(".note-text")).to_have_text(["newest"])
+        if script:
+            forgive(window, 404)
+
+    chromium.visit(tmp_path, scenario, window={"java_script_enabled": script})
+
+
+def test_five_hundred_magnets_and_a_megabyte_stay_pages_one_can_use(chromium: Chromium, tmp_path: Path) -> None:
+    async def scenario(site: Live, window: Window) -> None:
+        page = window.page
+        many = "\n".join(f"magnet:?xt=urn:btih:{number:040x}&dn=a%20lie" for number in range(1, 501))
+        client = await saved(site, many, "words in a row, " * 65_536, "W" * 1_048_576)
+        await page.reload()
+        assert await page.evaluate("document.querySelectorAll('*').length") < 1500
+        await expect(card(window, 1).locator(".magnet:visible")).to_have_count(10)
+        await card(window, 1).get_by_role("button", name="全部校准").click()
+        await expect(card(window, 1).locator(".note-count")).to_have_text("已得名称 500 / 500")
+        assert await page.locator("#news p").count() <= 3
+        await card(window, 1).get_by_role("link", name="全部 500 个磁力链接").click()
+        await page.wait_for_url("**/notes/1")
+        await page.locator(".note-magnets .fold summary").click()
+        await expect(page.locator(".magnet:visible")).to_have_count(500)
+        await expect(window.name(f"{500:040x}")).to_have_text("Name of 0000.mkv")
+        for note_id, length in ((2, 1_048_576), (3, 1_048_576)):
+            await page.goto(f"{window.address}/notes/{note_id}")
+            await page.locator(".fold summary").click()
+            parts = await page.locator(".note-text pre").all_text_contents()
+            assert sum(map(len, parts)) == length
+            assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        await page.goto(f"{window.address}/notes/2")
+        await card(window, 2).get_by_role("link", name="编辑").click()
+        await expect(field(window)).to_be_focused()
+        await page.keyboard.press("Control+Home")
+        await page.keyboard.type("first of all ")
+        await page.locator("note-editor button").click()
+        await expect(page.locator(".note-first")).to_contain_text("first of all words in a row")
+        assert (await text_of(client, 2)).startswith("first of all words in a row")
+
+    chromium.visit(tmp_path, scenario, window={"viewport": {"width": 390, "height": 844}})
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "locale"), [(390, "zh-CN"), (1200, "en-GB")])
+def test_the_field_and_the_two_texts_fit_and_can_be_read(
+    chromium: Chromium, tmp_path: Path, width: int, locale: str, scheme: str
+) -> None:
+    async def scenario(site: Live, window: Window) -> None:
+        page = window.page
+        text = f"今晚想看的：\n{LINK}&dn=xXx&tr=udp%3A%2F%2Ftracker.example%3A80\n{'W' * 300}\nשלום עולם\n"
+        client = await saved(site, text)
+        await page.goto(f"{window.address}/notes/1/edit")
+        await look("page", page)
+        await page.goto(f"{window.address}/notes")
+        await page.locator(".note-delete summary").click()
+        await look("delete", page)
+        await page.locator(".note-delete summary").click()
+        await page.locator(".note-edit").click()
+        await look("edit", page)
+        await field(window).fill(text + "mine")
+        await change(client, 1, text + "theirs")
+        await page.locator("note-editor button").click()
+        await expect(page.locator(".editor-now mark")).to_have_text("theirs")
+        await expect(page.get_by_role("alert")).to_be_in_viewport()
+        await look("stale", page)
+        assert await page.locator("note-editor").evaluate(ONE_BESIDE_THE_OTHER) == (width > 1000)
+        forgive(window, 409)
+
+    async def look(name: str, page: Any) -> None:
+        await page.screenshot(path=tmp_path / f"{name}-{scheme}-{width}.png", full_page=True)
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+        assert await page.evaluate(CONTRAST) >= 4.5
+
+    options = {"viewport": {"width": width, "height": 844}, "color_scheme": scheme, "locale": locale}
+    chromium.visit(tmp_path, scenario, window=options)
+
+
+ONE_BESIDE_THE_OTHER = """(editor) => {
+  const [now, mine] = [...editor.querySelector(".editor-both").children].map((one) => one.getBoundingClientRect());
+  return now.top === mine.top && now.right < mine.left;
+}"""
