@@ -21,7 +21,9 @@ from truename.resolvers.base import Resolver
 from truename.service import Calibrations
 from truename.settings import Settings
 from truename.store.database import FILE_NAME, Database, sqlite_url
+from truename.store.keeper import Keeper
 from truename.store.migrate import migrate
+from truename.store.shelf import Shelf
 from truename.store.writer import StoreUnavailable, Writer
 from truename.watch import Watch
 from truename.worker import look_up
@@ -102,6 +104,8 @@ async def open_engine(settings: Settings, resolver: Resolver) -> AsyncIterator[E
         wake=feeder.wake,
     )
     cleaner = Cleaner(writer, time.time, task_ttl_s=settings.task_ttl_s, interval_s=settings.cleanup_interval_s)
+    shelf = Shelf(data_dir=settings.data_dir, folder=settings.backup_folder, keep=settings.backup_keep)
+    keeper = Keeper(shelf, time.time, interval_s=settings.backup_interval_s)
     engine = Engine(
         database=database,
         writer=writer,
@@ -133,6 +137,7 @@ async def open_engine(settings: Settings, resolver: Resolver) -> AsyncIterator[E
                         watch.run(),
                         queue.serve(work),
                         cleaner.run(),
+                        keeper.run(),
                     )
                 ]
                 try:

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from importlib import metadata
 from pathlib import Path
 from types import FrameType
@@ -21,6 +21,7 @@ from truename.app import open_resolver
 from truename.names import make_visible
 from truename.settings import Loaded, SettingsError, load
 from truename.store.database import Database, DatabaseError
+from truename.terminal import backup as backups
 from truename.terminal import doctor as doctors
 from truename.terminal import fix as fixing
 from truename.terminal import people, requests
@@ -291,6 +292,47 @@ def _run_people(act: Callable[[Database, Screen], Coroutine[Any, Any, bool]]) ->
 @app.command(help=_help("settings"))
 def settings() -> None:
     """Show the settings."""
+@app.command(help=_help("backup"))
+def backup(
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help=_help("backup_file"))] = None,
+) -> None:
+    """Make a backup; its work is `terminal.backup`."""
+    loaded = _settings()
+    screen = Screen(_LANGUAGE, progress=False)
+
+    async def work() -> None:
+        backups.backup(loaded.settings, screen, file)
+
+    try:
+        _run(work())
+    except DatabaseError as error:
+        _complain(say(error.word, _LANGUAGE, **error.fields))
+        raise typer.Exit(_NOT_ALL) from None
+
+
+@app.command(help=_help("restore"))
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=_help("restore_file"))],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help=_help("dry_run"))] = False,  # noqa: FBT002
+    yes: Annotated[bool, typer.Option("--yes", help=_help("yes"))] = False,  # noqa: FBT002
+) -> None:
+    """Bring a backup back; its work is `terminal.backup`. Only a dry run goes on beside a server."""
+    from truename.serving import CannotServe, hold
+
+    loaded = _settings()
+    screen = Screen(_LANGUAGE, progress=False)
+
+    async def work() -> bool:
+        with nullcontext() if dry_run else hold(loaded.settings.data_dir):
+            return await backups.restore(loaded.settings, screen, file, dry_run=dry_run, yes=yes)
+
+    try:
+        done = _run(work())
+    except (CannotServe, DatabaseError) as error:
+        _refuse(error.word, **error.fields)
+    raise typer.Exit(_DONE if done else _NOT_ALL)
+
+
     doctors.show_settings(_settings(), _LANGUAGE)
 
 

@@ -263,8 +263,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{what}：由更新版本的 truename 制作；请用该版本恢复。",
     ),
     "restore_unfinished": (
-        "{what}: {beside} lies beside it, so it is a database in use or one that was cut off, and no backup. Make one of "
-        "it: set TRUENAME_DATA_DIR to its folder and run `truename backup`.",
+        "{what}: {beside} lies beside it, so it is a database in use or one that was cut off, and no backup. Make one "
+        "of it: set TRUENAME_DATA_DIR to its folder and run `truename backup`.",
         "{what}：旁边有 {beside}，说明它是正在使用或中断的数据库，而不是备份。请将 TRUENAME_DATA_DIR 设为它所在的"
         "文件夹，再运行 `truename backup`。",
     ),
@@ -324,8 +324,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "已恢复：{people} 个用户，{notes} 条笔记，{names} 个名称。",
     ),
     "doctor_backup_ok": (
-        "backup: {where}, of {date}, checked; {notes} notes, {names} names",
-        "备份：{where}，{date}，已核对；{notes} 条笔记，{names} 个名称",
+        "backup: {where}, of {date}, checked; notes: {notes}, names: {names}",
+        "备份：{where}，{date}，已核对；笔记 {notes}，名称 {names}",
     ),
     "doctor_backup_none": (
         "backup: none yet; a running server makes one by itself, `truename backup` makes one now",
@@ -349,7 +349,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "目标文件；不指定则在 TRUENAME_BACKUP_DIR 中新建，只保留最新的几个。",
     ),
     "help_restore": (
-        "Bring a backup back in the place of the present database, which is copied aside first. The server must not run.",
+        "Bring a backup back in the place of the present database, which is copied aside first. The server must not "
+        "run.",
         "用备份替换当前数据库，替换前会先另存一份。此时服务器不能在运行。",
     ),
     "help_restore_file": ("The backup.", "备份文件。"),

@@ -16,6 +16,7 @@ from truename.settings import FILE_NAME, Loaded, Settings, shown_value
 from truename.store.database import FILE_NAME as FILE_NAME_OF_DATABASE
 from truename.store.database import DatabaseError
 from truename.store.tables import torrent
+from truename.terminal.backup import backup_states
 from truename.terminal.catalogue import open_database
 from truename.terminal.screen import Screen
 from truename.texts import Language, say
@@ -34,6 +35,7 @@ async def doctor(resolver: Resolver, loaded: Loaded, screen: Screen) -> bool:
     for good, line in (
         data_dir_state(loaded.settings.data_dir, screen.language),
         *await database_states(loaded.settings.data_dir, screen.language),
+        *backup_states(loaded.settings, screen.language),
         *swarm_states(await resolver.health(), screen.language),
     ):
         screen.answer(f"{_GOOD if good else _BAD} {line}")

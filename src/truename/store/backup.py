@@ -1,0 +1,73 @@
+"""A backup that proves itself: a copy of the running database, opened again, checked, and compared with what it is of.
+
+It is in its place only when all of that went well; else nothing is, and what was in that place stays.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from truename.store.database import DatabaseError
+from truename.store.files import (
+    Summary,
+    contents_of,
+    fault_of,
+    never,
+    new_copy,
+    opened,
+    revision_of,
+    summary_of,
+    tables_of,
+    told_as,
+)
+from truename.store.migrations import KNOWN
+from truename.store.whole import put_in_place, workshop
+
+_HEADER = b"SQLite format 3\0"
+
+
+def back_up(database: Path, target: Path, *, stopped: Callable[[], bool] = never) -> Summary:
+    """Copy a database that others may be writing to, and prove the copy. Blocks; call it in a thread.
+
+    Input:  `target` in a folder that is there; an earlier backup of that name is replaced.
+    Output: what is in the copy.
+    Errors: `DatabaseError`; `Stopped` soon after `stopped` says so.
+    """
+    if not database.exists():
+        raise DatabaseError("backup_nothing", what=str(database))
+    _check_replaceable(target, database)
+    with told_as("backup_failed", target), workshop(target.parent) as bench:
+        copy = bench / target.name
+        with opened(database, stopped=stopped) as source:
+            source.execute("BEGIN")  # from here on it stands still for us
+            _check_ours(revision_of(source), bool(tables_of(source)), database)
+            original = contents_of(source)
+            new_copy(source, copy, stopped=stopped)
+        with opened(copy, stopped=stopped) as proof:
+            fault = fault_of(proof)
+            if fault is not None:
+                raise DatabaseError("backup_damaged", what=str(database), why=fault)
+            if contents_of(proof) != original:
+                raise DatabaseError("backup_differs", what=str(target))
+            summary = summary_of(proof)
+        put_in_place(copy, target)
+    return summary
+
+
+def _check_ours(revision: str | None, has_tables: bool, what: Path) -> None:  # noqa: FBT001
+    if revision is None:
+        word = "database_of_another_program" if has_tables else "backup_nothing"
+        raise DatabaseError(word, what=str(what))
+    if revision not in KNOWN:
+        raise DatabaseError("database_newer", what=str(what))
+
+
+def _check_replaceable(target: Path, database: Path) -> None:
+    """What is no backup is not replaced by one; least of all the database itself."""
+    with told_as("backup_failed", target):
+        if target.is_symlink() or not target.exists():
+            return  # a link is replaced, not what it leads to
+        if not target.is_file() or target.samefile(database):
+            raise DatabaseError("backup_over", what=str(target))
+        with target.open("rb") as file:
+            if file.read(len(_HEADER)) != _HEADER:
+                raise DatabaseError("backup_over", what=str(target))

@@ -1,0 +1,129 @@
+"""Which values the rows of a backup may hold: of the type their column says, and nothing that would stop a server.
+
+Pure. SQLite itself lets any value into any column. What is refused here is what this program never writes; what it
+could have written is let through, however old.
+"""
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+
+from truename.infohash import InfoHash
+from truename.model import TaskStatus
+from truename.names import is_hidden
+from truename.store.lookups import MAX_SOURCES, Sources
+from truename.store.people import MAX_USERNAME
+from truename.store.tables import lane, lookup, person, task, virtual
+
+Check = Callable[[object], bool]
+
+_MAX_KEY = 2**30  # the next ones still fit into 32 bits
+_MAX_COUNTER = 2**53
+_MAX_TIME = 1e11  # seconds; a date can be made of it
+_VARCHAR = re.compile(r"VARCHAR\(\d+\)")
+_ARGON2 = re.compile(
+    r"\$argon2id\$v=19\$m=(\d{1,6}),t=(\d{1,2}),p=(\d{1,2})\$[A-Za-z0-9+/]{8,128}\$[A-Za-z0-9+/]{8,128}"
+)
+_DEAREST = (262_144, 10, 16)  # four times today's memory, three times its work
+_LOOKUP_STATES = frozenset(("pending", "running", "waiting", "ended"))
+_TASK_STATES = frozenset(status.value for status in TaskStatus)
+
+
+def check_of(table: str, column: str, declared: str, *, nullable: bool, key: bool, counted: bool) -> Check:
+    """What to ask of each value of a column.
+
+    Input:  `declared` the type in the schema; `key`: it is in the primary key; `counted`: a row's number is never given
+            again.
+    Errors: `ValueError` for a type that nothing is known of.
+    """
+    declared = _VARCHAR.sub("TEXT", declared)
+    if declared not in _TYPES:
+        raise ValueError(f"nothing is known of the type {declared}")
+    check = _is_key if key and not counted and declared in ("INTEGER", "BIGINT") else _TYPES[declared]
+    rule = _RULES.get((table, column)) or _RULES_EVERYWHERE.get(column)
+
+    def allowed(value: object) -> bool:
+        if value is None:
+            return nullable
+        return check(value) and (rule is None or rule(value))
+
+    return allowed
+
+
+def _is_key(value: object) -> bool:
+    return type(value) is int and 0 <= value <= _MAX_KEY
+
+
+def _is_counter(value: object) -> bool:
+    return type(value) is int and -_MAX_COUNTER <= value <= _MAX_COUNTER
+
+
+def _is_integer(value: object) -> bool:
+    return type(value) is int
+
+
+def _is_boolean(value: object) -> bool:
+    return type(value) is int and value in (0, 1)
+
+
+def _is_time(value: object) -> bool:
+    return type(value) is float and math.isfinite(value) and abs(value) <= _MAX_TIME
+
+
+def _is_bytes(value: object) -> bool:
+    return type(value) is bytes
+
+
+def _is_text(value: object) -> bool:
+    return type(value) is str
+
+
+def _is_hash(value: object) -> bool:
+    return isinstance(value, str) and len(value) in (40, 64) and InfoHash.hexadecimal(value, len(value)) == value
+
+
+def _is_username(value: object) -> bool:
+    """Nothing invisible; a character that a newer Unicode has may be there."""
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_USERNAME:
+        return False
+    return not any(is_hidden(each) for each in value if unicodedata.category(each) != "Cn")
+
+
+def _is_password_hash(value: object) -> bool:
+    """A hash that can be checked without stopping the machine."""
+    found = _ARGON2.fullmatch(value) if isinstance(value, str) else None
+    return found is not None and all(
+        1 <= int(cost) <= most for cost, most in zip(found.groups(), _DEAREST, strict=True)
+    )
+
+
+def _are_sources(value: object) -> bool:
+    try:
+        sources = Sources.of_text(str(value))
+    except (ValueError, TypeError, RecursionError):
+        return False
+    every = (*sources.trackers, *sources.peers)
+    return len(every) <= 2 * MAX_SOURCES and all(isinstance(one, str) for one in every)
+
+
+_TYPES: Mapping[str, Check] = {
+    "INTEGER": _is_counter,
+    "BIGINT": _is_integer,
+    "BOOLEAN": _is_boolean,
+    "FLOAT": _is_time,
+    "BLOB": _is_bytes,
+    "TEXT": _is_text,
+}
+_RULES: Mapping[tuple[str, str], Check] = {
+    (task.name, "status"): _TASK_STATES.__contains__,
+    (lookup.name, "status"): _LOOKUP_STATES.__contains__,
+    (lookup.name, "sources"): _are_sources,
+    (lookup.name, "rank"): _is_counter,
+    (task.name, "rank"): _is_counter,
+    (lane.name, "last"): _is_counter,
+    (virtual.name, "v"): _is_counter,
+    (person.name, "username"): _is_username,
+    (person.name, "password_hash"): _is_password_hash,
+}
+_RULES_EVERYWHERE: Mapping[str, Check] = {"hash": _is_hash, "hash_v2": _is_hash}
