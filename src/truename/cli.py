@@ -289,9 +289,6 @@ def _run_people(act: Callable[[Database, Screen], Coroutine[Any, Any, bool]]) ->
     raise typer.Exit(_DONE if done else _NOT_ALL)
 
 
-@app.command(help=_help("settings"))
-def settings() -> None:
-    """Show the settings."""
 @app.command(help=_help("backup"))
 def backup(
     file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help=_help("backup_file"))] = None,
@@ -333,6 +330,9 @@ def restore(
     raise typer.Exit(_DONE if done else _NOT_ALL)
 
 
+@app.command(help=_help("settings"))
+def settings() -> None:
+    """Show the settings."""
     doctors.show_settings(_settings(), _LANGUAGE)
 
 

@@ -224,8 +224,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     # Backups.
     "backup_made": (
-        "{people} people, {notes} notes, {names} names; opened, checked and compared with the database.",
-        "{people} 个用户，{notes} 条笔记，{names} 个名称；已打开、检查，并与数据库核对一致。",
+        "People: {people}, notes: {notes}, names: {names}; opened, checked and compared with the database.",
+        "用户 {people}，笔记 {notes}，名称 {names}；已打开、检查，并与数据库核对一致。",
     ),
     "backup_nothing": (
         "{what}: there is no database here yet, so there is nothing to back up.",
@@ -299,13 +299,14 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "restore_file": ("{what}, of {date} (schema {revision})", "{what}，日期 {date}（结构版本 {revision}）"),
     "restore_place": ("{what}, which it would replace", "{what}，将被它替换"),
     "restore_contents": (
-        "  {people} people, {notes} notes, {names} names; the newest is of {newest}",
-        "  {people} 个用户，{notes} 条笔记，{names} 个名称；最新的一项：{newest}",
+        "  people: {people}, notes: {notes}, names: {names}; the newest is of {newest}",
+        "  用户 {people}，笔记 {notes}，名称 {names}；最新的一项：{newest}",
     ),
     "restore_contents_none": ("  nothing yet", "  还没有内容"),
     "restore_contents_bad": ("  cannot be read: {why}", "  无法读取：{why}"),
     "restore_left_out": (
-        "  not brought back: {count} sessions and tokens. Everybody signs in again; `truename user token` makes new tokens.",
+        "  not brought back: {count} sessions and tokens. Everybody signs in again; `truename user token` makes new "
+        "tokens.",
         "  不会恢复 {count} 个登录会话和令牌：所有人需重新登录，令牌用 `truename user token` 重新生成。",
     ),
     "restore_dry": (
@@ -320,8 +321,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "restore_declined": ("Nothing was changed.", "未作任何更改。"),
     "restore_kept": ("What was there is kept in {where}", "原有内容保存在 {where}"),
     "restore_done": (
-        "Restored: {people} people, {notes} notes, {names} names.",
-        "已恢复：{people} 个用户，{notes} 条笔记，{names} 个名称。",
+        "Restored. People: {people}, notes: {notes}, names: {names}.",
+        "已恢复：用户 {people}，笔记 {notes}，名称 {names}。",
     ),
     "doctor_backup_ok": (
         "backup: {where}, of {date}, checked; notes: {notes}, names: {names}",
