@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from truename.model import TaskStatus
 from truename.store import tasks
@@ -93,6 +93,11 @@ async def count_down(connection: Connection, task_ids: Iterable[str], *, at: flo
     for some in in_chunks(task_ids):
         for row in await connection.execute(_MEMBERS, {"task_ids": some}):
             fewer[row.batch_id] = fewer.get(row.batch_id, 0) + row.tasks
+    await count_down_by(connection, fewer, at=at, tells=tells)
+
+
+async def count_down_by(connection: Connection, fewer: Mapping[str, int], *, at: float, tells: bool) -> None:
+    """The same, counted already: in each of these batches so many tasks have ended."""
     if not fewer:
         return
     await connection.execute(_COUNT_DOWN, [{"this_id": one, "fewer": count} for one, count in fewer.items()])
@@ -127,20 +132,6 @@ async def get(connection: Connection, batch_id: str, *, person_id: int, ended_af
         total=row.total,
         ended_at=row.ended_at,
         counts={each.status: each.tasks for each in counted},
-    )
-
-
-def active_ones(batch_id: str, *, person_id: int) -> Select[tuple[str]]:
-    """Selects the ids of the tasks that a person's batch has created and that have not ended."""
-    return (
-        select(task.c.id)
-        .join(batch_task, batch_task.c.task_id == task.c.id)
-        .where(
-            batch_task.c.batch_id == batch_id,
-            batch_task.c.created.is_(True),
-            task.c.person_id == person_id,
-            task.c.active == 1,
-        )
     )
 
 

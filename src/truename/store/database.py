@@ -25,6 +25,7 @@ from truename.errors import TruenameError
 FILE_NAME = "truename.db"
 _READERS = 4
 _BUSY_TIMEOUT_MS = 5_000
+_CACHE_KIB = 32_768  # a batch touches its rows several times; SQLite's own 2 MiB would read them anew each time
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -144,6 +145,8 @@ def _engine(url: URL, *, connections: int, begin: str, read_only: bool) -> Engin
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute("PRAGMA trusted_schema = OFF")
+        cursor.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        cursor.execute("PRAGMA temp_store = MEMORY")
         if read_only:
             cursor.execute("PRAGMA query_only = ON")
         cursor.close()

@@ -7,12 +7,11 @@ Lock order everywhere: look-ups (by id), tasks, notes, events.
 """
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import Select, bindparam, case, delete, exists, func, insert, select, tuple_, update
+from sqlalchemy import bindparam, delete, exists, insert, select, tuple_, update
 
 from truename.magnet import InfoHash, Magnet
 from truename.model import Lookup
@@ -127,7 +126,7 @@ _PUT_OFF = (
     .values(status="waiting", due_at=bindparam("due"), delivery=None)
 )
 _SOURCES_OF = select(lookup.c.id, lookup.c.sources).where(_IDS)
-_END = update(lookup).where(_IDS).values(status="ended", active=None, delivery=None)
+_END = update(lookup).where(_IDS).values(status="ended", active=None, delivery=None, due_at=None)
 
 
 async def active_of(connection: Connection, hashes: Iterable[str]) -> dict[str, ActiveLookup]:
@@ -268,39 +267,6 @@ async def sources_of(connection: Connection, ids: Iterable[int]) -> dict[int, So
     for some in in_chunks(ids):
         found |= {row.id: Sources.of_text(row.sources) for row in await connection.execute(_SOURCES_OF, {"ids": some})}
     return found
-
-
-class Standing(NamedTuple):
-    """Where an active look-up stands."""
-
-    id: int
-    status: str
-    delivery: str | None
-    prio: int
-    person_id: int
-
-
-async def of_tasks(connection: Connection, selected: Select[tuple[str]]) -> dict[int, Standing]:
-    """The active look-ups of the selected tasks by id, locked for the rest of the transaction."""
-    rows = await connection.execute(
-        select(lookup.c.id, lookup.c.status, lookup.c.delivery, lookup.c.prio, lookup.c.person_id)
-        .where(lookup.c.active == 1, lookup.c.id.in_(select(task.c.lookup_id).where(task.c.id.in_(selected))))
-        .order_by(lookup.c.id)
-        .with_for_update()
-    )
-    return {row.id: Standing._make(row) for row in rows}
-
-
-async def close_ranks(connection: Connection, gone: Iterable[Standing]) -> None:
-    """Look-ups that waited will never be taken: who asked for them does not stand behind ghosts the next time."""
-    for (prio, person_id), count in Counter((one.prio, one.person_id) for one in gone).items():
-        taken = select(func.coalesce(func.max(virtual.c.v), 0)).where(virtual.c.prio == prio).scalar_subquery()
-        lowered = lane.c.last - count
-        await connection.execute(
-            update(lane)
-            .where(lane.c.prio == prio, lane.c.person_id == person_id)
-            .values(last=case((lowered < taken, taken), else_=lowered))
-        )
 
 
 async def current_of(connection: Connection, deliveries: Mapping[int, str]) -> set[int]:

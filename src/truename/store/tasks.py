@@ -9,7 +9,6 @@ from sqlalchemy import (
     ColumnElement,
     Executable,
     Row,
-    Select,
     bindparam,
     case,
     delete,
@@ -242,29 +241,6 @@ async def due_of(connection: Connection, lookup_ids: Iterable[int]) -> dict[int,
         rows = await connection.execute(_DUE_OF, {"lookup_ids": some})
         due |= {row.lookup_id: row.at or None for row in rows}
     return due
-
-
-def active_ones(wanted: Sequence[tuple[str, int]]) -> Select[tuple[str]]:
-    """Selects the ids of those tasks, given with their persons, that have not ended."""
-    return select(task.c.id).where(task.c.active == 1, tuple_(task.c.id, task.c.person_id).in_(wanted))
-
-
-async def cancel(connection: Connection, selected: Select[tuple[str]], *, at: float) -> list[Touched]:
-    """End the selected tasks, which are all active; which."""
-    ended = await connection.execute(
-        update(task)
-        .where(task.c.id.in_(selected), task.c.active == 1)
-        .values(
-            status=TaskStatus.CANCELLED.value,
-            active=None,
-            code="cancelled",
-            reason="cancelled",
-            next_attempt_at=None,
-            completed_at=at,
-        )
-        .returning(*_TOUCHED)
-    )
-    return [Touched._make(row) for row in ended]
 
 
 async def complete(connection: Connection, named: Mapping[int, KnownName], *, at: float) -> list[Touched]:

@@ -8,6 +8,7 @@ a bad request fails alone.
 
 import asyncio
 import logging
+import sqlite3
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -93,6 +94,11 @@ class Writer:
             if len(group) == 1:
                 _refuse(group[0], _outward(error))
                 return
+            if _is_held(error):
+                # One by one they would wait as long as this, each of them.
+                for request in group:
+                    _refuse(request, _outward(error))
+                return
         else:
             for request, result in zip(group, results, strict=True):
                 if not request.answer.done():
@@ -123,8 +129,17 @@ def _outward(error: Exception) -> Exception:
     """Trouble of the database is told as such; what the work itself raised is passed on."""
     if not isinstance(error, DBAPIError | OSError):
         return error
-    log.warning("not written", extra={"reason": type(error).__name__})
+    # SQLite's own words hold nothing that anybody wrote; a server's may.
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    reason = str(cause) if isinstance(cause, sqlite3.Error) else type(error).__name__
+    log.warning("not written", extra={"reason": reason})
     return StoreUnavailable("the database did not take it")
+
+
+def _is_held(error: Exception) -> bool:
+    """Whether another program has kept the database locked for longer than we wait."""
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    return getattr(cause, "sqlite_errorname", "").startswith("SQLITE_BUSY")
 
 
 def _refuse(request: _Request, error: Exception) -> None:

@@ -1,0 +1,144 @@
+"""Cancelling as changes to sets of rows: what is cancelled is laid aside once, so that no statement looks for it again.
+
+Lock order: look-ups, tasks, batches, events.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    MetaData,
+    Select,
+    String,
+    Table,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.schema import CreateTable
+
+from truename.model import TaskStatus
+from truename.store import batches
+from truename.store.database import Connection
+from truename.store.tables import batch, batch_task, event, lane, lookup, task, virtual
+
+_aside = MetaData()
+_gone = Table(
+    "gone_task",
+    _aside,
+    Column("task_id", String(36), primary_key=True),
+    Column("lookup_id", BigInteger, index=False),
+    Column("person_id", Integer),
+    prefixes=["TEMPORARY"],
+)
+_idle = Table(
+    "idle_lookup",
+    _aside,
+    Column("lookup_id", BigInteger, primary_key=True),
+    Column("delivery", String(36)),
+    Column("status", String(10)),
+    Column("prio", Integer),
+    Column("person_id", Integer),
+    prefixes=["TEMPORARY"],
+)
+_OF_GONE = select(_gone.c.lookup_id)
+_OF_IDLE = select(_idle.c.lookup_id)
+
+
+def owned(wanted: Sequence[tuple[str, int]]) -> Select[tuple[str, int, int]]:
+    """Selects those of these tasks, given with their persons, that have not ended."""
+    return _active().where(tuple_(task.c.id, task.c.person_id).in_(wanted))
+
+
+def created_by(batch_id: str, *, person_id: int) -> Select[tuple[str, int, int]]:
+    """Selects what a person's batch has created and has not ended."""
+    members = (
+        select(batch_task.c.task_id)
+        .join(batch, batch.c.id == batch_task.c.batch_id)
+        .where(batch.c.id == batch_id, batch.c.person_id == person_id, batch_task.c.created.is_(True))
+    )
+    return _active().where(task.c.id.in_(members))
+
+
+def _active() -> Select[tuple[str, int, int]]:
+    return select(task.c.id, task.c.lookup_id, task.c.person_id).where(task.c.active == 1)
+
+
+async def cancel(
+    connection: Connection, wanted: Select[tuple[str, int, int]], *, at: float, tells: bool
+) -> Sequence[str]:
+    """Cancel the selected tasks, and the look-ups that nobody waits for any more.
+
+    Output: the deliveries of those that were out.
+    """
+    await _lay_aside(connection, wanted)
+    await connection.execute(
+        update(task)
+        .where(task.c.id.in_(select(_gone.c.task_id)), task.c.active == 1)
+        .values(
+            status=TaskStatus.CANCELLED.value,
+            active=None,
+            code="cancelled",
+            reason="cancelled",
+            next_attempt_at=None,
+            completed_at=at,
+        )
+    )
+    deliveries = await _end_idle(connection)
+    counted = select(batch_task.c.batch_id, func.count().label("tasks")).join(
+        _gone, _gone.c.task_id == batch_task.c.task_id
+    )
+    fewer = {row.batch_id: row.tasks for row in await connection.execute(counted.group_by(batch_task.c.batch_id))}
+    await batches.count_down_by(connection, fewer, at=at, tells=tells)
+    changed = select(_gone.c.person_id, literal("task"), _gone.c.task_id, literal(at))
+    await connection.execute(insert(event).from_select(["person_id", "kind", "task_id", "at"], changed))
+    return deliveries
+
+
+async def _lay_aside(connection: Connection, wanted: Select[tuple[str, int, int]]) -> None:
+    for table in (_gone, _idle):
+        await connection.execute(CreateTable(table, if_not_exists=True))
+        await connection.execute(delete(table))
+    locked = select(lookup.c.id).where(lookup.c.id.in_(select(wanted.subquery().c.lookup_id)))
+    if connection.dialect.name != "sqlite":  # whose one writer has the database for itself
+        await connection.execute(locked.order_by(lookup.c.id).with_for_update())
+    await connection.execute(insert(_gone).from_select(["task_id", "lookup_id", "person_id"], wanted))
+
+
+async def _end_idle(connection: Connection) -> Sequence[str]:
+    """Who had asked for one that was never taken does not stand behind its ghost the next time."""
+    waited_for = exists().where(task.c.lookup_id == lookup.c.id, task.c.active == 1)
+    idle = select(lookup.c.id, lookup.c.delivery, lookup.c.status, lookup.c.prio, lookup.c.person_id).where(
+        lookup.c.id.in_(_OF_GONE), lookup.c.active == 1, ~waited_for
+    )
+    await connection.execute(insert(_idle).from_select(list(_idle.c), idle))
+    await connection.execute(
+        update(lookup).where(lookup.c.id.in_(_OF_IDLE)).values(status="ended", active=None, delivery=None, due_at=None)
+    )
+    never_taken = select(_idle.c.prio, _idle.c.person_id, func.count().label("lookups")).where(
+        _idle.c.status == "pending"
+    )
+    for row in (await connection.execute(never_taken.group_by(_idle.c.prio, _idle.c.person_id))).all():
+        await _close_ranks(connection, row.prio, row.person_id, row.lookups)
+    out = await connection.execute(
+        select(_idle.c.lookup_id, _idle.c.delivery).where(_idle.c.delivery.is_not(None)).order_by(_idle.c.lookup_id)
+    )
+    return [f"{row.delivery}.{row.lookup_id}" for row in out]
+
+
+async def _close_ranks(connection: Connection, prio: int, person_id: int, count: int) -> None:
+    taken = select(func.coalesce(func.max(virtual.c.v), 0)).where(virtual.c.prio == prio).scalar_subquery()
+    lowered = lane.c.last - count
+    await connection.execute(
+        update(lane)
+        .where(lane.c.prio == prio, lane.c.person_id == person_id)
+        .values(last=case((lowered < taken, taken), else_=lowered))
+    )
