@@ -3,11 +3,15 @@
 Executed at least once: a look-up may run twice, after a crash say. Who applies the reports makes it count once.
 """
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from truename.model import Lookup, Outcome
+from truename.model import Lookup, Outcome, TaskStatus
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +32,16 @@ class JobQueue(Protocol):
     """Brings look-ups to workers, here or on other machines."""
 
     async def put(self, lookups: Sequence[Lookup]) -> None:
-        """Deliver them, each priority in this order, the smaller number first."""
+        """Deliver them, each priority in this order, the smaller number first.
+
+        One that waits or runs here already is left as it is.
+        """
 
     async def abort(self, deliveries: Sequence[str]) -> None:
-        """These are not wanted any more: what waits never starts, what runs is cancelled. Unknown ones do no harm."""
+        """These are not wanted any more: what waits never starts, what runs is cancelled and reported by nobody.
+
+        Unknown ones do no harm, nor does one that is put later.
+        """
 
     def room(self) -> int:
         """How many more look-ups may be put now: twice the free slots, less what waits already."""
@@ -43,4 +53,30 @@ class JobQueue(Protocol):
         """What the workers say, in batches, for ever. Only one reader at a time."""
 
     async def serve(self, work: Work) -> None:
-        """Be a worker: run look-ups in the slots until cancelled; what was running then is reported by nobody."""
+        """Be a worker: run look-ups in the slots until cancelled; what was running then is reported by nobody.
+
+        A tenth of the slots, rounded up, is there besides for the highest priority alone. Runs `outcome_of` the work.
+        """
+
+
+async def outcome_of(work: Work, lookup: Lookup) -> Outcome:
+    """What comes of a look-up, also when the work has a defect: that ends one look-up and not the worker.
+
+    Errors: cancellation by whoever runs it propagates; one that the work itself has raised is a defect too.
+    """
+    try:
+        return await work(lookup)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        log.exception("a look-up was given up by its own resolver")
+    except Exception:  # the outermost loop of a look-up
+        log.exception("a look-up broke off")
+    return Outcome(
+        info_hash=lookup.magnet.info_hash,
+        info_hash_v2=lookup.magnet.info_hash_v2,
+        status=TaskStatus.FAILED,
+        code="resolver_failed",
+        reason="resolver_failed",
+    )

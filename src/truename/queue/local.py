@@ -3,14 +3,12 @@
 import asyncio
 import heapq
 import itertools
-import logging
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from math import ceil
 
 from truename.model import Lookup
-from truename.queue.base import Report, Work
-
-log = logging.getLogger(__name__)
+from truename.queue.base import Report, Work, outcome_of
 
 _HIGH = 0
 _RESERVE = 0.1
@@ -24,7 +22,6 @@ class LocalQueue:
         self._reserve = ceil(slots * _RESERVE)
         self._order = itertools.count()
         self._waiting: list[tuple[int, int, Lookup]] = []
-        self._unwanted: set[str] = set()
         self._running: dict[str, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
         self._said: list[Report] = []
@@ -32,18 +29,21 @@ class LocalQueue:
 
     async def put(self, lookups: Sequence[Lookup]) -> None:
         """See `JobQueue.put`."""
+        there = self._running.keys() | {lookup.delivery for _, _, lookup in self._waiting}
         for lookup in lookups:
-            heapq.heappush(self._waiting, (lookup.prio, next(self._order), lookup))
+            if lookup.delivery not in there:
+                there.add(lookup.delivery)
+                heapq.heappush(self._waiting, (lookup.prio, next(self._order), lookup))
         self._changed.set()
 
     async def abort(self, deliveries: Sequence[str]) -> None:
         """See `JobQueue.abort`."""
-        waiting = {lookup.delivery for _, _, lookup in self._waiting}
-        for delivery in deliveries:
-            if delivery in self._running:
+        unwanted = set(deliveries)
+        self._waiting = [one for one in self._waiting if one[2].delivery not in unwanted]
+        heapq.heapify(self._waiting)
+        for delivery in unwanted & self._running.keys():
+            if not self._running[delivery].cancelling():  # a second time would break into its tidying up
                 self._running[delivery].cancel()
-            elif delivery in waiting:
-                self._unwanted.add(delivery)
 
     def room(self) -> int:
         """See `JobQueue.room`."""
@@ -68,29 +68,32 @@ class LocalQueue:
         async with asyncio.TaskGroup() as group:
             while True:
                 while (lookup := self._next()) is not None:
-                    self._running[lookup.delivery] = group.create_task(self._run(work, lookup))
+                    running = group.create_task(self._run(work, lookup))
+                    self._running[lookup.delivery] = running
+                    # A task that is cancelled before its first step never gets to its own `finally`.
+                    running.add_done_callback(partial(self._over, lookup.delivery))
                 self._changed.clear()
                 await self._changed.wait()
 
     def _next(self) -> Lookup | None:
-        """The next look-up for which there is a slot."""
-        while self._waiting:
-            prio, _, lookup = self._waiting[0]
-            if len(self._running) >= self._slots + (self._reserve if prio == _HIGH else 0):
-                return None
-            heapq.heappop(self._waiting)
-            if lookup.delivery not in self._unwanted:
-                return lookup
-            self._unwanted.discard(lookup.delivery)
-        return None
+        """The next look-up, if there is a slot for it."""
+        if not self._waiting:
+            return None
+        prio = self._waiting[0][0]
+        if len(self._running) >= self._slots + (self._reserve if prio == _HIGH else 0):
+            return None
+        return heapq.heappop(self._waiting)[2]
 
     async def _run(self, work: Work, lookup: Lookup) -> None:
         self._say(Report(lookup=lookup))
         try:
-            self._say(Report(lookup=lookup, outcome=await work(lookup)))
+            self._say(Report(lookup=lookup, outcome=await outcome_of(work, lookup)))
         finally:
-            del self._running[lookup.delivery]
-            self._changed.set()
+            self._over(lookup.delivery)
+
+    def _over(self, delivery: str, _: object = None) -> None:
+        self._running.pop(delivery, None)
+        self._changed.set()
 
     def _say(self, report: Report) -> None:
         self._said.append(report)
