@@ -1,7 +1,6 @@
 """Requests come in: a known name answers at once, a hash that is being asked for is joined, else it is asked."""
 
 from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from truename.calibration.changes import Changes
 from truename.calibration.plan import Ground, Plan, plan_submissions
@@ -16,7 +15,7 @@ from truename.store.tasks import TaskRow
 
 async def submit_all(connection: Connection, submissions: Sequence[Submission], *, rules: Rules) -> Sequence[Answer]:
     """The writer's work for single requests."""
-    plan, _ = await _submit(connection, submissions, rules)
+    plan = await _submit(connection, submissions, rules)
     return plan.answers
 
 
@@ -33,9 +32,9 @@ async def retry_batches(connection: Connection, wanted: Sequence[OfBatch], *, ru
 
 
 async def _submit_batch(connection: Connection, order: BatchOrder, rules: Rules) -> Sequence[Answer]:
-    plan, added = await _submit(connection, order.submissions, rules)
-    active = {task.id for task in added if not task.status.is_final}
-    created = {task.id for task in added}
+    plan = await _submit(connection, order.submissions, rules)
+    active = {task.id for task in plan.added if not task.status.is_final}
+    created = {task.id for task in plan.added}
     members: dict[str, BatchTask] = {}
     for place, answer in enumerate(plan.answers):
         if not isinstance(answer, Refused):
@@ -61,8 +60,8 @@ async def _retry_batch(connection: Connection, wanted: OfBatch, rules: Rules) ->
         )
         for row in old
     ]
-    plan, added = await _submit(connection, submissions, rules)
-    made = {task.id for task in added}
+    plan = await _submit(connection, submissions, rules)
+    made = {task.id for task in plan.added}
     pairs = [
         (row.id, answer.task_id, answer.task_id in made)
         for row, answer in zip(old, plan.answers, strict=True)
@@ -85,25 +84,22 @@ def magnet_of(row: TaskRow, sources: lookups.Sources | None) -> Magnet:
     )
 
 
-async def _submit(
-    connection: Connection, submissions: Sequence[Submission], rules: Rules
-) -> tuple[Plan, Sequence[TaskRow]]:
+async def _submit(connection: Connection, submissions: Sequence[Submission], rules: Rules) -> Plan:
     if not submissions:
-        return Plan(), []
+        return Plan()
     ground = await _look_around(connection, submissions)
     plan = plan_submissions(ground, submissions, rules)
     ids = await lookups.insert_all(connection, plan.begun)
     await lookups.change_all(connection, list(plan.joined.values()))
     await lookups.write_ranks(connection, plan.ranks)
-    added = [_with_id(task, ids) for task in plan.added]
-    await tasks.insert_all(connection, added)
+    await tasks.insert_all(connection, plan.added, ids)
     changes = Changes(at=max(submission.at for submission in submissions))
-    changes.begun(added)
-    named = [(task.person_id, task.hash, task.name) for task in added if task.name is not None]
+    changes.begun(plan.added)
+    named = [(task.person_id, task.hash, task.name) for task in plan.added if task.name is not None]
     await watches.forget(connection, ((person_id, info_hash) for person_id, info_hash, _ in named))
     await changes.rename(connection, named)
     await changes.write(connection)
-    return plan, added
+    return plan
 
 
 async def _look_around(connection: Connection, submissions: Sequence[Submission]) -> Ground:
@@ -128,8 +124,3 @@ def _joiners(submissions: Iterable[Submission], active: Container[str]) -> Itera
     for one in submissions:
         if one.magnet.info_hash in active:
             yield one.person_id, one.magnet.info_hash
-
-
-def _with_id(task: TaskRow, ids: Sequence[int]) -> TaskRow:
-    begun = task.lookup_id is not None and task.lookup_id < 0
-    return replace(task, lookup_id=ids[-1 - (task.lookup_id or 0)]) if begun else task

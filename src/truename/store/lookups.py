@@ -20,6 +20,7 @@ from truename.store.portable import in_chunks, upsert
 from truename.store.tables import lane, lookup, task, virtual
 
 MAX_SOURCES = 100
+_NOBODY = "[[], []]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +39,15 @@ class Sources:
 
     def as_text(self) -> str:
         """For its column."""
+        if not self.trackers and not self.peers:
+            return _NOBODY
         return json.dumps([self.trackers, self.peers])
 
     @classmethod
     def of_text(cls, text: str) -> "Sources":
         """Read its column."""
+        if text == _NOBODY:
+            return cls()
         trackers, peers = json.loads(text)
         return cls(trackers=tuple(trackers), peers=tuple(peers))
 
@@ -80,7 +85,10 @@ _ACTIVE_OF = (
     .order_by(lookup.c.id)
     .with_for_update()
 )
-_INSERT = insert(lookup).returning(lookup.c.id, sort_by_parameter_order=True)
+_INSERT = insert(lookup)
+_IDS_OF = select(lookup.c.hash, lookup.c.id).where(
+    lookup.c.active == 1, lookup.c.hash.in_(bindparam("hashes", expanding=True))
+)
 _CHANGE = (
     update(lookup)
     .where(lookup.c.id == bindparam("this_id"))
@@ -146,7 +154,10 @@ async def active_of(connection: Connection, hashes: Iterable[str]) -> dict[str, 
 
 
 async def insert_all(connection: Connection, new: Sequence[NewLookup]) -> Sequence[int]:
-    """Begin look-ups; their ids, in order."""
+    """Begin look-ups; their ids, in order.
+
+    They are read by hash afterwards: a sorted RETURNING would insert them one by one.
+    """
     if not new:
         return []
     rows = [
@@ -163,7 +174,11 @@ async def insert_all(connection: Connection, new: Sequence[NewLookup]) -> Sequen
         }
         for one in new
     ]
-    return list((await connection.execute(_INSERT, rows)).scalars())
+    await connection.execute(_INSERT, rows)
+    ids: dict[str, int] = {}
+    for some in in_chunks(one.hash for one in new):
+        ids |= {row.hash: row.id for row in await connection.execute(_IDS_OF, {"hashes": some})}
+    return [ids[one.hash] for one in new]
 
 
 async def change_all(connection: Connection, changed: Sequence[ActiveLookup]) -> None:

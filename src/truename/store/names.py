@@ -38,7 +38,8 @@ _KNOWN = (
     .join(torrent, torrent.c.id == torrent_hash.c.torrent_id)
     .where(_HASHES)
 )
-_INSERT = insert(torrent).returning(torrent.c.id, sort_by_parameter_order=True)
+_INSERT = insert(torrent)
+_IDS_OF = select(torrent.c.hash, torrent.c.id).where(torrent.c.hash.in_(bindparam("hashes", expanding=True)))
 
 
 async def known_names(connection: Connection, hashes: Iterable[str]) -> dict[str, KnownName]:
@@ -84,15 +85,11 @@ async def _torrents(connection: Connection, hashes: Iterable[str]) -> dict[str, 
 async def _insert(connection: Connection, findings: Sequence[Finding], at: float) -> None:
     if not findings:
         return
-    inserted = await connection.execute(
-        _INSERT,
-        [_row(finding, at) for finding in findings],
-    )
-    hashes = [
-        {"hash": one, "torrent_id": torrent_id}
-        for finding, torrent_id in zip(findings, inserted.scalars(), strict=True)
-        for one in finding.hashes
-    ]
+    await connection.execute(_INSERT, [{"hash": finding.hashes[0], **_row(finding, at)} for finding in findings])
+    ids: dict[str, int] = {}
+    for some in in_chunks(finding.hashes[0] for finding in findings):
+        ids |= {row.hash: row.id for row in await connection.execute(_IDS_OF, {"hashes": some})}
+    hashes = [{"hash": one, "torrent_id": ids[finding.hashes[0]]} for finding in findings for one in finding.hashes]
     await upsert(connection, torrent_hash, hashes)
 
 

@@ -234,11 +234,13 @@ watch = Table(
     Column("next_at", Float, index=True),
 )
 
-# The catalogue: found once, kept for ever, shared by everybody. `raw_name` are the bytes the torrent has.
+# The catalogue: found once, kept for ever, shared by everybody. `hash` is the one by which it was found; `raw_name` are
+# the bytes the torrent has.
 torrent = Table(
     "torrent",
     metadata,
     Column("id", Integer, primary_key=True),
+    Column("hash", String(64), unique=True),
     Column("name", Text, nullable=False),
     Column("raw_name", LargeBinary),
     Column("name_guessed", Boolean, nullable=False),

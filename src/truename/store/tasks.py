@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -68,6 +69,8 @@ class Touched(NamedTuple):
 
 
 _COLUMNS = [column for column in task.c if column.name != "active"]
+_NAMES = [column.name for column in _COLUMNS]
+_VALUES = attrgetter(*_NAMES)
 _TOUCHED = [task.c.id, task.c.person_id, task.c.hash, task.c.lookup_id, task.c.watched]
 _OF_LOOKUPS = task.c.lookup_id.in_(bindparam("lookup_ids", expanding=True))
 _OF_PERSON_AND_HASH = tuple_(task.c.person_id, task.c.hash).in_(bindparam("asked", expanding=True))
@@ -154,18 +157,19 @@ _COUNT_BY_PERSON = (
 _STILL_WANTED = select(task.c.lookup_id).where(_OF_LOOKUPS, task.c.active == 1).distinct()
 
 
-async def insert_all(connection: Connection, tasks: Sequence[TaskRow]) -> None:
-    """New tasks. Inserting one twice is inserting it once."""
+async def insert_all(connection: Connection, tasks: Sequence[TaskRow], begun: Sequence[int] = ()) -> None:
+    """New tasks. The look-up of a task may be -1 minus its index in `begun`, the look-ups that were just made."""
     if tasks:
-        rows = [
-            {
-                **{column.name: getattr(one, column.name) for column in _COLUMNS},
-                "status": one.status.value,
-                "active": None if one.status.is_final else 1,
-            }
-            for one in tasks
-        ]
-        await connection.execute(_INSERT, rows)
+        await connection.execute(_INSERT, [_as_row(one, begun) for one in tasks])
+
+
+def _as_row(one: TaskRow, begun: Sequence[int]) -> dict[str, object]:
+    row: dict[str, object] = dict(zip(_NAMES, _VALUES(one), strict=True))
+    row["status"] = one.status.value
+    row["active"] = None if one.status.is_final else 1
+    if one.lookup_id is not None and one.lookup_id < 0:
+        row["lookup_id"] = begun[-1 - one.lookup_id]
+    return row
 
 
 async def active_of(connection: Connection, asked: Iterable[tuple[int, str]]) -> dict[tuple[int, str], TaskRow]:

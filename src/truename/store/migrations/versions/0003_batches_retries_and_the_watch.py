@@ -57,3 +57,6 @@ def upgrade() -> None:
     op.create_index("ix_lookup_due_at", "lookup", ["due_at"], sqlite_where=waiting, postgresql_where=waiting)
     op.add_column("task", sa.Column("next_attempt_at", sa.Float(), nullable=True))
     op.add_column("task", sa.Column("watched", sa.Boolean(), server_default=sa.text("0"), nullable=False))
+    op.add_column("torrent", sa.Column("hash", sa.String(length=64), nullable=True))
+    with op.batch_alter_table("torrent") as torrent:
+        torrent.create_unique_constraint(op.f("uq_torrent_hash"), ["hash"])
