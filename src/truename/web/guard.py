@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request, cookie_parser
+from starlette.requests import ClientDisconnect, Request, cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -83,6 +83,8 @@ class Wall:
         try:
             early = await self._admit(request, visitor, body)
             await (early or self._app)(scope, body.receive, way_out.send)
+        except ClientDisconnect:
+            return  # there is nobody to answer
         except Exception as error:
             if way_out.started:
                 raise
