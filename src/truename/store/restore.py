@@ -135,6 +135,7 @@ def _upgrade(path: Path, revision: str | None) -> None:
     engine = create_engine(sqlite_url(path))
     try:
         with engine.begin() as connection:
+            connection.exec_driver_sql("PRAGMA synchronous = OFF")  # who puts it in its place flushes it
             upgrade(connection, revision)
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None)
@@ -146,7 +147,7 @@ def _upgrade(path: Path, revision: str | None) -> None:
 def _copy_rows(source: ForeignFile, ours: sqlite3.Connection) -> None:
     """Bring all rows over, in one transaction. References are checked when all of them are there."""
     ours.execute("PRAGMA foreign_keys = OFF")
-    ours.execute("PRAGMA synchronous = OFF")  # who puts it in its place flushes it
+    ours.execute("PRAGMA synchronous = OFF")
     ours.execute("BEGIN")
     for name in tables_of(ours):
         if name == "alembic_version" or name in LEFT_OUT:
@@ -209,4 +210,4 @@ def _overwrite(place: Path, new: Path) -> None:
             source.execute(f"PRAGMA page_size = {int(size)}")
             source.execute("VACUUM")
         copy_pages(source, present)
-        present.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        present.execute("PRAGMA wal_checkpoint")

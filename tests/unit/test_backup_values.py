@@ -1,0 +1,95 @@
+"""Which values a restored row may hold."""
+
+import json
+import math
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+from sqlalchemy.dialects import sqlite
+
+from truename.store.tables import metadata
+from truename.store.values import check_of
+
+HASH = "ab" * 20
+DIALECT = sqlite.dialect()
+TODAYS = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("x")
+
+
+def allowed(value: object, table: str, column: str, **more: bool) -> bool:
+    declared = metadata.tables[table].c[column].type.compile(DIALECT)
+    given = {"nullable": False, "key": False, "counted": False} | more
+    return check_of(table, column, declared, **given)(value)
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "good", "bad"),
+    [
+        ("note", "version", [0, 1, 2**31], ["1", 1.5, b"1", 2**60, True]),
+        ("note", "text", ["", "今晚 \u202e", "a\0b"], [1, 1.5, b"text"]),
+        ("note", "updated_at", [0.0, 1.7e9, -1.0], [1, "now", math.inf, -math.inf, 1e12]),
+        ("person", "admin", [0, 1], [2, -1, "1", 1.0]),
+        ("torrent", "raw_name", [b"", b"\xff"], ["text", 1]),
+        ("torrent", "size_bytes", [0, 2**63 - 1], ["1", 1.5]),
+        ("task", "hash", [HASH, "ab" * 32], ["AB" * 20, "ab", "0" * 40, "g" * 40, HASH + "\n", 1]),
+        ("task", "hash_v2", ["ab" * 32], [b"ab" * 32, ""]),
+        ("task", "status", ["pending", "completed", "cancelled"], ["waiting", "ended", "", "x" * 10]),
+        ("lookup", "status", ["pending", "waiting", "ended"], ["completed", ""]),
+        ("lookup", "rank", [0, 2**40], [2**60, -(2**60)]),
+        ("person", "username", ["alice", "小明", "a b"], ["", "a\u202eb", "\x1b[2J", "x" * 101, 1]),
+        (
+            "person",
+            "password_hash",
+            [TODAYS, PasswordHasher().hash("x")],
+            ["", "secret", TODAYS.replace("t=1", "t=99")],
+        ),
+    ],
+)
+def test_a_value_is_what_its_column_says(table: str, column: str, good: list[Any], bad: list[Any]) -> None:
+    assert [value for value in good if not allowed(value, table, column)] == []
+    assert [value for value in bad if allowed(value, table, column)] == []
+
+
+def test_a_password_hash_that_would_stop_the_machine_is_none() -> None:
+    for dear in ("m=999999,t=1,p=1", "m=8,t=99,p=1", "m=8,t=1,p=99", "m=8,t=0,p=1", "m=9999999,t=1,p=1"):
+        assert not allowed(TODAYS.replace("m=8,t=1,p=1", dear), "person", "password_hash")
+
+
+def test_nothing_stands_only_where_nothing_may() -> None:
+    assert not allowed(None, "note", "text")
+    assert allowed(None, "task", "name", nullable=True)
+
+
+def test_a_number_of_a_row_leaves_room_for_the_next_ones() -> None:
+    assert allowed(2**30, "note", "id", key=True)
+    assert not allowed(2**31 - 1, "note", "id", key=True)
+    assert not allowed(-1, "note", "id", key=True)
+    assert allowed(2**40, "event", "seq", key=True, counted=True)
+    assert not allowed(2**63 - 1, "event", "seq", key=True, counted=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [
+        ("[[], []]", True),
+        (json.dumps([["udp://a.example:1"], ["192.0.2.1:1"]]), True),
+        ("", False),
+        ("[]", False),
+        ("{}", False),
+        ("[1, 2]", False),
+        ("[[1], []]", False),
+        ('[["x"], [null]]', False),
+        (json.dumps([["x"] * 1000, []]), False),
+        ("[" * 100_000, False),
+    ],
+)
+def test_sources_are_two_lists_of_texts(text: str, good: bool) -> None:
+    assert allowed(text, "lookup", "sources") is good
+
+
+def test_something_is_known_of_every_column_there_is() -> None:
+    for table in metadata.sorted_tables:
+        for column in table.columns:
+            check_of(table.name, column.name, column.type.compile(DIALECT), nullable=True, key=False, counted=False)
+    with pytest.raises(ValueError, match="JSON"):
+        check_of("note", "text", "JSON", nullable=True, key=False, counted=False)
