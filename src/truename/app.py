@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from truename import calibration
 from truename.batching import Batches
@@ -27,6 +28,9 @@ from truename.store.shelf import Shelf
 from truename.store.writer import StoreUnavailable, Writer
 from truename.watch import Watch
 from truename.worker import look_up
+
+if TYPE_CHECKING:
+    from truename.web.webhook import Webhook
 
 _PUT_AWAY_S = 0.25
 _STOP_S = 5.0
@@ -129,17 +133,11 @@ async def open_engine(settings: Settings, resolver: Resolver) -> AsyncIterator[E
             await writer.write(calibration.recover, time.time())
             await mode.load()
             async with asyncio.TaskGroup() as group:
-                loops = [
-                    group.create_task(each)
-                    for each in (
-                        feeder.run(),
-                        Applier(writer, queue, feeder, hub, clock=time.time, rules=rules, luck=random.random).run(),
-                        watch.run(),
-                        queue.serve(work),
-                        cleaner.run(),
-                        keeper.run(),
-                    )
-                ]
+                applier = Applier(writer, queue, feeder, hub, clock=time.time, rules=rules, luck=random.random)
+                parts = [feeder.run(), applier.run(), watch.run(), queue.serve(work), cleaner.run(), keeper.run()]
+                if settings.webhook_url:
+                    parts.append(_webhook(settings, engine).run())
+                loops = [group.create_task(part) for part in parts]
                 try:
                     yield engine
                 finally:
@@ -152,6 +150,17 @@ async def open_engine(settings: Settings, resolver: Resolver) -> AsyncIterator[E
         await database.aclose()
 
 
+def _webhook(settings: Settings, engine: Engine) -> "Webhook":
+    from truename.web.webhook import Target, Webhook
+
+    target = Target(
+        url=settings.webhook_url,
+        secret=settings.webhook_secret,
+        allow_private=settings.allow_private_network,
+    )
+    return Webhook(target, engine.database, engine.writer, engine.batches, clock=time.time)
+
+
 def _rules(settings: Settings) -> Rules:
     return Rules(
         max_attempts=settings.max_attempts,
@@ -160,6 +169,7 @@ def _rules(settings: Settings) -> Rules:
         max_queued_per_user=settings.max_queued_per_user,
         watch_delays_s=settings.watch_delays_s,
         watch_days=settings.watch_days,
+        tells_batches=bool(settings.webhook_url),
     )
 
 

@@ -123,6 +123,13 @@ def _expanded(value: Path) -> Path:
         raise ValueError(str(value)) from error
 
 
+def _webhook(url: str) -> str:
+    parts = urlsplit(url)
+    if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0 or not url.isascii()):
+        raise ValueError(url)
+    return url
+
+
 def _root_path(value: str) -> str:
     path = value.rstrip("/")
     if not _ROOT_PATH.fullmatch(path):
@@ -263,6 +270,18 @@ class Settings(BaseSettings):
     )
     max_batch: Count = _setting(
         default=10_000, rule="rule_count", help=("Items in one batch.", "一个批次的最大项目数。")
+    )
+    webhook_url: Annotated[str, AfterValidator(_webhook)] = _setting(
+        default="",
+        rule="rule_webhook",
+        help=("A URL that is told when a batch has ended.", "批次结束时通知的网址。"),
+        secret=True,  # such URLs often hold a key
+    )
+    webhook_secret: str = _setting(
+        default="",
+        rule="rule_text",
+        help=("With this key what it is told is signed.", "用于给通知内容签名的密钥。"),
+        secret=True,
     )
     task_ttl_s: Annotated[float, Field(gt=0, le=_MAX_TTL_S, allow_inf_nan=False)] = _setting(
         default=3600.0,

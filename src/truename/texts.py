@@ -156,6 +156,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "rule_backup_keep": ("a whole number from 1 to 10000", "1 到 10000 的整数"),
     "rule_mode": ("async, sync or off", "async、sync 或 off"),
     "rule_slots": ("a whole number from 1 to 100000", "1 到 100000 的整数"),
+    "rule_webhook": ("an http or https URL", "http 或 https 网址"),
+    "rule_text": ("a text", "一段文字"),
     "rule_attempts": ("a whole number from 1 to 100", "1 到 100 的整数"),
     "rule_delays": ("numbers of seconds over 0, separated by commas", "以逗号分隔的、大于 0 的秒数"),
     "rule_days": ("a number of days over 0 and at most 3650", "大于 0、不超过 3650 的天数"),

@@ -1,0 +1,149 @@
+"""Tells a URL of the owner's when a batch has ended: the batch's body, signed, tried again when it does not arrive.
+
+The address is looked up here and connected to as it was checked, so that a name which means something else the next
+moment leads nowhere; redirects are not followed, and nothing of the answer is kept.
+Source: https://www.standardwebhooks.com (practice of signing the body); RFC 2104 (HMAC).
+"""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import logging
+import socket
+import ssl
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+
+import httpcore
+
+from truename.batching import Batches
+from truename.errors import TruenameError
+from truename.feeder import Clock
+from truename.resolvers.addresses import is_public
+from truename.store import batches
+from truename.store.database import Database
+from truename.store.writer import StoreUnavailable, Writer
+from truename.texts import Language
+from truename.web.batch import batch_body
+from truename.web.paging import MAX_LIMIT
+
+log = logging.getLogger(__name__)
+
+SIGNATURE = "X-Truename-Signature"
+AGAIN_AFTER_S = (5.0, 30.0, 300.0, 3600.0)
+"""After the last of these a batch is told no more."""
+
+_TIMEOUT_S = 10.0
+_LOOK_AGAIN_S = 1.0
+_AT_ONCE = 10
+_GONE = 410
+_NOT_ARRIVED = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, TimeoutError, OSError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Whom to tell. Without a secret the body is not signed."""
+
+    url: str
+    secret: str
+    allow_private: bool
+
+
+class Webhook:
+    """The loop that tells."""
+
+    def __init__(self, target: Target, database: Database, writer: Writer, told: Batches, *, clock: Clock) -> None:
+        self._target = target
+        self._database = database
+        self._writer = writer
+        self._batches = told
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Tell what there is to tell, until cancelled."""
+        async with open_pool(allow_private=self._target.allow_private) as pool:
+            while True:
+                try:
+                    await self.tell(pool)
+                except StoreUnavailable as trouble:
+                    log.warning("the webhook is told later", extra={"reason": str(trouble)})
+                await asyncio.sleep(_LOOK_AGAIN_S)
+
+    async def tell(self, pool: httpcore.AsyncConnectionPool) -> int:
+        """Tell of the batches that are due; of how many."""
+        due = await self._database.read(batches.to_tell, at=self._clock(), limit=_AT_ONCE)
+        arrived = await asyncio.gather(*(self._tell(pool, batch_id, person_id) for batch_id, person_id, _ in due))
+        for (batch_id, _, tried), well in zip(due, arrived, strict=True):
+            again_at = None if well or tried >= len(AGAIN_AFTER_S) else self._clock() + AGAIN_AFTER_S[tried]
+            if not well and again_at is None:
+                log.warning("the webhook is not told any more", extra={"batch": batch_id})
+            await self._writer.write(batches.tried_all, (batch_id, again_at))
+        return len(due)
+
+    async def _tell(self, pool: httpcore.AsyncConnectionPool, batch_id: str, person_id: int) -> bool:
+        """Whether it arrived, or never will: the batch is forgotten, or the receiver wants nothing any more."""
+        view = await self._batches.get(person_id, batch_id, limit=MAX_LIMIT + 1)
+        if view is None:
+            return True
+        body = json.dumps(batch_body(view, MAX_LIMIT, Language.CHINESE), ensure_ascii=False).encode()
+        try:
+            async with asyncio.timeout(_TIMEOUT_S):
+                async with pool.stream("POST", self._target.url, content=body, headers=self._headers(body)) as answer:
+                    status = answer.status
+        except (*_NOT_ARRIVED, _Forbidden) as error:
+            log.warning("the webhook could not be told", extra={"batch": batch_id, "reason": type(error).__name__})
+            return False
+        if not 200 <= status < 300:
+            log.warning("the webhook was refused", extra={"batch": batch_id, "status": status})
+        return 200 <= status < 300 or status == _GONE
+
+    def _headers(self, body: bytes) -> Mapping[bytes | str, bytes | str]:
+        headers: dict[bytes | str, bytes | str] = {"Content-Type": "application/json", "User-Agent": "truename"}
+        if self._target.secret:
+            headers[SIGNATURE] = "sha256=" + hmac.digest(self._target.secret.encode(), body, hashlib.sha256).hex()
+        return headers
+
+
+class _Forbidden(TruenameError):  # noqa: N818 - named after what it is
+    """The name leads into a private network."""
+
+
+class _Checked(httpcore.AsyncNetworkBackend):
+    """Connects only to addresses that were looked at, whatever the name means a moment later."""
+
+    def __init__(self, *, allow_private: bool) -> None:
+        self._allow_private = allow_private
+        self._inner = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = [str(info[4][0]).partition("%")[0] for info in found]
+        if not addresses or not (self._allow_private or all(is_public(ip_address(one)) for one in addresses)):
+            raise _Forbidden
+        return await self._inner.connect_tcp(addresses[0], port, timeout, local_address, socket_options)
+
+    async def connect_unix_socket(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
+        raise _Forbidden
+
+    async def sleep(self, seconds: float) -> None:
+        await self._inner.sleep(seconds)
+
+
+def open_pool(*, allow_private: bool) -> httpcore.AsyncConnectionPool:
+    """A client that follows no redirect, uses no proxy of the environment, and looks where it goes."""
+    return httpcore.AsyncConnectionPool(
+        ssl_context=ssl.create_default_context(),
+        max_connections=_AT_ONCE,
+        max_keepalive_connections=0,
+        network_backend=_Checked(allow_private=allow_private),
+    )

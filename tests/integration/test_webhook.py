@@ -1,0 +1,203 @@
+"""The webhook against a real HTTP server on loopback, on a real database; only the clock is the test's."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from tests.integration.live_support import Live, Oracle, live, with_live
+from truename.store.tables import batch
+from truename.web.webhook import AGAIN_AFTER_S, SIGNATURE, Target, Webhook, open_pool
+
+HASHES = [f"{number:040x}" for number in range(1, 4)]
+SECRET = "a key that both know"
+
+
+@dataclass
+class Receiver:
+    """What was told, and with which status that is answered."""
+
+    url: str
+    statuses: list[int]
+    told: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    connections: int = 0
+
+
+@asynccontextmanager
+async def receiver(*statuses: int) -> AsyncIterator[Receiver]:
+    """A server that answers one status after the other, and then 200."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        found.connections += 1
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        headers = dict(line.split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
+        body = await reader.readexactly(int(headers["Content-Length"]))
+        found.told.append((headers, body))
+        status = found.statuses.pop(0) if found.statuses else 200
+        writer.write(f"HTTP/1.1 {status} X\r\nLocation: {found.url}\r\nContent-Length: 0\r\n\r\n".encode())
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    found = Receiver(url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook?key=k", statuses=list(statuses))
+    async with server:
+        yield found
+
+
+class Bell:
+    """A webhook whose clock the test moves."""
+
+    def __init__(self, site: Live, url: str, *, secret: str = SECRET, allow_private: bool = True) -> None:
+        self.now = 10.0**10
+        self.allow_private = allow_private
+        engine = site.engine
+        target = Target(url=url, secret=secret, allow_private=allow_private)
+        self.webhook = Webhook(target, engine.database, engine.writer, engine.batches, clock=lambda: self.now)
+
+    async def ring(self) -> int:
+        async with open_pool(allow_private=self.allow_private) as pool:
+            return await self.webhook.tell(pool)
+
+
+async def ended_batch(site: Live) -> str:
+    """A batch of alice's that has ended, and that is to be told."""
+    client = await site.signed_in()
+    answer = await client.post("/api/calibrate/batch", json={"info_hashes": HASHES})
+    batch_id: str = answer.json()["batch_id"]
+    for info_hash in HASHES:
+        await client.post("/api/calibrate", json={"info_hash": info_hash})
+    async with site.database.writing() as connection:
+        await connection.execute(update(batch).values(tell_at=0.0))
+    return batch_id
+
+
+def test_the_end_of_a_batch_is_told_once_and_signed(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        batch_id = await ended_batch(site)
+        async with receiver() as found:
+            bell = Bell(site, found.url)
+            assert await bell.ring() == 1
+            assert await bell.ring() == 0
+        ((headers, body),) = found.told
+        told = json.loads(body)
+        assert (told["batch_id"], told["total"], told["counts"]["completed"]) == (batch_id, 3, 3)
+        assert [task["info_hash"] for task in told["tasks"]] == HASHES
+        assert headers["Content-Type"] == "application/json"
+        assert headers[SIGNATURE] == "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+
+    with_live(tmp_path, scenario)
+
+
+def test_without_a_key_nothing_is_signed(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        await ended_batch(site)
+        async with receiver() as found:
+            await Bell(site, found.url, secret="").ring()
+        assert SIGNATURE not in found.told[0][0]
+
+    with_live(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("status", [500, 404, 302, 429])
+def test_what_does_not_arrive_is_told_again_later_and_not_for_ever(tmp_path: Path, status: int) -> None:
+    async def scenario(site: Live) -> None:
+        await ended_batch(site)
+        async with receiver(*[status] * 100) as found:
+            bell = Bell(site, found.url)
+            for waited_s in AGAIN_AFTER_S:
+                assert await bell.ring() == 1
+                bell.now += waited_s - 0.1
+                assert await bell.ring() == 0
+                bell.now += 0.2
+            assert await bell.ring() == 1
+            bell.now += 10.0**6
+            assert await bell.ring() == 0
+            assert found.connections == len(AGAIN_AFTER_S) + 1  # and no redirect was followed
+
+    with_live(tmp_path, scenario, max_attempts=1)
+
+
+def test_a_receiver_that_is_back_is_told(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        await ended_batch(site)
+        with socket.create_server(("127.0.0.1", 0)) as closed:
+            port = closed.getsockname()[1]
+        bell = Bell(site, f"http://127.0.0.1:{port}/")
+        assert await bell.ring() == 1
+        async with receiver(503) as found:
+            bell = Bell(site, found.url)
+            for waited_s in AGAIN_AFTER_S[:3]:
+                bell.now += waited_s + 1
+                await bell.ring()
+            assert await bell.ring() == 0
+        assert len(found.told) == 2
+
+    with_live(tmp_path, scenario)
+
+
+def test_a_receiver_that_is_gone_for_good_is_left_alone(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        await ended_batch(site)
+        async with receiver(410) as found:
+            bell = Bell(site, found.url)
+            await bell.ring()
+            bell.now += 10.0**6
+            assert await bell.ring() == 0
+
+    with_live(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "hook.example"])
+def test_private_addresses_see_no_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """Also under a name that looks public and leads to loopback."""
+    really = asyncio.base_events.BaseEventLoop.getaddrinfo
+
+    async def answered(self: Any, name: str, port: int, **more: Any) -> Any:
+        return await really(self, "127.0.0.1" if name == "hook.example" else name, port, **more)
+
+    async def scenario(site: Live) -> None:
+        await ended_batch(site)
+        async with receiver() as canary:
+            port = canary.url.split(":")[2].split("/")[0]
+            bell = Bell(site, f"http://{host}:{port}/", allow_private=False)
+            assert await bell.ring() == 1
+            assert canary.connections == 0
+            bell.now += 60
+            assert await bell.ring() == 1  # it is kept for an owner who opens the way
+
+    monkeypatch.setattr(asyncio.base_events.BaseEventLoop, "getaddrinfo", answered)
+    with_live(tmp_path, scenario)
+
+
+def test_a_server_with_a_webhook_tells_by_itself(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        client = await site.signed_in()
+        answer = await client.post("/api/calibrate/batch", json={"info_hashes": HASHES})
+        async with asyncio.timeout(30):
+            _, body = await told.get()
+        assert json.loads(body)["batch_id"] == answer.json()["batch_id"]
+
+    told: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
+
+    async def everything() -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            length = next(int(line[16:]) for line in head.split("\r\n") if line.startswith("Content-Length: "))
+            told.put_nowait((head, await reader.readexactly(length)))
+            writer.write(b"HTTP/1.1 204 X\r\n\r\n")
+            writer.close()
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+            async with live(tmp_path, Oracle(), webhook_url=url, allow_private_network=True) as site:
+                await scenario(site)
+
+    asyncio.run(everything())
