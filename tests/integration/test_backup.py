@@ -252,7 +252,7 @@ def test_what_became_of_the_last_one_is_remembered(database: Path) -> None:
     shelf.folder.rename(database.parent / "away")
     shelf.folder.write_text("a file in the folder's place")
     trouble = refused(lambda: shelf.make(NOW + 1))
-    failed = Failed(at=NOW + 1, word="backup_failed", fields=trouble.fields)
+    failed = Failed(at=NOW + 1, word="backup_failed", **trouble.fields)
     assert shelf.record() == Record(made=made, failed=failed)
     shelf.folder.unlink()
     assert shelf.record().made == made

@@ -6,7 +6,7 @@ restarted knows when the next one is due.
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -33,11 +33,12 @@ class Made:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """One that could not be made: when, and the sentence that says why."""
+    """One that could not be made: when, and the sentence that says why, with what stands in it."""
 
     at: float
     word: str
-    fields: Mapping[str, str]
+    what: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ class Shelf:
                 self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             made = Made(at=at, file=str(target), summary=back_up(self.database, target, stopped=stopped))
         except DatabaseError as error:
-            self.remember(Record(made=self.record().made, failed=Failed(at=at, word=error.word, fields=error.fields)))
+            self.remember(Record(made=self.record().made, failed=Failed(at=at, word=error.word, **error.fields)))
             raise
         self._let_go(made)
         self.remember(Record(made=made))
@@ -122,5 +123,4 @@ def _made(kept: Any) -> Made | None:
 def _failed(kept: Any) -> Failed | None:
     if kept is None:
         return None
-    fields = {str(name): str(value) for name, value in kept["fields"].items()}
-    return Failed(at=float(kept["at"]), word=str(kept["word"]), fields=fields)
+    return Failed(at=float(kept["at"]), word=str(kept["word"]), what=str(kept["what"]), why=str(kept["why"]))

@@ -18,7 +18,9 @@ from truename.store.files import Summary, told_as
 from truename.store.restore import Present, Rebuilt, look_at, rebuilt, replace, wait_again
 from truename.store.shelf import Shelf, stamp
 from truename.terminal.screen import Screen
-from truename.texts import TEXTS, Language, say
+from truename.texts import Language, say
+
+_FAILURES = ("backup_failed", "backup_damaged", "backup_differs", "database_newer", "database_of_another_program")
 
 
 def shelf_of(settings: Settings) -> Shelf:
@@ -70,10 +72,9 @@ def backup_states(settings: Settings, language: Language) -> Iterator[tuple[bool
     """The lines of `doctor` about the last backup."""
     record = shelf_of(settings).record()
     if record.failed is not None:
-        word, fields = record.failed.word, record.failed.fields
-        why = say(word, language, **fields) if word in TEXTS else word
-        date = date_of(record.failed.at)
-        yield False, say("doctor_backup_bad", language, date=date, why=make_visible(why))
+        word = record.failed.word if record.failed.word in _FAILURES else "backup_failed"
+        why = make_visible(say(word, language, what=record.failed.what, why=record.failed.why))
+        yield False, say("doctor_backup_bad", language, date=date_of(record.failed.at), why=why)
     if record.made is not None:
         where = make_visible(record.made.file)
         summary = record.made.summary
@@ -87,10 +88,11 @@ def backup_states(settings: Settings, language: Language) -> Iterator[tuple[bool
 
 
 def date_of(at: float | None) -> str:
-    """A moment as people here write it; nothing for none."""
-    if at is None:
+    """A moment as people here write it; a dash for none, or for a number that is none."""
+    try:
+        return "-" if at is None else datetime.fromtimestamp(at, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+    except (OverflowError, OSError, ValueError):
         return "-"
-    return datetime.fromtimestamp(at, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def _workplace(data_dir: Path, *, dry_run: bool) -> Path:
