@@ -4,6 +4,7 @@ Exit status: 0 done, 1 something was not named or not well, 2 wrong usage or unr
 """
 
 import asyncio
+import logging
 import math
 import os
 import signal
@@ -35,6 +36,8 @@ from truename.worker import Worker
 
 if TYPE_CHECKING:
     from truename.demo.swarm import LocalSwarm
+
+log = logging.getLogger(__name__)
 
 _LANGUAGE = language_of(os.environ)
 _STDIN = "-"
@@ -231,11 +234,14 @@ def _run_server(work: Coroutine[Any, Any, None]) -> None:
     from truename.terminal.log import telling
 
     take_files()
-    try:
-        with telling(sys.stderr):
+    with telling(sys.stderr):
+        try:
             _run(work)
-    except (CannotServe, DatabaseError) as error:
-        _refuse(error.word, **error.fields)
+        except (CannotServe, DatabaseError) as error:
+            _refuse(error.word, **error.fields)
+        except ExceptionGroup as group:
+            log.critical("the server has ended", exc_info=group)
+            raise typer.Exit(_NOT_ALL) from None
 
 
 user = typer.Typer(help=_help("user"), no_args_is_help=True, rich_markup_mode=None)

@@ -1,11 +1,14 @@
 """What a server tells its administrator: one line for each event, nothing raw, nobody's words."""
 
+import asyncio
 import io
 import logging
 import re
 
 import pytest
+import typer
 
+from truename.cli import _run_server
 from truename.terminal.log import AGAIN_AFTER_S, line_of, telling
 
 WHEN = 1_700_000_000.25
@@ -60,6 +63,29 @@ def test_a_long_way_is_told_from_its_inner_end() -> None:
     except KeyError as error:
         line = line_of(record("failed", exc_info=(type(error), error, error.__traceback__)))
     assert line.count("deeper") == 6
+
+
+def test_of_what_ended_a_server_the_innermost_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("truename.cli._run", asyncio.run)  # without its signal handlers
+    monkeypatch.setattr("truename.serving.take_files", lambda: None)
+
+    async def part() -> None:
+        raise ValueError("what a person wrote")
+
+    async def server() -> None:
+        async with asyncio.TaskGroup() as outer:
+            async with asyncio.TaskGroup() as inner:
+                inner.create_task(part())
+            outer.create_task(part())
+
+    with pytest.raises(typer.Exit) as ended:
+        _run_server(server())
+    assert ended.value.exit_code == 1
+    said = capsys.readouterr().err
+    assert re.search(r"CRITICAL truename\.cli: the server has ended error=ValueError at test_log\.py:\d+ part\n$", said)
+    assert "wrote" not in said
 
 
 def test_only_the_first_line_of_what_others_say_is_told() -> None:

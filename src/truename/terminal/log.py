@@ -18,6 +18,7 @@ from truename.names import make_visible
 AGAIN_AFTER_S = 10.0
 _MAX_CHARS = 300
 _MAX_PLACES = 6
+_MAX_CAUSES = 3
 _MAX_KINDS = 1000
 _OF_EVERY_RECORD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
@@ -77,10 +78,15 @@ def _safe(text: str) -> str:
 
 
 def _way_of(error: BaseException) -> str:
-    """The kind of an error and the places it came through, the innermost first, and then those of its causes."""
+    """The kind of an error and the places it came through, the innermost first, and then those of its causes.
+
+    Of several at once the first; it is what ended the others.
+    """
     told: list[str] = []
     seen: BaseException | None = error
-    while seen is not None and len(told) < 3:
+    while seen is not None and len(told) < _MAX_CAUSES:
+        while isinstance(seen, BaseExceptionGroup):
+            seen = seen.exceptions[0]
         frames = traceback.extract_tb(seen.__traceback__)[: -_MAX_PLACES - 1 : -1]
         places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
         told.append(f"{type(seen).__name__} at {places}" if places else type(seen).__name__)
