@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from truename import calibration
 from truename.batching import Batches
 from truename.calibration import Rules
-from truename.feeder import Applier, Cleaner, Feeder
+from truename.feeder import Applier, Cleaner, Feeder, Outlook
 from truename.hub import Hub
 from truename.mode import Mode
 from truename.model import Lookup, Outcome
@@ -134,7 +134,16 @@ async def open_engine(settings: Settings, resolver: Resolver) -> AsyncIterator[E
             await mode.load()
             async with asyncio.TaskGroup() as group:
                 applier = Applier(writer, queue, feeder, hub, clock=time.time, rules=rules, luck=random.random)
-                parts = [feeder.run(), applier.run(), watch.run(), queue.serve(work), cleaner.run(), keeper.run()]
+                outlook = Outlook(writer, feeder, hub)
+                parts = [
+                    feeder.run(),
+                    applier.run(),
+                    outlook.run(),
+                    watch.run(),
+                    queue.serve(work),
+                    cleaner.run(),
+                    keeper.run(),
+                ]
                 if settings.webhook_url:
                     parts.append(_webhook(settings, engine).run())
                 loops = [group.create_task(part) for part in parts]

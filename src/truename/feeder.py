@@ -17,6 +17,7 @@ from truename.model import Lookup
 from truename.queue.base import JobQueue
 from truename.store import batches, events, lookups, tasks
 from truename.store.database import Connection
+from truename.store.portable import data_versions
 from truename.store.writer import StoreUnavailable, Writer
 
 log = logging.getLogger(__name__)
@@ -151,6 +152,36 @@ class Applier:
             log.warning("outcomes wait for the database", extra={"count": len(again)})
             await asyncio.sleep(_RETRY_S)
         return again
+
+
+class Outlook:
+    """Notices what another process does to the same database: a command may cancel what runs here."""
+
+    def __init__(self, writer: Writer, feeder: Feeder, hub: Hub) -> None:
+        self._writer = writer
+        self._feeder = feeder
+        self._hub = hub
+        self._seen = 0
+
+    async def run(self) -> None:
+        """Look at every second until cancelled."""
+        while True:
+            await asyncio.sleep(_LOOK_AGAIN_S)
+            try:
+                await self.look()
+            except StoreUnavailable as trouble:
+                log.warning("not looked out", extra={"reason": str(trouble)})
+
+    async def look(self) -> None:
+        """If somebody else has written, drop what nobody waits for any more, and look for what is new."""
+        version = await self._writer.write(data_versions, None)
+        if version == self._seen:
+            return
+        self._seen = version
+        out = {lookup.lookup_id: delivery for delivery, lookup in self._feeder.out.items()}
+        current = await self._writer.write(calibration.still_out, out)
+        await self._feeder.drop([delivery for lookup_id, delivery in out.items() if lookup_id not in current])
+        self._hub.publish()
 
 
 class Cleaner:

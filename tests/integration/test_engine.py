@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,8 +60,8 @@ class Oracle:
 
 def with_engine(
     folder: Path,
-    oracle: Callable[[], Oracle],
-    scenario: Callable[[Engine, Oracle], Awaitable[None]],
+    oracle: Callable[[], Any],
+    scenario: Callable[[Engine, Any], Awaitable[None]],
     **settings: object,
 ) -> None:
     async def run() -> None:

@@ -8,7 +8,7 @@ from truename.calibration.apply import apply_all
 from truename.calibration.cancel import cancel_all, cancel_batches
 from truename.calibration.plan import Ground, Plan, plan_submissions
 from truename.calibration.submit import magnet_of, retry_batches, submit_all, submit_batches
-from truename.calibration.take import give_back_all, recover, shares_of, take_all
+from truename.calibration.take import give_back_all, recover, shares_of, still_out, take_all
 from truename.calibration.words import (
     SHARES,
     Answer,
@@ -48,6 +48,7 @@ __all__ = [
     "recover",
     "retry_batches",
     "shares_of",
+    "still_out",
     "submit_all",
     "submit_batches",
     "take_all",

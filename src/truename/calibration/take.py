@@ -1,7 +1,7 @@
 """Look-ups go out to the workers, and come back unfinished."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from truename.calibration.changes import Changes
 from truename.calibration.words import SHARES, Priority, Wanted
@@ -14,6 +14,11 @@ async def take_all(connection: Connection, wanted: Sequence[Wanted]) -> Sequence
     """Take what is next. Each priority has its share; what one does not use is given to the others, highest first."""
     await lookups.wake(connection, at=max(one.at for one in wanted))
     return [await _take(connection, one) for one in wanted]
+
+
+async def still_out(connection: Connection, out: Sequence[Mapping[int, str]]) -> Sequence[set[int]]:
+    """Which of these deliveries, given by look-up, are still waited for: another process may have cancelled some."""
+    return [await lookups.current_of(connection, one) for one in out]
 
 
 async def give_back_all(connection: Connection, given: Sequence[tuple[Lookup, float]]) -> Sequence[bool]:

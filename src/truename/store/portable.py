@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Insert, Table
+from sqlalchemy import Insert, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from truename.store.database import Connection
@@ -20,6 +20,17 @@ def in_chunks(items: Iterable[Item]) -> Iterator[Sequence[Item]]:
     every = list(dict.fromkeys(items))
     for start in range(0, len(every), CHUNK):
         yield every[start : start + CHUNK]
+
+
+async def data_versions(connection: Connection, asked: Sequence[None]) -> Sequence[int]:
+    """The writer's work: a number that is another one when another process has changed the database; 0 if unknown.
+
+    Source: https://www.sqlite.org/pragma.html#pragma_data_version
+    """
+    if connection.dialect.name != "sqlite":
+        return [0] * len(asked)
+    version = int((await connection.execute(text("PRAGMA data_version"))).scalar_one())
+    return [version] * len(asked)
 
 
 async def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
