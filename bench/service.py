@@ -38,10 +38,11 @@ PROGRAM = Path(sys.executable).with_name("truename")
 class Server:
     """A `truename serve` of its own, with one person who has a token."""
 
-    def __init__(self, folder: str, *, slots: int, lookup_timeout_s: int = 30) -> None:
+    def __init__(self, folder: str, *, slots: int, lookup_timeout_s: int = 30, max_queued: int = 100_000) -> None:
         settings = {"TRUENAME_DATA_DIR": folder, "TRUENAME_PORT": "0", "TRUENAME_SLOTS": str(slots), "LANG": "C.UTF-8"}
         settings["TRUENAME_LOOKUP_TIMEOUT_S"] = str(lookup_timeout_s)
-        environment = os.environ | CLOSED_NETWORK | settings
+        settings["TRUENAME_MAX_QUEUED"] = settings["TRUENAME_MAX_QUEUED_PER_USER"] = str(max_queued)
+        self._environment = environment = os.environ | CLOSED_NETWORK | settings
         subprocess.run(
             [PROGRAM, "user", "add", "bench", "--password-stdin"],
             env=environment,
@@ -51,10 +52,19 @@ class Server:
         )
         made = subprocess.run([PROGRAM, "user", "token", "bench"], env=environment, capture_output=True, check=True)
         self.token = made.stdout.decode().strip()
-        self._run = subprocess.Popen([PROGRAM, "serve"], env=environment, stderr=subprocess.PIPE, text=True)
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it says where it is."""
+        self._run = subprocess.Popen([PROGRAM, "serve"], env=self._environment, stderr=subprocess.PIPE, text=True)
         assert self._run.stderr is not None
         self.address = self._run.stderr.readline().split()[-1]
         self.pid = self._run.pid
+
+    def kill(self) -> None:
+        """Kill it without a warning."""
+        self._run.kill()
+        self._run.wait()
 
     def end(self) -> None:
         """Stop it."""
