@@ -1,5 +1,6 @@
 /**
- * Saves the text of a note without leaving the page. What could not be saved stays in its field, with the reason.
+ * Saves the text of a note without leaving the page. What could not be saved stays in its field, with the reason, and
+ * no page is left with an unsaved text by mistake.
  *
  * Tells who it stands in: `note-saved`, and `note-dropped` when the text is given up; both may be prevented, else it
  * goes where the form without script would lead.
@@ -19,6 +20,12 @@ class NoteEditor extends HTMLElement {
     this.addEventListener('keydown', (event) => {
       if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && event.target === this.field) {
         this.querySelector('form').requestSubmit();
+      }
+    }, {signal});
+    globalThis.addEventListener('pageshow', (event) => {
+      if (event.persisted) { // back again: what was given is here once more
+        this.#given = false;
+        this.querySelector('button').disabled = false;
       }
     }, {signal});
     for (const leaving of ['beforeunload', 'sign-in']) {
@@ -46,17 +53,25 @@ class NoteEditor extends HTMLElement {
 
   async #submit(event) {
     event.stopPropagation();
-    const form = event.target;
-    if (!('version' in form.elements)) {
-      this.#given = true; // a new note, which has a page of its own to come
-      return;
-    }
     event.preventDefault();
+    const form = event.target;
     const button = form.querySelector('button');
     button.disabled = true;
     this.#say('');
-    await this.#send(form).catch(() => this.#say(this.dataset.lost));
-    button.disabled = false;
+    const sent = 'version' in form.elements ? this.#send(form) : this.#give(form);
+    await sent.catch(() => this.#say(this.dataset.lost));
+    button.disabled = this.#given;
+  }
+
+  /** A new note has a page to come, so the browser sends it; but not to the sign-in, where the text would be gone. */
+  async #give(form) {
+    const {status} = await fetch(`${root}/api/config`, {headers: {Accept: 'application/json'}});
+    if (status === 401) {
+      this.#askToSignIn();
+    } else {
+      this.#given = true;
+      form.submit();
+    }
   }
 
   async #send(form) {

@@ -39,6 +39,7 @@ class TruenameNote extends HTMLElement {
         open.querySelector('summary').focus();
       }
     }, {signal});
+    globalThis.addEventListener('sign-in', () => (this.#over = true), {signal});
     this.addEventListener('note-saved', (event) => this.#edited(event, words.saved), {signal});
     this.addEventListener('note-dropped', (event) => this.#edited(event, ''), {signal});
     for (const time of this.querySelectorAll('time')) {
@@ -54,6 +55,7 @@ class TruenameNote extends HTMLElement {
   }
 
   async #press(form, button) {
+    this.#over = false;
     const magnet = button?.closest('.magnet');
     const buttons = magnet ? [button] : [...this.querySelectorAll('.note-magnets button')];
     buttons.forEach((one) => (one.disabled = true));
@@ -109,6 +111,7 @@ class TruenameNote extends HTMLElement {
 
   /** What became of it is read from the server: a session that had ended deletes nothing. */
   async #delete(form) {
+    this.#over = false;
     const button = form.querySelector('button');
     button.disabled = true;
     try {
@@ -193,7 +196,7 @@ class TruenameNote extends HTMLElement {
   }
 
   async #read() {
-    const page = await this.#fetched(this.dataset.page);
+    const page = this.#over ? null : await this.#fetched(this.dataset.page);
     const fresh = page?.getElementById(this.id);
     if (fresh && !this.#leaving.signal.aborted) {
       this.#show(document.importNode(fresh, true));
@@ -205,7 +208,6 @@ class TruenameNote extends HTMLElement {
     const {signal} = this.#leaving;
     const answer = await fetch(url, {headers: {Accept: 'text/html'}, signal}).catch(() => null);
     if (answer?.redirected) {
-      this.#over = true;
       signIn();
     } else if (answer?.status === 404) {
       this.#gone();
