@@ -126,6 +126,7 @@ def test_the_second_head_of_a_connection_has_its_time_too(tmp_path: Path, silent
 
 def test_a_body_that_trickles_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silent: None) -> None:
     monkeypatch.setattr(bodies, "READ_WITHIN_S", 0.3)
+    monkeypatch.setattr(bodies, "DRAIN_S", 0.1)
 
     async def scenario(served: Served) -> None:
         client = await Client.of(served)

@@ -79,13 +79,14 @@ def test_a_database_that_stays_is_stayed_with(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_a_server_ends_by_itself_when_its_database_is_gone_and_leaves_no_thread(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [FILE_NAME, f"{FILE_NAME}-wal"])
+def test_a_server_ends_by_itself_when_its_database_is_gone_and_leaves_no_thread(tmp_path: Path, name: str) -> None:
     doors: list[Doors] = []
 
     async def lose_it() -> None:
         async with serving(Settings(data_dir=tmp_path, port=0), Oracle(), Language.ENGLISH) as served:
             doors.append(served.doors)
-            (tmp_path / FILE_NAME).unlink()
+            (tmp_path / name).unlink()
             await asyncio.wait_for(asyncio.Event().wait(), PATIENCE_S)
 
     async def scenario() -> None:

@@ -29,7 +29,7 @@ def migrate(url: URL) -> None:
     if _is_current(url):
         return
     what = url.database or ""
-    engine = create_engine(url)
+    engine = create_engine(url, hide_parameters=True)
     try:
         with alone(url):
             if url.get_backend_name() == "sqlite":
