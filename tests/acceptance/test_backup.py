@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 
 from tests.acceptance.conftest import Program, until
-from tests.acceptance.test_serve import SILENT, Server, saved, serving
+from tests.acceptance.test_serve import Server, saved, serving
 
 OFF = {"TRUENAME_CALIBRATION_MODE": "off"}
 

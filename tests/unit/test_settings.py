@@ -30,6 +30,19 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert settings.allow_private_network is False
 
 
+def test_backups_are_made_each_day_and_a_week_of_them_kept_unless_asked_otherwise(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = load().settings
+    assert (settings.backup_interval_s, settings.backup_keep) == (86_400, 7)
+    assert settings.backup_folder == tmp_path / "backups"
+    monkeypatch.setenv("TRUENAME_BACKUP_INTERVAL_S", "0")
+    monkeypatch.setenv("TRUENAME_BACKUP_DIR", "/mnt/elsewhere")
+    settings = load().settings
+    assert settings.backup_interval_s == 0
+    assert settings.backup_folder == Path("/mnt/elsewhere")
+
+
 def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_text('slots = 7\nlookup_timeout_s = 2.5\ntrackers = ["udp://t.example:1"]\n')
     monkeypatch.setenv("TRUENAME_SLOTS", "9")
@@ -82,6 +95,11 @@ def test_a_switch_is_on_or_off(monkeypatch: pytest.MonkeyPatch, text: str, value
         ("TRUENAME_LISTEN_INTERFACES", ","),
         ("TRUENAME_LISTEN_INTERFACES", "foo bar:1"),
         ("TRUENAME_DATA_DIR", "~no-such-user-here/x"),
+        ("TRUENAME_BACKUP_DIR", "~no-such-user-here/x"),
+        ("TRUENAME_BACKUP_INTERVAL_S", "-1"),
+        ("TRUENAME_BACKUP_INTERVAL_S", "inf"),
+        ("TRUENAME_BACKUP_KEEP", "0"),
+        ("TRUENAME_BACKUP_KEEP", "10001"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_with_its_name_and_rule(
