@@ -250,6 +250,12 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{what}: the copy is not what the database was, and was not kept. Look at the disk, then try again.",
         "{what}：副本与数据库不一致，未保留。请检查磁盘后重试。",
     ),
+    "backup_unusual": (
+        "At {name} the database differs from what truename makes. All of it is in the backup, but `truename restore` "
+        "would refuse that; put {name} right, then make another backup.",
+        "数据库的 {name} 与 truename 创建的不同。内容都在备份中，但 `truename restore` 会拒绝这样的备份；"
+        "请先恢复 {name} 的原状，再重新备份。",
+    ),
     "restore_unreadable": ("{what}: cannot be read: {why}.", "{what}：无法读取：{why}。"),
     "restore_no_file": ("{what}: is not a regular file.", "{what}：不是普通文件。"),
     "restore_not_sqlite": (

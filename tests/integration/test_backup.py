@@ -16,9 +16,10 @@ import pytest
 
 from tests.integration.backup_support import everything, execute, filled, left_behind
 from truename.store import backup as backups
-from truename.store.backup import back_up
+from truename.store.backup import back_up, newest_schema
 from truename.store.database import FILE_NAME, DatabaseError
-from truename.store.files import Stopped, new_copy
+from truename.store.files import Stopped, new_copy, schema_of
+from truename.store.schema import differences
 from truename.store.shelf import RECORD_NAME, Failed, Record, Shelf
 from truename.store.whole import PREFIX, workshop
 
@@ -174,6 +175,19 @@ def test_what_could_not_be_restored_is_not_backed_up(database: Path, target: Pat
     assert not target.exists()
 
 
+def test_the_schema_of_this_version_is_known_without_running_the_migrations(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        assert list(differences(schema_of(connection), newest_schema())) == []
+
+
+def test_what_a_restore_would_refuse_is_backed_up_and_told(database: Path, target: Path) -> None:
+    assert back_up(database, target).unusual is None
+    execute(database, "CREATE INDEX mine ON note (version)")
+    assert back_up(database, target).unusual == "mine"
+    shelf = shelf_of(database)
+    assert shelf.make(NOW) == shelf.record().made
+
+
 def test_a_disk_that_takes_no_more_leaves_nothing_behind(database: Path, target: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
@@ -194,7 +208,7 @@ def test_who_is_told_to_stop_leaves_nothing_behind(database: Path, target: Path)
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from truename.store.backup import back_up
+from truename.store.backup import back_up, newest_schema
 
 def die():
     os.kill(os.getpid(), signal.SIGKILL)

@@ -175,6 +175,17 @@ def test_the_doctor_tells_what_went_wrong_and_of_the_one_before(settings: Settin
     assert "does not pass the check" in why
 
 
+def test_the_doctor_tells_what_a_restore_would_refuse(
+    settings: Settings, screen: Screen, capfd: pytest.CaptureFixture[str]
+) -> None:
+    execute(settings.data_dir / FILE_NAME, "CREATE INDEX mine ON note (version)")
+    backup(settings, screen, None)
+    assert "At mine" in capfd.readouterr().err
+    (good, _), (bad, why) = states(settings)
+    assert (good, bad) == (True, False)
+    assert "At mine" in why
+
+
 def test_the_doctor_knows_that_none_is_wanted(settings: Settings) -> None:
     ((well, line),) = states(settings.model_copy(update={"backup_interval_s": 0}))
     assert well

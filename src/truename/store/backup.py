@@ -3,8 +3,13 @@
 It is in its place only when all of that went well; else nothing is, and what was in that place stays.
 """
 
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from truename.store.database import DatabaseError
 from truename.store.files import (
@@ -15,13 +20,19 @@ from truename.store.files import (
     new_copy,
     opened,
     revision_of,
+    schema_of,
+    sql,
     summary_of,
     tables_of,
     told_as,
 )
-from truename.store.migrations import KNOWN
+from truename.store.migrations import KNOWN, NEWEST
+from truename.store.schema import Row, differences
+from truename.store.tables import metadata
 from truename.store.whole import put_in_place, workshop
 
+_VERSION = """CREATE TABLE alembic_version
+(version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"""
 _HEADER = b"SQLite format 3\0"
 
 
@@ -48,9 +59,27 @@ def back_up(database: Path, target: Path, *, stopped: Callable[[], bool] = never
                 raise DatabaseError("backup_damaged", what=str(database), why=fault)
             if contents_of(proof) != original:
                 raise DatabaseError("backup_differs", what=str(target))
-            summary = summary_of(proof)
+            summary = replace(summary_of(proof), unusual=_unusual_in(proof))
         put_in_place(copy, target)
     return summary
+
+
+def newest_schema() -> Sequence[Row]:
+    """What a database of this version is made of, without running the migrations; a test holds the two together."""
+    with closing(sqlite3.connect(":memory:")) as ours:
+        for table in metadata.sorted_tables:
+            ours.execute(sql(CreateTable(table)))
+            for index in table.indexes:
+                ours.execute(sql(CreateIndex(index)))
+        ours.execute(_VERSION)
+        return schema_of(ours)
+
+
+def _unusual_in(proof: sqlite3.Connection) -> str | None:
+    """The name of something that a restore would refuse; an older schema is not looked at."""
+    if revision_of(proof) != NEWEST:
+        return None
+    return next((each.name for each in differences(schema_of(proof), newest_schema())), None)
 
 
 def _check_ours(revision: str | None, has_tables: bool, what: Path) -> None:  # noqa: FBT001

@@ -19,8 +19,11 @@ from sqlalchemy.sql import ClauseElement
 
 from truename.errors import TruenameError
 from truename.store.database import DatabaseError
+from truename.store.schema import Row
 from truename.store.tables import metadata, note, person, torrent
 from truename.store.whole import new_file
+
+SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master"
 
 _BUSY_TIMEOUT_S = 5.0
 _PAGES_AT_ONCE = 1_000
@@ -50,13 +53,17 @@ class Contents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What a person recognises a database by. `newest`: when its newest note or name came."""
+    """What a person recognises a database by. `newest`: when its newest note or name came.
+
+    `unusual`: something in it that this program does not make, so that a restore would refuse it.
+    """
 
     revision: str
     people: int
     notes: int
     names: int
     newest: float | None
+    unusual: str | None = None
 
 
 @contextmanager
@@ -90,6 +97,11 @@ def reason_of(error: sqlite3.Error | OSError) -> str:
 def sql(statement: ClauseElement) -> str:
     """A statement as SQLite reads it."""
     return str(statement.compile(dialect=_DIALECT))
+
+
+def schema_of(connection: sqlite3.Connection) -> list[Row]:
+    """What a database is made of."""
+    return connection.execute(SCHEMA).fetchall()
 
 
 def tables_of(connection: sqlite3.Connection) -> list[str]:

@@ -10,7 +10,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import column, func, select, table
 
 from truename.store.database import DatabaseError
-from truename.store.files import revision_of, sql, told_as
+from truename.store.files import SCHEMA, revision_of, schema_of, sql, told_as
 from truename.store.migrations import KNOWN, NEWEST
 from truename.store.schema import Row, differences
 from truename.store.values import Check, check_of
@@ -37,7 +37,6 @@ _LIMITS = {
     sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
 }
 _PRAGMAS = ("trusted_schema = OFF", "query_only = ON", "cell_size_check = ON", "mmap_size = 0")
-_SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +121,7 @@ class ForeignFile:
         return found
 
     def _schema(self) -> list[Row]:
-        rows = self._connection.execute(_SCHEMA).fetchmany(_MAX_OBJECTS)
+        rows = self._connection.execute(SCHEMA).fetchmany(_MAX_OBJECTS)
         if len(rows) == _MAX_OBJECTS:
             raise self._refused("restore_not_ours")
         return rows
@@ -150,11 +149,6 @@ def foreign_file(path: Path) -> Iterator[ForeignFile]:
         with told_as("restore_damaged", path):
             _harden(connection)
         yield ForeignFile(path, connection)
-
-
-def schema_of(connection: sqlite3.Connection) -> list[Row]:
-    """What a database is made of."""
-    return connection.execute(_SCHEMA).fetchall()
 
 
 def numbered(ours: sqlite3.Connection) -> set[str]:
@@ -187,7 +181,8 @@ def _harden(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA {pragma}")
     if hasattr(connection, "setconfig"):  # Python 3.12
         for name in ("DEFENSIVE", "DQS_DML", "DQS_DDL", "ENABLE_VIEW", "ENABLE_TRIGGER"):
-            connection.setconfig(getattr(sqlite3, f"SQLITE_DBCONFIG_{name}"), name == "DEFENSIVE")
+            with suppress(AttributeError):  # not known to every SQLite
+                connection.setconfig(getattr(sqlite3, f"SQLITE_DBCONFIG_{name}"), name == "DEFENSIVE")
     connection.text_factory = _decoded
     connection.set_authorizer(_only_reading)
 

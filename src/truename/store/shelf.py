@@ -117,7 +117,9 @@ def _made(kept: Any) -> Made | None:
     at, file, summary = float(kept["at"]), str(kept["file"]), kept["summary"]
     counts = {name: int(summary[name]) for name in ("people", "notes", "names")}
     newest = None if summary["newest"] is None else float(summary["newest"])
-    return Made(at=at, file=file, summary=Summary(revision=str(summary["revision"]), newest=newest, **counts))
+    unusual = None if summary["unusual"] is None else str(summary["unusual"])
+    found = Summary(revision=str(summary["revision"]), newest=newest, unusual=unusual, **counts)
+    return Made(at=at, file=file, summary=found)
 
 
 def _failed(kept: Any) -> Failed | None:

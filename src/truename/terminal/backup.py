@@ -37,6 +37,8 @@ def backup(settings: Settings, screen: Screen, file: Path | None) -> None:
         where, summary = str(file), back_up(settings.data_dir / FILE_NAME, file)
     screen.answer(make_visible(where))
     screen.say("backup_made", people=summary.people, notes=summary.notes, names=summary.names)
+    if summary.unusual is not None:
+        screen.say("backup_unusual", name=summary.unusual)
 
 
 async def restore(settings: Settings, screen: Screen, file: Path, *, dry_run: bool, yes: bool) -> bool:
@@ -83,6 +85,8 @@ def backup_states(settings: Settings, language: Language) -> Iterator[tuple[bool
             yield True, say("doctor_backup_ok", language, notes=summary.notes, names=summary.names, **fields)
         else:
             yield False, say("doctor_backup_gone", language, where=where)
+        if summary.unusual is not None:
+            yield False, say("backup_unusual", language, name=make_visible(summary.unusual))
     elif record.failed is None:
         yield True, say("doctor_backup_none" if settings.backup_interval_s else "doctor_backup_never", language)
 
