@@ -137,20 +137,30 @@ def test_rows_that_refer_to_nothing_are_noticed(database: Path, target: Path) ->
     assert (trouble.word, "note" in trouble.fields["why"]) == ("backup_damaged", True)
 
 
-@pytest.mark.parametrize("what", ["a text", "a folder", "the database", "a hard link to the database"])
-def test_what_is_no_backup_is_not_replaced_by_one(database: Path, target: Path, what: str) -> None:
-    match what:
-        case "a text":
-            target.write_text("a shopping list")
-        case "a folder":
-            target.mkdir()
-        case "the database":
-            target = database
-        case _:
-            target.hardlink_to(database)
-    before = target.read_bytes() if target.is_file() else None
-    assert refused(lambda: back_up(database, target)).word == "backup_over"
-    assert (target.read_bytes() if target.is_file() else None) == before
+def other_program(path: Path) -> Path:
+    execute(path, "CREATE TABLE moz_places (id INTEGER)")
+    return path
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda target, _: target.write_text("a shopping list") and target,
+        lambda target, _: target.mkdir() or target,
+        lambda target, _: other_program(target),
+        lambda _, database: database,
+        lambda target, database: target.hardlink_to(database) or target,
+        lambda _, database: database.with_name(f"{FILE_NAME}-wal"),
+    ],
+    ids=["a text", "a folder", "of another program", "the database", "a hard link to it", "its log"],
+)
+def test_what_is_no_backup_is_not_replaced_by_one(
+    database: Path, target: Path, made: Callable[[Path, Path], Path]
+) -> None:
+    there = made(target, database)
+    before = there.read_bytes() if there.is_file() else None
+    assert refused(lambda: back_up(database, there)).word == "backup_over"
+    assert (there.read_bytes() if there.is_file() else None) == before
 
 
 def test_a_link_is_replaced_and_not_what_it_leads_to(database: Path, target: Path, tmp_path: Path) -> None:
@@ -240,6 +250,19 @@ def test_a_workshop_that_is_in_use_is_not_cleared_away(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_only_has_the_name_of_a_workshop_is_not_cleared_away(tmp_path: Path) -> None:
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "list").write_text("x")
+    (tmp_path / f"{PREFIX}link").symlink_to("precious")
+    (tmp_path / f"{PREFIX}file").write_text("x")
+    for path in tmp_path.iterdir():
+        os.utime(path, (time.time() - 3600,) * 2, follow_symlinks=False)
+    with workshop(tmp_path):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{PREFIX}file", f"{PREFIX}link", "precious"]
+    assert (tmp_path / "precious" / "list").exists()
+
+
 def test_the_newest_are_kept_and_nothing_else_is_touched(database: Path) -> None:
     shelf = shelf_of(database, keep=3)
     shelf.folder.mkdir()
@@ -248,6 +271,14 @@ def test_the_newest_are_kept_and_nothing_else_is_touched(database: Path) -> None
         (shelf.folder / name).write_text("x")
     made = [Path(shelf.make(NOW + n / 1000).file).name for n in range(5)]
     assert sorted(path.name for path in shelf.folder.iterdir()) == sorted(others + made[2:])
+
+
+def test_a_data_folder_may_be_given_by_a_relative_path(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(database.parent.parent)
+    shelf = Shelf(data_dir=Path("data"), folder=Path("data/backups"), keep=2)
+    for n in range(4):
+        assert Path(shelf.make(NOW + n).file).is_absolute()
+    assert len(list(shelf.folder.iterdir())) == 2
 
 
 @pytest.mark.parametrize("keep", [1, 4])

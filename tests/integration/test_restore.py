@@ -493,3 +493,18 @@ def test_a_disk_that_takes_no_more_leaves_everything_as_it_is(file: Path, tmp_pa
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert database.read_bytes() == before
     assert left_behind(tmp_path) == []
+
+
+def test_a_disk_that_is_full_in_the_middle_of_the_swap_leaves_the_old_database(file: Path, tmp_path: Path) -> None:
+    """The copy aside and the new database still had room; the log, which is a little larger than both, has not."""
+    database = filled(tmp_path / "data", text="precious")
+    execute(database, "PRAGMA journal_mode = WAL")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(empty()), hard))
+    try:
+        assert refused(lambda: restored(file, tmp_path / "data")).word == "restore_failed"
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (tmp_path / "data" / "backups" / "kept.db").exists()
+    assert dict(everything(database)["note"][0])["text"] == "precious"
+    assert left_behind(tmp_path) == []

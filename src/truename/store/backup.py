@@ -26,6 +26,7 @@ from truename.store.files import (
     tables_of,
     told_as,
 )
+from truename.store.foreign import foreign_file
 from truename.store.migrations import KNOWN, NEWEST
 from truename.store.schema import Row, differences
 from truename.store.tables import metadata
@@ -33,7 +34,6 @@ from truename.store.whole import put_in_place, workshop
 
 _VERSION = """CREATE TABLE alembic_version
 (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"""
-_HEADER = b"SQLite format 3\0"
 
 
 def back_up(database: Path, target: Path, *, stopped: Callable[[], bool] = never) -> Summary:
@@ -91,12 +91,16 @@ def _check_ours(revision: str | None, has_tables: bool, what: Path) -> None:  # 
 
 
 def _check_replaceable(target: Path, database: Path) -> None:
-    """What is no backup is not replaced by one; least of all the database itself."""
+    """Only an earlier backup is replaced by one; least of all the database itself, or what lies beside it."""
     with told_as("backup_failed", target):
-        if target.is_symlink() or not target.exists():
-            return  # a link is replaced, not what it leads to
-        if not target.is_file() or target.samefile(database):
+        beside = target.name.startswith(f"{database.name}-") and target.parent.samefile(database.parent)
+        is_link = target.is_symlink()
+        if beside or (not is_link and target.exists() and target.samefile(database)):
             raise DatabaseError("backup_over", what=str(target))
-        with target.open("rb") as file:
-            if file.read(len(_HEADER)) != _HEADER:
-                raise DatabaseError("backup_over", what=str(target))
+        if is_link or not target.exists():
+            return  # a link is replaced, and not what it leads to
+    try:
+        with foreign_file(target) as earlier:
+            earlier.revision()
+    except DatabaseError as error:
+        raise DatabaseError("backup_over", what=str(target)) from error

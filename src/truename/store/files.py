@@ -74,7 +74,8 @@ def opened(path: Path, *, stopped: Callable[[], bool] = never) -> Iterator[sqlit
     )
     with closing(connection):
         connection.execute("PRAGMA trusted_schema = OFF")
-        connection.set_progress_handler(stopped, _LOOK_EVERY)
+        if stopped is not never:  # inside a handler the signal that ends a command would be lost
+            connection.set_progress_handler(stopped, _LOOK_EVERY)
         yield connection
 
 

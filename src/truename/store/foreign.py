@@ -160,6 +160,8 @@ def numbered(ours: sqlite3.Connection) -> set[str]:
 def _check_file(path: Path) -> None:
     """A regular file that begins as SQLite's do, and needs no other beside it."""
     with told_as("restore_unreadable", path):
+        if not stat.S_ISREG(path.stat().st_mode):  # a device is not even opened
+            raise DatabaseError("restore_no_file", what=str(path))
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -69,7 +69,7 @@ class Shelf:
         """
         if not self.database.exists():
             raise DatabaseError("backup_nothing", what=str(self.database))
-        target = self.folder / f"truename-{stamp(at)}.db"
+        target = self.folder.absolute() / f"truename-{stamp(at)}.db"
         try:
             with told_as("backup_failed", self.folder):
                 self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -99,8 +99,8 @@ class Shelf:
     def _let_go(self, made: Made) -> None:
         """Delete the oldest. The clock may have been put back: the one just made is never among them."""
         with suppress(OSError):
-            others = sorted(each for each in self.folder.iterdir() if _NAME.fullmatch(each.name))
-            others.remove(Path(made.file))
+            found = (each for each in self.folder.iterdir() if _NAME.fullmatch(each.name))
+            others = sorted(each for each in found if each.name != Path(made.file).name)
             for old in others[: max(0, len(others) + 1 - self.keep)]:
                 old.unlink()
 

@@ -39,12 +39,13 @@ def new_file(path: Path) -> None:
 
 def put_in_place(made: Path, target: Path) -> None:
     """Give a finished file its name, in the place of what has it now. Both are in one file system."""
-    flush(made)
+    _flush(made)
     made.replace(target)
-    flush(target.parent)
+    with suppress(OSError):  # not every file system flushes a folder
+        _flush(target.parent)
 
 
-def flush(path: Path) -> None:
+def _flush(path: Path) -> None:
     """Wait until a file, or the names in a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -56,7 +57,8 @@ def flush(path: Path) -> None:
 def _clear_abandoned(folder: Path) -> None:
     for left in folder.glob(f"{PREFIX}*"):
         with suppress(OSError):
-            if left.lstat().st_mtime > time.time() - _ABANDONED_AFTER_S:
+            about = left.lstat()
+            if about.st_uid != os.getuid() or about.st_mtime > time.time() - _ABANDONED_AFTER_S:
                 continue
             descriptor = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
