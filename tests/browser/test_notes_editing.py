@@ -70,26 +70,26 @@ def forgive(window: Window, status: int) -> None:
 def test_a_note_is_edited_where_it_stands_with_the_keyboard_alone(chromium: Chromium, tmp_path: Path) -> None:
     async def scenario(site: Live, window: Window) -> None:
         page = window.page
-        client = await saved(site, "the note\r\nto be changed\r\n", *(f"later {n}\n" * 12 for n in range(5)))
+        client = await saved(site, *["below\n" * 12] * 3, "the note\r\nto be changed\r\n", *["above\n" * 12] * 3)
         await page.reload()
         await page.evaluate(f"{STILL_HERE} = true")
-        edit = card(window, 1).get_by_role("link", name="编辑")
-        await edit.focus()
+        edit = card(window, 4).get_by_role("link", name="编辑")
+        await edit.evaluate("(link) => { link.focus(); link.scrollIntoView({block: 'end'}); }")
         place = await page.evaluate("scrollY")
         assert place > 0
         await page.keyboard.press("Enter")
         await expect(field(window)).to_be_focused()
         await expect(field(window)).to_have_value("the note\nto be changed\n")
-        await expect(card(window, 1).locator(".note-text")).to_be_hidden()
+        await expect(card(window, 4).locator(".note-text")).to_be_hidden()
         assert await page.evaluate("scrollY") == place
         await page.keyboard.press("Control+End")
         await page.keyboard.type("and one line")
         await page.keyboard.press("Control+Enter")
-        await expect(card(window, 1).locator(".note-text")).to_have_text("the note to be changed and one line")
+        await expect(card(window, 4).locator(".note-text")).to_have_text("the note to be changed and one line")
         await expect(field(window)).to_have_count(0)
         await expect(edit).to_be_focused()
         await expect(page.locator("#news")).to_have_text("已保存。")
-        assert await text_of(client, 1) == "the note\r\nto be changed\r\nand one line"
+        assert await text_of(client, 4) == "the note\r\nto be changed\r\nand one line"
         assert await page.evaluate(STILL_HERE)
 
     chromium.visit(tmp_path, scenario)
@@ -391,7 +391,9 @@ def test_the_field_and_the_two_texts_fit_and_can_be_read(
 ) -> None:
     async def scenario(site: Live, window: Window) -> None:
         page = window.page
-        text = f"今晚想看的：\n{LINK}&dn=xXx&tr=udp%3A%2F%2Ftracker.example%3A80\n{'W' * 300}\nשלום עולם\n"
+        text = (
+            f"今晚想看的：\n{LINK}&dn=xXx&tr=udp%3A%2F%2Ftracker.example%3A80\n{'W' * 300}\nשלום עולם\n" + "一行\n" * 30
+        )
         client = await saved(site, text)
         await page.goto(f"{window.address}/notes/1/edit")
         await look("page", page)
