@@ -8,6 +8,8 @@ import logging
 import uuid
 from collections.abc import Callable, Sequence
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from truename.calibration import Priority, Submission
 from truename.feeder import Clock
 from truename.hub import Hub
@@ -54,8 +56,8 @@ class Watch:
             if not self._resting():
                 try:
                     await self.ask()
-                except StoreUnavailable as trouble:
-                    log.warning("the watch asks later", extra={"reason": str(trouble)})
+                except (StoreUnavailable, SQLAlchemyError) as trouble:
+                    log.warning("the watch asks later", extra={"reason": type(trouble).__name__})
             await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def now(self, person_id: int, info_hash: str) -> bool:

@@ -132,8 +132,8 @@ def test_with_private_addresses_allowed_the_same_magnet_does_reach_the_canary() 
 @pytest.fixture
 def only_one_is_private(monkeypatch: pytest.MonkeyPatch) -> None:
     """127.0.0.1 is private, every other address of loopback passes for one of the internet."""
-    for module in ("addresses", "session"):
-        monkeypatch.setattr(f"truename.resolvers.{module}.NOT_PUBLIC", (ip_network("127.0.0.1/32"),))
+    for module in ("networks", "resolvers.session"):
+        monkeypatch.setattr(f"truename.{module}.NOT_PUBLIC", (ip_network("127.0.0.1/32"),))
 
 
 @pytest.mark.usefixtures("only_one_is_private")

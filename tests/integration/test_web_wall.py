@@ -265,7 +265,25 @@ def test_what_belongs_to_somebody_else_does_not_exist(tmp_path: Path, method: st
 
 @pytest.mark.parametrize(("method", "path"), WITH_IDS, ids=map(" ".join, WITH_IDS))
 @pytest.mark.parametrize(
-    "wrong", ["0", "-1", "9" * 40, "1.5", "x", "%00", "%2e%2e", "٣", "--help", "1e9", "null", "a" * 3000]
+    "wrong",
+    [
+        "0",
+        "-1",
+        "+1",
+        "01",
+        "1.0",
+        "1%20",
+        "9" * 40,
+        "1.5",
+        "x",
+        "%00",
+        "%2e%2e",
+        "٣",
+        "--help",
+        "1e9",
+        "null",
+        "a" * 3000,
+    ],
 )
 def test_an_id_that_is_none_is_not_there(tmp_path: Path, method: str, path: str, wrong: str) -> None:
     async def scenario(site: Site) -> None:

@@ -4,7 +4,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from truename.resolvers.addresses import is_public, usable_nodes, usable_peers, usable_trackers
+from truename.networks import is_public
+from truename.resolvers.addresses import usable_nodes, usable_peers, usable_trackers
 
 PUBLIC = ["1.1.1.1", "8.8.8.8", "172.15.255.255", "172.32.0.0", "100.63.255.255", "223.255.255.255", "2606:4700::1111"]
 NOT_PUBLIC = [

@@ -9,7 +9,7 @@ import truename
 PACKAGE = Path(truename.__file__).parent
 
 LEVELS = (
-    {"errors", "texts", "infohash", "dn", "scanner", "magnet", "names", "bencode", "metainfo"},
+    {"errors", "texts", "networks", "infohash", "dn", "scanner", "magnet", "names", "bencode", "metainfo"},
     {"model", "settings", "hub"},
     {"manager", "crew", "ad_hoc", "journal", "resolvers", "store", "queue"},
     {"worker", "calibration", "feeder", "service", "batching", "watch", "notes", "mode"},

@@ -15,7 +15,8 @@ from typing import Any
 
 import libtorrent as lt
 
-from truename.resolvers.addresses import NOT_PUBLIC, usable_nodes
+from truename.networks import NOT_PUBLIC
+from truename.resolvers.addresses import usable_nodes
 from truename.resolvers.events import Event, Handle, read_alert
 from truename.resolvers.tuning import TORRENT_FLAGS, Room, settings_for
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
+from pydantic import BeforeValidator
 
 from truename.calibration import Priority, Refused
 from truename.errors import InvalidInput
@@ -29,7 +30,14 @@ MAX_ID = 2**31 - 1
 
 router = APIRouter(tags=["calibrate"])
 
-NoteId = Annotated[int, Path(ge=1, le=MAX_ID)]
+
+def _plain(value: object) -> object:
+    if isinstance(value, str) and not (value.isascii() and value.isdigit() and not value.startswith("0")):
+        raise ValueError(value)
+    return value
+
+
+NoteId = Annotated[int, BeforeValidator(_plain), Path(ge=1, le=MAX_ID)]
 
 _HASH_EXAMPLE = {"info_hash": "722fe65b2aa26d14f35b4ad627d20236e481d924", "priority": "normal"}
 

@@ -18,11 +18,12 @@ from ipaddress import ip_address
 from typing import Any
 
 import httpcore
+from sqlalchemy.exc import SQLAlchemyError
 
 from truename.batching import Batches
 from truename.errors import TruenameError
 from truename.feeder import Clock
-from truename.resolvers.addresses import is_public
+from truename.networks import is_public
 from truename.store import batches
 from truename.store.database import Database
 from truename.store.writer import StoreUnavailable, Writer
@@ -68,8 +69,8 @@ class Webhook:
             while True:
                 try:
                     await self.tell(pool)
-                except StoreUnavailable as trouble:
-                    log.warning("the webhook is told later", extra={"reason": str(trouble)})
+                except (StoreUnavailable, SQLAlchemyError) as trouble:
+                    log.warning("the webhook is told later", extra={"reason": type(trouble).__name__})
                 await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def tell(self, pool: httpcore.AsyncConnectionPool) -> int:
