@@ -62,7 +62,7 @@ def found(path: Path) -> str:
 
 
 def main(folder: Path) -> None:
-    files._PAGES_AT_ONCE = 5
+    files._PAGES_AT_ONCE = 10
     database = folder / "data" / FILE_NAME
     for calls in range(_MOST):
         shutil.rmtree(folder / "data", ignore_errors=True)

@@ -13,7 +13,7 @@ from tests.integration.backup_support import filled
 from truename.store.database import FILE_NAME
 
 KILLER = Path(__file__).with_name("restore_killer.py")
-NOTES = 400
+NOTES = 150
 OLD, NEW, BROKEN, NOTHING = f"{NOTES} x old", f"{NOTES} x new", "broken, as it was", "nothing"
 
 

@@ -33,6 +33,7 @@ from truename.store.files import (
 )
 from truename.store.foreign import Columns, ForeignFile, foreign_file, numbered
 from truename.store.migrate import alone
+from truename.store.migrations import NEWEST
 from truename.store.tables import session, token
 from truename.store.whole import new_file, put_in_place, workshop
 
@@ -78,7 +79,8 @@ def rebuilt(file: Path, folder: Path) -> Iterator[Rebuilt]:
         if fault is not None:
             raise DatabaseError("restore_contradiction", what=str(file), why=fault)
         left_out = sum(source.count(name) for name in LEFT_OUT)
-        _upgrade(path, None)
+        if revision != NEWEST:
+            _upgrade(path, NEWEST)
         with opened(path) as ours:
             found = summary_of(ours)
         summary = Summary(
@@ -129,7 +131,7 @@ def replace(database: Path, new: Path, kept: Path) -> bool:
             return parts > 0
 
 
-def _upgrade(path: Path, revision: str | None) -> None:
+def _upgrade(path: Path, revision: str) -> None:
     from truename.store.migrations.run import upgrade
 
     engine = create_engine(sqlite_url(path))
