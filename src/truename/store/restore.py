@@ -8,7 +8,7 @@ SQLite can open is a file put there, and what lay beside the old one is removed 
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +40,7 @@ from truename.store.whole import new_file, put_in_place, workshop
 LEFT_OUT = (session.name, token.name)
 """Tables that let somebody in without a password."""
 
-_BESIDE = ("-wal", "-shm", "-journal")
+_PARTS = ("", "-wal", "-shm", "-journal")
 _BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -117,18 +117,17 @@ def replace(database: Path, new: Path, kept: Path) -> bool:
     Errors: `DatabaseError`; then the present one is as it was.
     """
     place = database.resolve()
-    with told_as("restore_failed", database):
-        kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with alone(sqlite_url(database)):
-            if _can_be_opened(place):
-                _keep(place, kept)
-                _overwrite(place, new)
-                return True
-            parts = _keep_bytes(place, kept)
-            for ending in _BESIDE:
-                place.with_name(place.name + ending).unlink(missing_ok=True)
-            put_in_place(new, place)
-            return parts > 0
+    with told_as("restore_failed", database), alone(sqlite_url(database)):
+        if _can_be_opened(place):
+            _keep(place, kept)
+            _overwrite(place, new)
+            return True
+        parts = [part for ending in _PARTS if (part := place.with_name(place.name + ending)).exists()]
+        _keep_bytes(place, parts, kept)
+        for beside in (part for part in parts if part != place):
+            beside.unlink()
+        put_in_place(new, place)
+        return bool(parts)
 
 
 def _upgrade(path: Path, revision: str) -> None:
@@ -181,25 +180,24 @@ def _can_be_opened(place: Path) -> bool:
 
 
 def _keep(place: Path, kept: Path) -> None:
+    kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with workshop(kept.parent) as bench, opened(place) as source:
         source.execute("BEGIN")
         new_copy(source, bench / kept.name)
         put_in_place(bench / kept.name, kept)
 
 
-def _keep_bytes(place: Path, kept: Path) -> int:
-    """Copy what SQLite cannot read, with what lies beside it; how many files that are."""
-    count = 0
+def _keep_bytes(place: Path, parts: Sequence[Path], kept: Path) -> None:
+    """Copy what SQLite cannot read, with what lies beside it, byte for byte."""
+    if not parts:
+        return
+    kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with workshop(kept.parent) as bench:
-        for ending in ("", "-wal", "-journal"):
-            part = place.with_name(place.name + ending)
-            if part.exists():
-                copy = bench / (kept.name + ending)
-                new_file(copy)
-                shutil.copyfile(part, copy)
-                put_in_place(copy, kept.with_name(copy.name))
-                count += 1
-    return count
+        for part in parts:
+            copy = bench / (kept.name + part.name.removeprefix(place.name))
+            new_file(copy)
+            shutil.copyfile(part, copy)
+            put_in_place(copy, kept.with_name(copy.name))
 
 
 def _overwrite(place: Path, new: Path) -> None:
