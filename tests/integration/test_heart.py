@@ -1,135 +1,18 @@
 """The heart on a real SQLite file: submit, join, start, apply, give back."""
 
-import asyncio
-import uuid
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
+from tests.integration.heart_support import ALICE, BOB, HASHES, V2, Heart, dead, magnet, named, with_heart
 from truename import calibration
-from truename.calibration import Priority, Rules, Submission, Submitted, Told, Wanted
-from truename.magnet import InfoHash, Magnet
-from truename.model import Lookup, Outcome, TaskStatus
-from truename.queue.base import Report
-from truename.store import events, lookups, names, notes, tasks
-from truename.store.database import FILE_NAME, Database, sqlite_url
-from truename.store.migrate import migrate
-from truename.store.tables import last_failure, note_revision, person
-from truename.store.tasks import TaskRow
-
-ALICE, BOB = 1, 2
-HASHES = tuple(InfoHash(f"{number:040x}") for number in range(1, 2000))
-V2 = InfoHash("ab" * 32)
-
-
-ONE_TRY = Rules(max_attempts=1)
-
-
-class Heart:
-    """The heart with its hands tied to one transaction a call, and a clock that the test moves."""
-
-    def __init__(self, database: Database, rules: Rules = ONE_TRY) -> None:
-        self.database = database
-        self.now = 1000.0
-        self.submit_all = partial(calibration.submit_all, rules=rules)
-        self.apply_all = partial(calibration.apply_all, rules=rules)
-
-    async def write(self, work: Callable[..., Awaitable[Sequence[Any]]], items: Sequence[Any]) -> Sequence[Any]:
-        async with self.database.writing() as connection:
-            return await work(connection, items)
-
-    def submission(self, magnet: Magnet, who: int = ALICE, priority: Priority = Priority.NORMAL) -> Submission:
-        return Submission(task_id=str(uuid.uuid4()), person_id=who, magnet=magnet, priority=priority, at=self.now)
-
-    async def submit(self, *magnets: Magnet, who: int = ALICE, priority: Priority = Priority.NORMAL) -> list[Submitted]:
-        asked = [self.submission(magnet, who, priority) for magnet in magnets]
-        return list(await self.write(self.submit_all, asked))
-
-    async def take(self, shares: dict[int, int] | None = None) -> list[Lookup]:
-        async with self.database.writing() as connection:
-            return list(await lookups.take(connection, shares or {0: 100, 1: 100, 2: 100}, str(uuid.uuid4())))
-
-    async def start(self, *taken: Lookup) -> list[bool]:
-        told = [Told(report=Report(lookup=one), at=self.now) for one in taken]
-        return list(await self.write(self.apply_all, told))
-
-    async def apply(self, *reports: tuple[Lookup, Outcome]) -> list[bool]:
-        told = [Told(report=Report(lookup=lookup, outcome=outcome), at=self.now) for lookup, outcome in reports]
-        return list(await self.write(self.apply_all, told))
-
-    async def position(self, submitted: Submitted, who: int = ALICE, *, most: int = 100) -> int:
-        return await self.database.read(tasks.queue_position, await self.task(submitted, who), most=most)
-
-    async def task(self, submitted: Submitted, who: int = ALICE) -> TaskRow:
-        async with self.database.reading() as connection:
-            return (await tasks.of_ids(connection, [submitted.task_id], person_id=who, ended_after=0))[
-                submitted.task_id
-            ]
-
-    async def note(self, text: str, who: int = ALICE) -> notes.NoteRow:
-        async with self.database.writing() as connection:
-            return await notes.save(connection, person_id=who, text=text, at=self.now)
-
-    async def text_of(self, row: notes.NoteRow) -> str:
-        async with self.database.reading() as connection:
-            found = await notes.get(connection, row.id, person_id=row.person_id)
-            assert found is not None
-            return found.text
-
-
-def with_heart(tmp_path: Path, scenario: Callable[[Heart], Awaitable[None]]) -> None:
-    """Run a scenario on a new database with two people."""
-
-    async def run() -> None:
-        database = Database(sqlite_url(tmp_path / FILE_NAME))
-        async with database.writing() as connection:
-            await connection.execute(
-                insert(person),
-                [
-                    {
-                        "id": number,
-                        "username": name,
-                        "username_folded": name,
-                        "password_hash": "",
-                        "admin": False,
-                        "created_at": 0.0,
-                    }
-                    for number, name in ((ALICE, "alice"), (BOB, "bob"))
-                ],
-            )
-        try:
-            await scenario(Heart(database))
-        finally:
-            await database.aclose()
-
-    migrate(sqlite_url(tmp_path / FILE_NAME))
-    asyncio.run(run())
-
-
-def magnet(number: int, **fields: Any) -> Magnet:
-    return Magnet(info_hash=HASHES[number], **fields)
-
-
-def named(lookup: Lookup, name: str = "Tide Tables.mkv", **fields: Any) -> Outcome:
-    return Outcome(
-        info_hash=lookup.magnet.info_hash,
-        status=TaskStatus.COMPLETED,
-        name=name,
-        source="swarm",
-        verified=True,
-        **fields,
-    )
-
-
-def dead(lookup: Lookup) -> Outcome:
-    return Outcome(
-        info_hash=lookup.magnet.info_hash, status=TaskStatus.TIMEOUT, code="no_peers", reason="no_peers", elapsed_s=30
-    )
+from truename.calibration import Priority, Submitted, Wanted
+from truename.magnet import Magnet
+from truename.model import TaskStatus
+from truename.store import events, names, notes, tasks
+from truename.store.tables import last_failure, note_revision
 
 
 def test_a_new_hash_waits_is_taken_started_and_named(tmp_path: Path) -> None:

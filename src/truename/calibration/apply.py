@@ -3,7 +3,7 @@
 Invariant: a name whose digest is right is taken from any delivery, even a late one; a failure only from the current.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from truename.calibration.changes import Changes
 from truename.calibration.words import Rules, Told
@@ -29,13 +29,15 @@ async def apply_all(connection: Connection, told: Sequence[Told], *, rules: Rule
     named = {one.report.lookup.delivery for one in told if _name(one)}  # these have begun as well
     beginnings = [one for one in told if one.report.outcome is None and one.report.lookup.delivery not in named]
     begun = await _begin(connection, beginnings, changes)
-    ended = await _name_all(connection, [one.report for one in told if _name(one)], changes)
-    ended |= await _fail_all(connection, [one for one in told if _is_failure(one.report)], rules, changes)
+    completed = await _name_all(connection, [one.report for one in told if _name(one)], changes)
+    failed = await _fail_all(connection, [one for one in told if _is_failure(one.report)], rules, changes)
     await changes.write(connection)
-    return [one.report.lookup.lookup_id in (ended if _is_over(one, named) else begun) for one in told]
+    return [
+        _id(one) in completed or _is_of(one, failed) if _is_over(one, named) else _is_of(one, begun) for one in told
+    ]
 
 
-async def _begin(connection: Connection, told: Sequence[Told], changes: Changes) -> set[int]:
+async def _begin(connection: Connection, told: Sequence[Told], changes: Changes) -> dict[int, str]:
     current = await lookups.current_of(connection, _deliveries(told))
     changes.begun(await tasks.start(connection, current, at=changes.at))
     return current
@@ -46,7 +48,8 @@ async def _name_all(connection: Connection, reports: Sequence[Report], changes: 
     if not reports:
         return set()
     findings = [_finding(report.outcome) for report in reports if report.outcome is not None]
-    answered = {one: finding.known for finding in findings for one in finding.hashes}
+    findings.sort(key=lambda finding: not finding.known.verified)  # the first one of a hash is the one that is learnt
+    answered = {one: finding.known for finding in reversed(findings) for one in finding.hashes}
     active = await lookups.active_of(connection, answered)
     await names.learn(connection, findings, at=changes.at)
     by_lookup = {one.id: answered[info_hash] for info_hash, one in active.items()}
@@ -61,17 +64,17 @@ async def _name_all(connection: Connection, reports: Sequence[Report], changes: 
     return {task.lookup_id for task in completed}
 
 
-async def _fail_all(connection: Connection, told: Sequence[Told], rules: Rules, changes: Changes) -> set[int]:
+async def _fail_all(connection: Connection, told: Sequence[Told], rules: Rules, changes: Changes) -> dict[int, str]:
     """End what failed in its current delivery, or put it off when the trouble may pass.
 
     A task that joined while the delivery was under way has its own full time: its look-up waits for another turn.
     """
     if not told:
-        return set()
+        return {}
     current = await lookups.current_of(connection, _deliveries(told))
     by_cause: dict[_Cause, list[Told]] = {}
     for one in told:
-        if _id(one) in current:
+        if _is_of(one, current):
             by_cause.setdefault(_cause(one.report), []).append(one)
     for cause, failed in by_cause.items():
         await _fail(connection, cause, failed, rules, changes)
@@ -119,8 +122,12 @@ def _id(told: Told) -> int:
     return told.report.lookup.lookup_id
 
 
-def _deliveries(told: Iterable[Told]) -> dict[int, str]:
-    return {_id(one): one.report.lookup.delivery for one in told}
+def _deliveries(told: Iterable[Told]) -> set[tuple[int, str]]:
+    return {(_id(one), one.report.lookup.delivery) for one in told}
+
+
+def _is_of(told: Told, deliveries: Mapping[int, str]) -> bool:
+    return deliveries.get(_id(told)) == told.report.lookup.delivery
 
 
 def _name(told: Told) -> str | None:

@@ -18,17 +18,17 @@ async def take_all(connection: Connection, wanted: Sequence[Wanted]) -> Sequence
 
 async def still_out(connection: Connection, out: Sequence[Mapping[int, str]]) -> Sequence[set[int]]:
     """Which of these deliveries, given by look-up, are still waited for: another process may have cancelled some."""
-    return [await lookups.current_of(connection, one) for one in out]
+    return [set(await lookups.current_of(connection, one.items())) for one in out]
 
 
 async def give_back_all(connection: Connection, given: Sequence[tuple[Lookup, float]]) -> Sequence[bool]:
     """Workers stopped before the end: these look-ups wait again, and the try does not count."""
-    current = await lookups.current_of(connection, {one.lookup_id: one.delivery for one, _ in given})
+    current = await lookups.current_of(connection, {(one.lookup_id, one.delivery) for one, _ in given})
     await lookups.give_back(connection, current)
     changes = Changes(at=max(when for _, when in given))
     changes.begun(await tasks.give_back(connection, current))
     await changes.write(connection)
-    return [one.lookup_id in current for one, _ in given]
+    return [current.get(one.lookup_id) == one.delivery for one, _ in given]
 
 
 async def recover(connection: Connection, at: Sequence[float]) -> Sequence[int]:

@@ -7,7 +7,7 @@ Lock order everywhere: look-ups (by id), tasks, notes, events.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -284,12 +284,17 @@ async def sources_of(connection: Connection, ids: Iterable[int]) -> dict[int, So
     return found
 
 
-async def current_of(connection: Connection, deliveries: Mapping[int, str]) -> set[int]:
-    """Those look-ups (by id) that are running in just this delivery, locked for the rest of the transaction."""
-    current: set[int] = set()
-    for some in in_chunks(sorted(deliveries)):
-        rows = await connection.execute(_RUNNING_OF, {"ids": some})
-        current |= {row.id for row in rows if f"{row.delivery}.{row.id}" == deliveries[row.id]}
+async def current_of(connection: Connection, deliveries: Collection[tuple[int, str]]) -> dict[int, str]:
+    """Those of these deliveries, given with the ids of their look-ups, that are under way, locked for the transaction.
+
+    Several of one look-up may be asked for: a late one and the one that counts may be told of in the same moment.
+    """
+    current: dict[int, str] = {}
+    for some in in_chunks(sorted({lookup_id for lookup_id, _ in deliveries})):
+        for row in await connection.execute(_RUNNING_OF, {"ids": some}):
+            delivery = f"{row.delivery}.{row.id}"
+            if (row.id, delivery) in deliveries:
+                current[row.id] = delivery
     return current
 
 

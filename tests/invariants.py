@@ -1,0 +1,190 @@
+"""What must be so in a database of the engine at any moment, and from one moment to the next; asked of the file itself.
+
+The questions are plain SQL, so that no query of the program vouches for itself. Asked after every step of the model,
+after every injected fault and after every kill.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+FINAL = ("completed", "failed", "timeout", "cancelled")
+
+# Each question selects what breaks its sentence.
+_AT_ANY_MOMENT = """
+-- a task's status is one of six
+SELECT id, status FROM task WHERE status NOT IN ('pending', 'running', 'completed', 'failed', 'timeout', 'cancelled');
+-- a task is active until it is final
+SELECT id FROM task WHERE coalesce(active, 0) != (status IN ('pending', 'running'));
+-- a completed task has its name, and no other has one
+SELECT id FROM task WHERE (status = 'completed') != (name IS NOT NULL);
+-- a final task has its end, and no other has one
+SELECT id FROM task WHERE (status IN ('pending', 'running')) != (completed_at IS NULL);
+-- a task that ended without a name says why, and no other does
+SELECT id, status, code FROM task
+WHERE (status IN ('failed', 'timeout', 'cancelled')) != (coalesce(code, '') != '');
+-- what was cancelled is called so
+SELECT id FROM task WHERE (status = 'cancelled') != (coalesce(code, '') = 'cancelled');
+-- a running task has begun and been tried
+SELECT id FROM task
+WHERE attempt < 0 OR (status = 'running' AND (attempt < 1 OR started_at IS NULL OR next_attempt_at IS NOT NULL));
+-- one active look-up for each hash
+SELECT hash FROM lookup WHERE active = 1 GROUP BY hash HAVING count(*) > 1;
+-- one active task for each person and hash
+SELECT person_id, hash FROM task WHERE active = 1 GROUP BY person_id, hash HAVING count(*) > 1;
+-- an active task has an active look-up of its hash
+SELECT t.id FROM task t LEFT JOIN lookup l ON l.id = t.lookup_id AND l.hash = t.hash
+WHERE t.active = 1 AND l.active IS NOT 1;
+-- an active look-up has an active task
+SELECT id FROM lookup
+WHERE active = 1 AND NOT EXISTS (SELECT 1 FROM task t WHERE t.lookup_id = lookup.id AND t.active = 1);
+-- a look-up's status is one of four
+SELECT id FROM lookup WHERE status NOT IN ('pending', 'running', 'waiting', 'ended');
+-- a look-up is active until it has ended
+SELECT id FROM lookup WHERE coalesce(active, 0) = (status = 'ended');
+-- a running look-up is out in a delivery, and no other is
+SELECT id FROM lookup WHERE (status = 'running') != (delivery IS NOT NULL);
+-- a waiting look-up has its time, and no other has one
+SELECT id FROM lookup WHERE (status = 'waiting') != (due_at IS NOT NULL);
+-- a running task has a running look-up
+SELECT t.id FROM task t JOIN lookup l ON l.id = t.lookup_id WHERE t.status = 'running' AND l.status != 'running';
+-- a look-up is as urgent as whoever waits for it
+SELECT l.id FROM lookup l JOIN task t ON t.lookup_id = l.id AND t.active = 1
+WHERE l.active = 1 GROUP BY l.id HAVING l.prio > min(t.prio);
+-- the last rank of a lane is not before what is ranked in it
+SELECT l.id, l.rank, n.last FROM lookup l LEFT JOIN lane n ON n.prio = l.prio AND n.person_id = l.person_id
+WHERE l.status = 'pending' AND l.rank > coalesce(n.last, 0);
+-- a batch counts its active tasks
+SELECT id, active FROM batch WHERE active !=
+    (SELECT count(*) FROM batch_task m JOIN task t ON t.id = m.task_id WHERE m.batch_id = batch.id AND t.active = 1);
+-- a batch has ended when none of its tasks is active
+SELECT id FROM batch WHERE (active = 0) != (ended_at IS NOT NULL);
+-- a batch holds its owner's tasks
+SELECT m.task_id FROM batch_task m JOIN batch b ON b.id = m.batch_id JOIN task t ON t.id = m.task_id
+WHERE t.person_id != b.person_id;
+-- a verified name is that of the catalogue
+SELECT t.id, t.name, c.name FROM task t
+LEFT JOIN torrent_hash h ON h.hash = t.hash LEFT JOIN torrent c ON c.id = h.torrent_id
+WHERE t.status = 'completed' AND t.verified AND t.name IS NOT c.name;
+-- every name in the catalogue is some hash's
+SELECT id FROM torrent WHERE NOT EXISTS (SELECT 1 FROM torrent_hash h WHERE h.torrent_id = torrent.id);
+-- a note says what its newest revision says
+SELECT n.id FROM note n LEFT JOIN note_revision r ON r.note_id = n.id AND r.version = n.version
+WHERE r.text IS NOT n.text;
+-- the revisions of a note are numbered without a gap
+SELECT n.id FROM note n JOIN note_revision r ON r.note_id = n.id
+GROUP BY n.id HAVING count(*) != n.version OR max(r.version) != n.version OR min(r.version) != 1;
+-- a rename changes something
+SELECT r.note_id, r.version FROM note_revision r
+JOIN note_revision b ON b.note_id = r.note_id AND b.version = r.version - 1
+WHERE r.cause = 'renamed' AND r.text = b.text;
+-- rows refer to rows that are there
+SELECT * FROM pragma_foreign_key_check;
+"""
+
+
+def _questions(text: str) -> Iterator[tuple[str, str]]:
+    for part in text.split("-- ")[1:]:
+        sentence, _, question = part.partition("\n")
+        yield sentence, question
+
+
+AT_ANY_MOMENT: Mapping[str, str] = dict(_questions(_AT_ANY_MOMENT))
+
+
+def broken(connection: sqlite3.Connection) -> list[str]:
+    """The invariants that do not hold, each with what breaks it."""
+    found: list[str] = []
+    for sentence, question in AT_ANY_MOMENT.items():
+        rows = connection.execute(question).fetchmany(5)
+        if rows:
+            found.append(f"{sentence}: {[tuple(row) for row in rows]}")
+    return found
+
+
+def opened(file: Path) -> sqlite3.Connection:
+    """A database file, to be read beside whoever writes it."""
+    connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def broken_in(file: Path) -> list[str]:
+    """The same for a file, which besides is asked whether it is whole."""
+    with closing(opened(file)) as connection:
+        whole = [row[0] for row in connection.execute("PRAGMA integrity_check")]
+        return broken(connection) + ([] if whole == ["ok"] else whole)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """What tasks and notes there were, and how far the events had come."""
+
+    tasks: Mapping[str, Mapping[str, object]]
+    notes: Mapping[int, int]
+    seq: int
+
+
+class Chronicle:
+    """Looks at a database again and again, and says what must not have happened in between."""
+
+    def __init__(self) -> None:
+        self._before = Moment(tasks={}, notes={}, seq=0)
+
+    def look(self, connection: sqlite3.Connection) -> list[str]:
+        """What is wrong with the way from the last look to this one."""
+        connection.execute("BEGIN")
+        try:
+            now = Moment(
+                tasks={row["id"]: dict(row) for row in connection.execute("SELECT * FROM task")},
+                notes={row["id"]: row["version"] for row in connection.execute("SELECT id, version FROM note")},
+                seq=connection.execute("SELECT coalesce(max(seq), 0) FROM event").fetchone()[0] or self._before.seq,
+            )
+            told = connection.execute(
+                "SELECT seq, person_id, task_id, note_id FROM event WHERE seq > ? ORDER BY seq", (self._before.seq,)
+            ).fetchall()
+        finally:
+            connection.execute("COMMIT")
+        wrong = [*self._of_tasks(now, told), *self._of_notes(now, told)]
+        self._before = now
+        return wrong
+
+    def _of_tasks(self, now: Moment, told: list[sqlite3.Row]) -> Iterator[str]:
+        heard = {(row["person_id"], row["task_id"]) for row in told}
+        for task_id, task in now.tasks.items():
+            before = self._before.tasks.get(task_id)
+            owner = (task["person_id"], task_id)
+            if (before is None or before["status"] != task["status"]) and owner not in heard:
+                yield f"no event for {before and before['status']} -> {task['status']}: {task_id}"
+            if before is None:
+                continue
+            if before["status"] in FINAL:
+                if task != before:
+                    yield f"a final task changed: {before} -> {task}"
+                if owner in heard:
+                    yield f"an event for a task that was final: {task_id}"
+            elif not _is_step(before, task):
+                yield f"no such step: {before} -> {task}"
+        for task_id, task in self._before.tasks.items():
+            if task_id not in now.tasks and task["status"] not in FINAL:
+                yield f"a task was forgotten before its end: {task_id}"
+        if {one for _, one in heard} - now.tasks.keys() - self._before.tasks.keys() - {None}:
+            yield "an event for a task that nobody has"
+
+    def _of_notes(self, now: Moment, told: list[sqlite3.Row]) -> Iterator[str]:
+        heard = {row["note_id"] for row in told}
+        for note_id, version in now.notes.items():
+            if version < self._before.notes.get(note_id, 0):
+                yield f"a note went back: {note_id}"
+            if version != self._before.notes.get(note_id) and note_id not in heard:
+                yield f"no event for a change of note {note_id}"
+
+
+def _is_step(before: Mapping[str, object], task: Mapping[str, object]) -> bool:
+    """Whether the tries went the right way: down, by one, only for a running task that waits again."""
+    was, tries = int(str(before["attempt"])), int(str(task["attempt"]))
+    if tries < was:
+        return was - tries == 1 and (before["status"], task["status"]) == ("running", "pending")
+    return all(before[name] == task[name] for name in ("person_id", "hash", "prio", "created_at", "lookup_id"))
