@@ -12,7 +12,7 @@ from truename.hub import Hub
 from truename.magnet import Magnet
 from truename.service import TaskView, view
 from truename.store import batches, tasks
-from truename.store.batches import BatchRow
+from truename.store.batches import BatchLine, BatchRow
 from truename.store.database import Connection, Database
 from truename.store.writer import Writer
 
@@ -81,6 +81,11 @@ class Batches:
         return await self._database.read(
             _get, person_id, batch_id, after_place=after_place, limit=limit, ended_after=remembered_from
         )
+
+    async def newest(self, person_id: int, *, limit: int) -> Sequence[BatchLine]:
+        """A person's batches, newest first, as long as they are remembered."""
+        remembered_from = self._clock() - self._task_ttl_s
+        return await self._database.read(batches.newest, person_id, limit=limit, ended_after=remembered_from)
 
     async def cancel(self, person_id: int, batch_id: str) -> None:
         """End what the batch has created and has not ended. Errors: `StoreUnavailable`."""

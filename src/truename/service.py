@@ -100,8 +100,8 @@ class Calibrations:
         self._hub.publish()
         return await self.status(person_id, task_id)
 
-    async def retry(self, person_id: int, task_id: str) -> Submitted | None:
-        """Ask again for what a task asked for; None when the person has no such task.
+    async def retry(self, person_id: int, task_id: str, *, priority: Priority | None = None) -> Submitted | None:
+        """Ask again for what a task asked for, in its priority or another one; None when the person has no such task.
 
         Errors: `StillActive`; `TooMany`; `StoreUnavailable`.
         """
@@ -111,20 +111,39 @@ class Calibrations:
         if not view.row.status.is_final:
             raise StillActive
         magnet = await self._database.read(_magnet_of, view.row)
-        return await self.submit_one(person_id, magnet, priority=Priority(view.row.prio))
+        if priority is None:
+            priority = Priority(view.row.prio)
+        return await self.submit_one(person_id, magnet, priority=priority)
 
     async def newest(
         self,
         person_id: int,
         *,
         status: TaskStatus | None = None,
-        before: tuple[float, str] | None = None,
+        before: tuple[float, int, str] | None = None,
         limit: int,
     ) -> Sequence[TaskView]:
-        """A person's tasks, newest first, from the one after `before` (its time and id) on."""
+        """A person's tasks, newest first, from the one after `before` (its time, rank and id) on."""
         remembered_from = self._clock() - self._task_ttl_s
         asked = {"status": status, "before": before, "limit": limit, "ended_after": remembered_from}
         return await self._database.read(_newest, person_id, asked)
+
+    async def these(self, person_id: int, task_ids: Sequence[str]) -> Sequence[TaskView]:
+        """Those of these tasks that the person has, as long as they are remembered."""
+        remembered_from = self._clock() - self._task_ttl_s
+        return await self._database.read(_these, task_ids, person_id=person_id, ended_after=remembered_from)
+
+    async def counts(self, person_id: int) -> Mapping[TaskStatus, int]:
+        """How many tasks a person has in each state."""
+        remembered_from = self._clock() - self._task_ttl_s
+        return await self._database.read(tasks.count_by_status, person_id, ended_after=remembered_from)
+
+    async def newer_than(self, person_id: int, views: Sequence[TaskView]) -> Mapping[str, TaskRow]:
+        """For those of a person's tasks whose hash was asked for again since: the newest task, by the old one's id."""
+        asked = [(person_id, view.row.hash) for view in views]
+        latest = await self._database.read(tasks.latest_of, asked)
+        found = {view.row.id: latest.get((person_id, view.row.hash)) for view in views}
+        return {old: new for old, new in found.items() if new is not None and new.id != old}
 
     async def status(self, person_id: int, task_id: str) -> TaskView | None:
         """A person's task, or None when there is none: also when it is somebody else's, or its time is over."""
@@ -160,6 +179,13 @@ class Calibrations:
 async def _status(connection: Connection, task_id: str, *, person_id: int, ended_after: float) -> TaskView | None:
     found = await tasks.of_ids(connection, [task_id], person_id=person_id, ended_after=ended_after)
     return await view(connection, found[task_id]) if task_id in found else None
+
+
+async def _these(
+    connection: Connection, task_ids: Sequence[str], *, person_id: int, ended_after: float
+) -> Sequence[TaskView]:
+    found = await tasks.of_ids(connection, task_ids, person_id=person_id, ended_after=ended_after)
+    return [await view(connection, found[one]) for one in task_ids if one in found]
 
 
 async def _newest(connection: Connection, person_id: int, asked: Mapping[str, Any]) -> Sequence[TaskView]:

@@ -46,6 +46,16 @@ class BatchRow:
     counts: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchLine:
+    """A batch in a list. `active`: how many of its tasks have not ended."""
+
+    id: str
+    created_at: float
+    total: int
+    active: int
+
+
 # Statements of the busy paths are built once: building one costs more than running it.
 _MEMBERS = (
     select(batch_task.c.batch_id, func.count().label("tasks"))
@@ -133,6 +143,17 @@ async def get(connection: Connection, batch_id: str, *, person_id: int, ended_af
         ended_at=row.ended_at,
         counts={each.status: each.tasks for each in counted},
     )
+
+
+async def newest(connection: Connection, person_id: int, *, limit: int, ended_after: float) -> Sequence[BatchLine]:
+    """A person's batches, newest first."""
+    rows = await connection.execute(
+        select(batch.c.id, batch.c.created_at, batch.c.total, batch.c.active)
+        .where(batch.c.person_id == person_id, batch.c.ended_at.is_(None) | (batch.c.ended_at > ended_after))
+        .order_by(batch.c.created_at.desc(), batch.c.id)
+        .limit(limit)
+    )
+    return [BatchLine(**row._asdict()) for row in rows]
 
 
 async def unnamed_of(connection: Connection, batch_id: str, *, person_id: int) -> Sequence[TaskRow]:

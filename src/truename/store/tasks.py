@@ -298,18 +298,28 @@ async def newest(
     person_id: int,
     *,
     status: TaskStatus | None,
-    before: tuple[float, str] | None,
+    before: tuple[float, int, str] | None,
     limit: int,
     ended_after: float,
 ) -> list[TaskRow]:
-    """A person's tasks, newest first, from the one after `before` (its time and id) on."""
+    """A person's tasks, newest first, from the one after `before` (its time, rank and id) on.
+
+    Of those that were asked for at once, the one that comes last in its lane is the newest.
+    """
     statement = select(*_COLUMNS).where(task.c.person_id == person_id, _REMEMBERED)
     if status is not None:
         statement = statement.where(task.c.status == status.value)
     if before is not None:
-        statement = statement.where(tuple_(task.c.created_at, task.c.id) < tuple_(*map(literal, before)))
-    ordered = statement.order_by(task.c.created_at.desc(), task.c.id.desc()).limit(limit)
+        statement = statement.where(tuple_(task.c.created_at, task.c.rank, task.c.id) < tuple_(*map(literal, before)))
+    ordered = statement.order_by(task.c.created_at.desc(), task.c.rank.desc(), task.c.id.desc()).limit(limit)
     return [_read(row) for row in await connection.execute(ordered, {"ended_after": ended_after})]
+
+
+async def count_by_status(connection: Connection, person_id: int, *, ended_after: float) -> Counter[TaskStatus]:
+    """How many tasks a person has in each state."""
+    statement = select(task.c.status, func.count().label("tasks")).where(task.c.person_id == person_id, _REMEMBERED)
+    rows = await connection.execute(statement.group_by(task.c.status), {"ended_after": ended_after})
+    return Counter({TaskStatus(row.status): row.tasks for row in rows})
 
 
 async def of_batch(connection: Connection, batch_id: str, *, after_place: int, limit: int) -> list[tuple[int, TaskRow]]:

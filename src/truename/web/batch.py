@@ -77,7 +77,7 @@ async def retry(request: Request, batch_id: BatchId) -> Body:
 
 
 async def _batch(request: Request, batch_id: str, *, limit: str = "", after: str = "") -> Body:
-    count, place = rows_wanted(limit), _place(after)
+    count, place = rows_wanted(limit), place_in(after)
     found = await work_of(request).batches.get(
         identity_of(request).person.id, batch_id, after_place=place, limit=count + 1
     )
@@ -171,7 +171,8 @@ def _answer(items: Sequence[Item], submitted: BatchSubmitted, language: Language
     return {"batch_id": submitted.batch_id, "total": len(items), **counts, "items": bodies}
 
 
-def _place(after: str) -> int:
+def place_in(after: str) -> int:
+    """The place in a batch after which a list goes on. Errors: `Refusal` 400."""
     if not after:
         return -1
     if not (after.isascii() and after.isdigit() and len(after) < 10):

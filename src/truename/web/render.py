@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse
 
 from truename.texts import Language, say
 from truename.web.language import preferred
+from truename.web.paths import path_of
 
 _templates = Environment(
     loader=PackageLoader("truename.web", "templates"),
@@ -23,7 +24,8 @@ _templates = Environment(
 def render(
     request: Request, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **fields: Any
 ) -> HTMLResponse:
-    """A page. Templates have `t(word, field=...)` for sentences, `root` before every path, and `person` or None."""
+    """A page. Templates have `t(word, field=...)` for sentences, `root` before every path, `path` as
+    the routes know it, and `person` or None."""
     language = preferred(request.headers.get("accept-language", ""))
     identity = request.scope.get("truename.identity")
     text = _templates.get_template(template).render(
@@ -31,6 +33,7 @@ def render(
         language="en" if language is Language.ENGLISH else "zh-CN",
         root=request.scope.get("root_path", ""),
         person=identity.person if identity is not None else None,
+        path=path_of(request.scope),
         **fields,
     )
     return HTMLResponse(text, status, headers)

@@ -1,6 +1,6 @@
 """The routes of tasks that exist: list, cancel, try again; and of the watch over what did not answer."""
 
-import math
+import re
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Request
 from truename.errors import InvalidInput
 from truename.infohash import InfoHash
 from truename.model import TaskStatus
+from truename.service import TaskView
 from truename.web.calibrate import work_for_asking, work_of
 from truename.web.errors import Refusal
 from truename.web.guard import identity_of
@@ -17,26 +18,23 @@ from truename.web.views import Body, task_body
 
 router = APIRouter(tags=["calibrate"])
 
+_CURSOR = re.compile(r"([0-9]{1,12}\.[0-9]{1,12})_([0-9]{1,18})_([0-9a-f-]{36})", re.ASCII)
+
 TaskId = Annotated[str, Path(max_length=100)]
 
 
 @router.get("/api/calibrate/tasks", summary="Own tasks, newest first")
 async def tasks(request: Request, status: str = "", limit: str = "", after: str = "") -> Body:
     """At most `limit` tasks, from the cursor `after` on; with `status` only those in that state."""
-    wanted = None
-    if status:
-        if status not in {one.value for one in TaskStatus}:
-            raise Refusal("web_bad_status")
-        wanted = TaskStatus(status)
-    count = rows_wanted(limit)
+    wanted, before, count = status_in(status), cursor_in(after), rows_wanted(limit)
     views = await work_of(request).calibrations.newest(
-        identity_of(request).person.id, status=wanted, before=_cursor(after), limit=count + 1
+        identity_of(request).person.id, status=wanted, before=before, limit=count + 1
     )
     language = preferred(request.headers.get("accept-language", ""))
     shown, more = page_of(views, count)
     return {
         "tasks": [task_body(view, language) for view in shown],
-        "next": f"{shown[-1].row.created_at!r}_{shown[-1].row.id}" if more else None,
+        "next": cursor_after(shown[-1]) if more else None,
     }
 
 
@@ -88,14 +86,25 @@ def _hash(text: str) -> InfoHash:
         raise Refusal("web_invalid_info_hash", code="invalid_info_hash") from error
 
 
-def _cursor(after: str) -> tuple[float, str] | None:
+def status_in(text: str) -> TaskStatus | None:
+    """The state that a list is asked for; None when it is empty, for all. Errors: `Refusal` 400."""
+    if not text:
+        return None
+    if text not in {one.value for one in TaskStatus}:
+        raise Refusal("web_bad_status")
+    return TaskStatus(text)
+
+
+def cursor_after(last: TaskView) -> str:
+    """Where the next part of a list begins."""
+    return f"{last.row.created_at!r}_{last.row.rank}_{last.row.id}"
+
+
+def cursor_in(after: str) -> tuple[float, int, str] | None:
+    """What `cursor_after` has made: time, rank and id; None when it is empty. Errors: `Refusal` 400."""
     if not after:
         return None
-    moment, _, task_id = after.partition("_")
-    try:
-        created_at = float(moment)
-    except ValueError:
-        created_at = math.nan
-    if not math.isfinite(created_at) or not 0 < len(task_id) <= 100 or not task_id.isascii():
+    found = _CURSOR.fullmatch(after)
+    if found is None:
         raise Refusal("web_bad_request")
-    return created_at, task_id
+    return float(found[1]), int(found[2]), found[3]

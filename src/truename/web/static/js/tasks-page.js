@@ -1,0 +1,262 @@
+/**
+ * Makes the lists of tasks live: buttons work without leaving the page, and as long as something is active the server's
+ * own rendering of what is active here is read again and takes the place of what stands here. Rows keep their places.
+ */
+
+import {signIn} from './notes.js';
+
+const REST_TIMES = 4; // a page that takes long to come is asked for less often
+const MAX_NEWS = 3;
+
+class TruenameTasks extends HTMLElement {
+  #leaving = new AbortController();
+  #following = false;
+  #over = false; // signed out: nothing more to follow
+  #reading = Promise.resolve(); // one after the other
+  #busy = new WeakSet();
+
+  connectedCallback() {
+    this.#leaving = new AbortController();
+    const {signal} = this.#leaving;
+    this.addEventListener('submit', (event) => {
+      if (!event.target.matches('.ask-unnamed')) { // which leads to another page
+        event.preventDefault();
+        void this.#press(event.target, event.submitter);
+      }
+    }, {signal});
+    this.addEventListener('keydown', (event) => {
+      const open = event.key === 'Escape' && event.target.closest('.sure[open]');
+      if (open) {
+        open.open = false;
+        open.querySelector('summary').focus();
+      }
+    }, {signal});
+    globalThis.addEventListener('sign-in', () => (this.#over = true), {signal});
+    localise(this);
+    void this.#follow();
+  }
+
+  disconnectedCallback() {
+    this.#leaving.abort();
+  }
+
+  async #press(form, button) {
+    if (this.#busy.has(form)) {
+      return;
+    }
+    this.#busy.add(form);
+    this.#over = false;
+    this.#say('');
+    const row = form.closest('.task');
+    try {
+      await this.#post(form, button);
+    } catch (error) {
+      this.#say(error.message);
+    }
+    this.#busy.delete(form);
+    await this.#read(row ? [...this.#active(), row] : null);
+    if (row && button.name === 'retry' && 'first' in this.dataset) {
+      await this.#read(null);
+    }
+    void this.#follow();
+  }
+
+  /** Send a form whose answer leads elsewhere when it went well. Rejects with the server's words. */
+  async #post(form, button) {
+    const answer = await fetch(form.action, {
+      method: 'POST',
+      body: new URLSearchParams(new FormData(form, button)),
+      redirect: 'manual',
+      headers: {Accept: 'application/json'},
+    }).catch(() => null);
+    if (answer?.type !== 'opaqueredirect') {
+      const body = await answer?.json().catch(() => ({}));
+      throw new Error(body?.error ?? this.dataset.lost);
+    }
+  }
+
+  #say(text) {
+    this.querySelector('.tasks-said').textContent = text;
+  }
+
+  #active() {
+    return [...this.querySelectorAll('.task[data-active]')];
+  }
+
+  #waits() {
+    return this.dataset.active !== '0' || this.#active().length > 0;
+  }
+
+  /** Read again as long as something is active and somebody can see it. */
+  async #follow() {
+    if (this.#following) {
+      return;
+    }
+    this.#following = true;
+    const {signal} = this.#leaving;
+    let took = 0;
+    while (this.#waits() && !this.#over && !signal.aborted) {
+      await pause(Math.max(Number(this.dataset.interval), REST_TIMES * took));
+      await seen(signal);
+      if (!signal.aborted) {
+        const begun = performance.now();
+        await this.#read(this.#active());
+        took = performance.now() - begun;
+      }
+    }
+    this.#following = false;
+  }
+
+  /** Read some rows again, and all that is told of the whole; without rows, the page. */
+  #read(rows) {
+    this.#reading = this.#reading.then(async () => {
+      const url = new URL(this.dataset.page, location.href);
+      if (rows !== null) {
+        url.searchParams.set('of', rows.map(({id}) => id.replace('task-', '')).join());
+      }
+      const page = this.#over ? null : await this.#fetched(url);
+      const fresh = page?.querySelector('truename-tasks');
+      if (fresh && !this.#leaving.signal.aborted) {
+        this.#show(document.importNode(fresh, true), rows === null);
+      }
+    });
+    return this.#reading;
+  }
+
+  /** A page; null when there is none. */
+  async #fetched(url) {
+    const {signal} = this.#leaving;
+    const answer = await fetch(url, {headers: {Accept: 'text/html'}, signal}).catch(() => null);
+    if (answer?.redirected) {
+      signIn();
+    } else if (answer?.status === 404) {
+      this.dataset.active = '0'; // the batch is forgotten
+      this.#active().forEach((row) => delete row.dataset.active);
+    } else if (answer?.ok) {
+      const text = await answer.text().catch(() => null);
+      return text === null ? null : new DOMParser().parseFromString(text, 'text/html');
+    }
+    return null;
+  }
+
+  /** Only what differs is put in, so that focus, selection and open folds stay as they are. */
+  #show(fresh, whole) {
+    localise(fresh);
+    this.dataset.active = fresh.dataset.active;
+    for (const part of ['.tasks-filter', '.batches', '.batch-progress', '.batch-do']) {
+      graft(this.querySelector(part), fresh.querySelector(part));
+    }
+    const list = this.querySelector('.task-list');
+    const rows = [...fresh.querySelectorAll('.task')];
+    const ended = rows.map((row) => this.#showRow(row)).filter((text) => text !== '');
+    const gone = whole ? [] : this.#active().filter(({id}) => !rows.some((row) => row.id === id));
+    gone.forEach((row) => delete row.dataset.active); // forgotten, and so is what became of it
+    if (whole && list !== null) {
+      this.#putIn(list, rows);
+    }
+    this.#announce(ended.length > MAX_NEWS ? [this.dataset.many.replace('{count}', ended.length)] : ended);
+  }
+
+  /** What there is to tell of a row: how it has ended, if it has just done so. */
+  #showRow(fresh) {
+    const row = document.getElementById(fresh.id);
+    if (row === null) {
+      return '';
+    }
+    const ended = fresh.querySelector('[name="cancel"]') === null && row.querySelector('[name="cancel"]') !== null;
+    const focused = row.querySelector('.task-do').contains(document.activeElement);
+    row.dataset.state = fresh.dataset.state;
+    row.toggleAttribute('data-active', 'active' in fresh.dataset);
+    for (const part of ['.task-what', '.task-state', '.task-do']) {
+      graft(row.querySelector(part), fresh.querySelector(part));
+    }
+    if (focused && !row.contains(document.activeElement)) {
+      (row.querySelector('.task-do button:enabled') ?? row).focus({preventScroll: true});
+    }
+    return ended ? `${row.querySelector('.task-state').textContent}: ${row.querySelector('.task-what > *').textContent}` : '';
+  }
+
+  /** New rows come in where the page has them; of a batch the rows are those of the page. */
+  #putIn(list, rows) {
+    let before = null;
+    for (const row of [...rows].reverse()) {
+      const here = document.getElementById(row.id);
+      if (here === null) {
+        list.insertBefore(row, before);
+      }
+      before = here ?? row;
+    }
+    if (!('first' in this.dataset)) {
+      const ids = new Set(rows.map(({id}) => id));
+      [...list.children].filter(({id}) => !ids.has(id)).forEach((row) => row.remove());
+    }
+  }
+
+  /** What happens is told to those who listen to the page. */
+  #announce(texts) {
+    const news = this.querySelector('.tasks-news');
+    for (const text of texts) {
+      const line = document.createElement('p');
+      line.textContent = text;
+      news.append(line);
+    }
+    while (news.childElementCount > MAX_NEWS) {
+      news.firstElementChild.remove();
+    }
+  }
+}
+
+const pause = (ms) => new Promise((resolve) => {
+  setTimeout(resolve, ms);
+});
+
+/** Wait until somebody can see the page. */
+function seen(signal) {
+  return new Promise((resolve) => {
+    const look = () => {
+      if (signal.aborted || !document.hidden) {
+        document.removeEventListener('visibilitychange', look);
+        resolve();
+      }
+    };
+    document.addEventListener('visibilitychange', look);
+    look();
+  });
+}
+
+/** Make one tree say what the other says, with as few new nodes as that takes. */
+function graft(old, now) {
+  if (old === null || now === null || old.isEqualNode(now)) {
+    return;
+  }
+  if (old.nodeName !== now.nodeName || old.childNodes.length !== now.childNodes.length) {
+    old.replaceWith(now);
+    return;
+  }
+  if (old.nodeType === Node.TEXT_NODE) {
+    old.data = now.data;
+    return;
+  }
+  for (const name of new Set([...old.getAttributeNames(), ...now.getAttributeNames()])) {
+    if (name === 'open') { // a fold is the reader's business
+      continue;
+    }
+    if (now.hasAttribute(name)) {
+      old.setAttribute(name, now.getAttribute(name));
+    } else {
+      old.removeAttribute(name);
+    }
+  }
+  const inside = [...now.childNodes];
+  [...old.childNodes].forEach((node, at) => graft(node, inside[at]));
+}
+
+/** Moments as people here write them. */
+function localise(tree) {
+  for (const time of tree.querySelectorAll('time')) {
+    const style = 'precise' in time.dataset ? {timeStyle: 'medium'} : {dateStyle: 'medium', timeStyle: 'short'};
+    time.textContent = new Date(time.dateTime).toLocaleString(document.documentElement.lang, style);
+  }
+}
+
+customElements.define('truename-tasks', TruenameTasks);
