@@ -53,9 +53,10 @@ SELECT t.id FROM task t JOIN lookup l ON l.id = t.lookup_id WHERE t.status = 'ru
 -- a look-up is as urgent as whoever waits for it
 SELECT l.id FROM lookup l JOIN task t ON t.lookup_id = l.id AND t.active = 1
 WHERE l.active = 1 GROUP BY l.id HAVING l.prio > min(t.prio);
--- the last rank of a lane is not before what is ranked in it
-SELECT l.id, l.rank, n.last FROM lookup l LEFT JOIN lane n ON n.prio = l.prio AND n.person_id = l.person_id
-WHERE l.status = 'pending' AND l.rank > coalesce(n.last, 0);
+-- whoever asks next is ranked behind their own in that lane
+SELECT l.id, l.rank, n.last, v.v FROM lookup l
+LEFT JOIN lane n ON n.prio = l.prio AND n.person_id = l.person_id LEFT JOIN virtual v ON v.prio = l.prio
+WHERE l.status = 'pending' AND l.rank > max(coalesce(n.last, 0), coalesce(v.v, 0));
 -- a batch counts its active tasks
 SELECT id, active FROM batch WHERE active !=
     (SELECT count(*) FROM batch_task m JOIN task t ON t.id = m.task_id WHERE m.batch_id = batch.id AND t.active = 1);
@@ -183,8 +184,10 @@ class Chronicle:
 
 
 def _is_step(before: Mapping[str, object], task: Mapping[str, object]) -> bool:
-    """Whether the tries went the right way: down, by one, only for a running task that waits again."""
+    """Whether the tries went the right way (down, by one, only for a running task that waits again), and the haste."""
     was, tries = int(str(before["attempt"])), int(str(task["attempt"]))
     if tries < was:
         return was - tries == 1 and (before["status"], task["status"]) == ("running", "pending")
-    return all(before[name] == task[name] for name in ("person_id", "hash", "prio", "created_at", "lookup_id"))
+    if int(str(task["prio"])) > int(str(before["prio"])):
+        return False
+    return all(before[name] == task[name] for name in ("person_id", "hash", "created_at", "lookup_id"))

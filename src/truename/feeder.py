@@ -43,6 +43,7 @@ class Feeder:
         self._clock = clock
         self._resting = resting
         self._something = asyncio.Event()
+        self._turn = 0
         self.out: dict[str, Lookup] = {}  # deliveries that nobody has reported the end of
         self._unwanted: set[str] = set()
         self.begun: set[str] = set()  # those of them that are running
@@ -90,7 +91,9 @@ class Feeder:
             self.ended(lookup.delivery)
 
     async def _feed(self, room: int, *, only_high: bool) -> int:
-        wanted = Wanted(count=room, delivery=str(uuid.uuid4()), at=self._clock(), only_high=only_high)
+        delivery = str(uuid.uuid4())
+        wanted = Wanted(count=room, delivery=delivery, at=self._clock(), only_high=only_high, turn=self._turn)
+        self._turn += 0 if only_high else room
         try:
             taken = await self._writer.write(calibration.take_all, wanted)
         except StoreUnavailable as trouble:

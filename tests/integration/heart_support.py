@@ -21,7 +21,7 @@ from truename.store.migrate import migrate
 from truename.store.tables import person
 from truename.store.tasks import TaskRow
 
-ALICE, BOB = 1, 2
+ALICE, BOB, CAROL = 1, 2, 3
 HASHES = tuple(InfoHash(f"{number:040x}") for number in range(1, 2000))
 V2 = InfoHash("ab" * 32)
 
@@ -93,7 +93,7 @@ class Heart:
 
 
 def with_heart(tmp_path: Path, scenario: Callable[[Heart], Awaitable[None]], *, rules: Rules = ONE_TRY) -> None:
-    """Run a scenario on a new database with two people; at its end the database must keep its rules."""
+    """Run a scenario on a new database with three people; at its end the database must keep its rules."""
 
     async def run() -> None:
         database = Database(sqlite_url(tmp_path / FILE_NAME))
@@ -109,7 +109,7 @@ def with_heart(tmp_path: Path, scenario: Callable[[Heart], Awaitable[None]], *, 
                         "admin": False,
                         "created_at": 0.0,
                     }
-                    for number, name in ((ALICE, "alice"), (BOB, "bob"))
+                    for number, name in ((ALICE, "alice"), (BOB, "bob"), (CAROL, "carol"))
                 ],
             )
         try:

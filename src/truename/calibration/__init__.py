@@ -11,6 +11,7 @@ from truename.calibration.submit import magnet_of, retry_batches, submit_all, su
 from truename.calibration.take import give_back_all, recover, shares_of, still_out, take_all
 from truename.calibration.words import (
     SHARES,
+    TURNS,
     Answer,
     BatchOrder,
     OfBatch,
@@ -26,6 +27,7 @@ from truename.calibration.words import (
 
 __all__ = [
     "SHARES",
+    "TURNS",
     "Answer",
     "BatchOrder",
     "Ground",

@@ -8,14 +8,15 @@ from truename.store.database import Connection
 
 
 async def cancel_all(connection: Connection, wanted: Sequence[OfTask], *, rules: Rules) -> Sequence[Sequence[str]]:
-    """The writer's work for tasks. Output: the deliveries that nobody waits for any more, with the first item.
+    """The writer's work for tasks. Output: the deliveries that nobody waits for any more.
 
-    What has ended already, or is another person's, stays as it is.
+    All of them with each item: whoever is still there drops them, and dropping one twice does no harm. What has ended
+    already, or is another person's, stays as it is.
     """
     at = max(one.at for one in wanted)
     selected = cancelling.owned([(one.task_id, one.person_id) for one in wanted])
     deliveries = await cancelling.cancel(connection, selected, at=at, tells=rules.tells_batches)
-    return [deliveries, *([] for _ in wanted[1:])]
+    return [deliveries] * len(wanted)
 
 
 async def cancel_batches(connection: Connection, wanted: Sequence[OfBatch], *, rules: Rules) -> Sequence[Sequence[str]]:

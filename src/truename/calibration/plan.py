@@ -32,6 +32,7 @@ class Plan:
     joined: dict[int, ActiveLookup] = field(default_factory=dict)
     ranks: dict[tuple[int, int], int] = field(default_factory=dict)
     added: list[TaskRow] = field(default_factory=list)
+    raised: dict[str, TaskRow] = field(default_factory=dict)
 
 
 def plan_submissions(ground: Ground, submissions: Iterable[Submission], rules: Rules) -> Plan:
@@ -50,6 +51,9 @@ def plan_submissions(ground: Ground, submissions: Iterable[Submission], rules: R
         lookup_id = _ask(ground, plan, asked, rank)
         mine = ground.own.get((asked.person_id, asked.magnet.info_hash))
         if mine is not None:
+            if asked.priority < mine.prio:
+                plan.raised[mine.id] = replace(mine, prio=asked.priority, rank=rank)
+                ground.own[asked.person_id, asked.magnet.info_hash] = plan.raised[mine.id]
             plan.answers.append(Submitted(task_id=mine.id, status=mine.status, deduplicated=True))
             continue
         task = _pending(asked, lookup_id, rank)
@@ -72,7 +76,13 @@ def _ask(ground: Ground, plan: Plan, asked: Submission, rank: int) -> int:
     if active is None:
         _advance(ground, plan, asked, rank)
         active = ActiveLookup(
-            id=-1 - len(plan.begun), hash=info_hash, prio=asked.priority, rank=rank, status="pending", sources=sources
+            id=-1 - len(plan.begun),
+            hash=info_hash,
+            prio=asked.priority,
+            person_id=asked.person_id,
+            rank=rank,
+            status="pending",
+            sources=sources,
         )
         plan.begun.append(
             NewLookup(
@@ -95,12 +105,17 @@ def _joined(ground: Ground, plan: Plan, asked: Submission, rank: int, active: Ac
     """A look-up that somebody joins waits in their lane if that is the faster one."""
     if active.status == "waiting":  # for another try; who asks now does not want to wait for that
         active = replace(active, status="pending")
-    if asked.priority < active.prio and active.status == "pending":
-        _advance(ground, plan, asked, rank)
-        active = replace(active, prio=asked.priority, rank=rank)
+    if asked.priority < active.prio:
+        if active.status == "pending":
+            _advance(ground, plan, asked, rank)
+        else:  # it has had its turn: should it have to wait again, it is the next one, and nobody's rank is used up
+            rank = ground.taken_rank.get(asked.priority, 0)
+        active = replace(active, prio=asked.priority, person_id=asked.person_id, rank=rank)
     if active.id < 0:
         begun = plan.begun[-1 - active.id]
-        plan.begun[-1 - active.id] = replace(begun, prio=active.prio, rank=active.rank, sources=active.sources)
+        plan.begun[-1 - active.id] = replace(
+            begun, prio=active.prio, person_id=active.person_id, rank=active.rank, sources=active.sources
+        )
     elif active != ground.active[active.hash]:
         plan.joined[active.id] = active
     return active

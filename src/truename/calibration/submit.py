@@ -93,6 +93,7 @@ async def _submit(connection: Connection, submissions: Sequence[Submission], rul
     await lookups.change_all(connection, list(plan.joined.values()))
     await lookups.write_ranks(connection, plan.ranks)
     await tasks.insert_all(connection, plan.added, ids)
+    await tasks.place_all(connection, plan.raised.values())
     changes = Changes(at=max(submission.at for submission in submissions))
     changes.begun(plan.added)
     named = [(task.person_id, task.hash, task.name) for task in plan.added if task.name is not None]

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from truename.calibration.changes import Changes
-from truename.calibration.words import SHARES, Priority, Wanted
+from truename.calibration.words import TURNS, Priority, Wanted
 from truename.model import Lookup
 from truename.store import lookups, tasks
 from truename.store.database import Connection
@@ -43,16 +43,16 @@ async def recover(connection: Connection, at: Sequence[float]) -> Sequence[int]:
 async def _take(connection: Connection, wanted: Wanted) -> Sequence[Lookup]:
     if wanted.only_high:
         return await lookups.take(connection, {Priority.HIGH: wanted.count}, wanted.delivery)
-    shares = shares_of(wanted.count)
+    shares = shares_of(wanted.count, wanted.turn)
     taken = list(await lookups.take(connection, shares, wanted.delivery))
     counts = Counter(lookup.prio for lookup in taken)
-    for priority, share in shares.items():
-        if counts[priority] == share:  # otherwise it has none left
+    for priority in Priority:
+        if counts[priority] == shares[priority]:  # otherwise it has none left
             missing = wanted.count - len(taken)
             taken += await lookups.take(connection, {priority: missing}, wanted.delivery)
     return taken
 
 
-def shares_of(count: int) -> dict[int, int]:
-    """How many of `count` places each priority has; none is ever without one."""
-    return {priority: max(1, count * percent // 100) for priority, percent in SHARES.items()} if count > 0 else {}
+def shares_of(count: int, turn: int = 0) -> Counter[int]:
+    """How many of the next `count` places each priority has, when there have been `turn` before."""
+    return Counter(TURNS[place % len(TURNS)] for place in range(turn, turn + count))

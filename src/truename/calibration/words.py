@@ -21,6 +21,9 @@ class Priority(IntEnum):
 SHARES = {Priority.HIGH: 80, Priority.NORMAL: 15, Priority.LOW: 5}
 """Of a hundred look-ups taken, while all priorities have some waiting."""
 
+TURNS = tuple({"h": Priority.HIGH, "n": Priority.NORMAL, "l": Priority.LOW}[one] for one in "hhhnhhhhhnhhlhhhnhhh")
+"""The same shares as an order of turns, which goes round: so they hold too when one or two are taken at a time."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
@@ -117,9 +120,13 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Look-ups to be taken: how many in all, and a fresh text that makes their deliveries."""
+    """Look-ups to be taken: how many in all, and a fresh text that makes their deliveries.
+
+    `turn`: how many were wanted before.
+    """
 
     count: int
     delivery: str
     at: float = 0.0
     only_high: bool = False
+    turn: int = 0

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Select,
     String,
     Table,
-    case,
     delete,
     exists,
     func,
@@ -135,10 +134,16 @@ async def _end_idle(connection: Connection) -> Sequence[str]:
 
 
 async def _close_ranks(connection: Connection, prio: int, person_id: int, count: int) -> None:
-    taken = select(func.coalesce(func.max(virtual.c.v), 0)).where(virtual.c.prio == prio).scalar_subquery()
-    lowered = lane.c.last - count
-    await connection.execute(
-        update(lane)
-        .where(lane.c.prio == prio, lane.c.person_id == person_id)
-        .values(last=case((lowered < taken, taken), else_=lowered))
+    """Not below what has been taken, nor below what still waits: the person's order stays as it was given."""
+    the_lane = (lane.c.prio == prio, lane.c.person_id == person_id)
+    last = (await connection.execute(select(lane.c.last).where(*the_lane).with_for_update())).scalar_one_or_none() or 0
+    taken = select(func.max(virtual.c.v)).where(virtual.c.prio == prio)
+    waiting = select(func.max(lookup.c.rank)).where(
+        lookup.c.status == "pending",
+        lookup.c.prio == prio,
+        lookup.c.person_id == person_id,
+        lookup.c.rank > last - count,
     )
+    floors = (await connection.execute(select(taken.scalar_subquery(), waiting.scalar_subquery()))).one()
+    lowered = max(last - count, *(floor or 0 for floor in floors))
+    await connection.execute(update(lane).where(*the_lane).values(last=lowered))

@@ -54,11 +54,12 @@ class Sources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActiveLookup:
-    """A look-up that has not ended."""
+    """A look-up that has not ended. `rank` is a place in the lane of the person and the priority."""
 
     id: int
     hash: str
     prio: int
+    person_id: int
     rank: int
     status: str
     sources: Sources
@@ -80,7 +81,15 @@ class NewLookup:
 # Statements of the busy paths are built once: building one costs more than running it.
 _IDS = lookup.c.id.in_(bindparam("ids", expanding=True))
 _ACTIVE_OF = (
-    select(lookup.c.id, lookup.c.hash, lookup.c.prio, lookup.c.rank, lookup.c.status, lookup.c.sources)
+    select(
+        lookup.c.id,
+        lookup.c.hash,
+        lookup.c.prio,
+        lookup.c.person_id,
+        lookup.c.rank,
+        lookup.c.status,
+        lookup.c.sources,
+    )
     .where(lookup.c.active == 1, lookup.c.hash.in_(bindparam("hashes", expanding=True)))
     .order_by(lookup.c.id)
     .with_for_update()
@@ -95,6 +104,7 @@ _CHANGE = (
     .values(
         status=bindparam("new_status"),
         prio=bindparam("new_prio"),
+        person_id=bindparam("new_person"),
         rank=bindparam("new_rank"),
         sources=bindparam("new_sources"),
         due_at=None,
@@ -146,6 +156,7 @@ async def active_of(connection: Connection, hashes: Iterable[str]) -> dict[str, 
                 id=row.id,
                 hash=row.hash,
                 prio=row.prio,
+                person_id=row.person_id,
                 rank=row.rank,
                 status=row.status,
                 sources=Sources.of_text(row.sources),
@@ -182,7 +193,7 @@ async def insert_all(connection: Connection, new: Sequence[NewLookup]) -> Sequen
 
 
 async def change_all(connection: Connection, changed: Sequence[ActiveLookup]) -> None:
-    """Write the state, priority, rank and sources of look-ups that somebody joined; those wait for no later time."""
+    """Write the state, place and sources of look-ups that somebody joined; those wait for no later time."""
     if changed:
         await connection.execute(
             _CHANGE,
@@ -191,6 +202,7 @@ async def change_all(connection: Connection, changed: Sequence[ActiveLookup]) ->
                     "this_id": one.id,
                     "new_status": one.status,
                     "new_prio": one.prio,
+                    "new_person": one.person_id,
                     "new_rank": one.rank,
                     "new_sources": one.sources.as_text(),
                 }
@@ -237,11 +249,18 @@ async def _take(connection: Connection, prio: int, share: int, delivery: str) ->
     wanted = {"of_prio": prio, "share": share, "by_delivery": delivery}
     rows = (await connection.execute(_TAKE, wanted)).all()
     if rows:
-        await upsert(connection, virtual, [{"prio": prio, "v": max(row.rank for row in rows)}])
+        await _advance(connection, prio, max(row.rank for row in rows))
     return [
         Lookup(delivery=f"{delivery}.{row.id}", lookup_id=row.id, magnet=_magnet(row), prio=prio)
         for row in sorted(rows, key=lambda row: (row.rank, row.id))
     ]
+
+
+async def _advance(connection: Connection, prio: int, rank: int) -> None:
+    """Ranks only rise: one that had been taken before and came back does not turn them back."""
+    before = (await connection.execute(_TAKEN_RANKS.where(virtual.c.prio == prio))).one_or_none()
+    if before is None or before.v < rank:
+        await upsert(connection, virtual, [{"prio": prio, "v": rank}])
 
 
 def _magnet(row: Any) -> Magnet:

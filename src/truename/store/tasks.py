@@ -1,7 +1,7 @@
 """Tasks: who asked for what. A final state never changes, so every change here is conditional on `active`."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -89,6 +89,11 @@ _REMEMBERED = task.c.completed_at.is_(None) | (task.c.completed_at > _ENDED_AFTE
 _OF_IDS = select(*_COLUMNS).where(
     task.c.id.in_(bindparam("ids", expanding=True)), task.c.person_id == bindparam("person_id"), _REMEMBERED
 )
+_PLACE = (
+    update(task)
+    .where(task.c.id == bindparam("this_id"), task.c.active == 1)
+    .values(prio=bindparam("new_prio"), rank=bindparam("new_rank"))
+)
 _START = (
     update(task)
     .where(task.c.status == TaskStatus.PENDING.value, _OF_LOOKUPS)
@@ -161,6 +166,13 @@ async def insert_all(connection: Connection, tasks: Sequence[TaskRow], begun: Se
     """New tasks. The look-up of a task may be -1 minus its index in `begun`, the look-ups that were just made."""
     if tasks:
         await connection.execute(_INSERT, [_as_row(one, begun) for one in tasks])
+
+
+async def place_all(connection: Connection, raised: Collection[TaskRow]) -> None:
+    """Write the priority and rank of tasks that their owners have asked for again with more haste."""
+    if raised:
+        rows = [{"this_id": one.id, "new_prio": one.prio, "new_rank": one.rank} for one in raised]
+        await connection.execute(_PLACE, rows)
 
 
 def _as_row(one: TaskRow, begun: Sequence[int]) -> dict[str, object]:

@@ -1,0 +1,171 @@
+"""Who is asked for next: shares between priorities, ranks between people, and what joining and cancelling do to them."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from tests.integration.heart_support import BOB, CAROL, HASHES, Heart, dead, magnet, named, with_heart
+from truename import calibration
+from truename.calibration import Priority, Submitted
+from truename.model import Lookup, TaskStatus
+from truename.store.tables import virtual
+
+HIGH, NORMAL, LOW = Priority
+
+
+def numbers(taken: list[Lookup]) -> list[int]:
+    """Which of `HASHES` they are."""
+    return [HASHES.index(one.magnet.info_hash) for one in taken]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 20, 64])
+def test_the_shares_hold_however_few_are_taken_at_a_time(tmp_path: Path, count: int) -> None:
+    async def scenario(heart: Heart) -> None:
+        for priority in Priority:
+            start = 300 * priority
+            await heart.submit(*(magnet(number) for number in range(start, start + 300)), priority=priority)
+        taken: Counter[int] = Counter()
+        while (turn := taken.total()) < 200:
+            some = await heart.take_some(count, turn=turn)
+            assert len(some) == count
+            taken.update(one.prio for one in some)
+        assert taken[HIGH] == pytest.approx(taken.total() * 0.80, abs=2)
+        assert taken[NORMAL] == pytest.approx(taken.total() * 0.15, abs=1)
+        assert taken[LOW] == pytest.approx(taken.total() * 0.05, abs=1)
+
+    with_heart(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("turn", [0, 3, 12])
+def test_never_more_are_taken_than_there_is_room_for_and_none_is_left_for_want_of_a_share(
+    tmp_path: Path, turn: int
+) -> None:
+    async def scenario(heart: Heart) -> None:
+        await heart.submit(magnet(0), magnet(1), priority=LOW)
+        await heart.submit(magnet(2), priority=NORMAL)
+        assert len(await heart.take_some(1, turn=turn)) == 1
+        assert len(await heart.take_some(2, turn=turn + 1)) == 2
+        assert await heart.take_some(2, turn=turn + 3) == []
+        assert await heart.take_some(0, turn=turn + 3) == []
+
+    with_heart(tmp_path, scenario)
+
+
+def test_what_comes_back_does_not_turn_the_ranks_back(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        await heart.submit(*(magnet(number) for number in range(5)))
+        (first,) = await heart.take({NORMAL: 1})
+        await heart.take({NORMAL: 4})
+        await heart.submit(*(magnet(number) for number in (10, 11, 12)), who=BOB)
+        await heart.write(calibration.give_back_all, [(first, heart.now)])
+        assert numbers(await heart.take({NORMAL: 1})) == [0]
+        await heart.submit(*(magnet(number) for number in (20, 21, 22)), who=CAROL)
+        assert numbers(await heart.take({NORMAL: 6})) == [10, 20, 11, 21, 12, 22]
+
+    with_heart(tmp_path, scenario)
+
+
+def test_who_cancels_the_first_ones_still_has_the_rest_in_the_order_given(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        submitted = await heart.submit(*(magnet(number) for number in range(10)))
+        await heart.cancel(*submitted[:5])
+        await heart.submit(magnet(10), magnet(11))
+        assert numbers(await heart.take()) == [5, 6, 7, 8, 9, 10, 11]
+
+    with_heart(tmp_path, scenario)
+
+
+def test_who_cancels_everything_does_not_stand_behind_ghosts(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        await heart.submit(magnet(0))
+        await heart.take()
+        await heart.cancel(*await heart.submit(*(magnet(number) for number in range(1, 100))))
+        await heart.submit(magnet(200), magnet(201), who=BOB)
+        await heart.submit(magnet(100))
+        assert numbers(await heart.take()) == [200, 100, 201]
+
+    with_heart(tmp_path, scenario)
+
+
+def test_cancelling_what_somebody_else_raised_leaves_ones_own_lane_alone(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        await heart.submit(magnet(0), magnet(1), magnet(2), priority=HIGH)
+        (mine,) = await heart.submit(magnet(9), priority=LOW)
+        (theirs,) = await heart.submit(magnet(9), who=BOB, priority=HIGH)
+        await heart.cancel(mine)
+        await heart.cancel(theirs, who=BOB)
+        await heart.submit(magnet(3), priority=HIGH)
+        await heart.submit(magnet(10), who=BOB, priority=HIGH)
+        assert numbers(await heart.take()) == [0, 10, 1, 2, 3]
+
+    with_heart(tmp_path, scenario)
+
+
+def test_who_joins_a_running_look_up_raises_it_should_it_have_to_wait_again(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        await heart.submit(*(magnet(number) for number in range(5)), priority=LOW)
+        (running,) = await heart.take({LOW: 1})
+        await heart.start(running)
+        await heart.submit(magnet(0), who=BOB, priority=HIGH)
+        await heart.submit(magnet(10), who=BOB, priority=HIGH)
+        await heart.submit(magnet(11), who=CAROL, priority=HIGH)
+        await heart.apply((running, dead(running)))  # the first one's time is over, and not that of who joined
+        assert numbers(await heart.take({HIGH: 9})) == [0, 10, 11]
+
+    with_heart(tmp_path, scenario)
+
+
+def test_who_joins_with_less_haste_lowers_nothing(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        await heart.submit(magnet(0), magnet(1), priority=HIGH)
+        (running,) = await heart.take({HIGH: 1})
+        await heart.submit(magnet(0), magnet(1), who=BOB, priority=LOW)
+        await heart.write(calibration.give_back_all, [(running, heart.now)])
+        assert numbers(await heart.take({HIGH: 9})) == [0, 1]
+
+    with_heart(tmp_path, scenario)
+
+
+def test_what_is_over_counts_for_nothing_in_the_ranks(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        await heart.submit(*(magnet(number) for number in range(50)))
+        taken = await heart.take()
+        await heart.start(*taken)
+        await heart.apply(*((one, named(one)) for one in taken))
+        async with heart.database.reading() as connection:
+            assert (await connection.execute(select(virtual.c.v))).scalar_one() == 50
+        await heart.submit(magnet(100), who=BOB)
+        await heart.submit(magnet(101))
+        assert numbers(await heart.take()) == [100, 101]
+
+    with_heart(tmp_path, scenario)
+
+
+def test_who_asks_again_with_more_haste_is_told_the_place_that_this_gives(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        await heart.submit(*(magnet(number) for number in range(5)), who=BOB, priority=LOW)
+        heart.now += 1
+        (mine,) = await heart.submit(magnet(9), priority=LOW)
+        assert await heart.position(mine) == 2
+        assert await heart.submit(magnet(9), priority=HIGH) == [
+            Submitted(task_id=mine.task_id, status=TaskStatus.PENDING, deduplicated=True)
+        ]
+        await heart.submit(magnet(20), who=BOB, priority=HIGH)
+        assert await heart.position(mine) == 1
+        assert (await heart.task(mine)).prio == HIGH
+        await heart.submit(magnet(9), priority=LOW)
+        assert (await heart.task(mine)).prio == HIGH
+
+    with_heart(tmp_path, scenario)
+
+
+def test_two_that_are_cancelled_in_one_group_are_both_dropped_by_whoever_is_left(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        submitted = await heart.submit(magnet(0), magnet(1))
+        taken = await heart.take()
+        first, second = await heart.cancel(*submitted)  # the first one's client may be gone
+        assert set(first) == set(second) == {one.delivery for one in taken}
+
+    with_heart(tmp_path, scenario)
