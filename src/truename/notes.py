@@ -8,16 +8,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from truename.errors import InvalidInput, TruenameError
 from truename.feeder import Clock
 from truename.hub import Hub
 from truename.magnet import Magnet, MagnetSpan, find_magnets, rename
-from truename.store import events, names, notes, tasks
+from truename.store import events, names, notes, tasks, watches
 from truename.store.database import Connection, Database
 from truename.store.names import KnownName
 from truename.store.notes import NoteRow
 from truename.store.tasks import TaskRow
+from truename.store.watches import Watched
 from truename.store.writer import Writer
 
 
@@ -31,7 +33,10 @@ class Stale(TruenameError):  # noqa: N818 - named after what it is
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MagnetView:
-    """One magnet of a note: where it stands (code points), its `dn`, its true name if known, its latest task."""
+    """One magnet of a note: where it stands (code points), its `dn`, its true name if known, its latest task.
+
+    `watch`: how the hash is watched, if it did not answer.
+    """
 
     start: int
     end: int
@@ -39,6 +44,7 @@ class MagnetView:
     dn: str | None
     name: str | None
     task: TaskRow | None
+    watch: Watched | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +221,12 @@ def renames_between(base: str, renamed: str) -> dict[str, str]:
     return changed
 
 
-def view(row: NoteRow, known: Mapping[str, KnownName], latest: Mapping[tuple[int, str], TaskRow]) -> NoteView:
+def view(
+    row: NoteRow,
+    known: Mapping[str, KnownName],
+    latest: Mapping[tuple[int, str], TaskRow],
+    watched: Mapping[tuple[int, str], Watched] = MappingProxyType({}),
+) -> NoteView:
     """A note as its owner sees it."""
     return NoteView(
         note=row,
@@ -227,6 +238,7 @@ def view(row: NoteRow, known: Mapping[str, KnownName], latest: Mapping[tuple[int
                 dn=span.display_name,
                 name=known[span.info_hash].name if span.info_hash in known else None,
                 task=latest.get((row.person_id, span.info_hash)),
+                watch=watched.get((row.person_id, span.info_hash)),
             )
             for span in find_magnets(row.text)
             if span.info_hash is not None
@@ -269,13 +281,6 @@ async def _unnamed(connection: Connection, person_id: int, most: int) -> tuple[S
 
 
 async def _views(connection: Connection, rows: Sequence[NoteRow]) -> Sequence[NoteView]:
-    known, latest = await _about(connection, rows)
-    return [view(row, known, latest) for row in rows]
-
-
-async def _about(
-    connection: Connection, rows: Iterable[NoteRow]
-) -> tuple[dict[str, KnownName], dict[tuple[int, str], TaskRow]]:
     asked = {
         (row.person_id, span.info_hash): None
         for row in rows
@@ -283,7 +288,9 @@ async def _about(
         if span.info_hash is not None
     }
     known = await names.known_names(connection, (info_hash for _, info_hash in asked))
-    return known, await tasks.latest_of(connection, asked)
+    latest = await tasks.latest_of(connection, asked)
+    watched = await watches.of(connection, (one for one in asked if one[1] not in known))
+    return [view(row, known, latest, watched) for row in rows]
 
 
 def _dns(text: str) -> dict[str, Counter[str | None]]:

@@ -81,6 +81,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "A resolver answered that it could not find the name.",
         "解析器回复未能查到名称。",
     ),
+    "resolver_unavailable": ("Nobody could be asked at that time.", "当时没有可以询问的对象。"),
     "cancelled": ("The task was cancelled.", "任务已取消。"),
     # What a command says of its input and output.
     "nothing_given": (
@@ -480,6 +481,11 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "notes_delete_now": ("Delete for good", "永久删除"),
     "notes_deleted": ("The note is deleted.", "笔记已删除。"),
+    "watch_last": ("last asked", "上次询问"),
+    "watch_next": ("next ask", "下次自动询问"),
+    "watch_over": ("not asked by itself any more", "不再自动询问"),
+    "watch_now": ("Ask now", "立即询问"),
+    "watch_stop": ("Stop asking", "停止询问"),
     "state_none": ("not asked", "未查询"),
     "state_known": ("name known", "已知真名"),
     "state_pending": ("waiting", "等待中"),

@@ -9,8 +9,9 @@ from truename.model import TaskStatus
 from truename.notes import MagnetView
 from truename.service import TaskView
 from truename.store.tasks import TaskRow
+from truename.store.watches import Watched
 from truename.texts import TEXTS, Language
-from truename.web.views import link_of, note_results, state_of, task_body, why_of
+from truename.web.views import link_of, note_results, sleeps, state_of, task_body, why_of
 
 HASH = "1a" * 20
 ROW = TaskRow(
@@ -69,6 +70,27 @@ def magnet(task: TaskRow | None, name: str | None, dn: str | None) -> MagnetView
 def test_the_state_of_a_magnet(task: TaskRow | None, name: str | None, dn: str | None, state: str) -> None:
     assert state_of(magnet(task, name, dn)) == state
     assert (why_of(magnet(task, name, dn), Language.ENGLISH) is not None) == (state == "timeout")
+
+
+@pytest.mark.parametrize(
+    ("code", "task", "name", "state", "asleep"),
+    [
+        ("no_peers", None, None, "timeout", True),
+        ("no_metadata", None, None, "timeout", True),
+        ("resolver_unavailable", None, None, "failed", True),
+        ("no_peers", DEAD, None, "timeout", True),
+        ("no_peers", replace(DEAD, status=TaskStatus.CANCELLED), None, "cancelled", True),
+        ("no_peers", ROW, None, "pending", False),
+        ("no_peers", None, "n", "known", False),
+    ],
+)
+def test_what_did_not_answer_sleeps_until_it_is_asked_for_again(
+    code: str, task: TaskRow | None, name: str | None, state: str, asleep: bool
+) -> None:
+    watch = Watched(person_id=1, hash=HASH, since=5.0, asked=1, asked_at=9.0, code=code, next_at=None)
+    view = replace(magnet(task, name, None), watch=watch)
+    assert (state_of(view), sleeps(view)) == (state, asleep)
+    assert (why_of(view, Language.ENGLISH) is not None) == asleep  # also when the task is forgotten
 
 
 def test_a_link_keeps_its_trackers_and_nothing_can_hide_in_it() -> None:

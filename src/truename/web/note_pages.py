@@ -22,7 +22,7 @@ from truename.web.line_ends import bare, restored
 from truename.web.notes import DEFAULT_LIMIT, cursor_of, found, note_id_of, text_of
 from truename.web.paths import limit_of
 from truename.web.render import render
-from truename.web.views import link_of, state_of, why_of
+from truename.web.views import link_of, sleeps, state_of, why_of
 
 _OTHER_FIELDS_BYTES = 1024
 _COMPARED_CHARS = 100_000
@@ -62,7 +62,7 @@ async def page(request: Request, after: str = "") -> Response:
 
 @router.post("/notes")
 async def save_by_form(request: Request) -> Response:
-    """Save a text, or ask for the names of a note (`calibrate`) or of one hash in it (`only`)."""
+    """Save a text, or ask for the names of a note (`calibrate`) or of one hash in it (`only`; `stop`: no longer)."""
     fields = await form_fields(request)
     if "calibrate" in fields:
         return await _calibrate(request, fields)
@@ -121,21 +121,27 @@ async def delete_by_form(request: Request, note_id: NoteId) -> Response:
 
 
 async def _calibrate(request: Request, fields: dict[str, str]) -> Response:
-    work, person_id = work_for_asking(request), identity_of(request).person.id
+    work = work_of(request) if "stop" in fields else work_for_asking(request)
+    person_id = identity_of(request).person.id
     view = found(await work.notes.get(person_id, note_id_of(fields["calibrate"])))
     after, only = _after(fields.get("after")), fields.get("only")
-    magnets = [one for one in magnets_of(view.note.text) if only in (None, one.info_hash)]
-    await work.calibrations.submit(person_id, magnets)
+    if "stop" in fields:
+        await work.watch.stop(person_id, fields["stop"])
+    else:
+        magnets = [one for one in magnets_of(view.note.text) if only in (None, one.info_hash)]
+        await work.calibrations.submit(person_id, magnets)
     return _go(request, _way_back(after, view.note.id))
 
 
 async def _list(request: Request, after: str, *, draft: str = "", refusal: Refusal | None = None) -> Response:
     views, more = await _portion(request, cursor_of(after))
+    cards = [Card.of(view, after=after) for view in views]
     return _page(
         request,
         "notes.html",
         status=200 if refusal is None else refusal.status_code,
-        cards=[Card.of(view, after=after) for view in views],
+        cards=cards,
+        unnamed=any(card.named < len(card.view.magnets) for card in cards),
         older=views[-1].note.id if more else None,
         newer=bool(after),
         draft=draft,
@@ -211,6 +217,7 @@ def _page(request: Request, template: str, *, status: int = 200, **fields: Any) 
         state_of=state_of,
         link_of=link_of,
         why_of=why,
+        sleeps=sleeps,
         **fields,
     )
 

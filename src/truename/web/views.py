@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
+from truename.calibration.apply import TRANSIENT
 from truename.magnet import MagnetSpan, find_magnets
 from truename.model import TaskStatus
 from truename.names import is_hidden
@@ -83,11 +84,20 @@ def state_of(view: MagnetView) -> str:
         return view.task.status.value
     if view.name is not None:
         return "completed" if view.dn == view.name else "known"
+    if view.task is None and view.watch is not None:  # the task is forgotten, its end is not
+        return "failed" if view.watch.code == TRANSIENT else "timeout"
     return view.task.status.value if view.task is not None else "none"
+
+
+def sleeps(view: MagnetView) -> bool:
+    """Whether a magnet did not answer and is not being asked for at the moment."""
+    return view.watch is not None and state_of(view) not in ("pending", "running", "completed", "known")
 
 
 def why_of(view: MagnetView, language: Language) -> str | None:
     """Why a magnet has no name, for a person; None when there is nothing to say."""
+    if view.task is None and view.watch is not None and view.name is None:
+        return say(view.watch.code, language)
     ended = view.task is not None and view.task.status.value == state_of(view) and view.task.status.is_final
     return error_of(view.task, language) if view.task and ended and view.task.name is None else None
 

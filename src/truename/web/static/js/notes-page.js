@@ -42,9 +42,7 @@ class TruenameNote extends HTMLElement {
     globalThis.addEventListener('sign-in', () => (this.#over = true), {signal});
     this.addEventListener('note-saved', (event) => this.#edited(event, words.saved), {signal});
     this.addEventListener('note-dropped', (event) => this.#edited(event, ''), {signal});
-    for (const time of this.querySelectorAll('time')) {
-      time.textContent = new Date(time.dateTime).toLocaleString(document.documentElement.lang, {dateStyle: 'medium', timeStyle: 'short'});
-    }
+    localise(this);
     if (this.#waits()) {
       void this.#follow();
     }
@@ -60,14 +58,17 @@ class TruenameNote extends HTMLElement {
     const buttons = magnet ? [button] : [...this.querySelectorAll('.note-magnets button')];
     buttons.forEach((one) => (one.disabled = true));
     this.#say('');
+    const stop = button?.name === 'stop';
     try {
-      await (magnet ? this.#askOne(magnet) : this.#askAll(form));
+      await (stop ? this.#post(form, button) : magnet ? this.#askOne(magnet) : this.#askAll(form));
     } catch (error) {
       this.#say(error.message);
     }
     buttons.forEach((one) => (one.disabled = false));
     await this.#read();
-    if (magnet?.querySelector('.magnet-why')) {
+    if (stop) {
+      magnet.querySelector('.magnet-ask').focus({preventScroll: true});
+    } else if (magnet?.querySelector('.magnet-why')) {
       this.#say(''); // it stands there now
     }
     if (this.#waits()) {
@@ -96,10 +97,10 @@ class TruenameNote extends HTMLElement {
   }
 
   /** Send a form whose answer leads elsewhere when it went well. Rejects with the server's words. */
-  async #post(form) {
+  async #post(form, button = null) {
     const answer = await fetch(form.action, {
       method: 'POST',
-      body: new URLSearchParams(new FormData(form)),
+      body: new URLSearchParams(new FormData(form, button)),
       redirect: 'manual',
       headers: {Accept: 'application/json'},
     }).catch(() => null);
@@ -161,7 +162,7 @@ class TruenameNote extends HTMLElement {
     if (word !== undefined && magnet.dataset.state !== status) {
       magnet.dataset.state = status;
       magnet.querySelector('.magnet-state').textContent = word;
-      magnet.querySelector('.magnet-why')?.remove();
+      magnet.querySelectorAll('.magnet-why, .magnet-watch').forEach((one) => one.remove());
     }
   }
 
@@ -236,6 +237,7 @@ class TruenameNote extends HTMLElement {
 
   /** Only what differs is put in, so that focus, selection and open folds stay as they are. */
   #show(fresh) {
+    localise(fresh);
     this.dataset.waiting = fresh.dataset.waiting;
     this.#swapIn('.note-text', ['.note-first', '.note-rest', '.fold > summary', '.fold > a'], fresh);
     const before = [...this.querySelectorAll('.magnet')];
@@ -256,6 +258,7 @@ class TruenameNote extends HTMLElement {
     old.dataset.magnet = magnet.dataset.magnet;
     swap('.magnet-names', old, magnet);
     swap('.magnet-state', old, magnet);
+    old.querySelector('.magnet-ask').textContent = magnet.querySelector('.magnet-ask').textContent;
     return arrived ? `${old.querySelector('.magnet-state').textContent}: ${old.querySelector('.magnet-name').textContent}` : '';
   }
 
@@ -278,6 +281,13 @@ const hashOf = (magnet) => magnet.dataset.hash;
 const pause = (ms) => new Promise((resolve) => {
   setTimeout(resolve, ms);
 });
+
+/** Moments as people here write them. */
+function localise(tree) {
+  for (const time of tree.querySelectorAll('time')) {
+    time.textContent = new Date(time.dateTime).toLocaleString(document.documentElement.lang, {dateStyle: 'medium', timeStyle: 'short'});
+  }
+}
 
 function swap(selector, here, fresh) {
   const old = here.querySelector(selector);
