@@ -21,9 +21,9 @@ demo: setup
 run: setup
 	@$(BIN)/truename serve
 
-# All tests, against the real servers.
+# All tests, against the real servers; two files at a time, since most of them wait for something.
 test: setup servers
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Seconds: format, lint, types, imports and the tests without I/O.
 check: setup
