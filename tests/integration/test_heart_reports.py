@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from tests.integration.heart_support import HASHES, Heart, dead, magnet, named, trouble, with_heart
+from tests.integration.heart_support import HASHES, V2, Heart, dead, magnet, named, trouble, with_heart
 from truename import calibration
 from truename.calibration import Told
 from truename.model import Lookup, Outcome, TaskStatus
@@ -108,5 +108,33 @@ def test_of_a_claimed_and_a_proven_name_in_one_group_the_proven_one_counts(tmp_p
         async with heart.database.reading() as connection:
             known = await names.known_names(connection, [HASHES[0]])
         assert (known[HASHES[0]].name, known[HASHES[0]].verified) == ("True.mkv", True)
+
+    with_heart(tmp_path, scenario)
+
+
+def test_a_beginning_counts_beside_the_name_of_another_torrent(tmp_path: Path) -> None:
+    """Otherwise the look-up of a magnet that lies about its second hash would go round for ever."""
+
+    async def scenario(heart: Heart) -> None:
+        (submitted,) = await heart.submit(replace(magnet(0), info_hash_v2=V2))
+        (taken,) = await heart.take()
+        other = replace(named(taken, "Of another torrent.mkv"), info_hash=V2)
+        told = [Told(report=Report(lookup=taken, outcome=outcome), at=heart.now) for outcome in (None, other)]
+        assert await heart.write(heart.apply_all, told) == [True, True]
+        ended = await heart.task(submitted)
+        assert (ended.status, ended.code, ended.attempt) == (TaskStatus.TIMEOUT, "no_metadata", 1)
+        assert await heart.take() == []
+
+    with_heart(tmp_path, scenario)
+
+
+def test_a_delivery_that_ran_twice_ends_as_it_was_first_told(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        first, second = await heart.submit(magnet(0), magnet(1))
+        one, two = await heart.take()
+        await heart.start(one, two)
+        broken = replace(dead(two), status=TaskStatus.FAILED, code="bad_name", reason="bad_name")
+        await heart.apply((one, replace(broken, info_hash=HASHES[0])), (two, dead(two)), (two, broken))
+        assert ((await heart.task(first)).code, (await heart.task(second)).code) == ("bad_name", "no_peers")
 
     with_heart(tmp_path, scenario)

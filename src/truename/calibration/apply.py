@@ -26,7 +26,8 @@ async def apply_all(connection: Connection, told: Sequence[Told], *, rules: Rule
     Output: whether each report counted; applying one twice is applying it once.
     """
     changes = Changes(at=max(one.at for one in told), tells_batches=rules.tells_batches)
-    named = {one.report.lookup.delivery for one in told if _name(one)}  # these have begun as well
+    # Whose name has come has begun as well. The name of another torrent than was asked for is a failure.
+    named = {one.report.lookup.delivery for one in told if _name(one) and not _is_failure(one.report)}
     beginnings = [one for one in told if one.report.outcome is None and one.report.lookup.delivery not in named]
     begun = await _begin(connection, beginnings, changes)
     completed = await _name_all(connection, [one.report for one in told if _name(one)], changes)
@@ -72,10 +73,13 @@ async def _fail_all(connection: Connection, told: Sequence[Told], rules: Rules, 
     if not told:
         return {}
     current = await lookups.current_of(connection, _deliveries(told))
-    by_cause: dict[_Cause, list[Told]] = {}
+    counting: dict[int, Told] = {}
     for one in told:
         if _is_of(one, current):
-            by_cause.setdefault(_cause(one.report), []).append(one)
+            counting.setdefault(_id(one), one)  # a delivery that ran twice ends as it was first told
+    by_cause: dict[_Cause, list[Told]] = {}
+    for one in counting.values():
+        by_cause.setdefault(_cause(one.report), []).append(one)
     for cause, failed in by_cause.items():
         await _fail(connection, cause, failed, rules, changes)
     await _wait_again(connection, current)
