@@ -55,10 +55,10 @@ class TruenameNote extends HTMLElement {
   async #press(form, button) {
     this.#over = false;
     const magnet = button?.closest('.magnet');
-    const buttons = magnet ? [button] : [...this.querySelectorAll('.note-magnets button')];
+    const stop = button?.name === 'stop';
+    const buttons = stop ? [] : magnet ? [button] : [...this.querySelectorAll('.note-magnets button')];
     buttons.forEach((one) => (one.disabled = true));
     this.#say('');
-    const stop = button?.name === 'stop';
     try {
       await (stop ? this.#post(form, button) : magnet ? this.#askOne(magnet) : this.#askAll(form));
     } catch (error) {

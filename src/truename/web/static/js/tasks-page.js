@@ -7,6 +7,7 @@ import {signIn} from './notes.js';
 
 const REST_TIMES = 4; // a page that takes long to come is asked for less often
 const MAX_NEWS = 3;
+const MOST_AT_ONCE = 50; // as many as the server takes
 
 class TruenameTasks extends HTMLElement {
   #leaving = new AbortController();
@@ -54,7 +55,7 @@ class TruenameTasks extends HTMLElement {
       this.#say(error.message);
     }
     this.#busy.delete(form);
-    await this.#read(row ? [...this.#active(), row] : null);
+    await this.#read(row ? [...new Set([row, ...this.#active()])].slice(0, MOST_AT_ONCE) : null);
     if (row && button.name === 'retry' && 'first' in this.dataset) {
       await this.#read(null);
     }
@@ -100,7 +101,7 @@ class TruenameTasks extends HTMLElement {
       await seen(signal);
       if (!signal.aborted) {
         const begun = performance.now();
-        await this.#read(this.#active());
+        await this.#read(this.#active().slice(0, MOST_AT_ONCE));
         took = performance.now() - begun;
       }
     }
@@ -117,7 +118,7 @@ class TruenameTasks extends HTMLElement {
       const page = this.#over ? null : await this.#fetched(url);
       const fresh = page?.querySelector('truename-tasks');
       if (fresh && !this.#leaving.signal.aborted) {
-        this.#show(document.importNode(fresh, true), rows === null);
+        this.#show(document.importNode(fresh, true), rows);
       }
     });
     return this.#reading;
@@ -140,7 +141,7 @@ class TruenameTasks extends HTMLElement {
   }
 
   /** Only what differs is put in, so that focus, selection and open folds stay as they are. */
-  #show(fresh, whole) {
+  #show(fresh, asked) {
     localise(fresh);
     this.dataset.active = fresh.dataset.active;
     for (const part of ['.tasks-filter', '.batches', '.batch-progress', '.batch-do']) {
@@ -149,9 +150,9 @@ class TruenameTasks extends HTMLElement {
     const list = this.querySelector('.task-list');
     const rows = [...fresh.querySelectorAll('.task')];
     const ended = rows.map((row) => this.#showRow(row)).filter((text) => text !== '');
-    const gone = whole ? [] : this.#active().filter(({id}) => !rows.some((row) => row.id === id));
+    const gone = asked?.filter(({id}) => !rows.some((row) => row.id === id)) ?? [];
     gone.forEach((row) => delete row.dataset.active); // forgotten, and so is what became of it
-    if (whole && list !== null) {
+    if (asked === null && list !== null) {
       this.#putIn(list, rows);
     }
     this.#announce(ended.length > MAX_NEWS ? [this.dataset.many.replace('{count}', ended.length)] : ended);
