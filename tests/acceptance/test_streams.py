@@ -183,7 +183,7 @@ async def work():
     Last()
     await asyncio.Event().wait()
 
-cli.app = lambda: cli._run(work())
+cli.app = lambda: cli.run(work())
 cli.main()
 """
 

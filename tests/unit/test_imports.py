@@ -15,7 +15,7 @@ LEVELS = (
     {"worker", "calibration", "feeder", "service", "batching", "watch", "notes", "mode"},
     {"terminal", "demo", "web"},
     {"app", "serving"},
-    {"cli", "blocking"},
+    {"cli", "commands", "blocking"},
     {"__init__", "__main__"},
 )
 LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}

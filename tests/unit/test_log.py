@@ -68,7 +68,7 @@ def test_a_long_way_is_told_from_its_inner_end() -> None:
 def test_of_what_ended_a_server_the_innermost_is_told(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("truename.cli._run", asyncio.run)  # without its signal handlers
+    monkeypatch.setattr("truename.cli.run", asyncio.run)  # without its signal handlers
     monkeypatch.setattr("truename.serving.take_files", lambda: None)
 
     async def part() -> None:

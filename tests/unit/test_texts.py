@@ -16,7 +16,7 @@ ADDRESS_OR_PATH = re.compile(r"\d+\.\d+\.\d+\.\d+|[a-z]+://|(?<![\w<])/[a-z]")
 
 def spoken_words() -> set[str]:
     """Literal words given to `say` or to an error that becomes a sentence, anywhere in the program."""
-    speakers = {"say", "_refuse", "Unusable", "SettingsError", "InvalidInput", "ResolverDown"}
+    speakers = {"say", "refuse", "Unusable", "SettingsError", "InvalidInput", "ResolverDown"}
     words: set[str] = set()
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
