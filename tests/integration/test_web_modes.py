@@ -72,7 +72,7 @@ def test_everything_else_works(tmp_path: Path, mode: str) -> None:
         assert len((await client.get("/api/notes")).json()["notes"]) == 1
         page = await client.get("/notes")
         assert page.status_code == 200
-        assert page.text.count("disabled") == (1 if mode == "off" else 0)
+        assert page.text.count("disabled") == (2 if mode == "off" else 0)  # for a note, and for everything unnamed
         assert ("校准功能已关闭" in page.text) == (mode == "off")
         assert (await client.post("/notes", data={"text": "by form"})).status_code == 303
         form = await client.post("/notes", data={"calibrate": str(made.json()["id"])})
