@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from truename.app import open_resolver
+from truename.commands import tasks
 from truename.commands.process import (
     DONE,
     INTERRUPTED,
@@ -244,6 +245,8 @@ def _run_server(work: Coroutine[Any, Any, None]) -> None:
             log.critical("the server has ended", exc_info=group)
             raise typer.Exit(NOT_ALL) from None
 
+
+app.add_typer(tasks.app, name="tasks")
 
 user = typer.Typer(help=help_of("user"), no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(user, name="user")

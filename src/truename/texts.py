@@ -513,6 +513,12 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "tasks_everything": ("All tasks", "全部任务"),
     "tasks_reload": ("Reload to see how it stands now", "刷新以查看最新状态"),
     "tasks_ended": ("{count} tasks have ended.", "{count} 个任务已结束。"),
+    "tasks_more": (
+        "There are more than {limit}; --limit shows them.",
+        "还有更多，超过了 {limit} 个；用 --limit 查看。",
+    ),
+    "tasks_unknown": ("There is no such task: {task}", "没有这个任务：{task}"),
+    "tasks_ended_already": ("{task} has ended already: {status}", "{task} 已经结束：{status}"),
     "task_source": ("from {source}", "来自 {source}"),
     "task_verified": (", verified", "，已验证"),
     "task_claimed": (", claimed", "，未经验证"),
@@ -759,6 +765,19 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "help_user_token": ("Make a token for programs; it is shown once.", "生成供程序使用的令牌，只显示一次。"),
     "help_user_revoke": ("Take the token away.", "收回令牌。"),
     "help_password_stdin": ("Read the password from standard input.", "从标准输入读取密码。"),
+    "help_tasks": (
+        "List tasks, the newest first: state, task, info-hash, and the name or why there is none.",
+        "列出任务，最新的在前：状态、任务编号、info-hash，以及名称或没有名称的原因。",
+    ),
+    "help_tasks_status": ("Only those in this state.", "只列出处于该状态的任务。"),
+    "help_tasks_user": ("Only those of this person.", "只列出此人的任务。"),
+    "help_tasks_limit": ("At most so many.", "最多列出多少个。"),
+    "help_tasks_json": ("One JSON object for each.", "每个任务输出一个 JSON 对象。"),
+    "help_tasks_cancel": (
+        "Cancel tasks; a running server stops looking up what nobody waits for any more.",
+        "取消任务；不再有人等待的查询，运行中的服务器也会停止。",
+    ),
+    "help_tasks_ids": ("Tasks, as the list has them.", "任务编号，与列表中的一致。"),
     "help_settings": ("Show the settings and where each comes from.", "显示各项设置及其来源。"),
     "help_doctor": ("Look at what works and what does not, with the next step.", "检查各部分是否正常，并给出下一步。"),
 }

@@ -13,10 +13,11 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import typer
+from sqlalchemy.exc import DBAPIError
 
 from truename.names import make_visible
 from truename.settings import Loaded, SettingsError, load
-from truename.store.database import Database, DatabaseError
+from truename.store.database import FILE_NAME, Database, DatabaseError
 from truename.terminal import doctor as doctors
 from truename.terminal.catalogue import open_database
 from truename.terminal.screen import Screen
@@ -58,6 +59,8 @@ def on_database(act: Callable[[Database, Screen], Coroutine[Any, Any, bool]]) ->
         done = run(work())
     except DatabaseError as error:
         refuse(error.word, **error.fields)
+    except DBAPIError as error:  # locked, full: SQLite's own words
+        refuse("database_unusable", what=str(loaded.settings.data_dir / FILE_NAME), why=str(error.orig))
     raise typer.Exit(DONE if done else NOT_ALL)
 
 

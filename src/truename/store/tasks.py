@@ -94,6 +94,7 @@ _PLACE = (
     .where(task.c.id == bindparam("this_id"), task.c.active == 1)
     .values(prio=bindparam("new_prio"), rank=bindparam("new_rank"))
 )
+_OF_ANYBODY = select(*_COLUMNS).where(task.c.id.in_(bindparam("ids", expanding=True)))
 _START = (
     update(task)
     .where(task.c.status == TaskStatus.PENDING.value, _OF_LOOKUPS)
@@ -213,6 +214,14 @@ async def of_ids(
     return found
 
 
+async def of_anybody(connection: Connection, ids: Iterable[str]) -> dict[str, TaskRow]:
+    """Tasks, whoever's they are: for whoever owns the machine."""
+    found: dict[str, TaskRow] = {}
+    for some in in_chunks(ids):
+        found |= {row.id: _read(row) for row in await connection.execute(_OF_ANYBODY, {"ids": some})}
+    return found
+
+
 async def start(connection: Connection, lookup_ids: Iterable[int], *, at: float) -> list[Touched]:
     """The tasks that wait for these look-ups are running, one try more; which."""
     return await _touch(connection, _START, lookup_ids, {"at": at})
@@ -307,18 +316,20 @@ async def forget(connection: Connection, *, ended_before: float, most: int) -> i
 
 async def newest(
     connection: Connection,
-    person_id: int,
+    person_id: int | None,
     *,
     status: TaskStatus | None,
-    before: tuple[float, int, str] | None,
+    before: tuple[float, int, str] | None = None,
     limit: int,
     ended_after: float,
 ) -> list[TaskRow]:
-    """A person's tasks, newest first, from the one after `before` (its time, rank and id) on.
+    """A person's tasks, or everybody's, newest first, from the one after `before` (its time, rank and id) on.
 
     Of those that were asked for at once, the one that comes last in its lane is the newest.
     """
-    statement = select(*_COLUMNS).where(task.c.person_id == person_id, _REMEMBERED)
+    statement = select(*_COLUMNS).where(_REMEMBERED)
+    if person_id is not None:
+        statement = statement.where(task.c.person_id == person_id)
     if status is not None:
         statement = statement.where(task.c.status == status.value)
     if before is not None:

@@ -68,7 +68,7 @@ def plain_line(request: Request, outcome: Outcome | None, language: Language, *,
 def json_line(request: Request, outcome: Outcome | None, language: Language, *, ascii_only: bool = False) -> str:
     """One JSON object in which nothing can hide: what is invisible stands as an escape, or all that is not ASCII."""
     code, reason = (outcome.code, outcome.reason) if outcome else (request.problem, request.problem)
-    return _escaped(
+    return escaped(
         json.dumps(
             {
                 "input": request.as_written,
@@ -100,6 +100,6 @@ def _teller(screen: Screen, style: Style) -> Callable[[Request, Outcome | None],
     return tell
 
 
-def _escaped(text: str) -> str:
-    """JSON's own escapes for what is hidden; in JSON it can only stand inside a string."""
+def escaped(text: str) -> str:
+    """JSON with its own escapes for what is hidden, which can only stand inside its strings."""
     return _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1] if is_hidden(found[0]) else found[0], text)

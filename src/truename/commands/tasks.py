@@ -1,0 +1,36 @@
+"""Arguments of `truename tasks`; its work is `terminal.tasks`."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from truename.commands.process import help_of, loaded_settings, on_database
+from truename.model import TaskStatus
+from truename.terminal import tasks
+from truename.terminal.tasks import Wish
+
+app = typer.Typer(help=help_of("tasks"), rich_markup_mode=None)
+
+
+@app.callback(invoke_without_command=True)
+def list_tasks(
+    context: typer.Context,
+    status: Annotated[TaskStatus | None, typer.Option("--status", help=help_of("tasks_status"))] = None,
+    user: Annotated[str | None, typer.Option("--user", metavar="NAME", help=help_of("tasks_user"))] = None,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=1_000_000, help=help_of("tasks_limit"))] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help=help_of("tasks_json"))] = False,  # noqa: FBT002
+) -> None:
+    """List tasks."""
+    if context.invoked_subcommand is not None:
+        return
+    wish = Wish(status=status, username=user, limit=limit, as_json=as_json)
+    ended_after = time.time() - loaded_settings(warn=False).settings.task_ttl_s
+    on_database(lambda database, screen: tasks.list_tasks(database, screen, wish, ended_after=ended_after))
+
+
+@app.command("cancel", help=help_of("tasks_cancel"))
+def cancel(ids: Annotated[list[str], typer.Argument(metavar="ID...", help=help_of("tasks_ids"))]) -> None:
+    """Cancel tasks."""
+    tells = bool(loaded_settings(warn=False).settings.webhook_url)
+    on_database(lambda database, screen: tasks.cancel(database, screen, ids, tells=tells, at=time.time()))
