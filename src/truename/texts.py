@@ -531,6 +531,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "task_ended": ("ended", "结束于"),
     "task_newer": ("asked again: {state}", "已再次查询：{state}"),
     "task_cancel": ("Cancel", "取消"),
+    "task_first": ("Ask first", "优先查询"),
     "task_retry": ("Ask again", "再次查询"),
     "task_priority": ("Priority", "优先级"),
     "priority_high": ("high", "高"),

@@ -119,6 +119,29 @@ def test_asking_again_takes_the_chosen_priority_and_the_old_row_tells_of_it(tmp_
     with_site(tmp_path, scenario)
 
 
+def test_what_waits_can_be_put_first(tmp_path: Path) -> None:
+    async def scenario(site: Site) -> None:
+        client = await site.signed_in()
+        ids = [await submit(client, f"{number:040x}", "low") for number in range(1, 4)]
+        row = said_in(rows_of(await page(client))[ids[2]])
+        assert "排在第 3 位" in row
+        assert row.endswith("优先查询 取消")
+        answer = await send(client, first=ids[2], status="pending")
+        assert answer.headers["location"] == f"/tasks?status=pending#task-{ids[2]}"
+        rows = rows_of(await page(client))
+        assert "排在第 1 位 优先级：高" in said_in(rows[ids[2]])
+        assert "优先查询" not in said_in(rows[ids[2]])
+        assert len(rows) == 3
+        assert (await send(client, first=NOBODYS)).status_code == 404
+        await send(client, cancel=ids[1])
+        assert (await send(client, first=ids[1])).status_code == 303  # too late, and no new task of it
+        assert len(rows_of(await page(client))) == 3
+        await site.application.state.work.mode.choose("off")
+        assert (await send(client, first=ids[0])).status_code == 503
+
+    with_site(tmp_path, scenario)
+
+
 def test_asking_again_without_a_priority_keeps_the_old_one(tmp_path: Path) -> None:
     async def scenario(site: Site) -> None:
         client = await site.signed_in()

@@ -116,12 +116,17 @@ async def page(request: Request, status: str = "", after: str = "", of: str | No
 
 @router.post("/tasks")
 async def act(request: Request) -> Response:
-    """Cancel a task (`cancel`) or ask again for its hash (`retry`, with a `priority`), then back to where one was."""
+    """Cancel a task (`cancel`), have it asked for first (`first`), or ask again for its hash (`retry`, with a
+    `priority`); then back to where one was.
+    """
     fields = await form_fields(request)
     person_id, back = identity_of(request).person.id, _way_back(fields)
     if "cancel" in fields:
         task_id = fields["cancel"]
         done = await work_of(request).calibrations.cancel(person_id, task_id) is not None
+    elif "first" in fields:
+        task_id = fields["first"]
+        done = await work_for_asking(request).calibrations.hurry(person_id, task_id) is not None
     elif "retry" in fields:
         task_id = fields["retry"]
         priority = priority_in({"priority": fields["priority"]}) if "priority" in fields else None

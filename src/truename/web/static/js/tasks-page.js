@@ -165,14 +165,15 @@ class TruenameTasks extends HTMLElement {
       return '';
     }
     const ended = fresh.querySelector('[name="cancel"]') === null && row.querySelector('[name="cancel"]') !== null;
-    const focused = row.querySelector('.task-do').contains(document.activeElement);
+    const focused = row.querySelector('.task-do').contains(document.activeElement) ? document.activeElement.name : null;
     row.dataset.state = fresh.dataset.state;
     row.toggleAttribute('data-active', 'active' in fresh.dataset);
     for (const part of ['.task-what', '.task-state', '.task-do']) {
       graft(row.querySelector(part), fresh.querySelector(part));
     }
-    if (focused && !row.contains(document.activeElement)) {
-      (row.querySelector('.task-do button:enabled') ?? row).focus({preventScroll: true});
+    if (focused !== null && !row.contains(document.activeElement)) { // never on something that one did not mean
+      const same = row.querySelector(`.task-do [name="${focused}"]:enabled`);
+      (same ?? row.querySelector('.task-do [name="retry"]:enabled') ?? row).focus({preventScroll: true});
     }
     return ended ? `${row.querySelector('.task-state').textContent}: ${row.querySelector('.task-what > *').textContent}` : '';
   }
