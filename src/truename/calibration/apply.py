@@ -9,10 +9,10 @@ from truename.calibration.changes import Changes
 from truename.calibration.words import Rules, Told
 from truename.model import Outcome, TaskStatus
 from truename.queue.base import Report
-from truename.store import lookups, names, notes, tasks, watches
+from truename.store import lookups, names, notes, progress, watches
 from truename.store.database import Connection
 from truename.store.names import Finding, KnownName
-from truename.store.tasks import Touched
+from truename.store.progress import Touched
 from truename.store.watches import Failure
 
 TRANSIENT = "resolver_unavailable"
@@ -40,7 +40,7 @@ async def apply_all(connection: Connection, told: Sequence[Told], *, rules: Rule
 
 async def _begin(connection: Connection, told: Sequence[Told], changes: Changes) -> dict[int, str]:
     current = await lookups.current_of(connection, _deliveries(told))
-    changes.begun(await tasks.start(connection, current, at=changes.at))
+    changes.begun(await progress.start(connection, current, at=changes.at))
     return current
 
 
@@ -54,7 +54,7 @@ async def _name_all(connection: Connection, reports: Sequence[Report], changes: 
     active = await lookups.active_of(connection, answered)
     await names.learn(connection, findings, at=changes.at)
     by_lookup = {one.id: answered[info_hash] for info_hash, one in active.items()}
-    completed = await tasks.complete(connection, by_lookup, at=changes.at)
+    completed = await progress.complete(connection, by_lookup, at=changes.at)
     await lookups.end_all(connection, by_lookup)
     await watches.answered(connection, answered, at=changes.at)
     await watches.forget(connection, ((task.person_id, task.hash) for task in completed))
@@ -94,18 +94,18 @@ async def _fail(connection: Connection, cause: _Cause, failed: Sequence[Told], r
     status, code, reason = cause
     ids = [_id(one) for one in failed]
     tries = rules.max_attempts if code == TRANSIENT else 0
-    ended = await tasks.end(connection, ids, status=status, code=code, reason=reason, tries=tries, at=changes.at)
+    ended = await progress.end(connection, ids, status=status, code=code, reason=reason, tries=tries, at=changes.at)
     changes.ended(ended)
     if code in WATCHED:
         await _watch(connection, ended, code, rules, changes.at)
     for attempt in range(1, tries):
         due = {_id(one): changes.at + rules.retry_delay_s(attempt, one.chance) for one in failed}
-        changes.begun(await tasks.put_off(connection, due, attempt=attempt))
+        changes.begun(await progress.put_off(connection, due, attempt=attempt))
 
 
 async def _wait_again(connection: Connection, current: Iterable[int]) -> None:
     """Look-ups for which somebody still waits take their turn again, at once or when the first task is due."""
-    due = await tasks.due_of(connection, current)
+    due = await progress.due_of(connection, current)
     await lookups.end_all(connection, [one for one in current if one not in due])
     await lookups.give_back(connection, [one for one, at in due.items() if at is None])
     await lookups.put_off(connection, {one: at for one, at in due.items() if at is not None})

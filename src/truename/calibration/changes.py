@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from truename.store import batches, events, notes
 from truename.store.database import Connection
-from truename.store.tasks import TaskRow, Touched
+from truename.store.progress import Touched
+from truename.store.tasks import TaskRow
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from truename.calibration.changes import Changes
 from truename.calibration.words import TURNS, Priority, Wanted
 from truename.model import Lookup
-from truename.store import lookups, tasks
+from truename.store import lookups, progress
 from truename.store.database import Connection
 
 
@@ -26,7 +26,7 @@ async def give_back_all(connection: Connection, given: Sequence[tuple[Lookup, fl
     current = await lookups.current_of(connection, {(one.lookup_id, one.delivery) for one, _ in given})
     await lookups.give_back(connection, current)
     changes = Changes(at=max(when for _, when in given))
-    changes.begun(await tasks.give_back(connection, current))
+    changes.begun(await progress.give_back(connection, current))
     await changes.write(connection)
     return [current.get(one.lookup_id) == one.delivery for one, _ in given]
 
@@ -35,7 +35,7 @@ async def recover(connection: Connection, at: Sequence[float]) -> Sequence[int]:
     """At the start of the only server: whatever was running waits again. Output: how many look-ups those were."""
     count = await lookups.give_back(connection)
     changes = Changes(at=at[0])
-    changes.begun(await tasks.give_back(connection))
+    changes.begun(await progress.give_back(connection))
     await changes.write(connection)
     return [count] * len(at)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy import column, create_engine, insert, table
 from sqlalchemy.exc import SQLAlchemyError
 
-from truename.store import lookups, tasks
+from truename.store import lookups, progress
 from truename.store.database import FILE_NAME, Connection, DatabaseError, sqlite_url
 from truename.store.files import (
     Summary,
@@ -92,7 +92,7 @@ def rebuilt(file: Path, folder: Path) -> Iterator[Rebuilt]:
 async def wait_again(connection: Connection) -> None:
     """Whatever was running when the backup was made waits for its turn."""
     await lookups.give_back(connection)
-    await tasks.give_back(connection)
+    await progress.give_back(connection)
 
 
 def look_at(database: Path) -> Present:

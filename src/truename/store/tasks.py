@@ -1,17 +1,15 @@
-"""Tasks: who asked for what. A final state never changes, so every change here is conditional on `active`."""
+"""Tasks: who asked for what, and how they stand. How they go on is in `progress.py`."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Executable,
     Row,
     bindparam,
-    case,
     delete,
     exists,
     func,
@@ -24,7 +22,6 @@ from sqlalchemy import (
 
 from truename.model import TaskStatus
 from truename.store.database import Connection
-from truename.store.names import KnownName
 from truename.store.portable import in_chunks
 from truename.store.tables import batch, batch_task, lookup, task
 
@@ -58,21 +55,9 @@ class TaskRow:
     completed_at: float | None = None
 
 
-class Touched(NamedTuple):
-    """A task that a change has touched."""
-
-    id: str
-    person_id: int
-    hash: str
-    lookup_id: int
-    watched: bool
-
-
 _COLUMNS = [column for column in task.c if column.name != "active"]
 _NAMES = [column.name for column in _COLUMNS]
 _VALUES = attrgetter(*_NAMES)
-_TOUCHED = [task.c.id, task.c.person_id, task.c.hash, task.c.lookup_id, task.c.watched]
-_OF_LOOKUPS = task.c.lookup_id.in_(bindparam("lookup_ids", expanding=True))
 _OF_PERSON_AND_HASH = tuple_(task.c.person_id, task.c.hash).in_(bindparam("asked", expanding=True))
 
 # Statements of the busy paths are built once: building one costs more than running it.
@@ -95,72 +80,9 @@ _PLACE = (
     .values(prio=bindparam("new_prio"), rank=bindparam("new_rank"))
 )
 _OF_ANYBODY = select(*_COLUMNS).where(task.c.id.in_(bindparam("ids", expanding=True)))
-_START = (
-    update(task)
-    .where(task.c.status == TaskStatus.PENDING.value, _OF_LOOKUPS)
-    .values(
-        status=TaskStatus.RUNNING.value,
-        attempt=task.c.attempt + 1,
-        started_at=bindparam("at"),
-        next_attempt_at=None,
-    )
-    .returning(*_TOUCHED)
-)
-_GIVE_BACK = (
-    update(task)
-    .where(task.c.status == TaskStatus.RUNNING.value)
-    .values(status=TaskStatus.PENDING.value, attempt=task.c.attempt - 1, started_at=None)
-    .returning(*_TOUCHED)
-)
-_END = (
-    update(task)
-    .where(task.c.status == TaskStatus.RUNNING.value, task.c.attempt >= bindparam("tries"), _OF_LOOKUPS)
-    .values(
-        status=bindparam("ended_as"),
-        code=bindparam("code"),
-        reason=bindparam("reason"),
-        active=None,
-        completed_at=bindparam("at"),
-    )
-    .returning(*_TOUCHED)
-)
-_WAITING_FOR = select(*_TOUCHED).where(_OF_LOOKUPS, task.c.active == 1)
-_COMPLETE = (
-    update(task)
-    .where(task.c.id == bindparam("this_id"), task.c.active == 1)
-    .values(
-        status=TaskStatus.COMPLETED.value,
-        active=None,
-        attempt=task.c.attempt + case((task.c.status == TaskStatus.PENDING.value, 1), else_=0),
-        started_at=func.coalesce(task.c.started_at, bindparam("at")),
-        name=bindparam("this_name"),
-        source=bindparam("this_source"),
-        verified=bindparam("this_verified"),
-        next_attempt_at=None,
-        completed_at=bindparam("at"),
-    )
-)
-_PUT_OFF = (
-    update(task)
-    .where(
-        task.c.lookup_id == bindparam("this_lookup"),
-        task.c.status == TaskStatus.RUNNING.value,
-        task.c.attempt == bindparam("tried"),
-    )
-    .values(status=TaskStatus.PENDING.value, started_at=None, next_attempt_at=bindparam("due_at"))
-)
-_PUT_OFF_NOW = select(*_TOUCHED).where(
-    _OF_LOOKUPS, task.c.status == TaskStatus.RUNNING.value, task.c.attempt == bindparam("tried")
-)
-_DUE_OF = (
-    select(task.c.lookup_id, func.min(func.coalesce(task.c.next_attempt_at, 0.0)).label("at"))
-    .where(_OF_LOOKUPS, task.c.active == 1)
-    .group_by(task.c.lookup_id)
-)
 _COUNT_BY_PERSON = (
     select(task.c.person_id, func.count().label("tasks")).where(task.c.active == 1).group_by(task.c.person_id)
 )
-_STILL_WANTED = select(task.c.lookup_id).where(_OF_LOOKUPS, task.c.active == 1).distinct()
 
 
 async def insert_all(connection: Connection, tasks: Sequence[TaskRow], begun: Sequence[int] = ()) -> None:
@@ -219,78 +141,6 @@ async def of_anybody(connection: Connection, ids: Iterable[str]) -> dict[str, Ta
     found: dict[str, TaskRow] = {}
     for some in in_chunks(ids):
         found |= {row.id: _read(row) for row in await connection.execute(_OF_ANYBODY, {"ids": some})}
-    return found
-
-
-async def start(connection: Connection, lookup_ids: Iterable[int], *, at: float) -> list[Touched]:
-    """The tasks that wait for these look-ups are running, one try more; which."""
-    return await _touch(connection, _START, lookup_ids, {"at": at})
-
-
-async def give_back(connection: Connection, lookup_ids: Iterable[int] | None = None) -> list[Touched]:
-    """Running tasks wait again, all of them or those of these look-ups, and the try does not count; which."""
-    if lookup_ids is None:
-        return [Touched._make(row) for row in await connection.execute(_GIVE_BACK)]
-    return await _touch(connection, _GIVE_BACK.where(_OF_LOOKUPS), lookup_ids, {})
-
-
-async def end(
-    connection: Connection,
-    lookup_ids: Iterable[int],
-    *,
-    status: TaskStatus,
-    code: str,
-    reason: str,
-    tries: int = 0,
-    at: float,
-) -> list[Touched]:
-    """End those running tasks of these look-ups that have had so many tries, all in the same way; which."""
-    values = {"ended_as": status.value, "code": code, "reason": reason, "tries": tries, "at": at}
-    return await _touch(connection, _END, lookup_ids, values)
-
-
-async def put_off(connection: Connection, due: Mapping[int, float], *, attempt: int) -> list[Touched]:
-    """The running tasks of these look-ups that are at this try wait until they are due; which."""
-    touched = await _touch(connection, _PUT_OFF_NOW, due, {"tried": attempt})
-    if touched:
-        waiting = dict.fromkeys(one.lookup_id for one in touched)
-        rows = [{"this_lookup": one, "tried": attempt, "due_at": due[one]} for one in waiting]
-        await connection.execute(_PUT_OFF, rows)
-    return touched
-
-
-async def due_of(connection: Connection, lookup_ids: Iterable[int]) -> dict[int, float | None]:
-    """For each of the look-ups that a task waits for, when the first one is due; None: now."""
-    due: dict[int, float | None] = {}
-    for some in in_chunks(lookup_ids):
-        rows = await connection.execute(_DUE_OF, {"lookup_ids": some})
-        due |= {row.lookup_id: row.at or None for row in rows}
-    return due
-
-
-async def complete(connection: Connection, named: Mapping[int, KnownName], *, at: float) -> list[Touched]:
-    """Complete the active tasks of look-ups, each with its own name, source and whether it is verified; which."""
-    waiting = await _touch(connection, _WAITING_FOR, named, {})
-    if waiting:
-        completions = [
-            {
-                "this_id": one.id,
-                "this_name": named[one.lookup_id].name,
-                "this_source": named[one.lookup_id].source,
-                "this_verified": named[one.lookup_id].verified,
-                "at": at,
-            }
-            for one in waiting
-        ]
-        await connection.execute(_COMPLETE, completions)
-    return waiting
-
-
-async def lookups_with_active(connection: Connection, lookup_ids: Iterable[int]) -> set[int]:
-    """Those of the look-ups for which a task still waits."""
-    found: set[int] = set()
-    for some in in_chunks(lookup_ids):
-        found |= set((await connection.execute(_STILL_WANTED, {"lookup_ids": some})).scalars())
     return found
 
 
@@ -374,15 +224,6 @@ async def count_active(connection: Connection, person_id: int | None = None) -> 
     if person_id is not None:
         statement = statement.where(task.c.person_id == person_id)
     return int((await connection.execute(statement)).scalar_one())
-
-
-async def _touch(
-    connection: Connection, statement: Executable, lookup_ids: Iterable[int], values: Mapping[str, object]
-) -> list[Touched]:
-    touched: list[Touched] = []
-    for some in in_chunks(lookup_ids):
-        touched += [Touched._make(row) for row in await connection.execute(statement, {"lookup_ids": some, **values})]
-    return touched
 
 
 def _read(row: Row[Any]) -> TaskRow:
