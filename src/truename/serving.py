@@ -102,7 +102,7 @@ async def _serving(settings: Settings, resolver: Resolver, language: Language) -
                     group.create_task(server.serve(sockets=[opened]))
                     staying = group.create_task(stay_with(settings.data_dir / FILE_NAME))
                     await server.up.wait()
-                    _settle_heap()
+                    settle_heap()
                     address = _address_of(opened, settings.root_path)
                     try:
                         yield Served(
@@ -118,7 +118,7 @@ async def _serving(settings: Settings, resolver: Resolver, language: Language) -
                         server.should_exit = True
 
 
-def _settle_heap() -> None:
+def settle_heap() -> None:
     """Everything made so far stays to the end, so the collector of cycles need not look at it again and again.
 
     What a request leaves behind is freed without it; it only has to come by now and then.

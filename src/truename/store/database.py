@@ -25,6 +25,7 @@ from truename.errors import TruenameError
 FILE_NAME = "truename.db"
 _READERS = 4
 _BUSY_TIMEOUT_MS = 5_000
+_CHECKPOINT_PAGES = 8_000  # 32 MiB of log: pages that change again and again are copied back once
 _CACHE_KIB = 32_768  # a batch touches its rows several times; SQLite's own 2 MiB would read them anew each time
 
 Given = ParamSpec("Given")
@@ -147,6 +148,7 @@ def _engine(url: URL, *, connections: int, begin: str, read_only: bool) -> Engin
         cursor.execute("PRAGMA trusted_schema = OFF")
         cursor.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         cursor.execute("PRAGMA temp_store = MEMORY")
+        cursor.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         if read_only:
             cursor.execute("PRAGMA query_only = ON")
         cursor.close()

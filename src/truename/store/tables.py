@@ -183,7 +183,13 @@ task = Table(
     Column("reason", String(30)),
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
-    Column("completed_at", Float, index=True),
+    Column("completed_at", Float),
+    Index(
+        "ix_task_completed_at",
+        "completed_at",
+        sqlite_where=text("completed_at IS NOT NULL"),
+        postgresql_where=text("completed_at IS NOT NULL"),
+    ),
     Index(
         "uq_task_active",
         "person_id",
@@ -219,6 +225,7 @@ batch_task = Table(
     Column("task_id", ForeignKey("task.id", ondelete="CASCADE"), primary_key=True, index=True),
     Column("place", Integer, nullable=False),
     Column("created", Boolean, nullable=False),
+    sqlite_with_rowid=False,  # its two keys are all there is to it: one tree less, and both ways covered
 )
 
 # Hashes in notes that did not answer: when to ask again (NULL: the person said stop), and how it went the last time.

@@ -36,6 +36,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["batch_id"], ["batch.id"], name=op.f("fk_batch_task_batch_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["task_id"], ["task.id"], name=op.f("fk_batch_task_task_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("batch_id", "task_id", name=op.f("pk_batch_task")),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_batch_task_task_id"), "batch_task", ["task_id"])
     op.create_table(
@@ -60,3 +61,6 @@ def upgrade() -> None:
     op.add_column("torrent", sa.Column("hash", sa.String(length=64), nullable=True))
     with op.batch_alter_table("torrent") as torrent:
         torrent.create_unique_constraint(op.f("uq_torrent_hash"), ["hash"])
+    ended = sa.text("completed_at IS NOT NULL")
+    op.drop_index(op.f("ix_task_completed_at"), "task")
+    op.create_index("ix_task_completed_at", "task", ["completed_at"], sqlite_where=ended, postgresql_where=ended)
