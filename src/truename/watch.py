@@ -7,16 +7,18 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from truename.calibration import Priority, Submission
 from truename.feeder import Clock
 from truename.hub import Hub
-from truename.magnet import Magnet
+from truename.magnet import InfoHash, Magnet
 from truename.notes import magnets_of
 from truename.store import notes, tasks, watches
 from truename.store.database import Connection, Database
+from truename.store.watches import Postponed
 from truename.store.writer import StoreUnavailable, Work, Writer
 
 log = logging.getLogger(__name__)
@@ -73,7 +75,10 @@ class Watch:
         now = self._clock()
         due = await self._database.read(_due, at=now, slots=self._slots)
         gone = [key for key, magnet in due.items() if magnet is None]
-        moved = [(person_id, info_hash, now + _ASK_ANYWAY_S) for person_id, info_hash in due]
+        late = [
+            Postponed(key=key, due_at=now, next_at=now + _ASK_ANYWAY_S) for key in due
+        ]  # until a failure says better
+        still_due = await asyncio.gather(*(self._writer.begin(watches.postpone_all, one) for one in late))
         asked = [
             Submission(
                 task_id=str(uuid.uuid4()),
@@ -83,12 +88,11 @@ class Watch:
                 at=now,
                 watched=True,
             )
-            for (person_id, _), magnet in due.items()
-            if magnet is not None
+            for ((person_id, _), magnet), is_due in zip(due.items(), still_due, strict=True)
+            if magnet is not None and is_due
         ]
         await asyncio.gather(
             *(self._writer.begin(watches.forget_all, key) for key in gone),
-            *(self._writer.begin(watches.move_all, one) for one in moved),  # until a failure says better
             *(self._writer.begin(self._submit, one) for one in asked),
         )
         if due:
@@ -110,8 +114,11 @@ async def _due(connection: Connection, *, at: float, slots: int) -> dict[tuple[i
 
 
 def _magnet_in(texts: Sequence[str], info_hash: str) -> Magnet | None:
+    """Of a hybrid the hash that is watched, whichever it is: what comes of the other one would not end the watch."""
     for text in texts:
         for magnet in magnets_of(text):
-            if info_hash in magnet.hashes:
+            if info_hash == magnet.info_hash:
                 return magnet
+            if info_hash in magnet.hashes:
+                return replace(magnet, info_hash=InfoHash(info_hash), info_hash_v2=None)
     return None

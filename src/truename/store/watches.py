@@ -33,6 +33,15 @@ class Failure:
     by_watch: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Postponed:
+    """A (person, hash) that was due at a time is asked for, and next at another."""
+
+    key: tuple[int, str]
+    due_at: float
+    next_at: float
+
+
 class NextAsk(Protocol):
     """When to ask again."""
 
@@ -112,4 +121,14 @@ async def move_all(connection: Connection, moved: Sequence[tuple[int, str, float
     for person_id, info_hash, next_at in moved:
         change = update(watch).where(watch.c.person_id == person_id, watch.c.hash == info_hash)
         results.append((await connection.execute(change.values(next_at=next_at))).rowcount > 0)
+    return results
+
+
+async def postpone_all(connection: Connection, late: Sequence[Postponed]) -> Sequence[bool]:
+    """The writer's work: ask for these at a later time. Whether each was still due: the person may have said stop."""
+    results: list[bool] = []
+    for one in late:
+        change = update(watch).where(watch.c.person_id == one.key[0], watch.c.hash == one.key[1])
+        due = change.where(watch.c.next_at <= one.due_at).values(next_at=one.next_at)
+        results.append((await connection.execute(due)).rowcount > 0)
     return results

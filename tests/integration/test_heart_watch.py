@@ -1,0 +1,158 @@
+"""The watch on a clock that the test moves: what it asks for, how rarely, how long, and what a stop does to it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from tests.integration.heart_support import ALICE, BOB, HASHES, V2, Heart, dead, magnet, named, trouble, with_heart
+from truename import calibration
+from truename.calibration import Rules
+from truename.hub import Hub
+from truename.magnet import Magnet
+from truename.model import Lookup, Outcome, TaskStatus
+from truename.store.tables import task, watch
+from truename.store.watches import Watched
+from truename.store.writer import Writer
+from truename.watch import Watch
+
+DAY_S = 86_400.0
+RULES = Rules(max_attempts=1, watch_delays_s=(600.0, 3600.0, DAY_S), watch_days=3)
+HYBRID = f"magnet:?xt=urn:btih:{HASHES[0]}&xt=urn:btmh:1220{V2}"
+
+
+def with_watch(tmp_path: Path, scenario: Callable[[Heart, Watch], Awaitable[None]]) -> None:
+    """A heart whose watch writes through a writer of its own."""
+
+    async def with_writer(heart: Heart) -> None:
+        writer = Writer(heart.database)
+        shared: dict[str, Any] = {"resting": lambda: False, "wake": lambda: None}
+        submit = partial(calibration.submit_all, rules=RULES)
+        looking = Watch(heart.database, writer, Hub(), clock=lambda: heart.now, submit=submit, slots=2, **shared)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(writer.run())
+            try:
+                await scenario(heart, looking)
+            finally:
+                writer.stop()
+
+    with_heart(tmp_path, with_writer, rules=RULES)
+
+
+async def rows(heart: Heart) -> list[Watched]:
+    async with heart.database.reading() as connection:
+        return [Watched(**row._asdict()) for row in await connection.execute(select(watch))]
+
+
+async def answer(heart: Heart, how: Callable[[Lookup], Outcome]) -> list[str]:
+    """Take everything and let it end in one way; which hashes that were."""
+    taken = await heart.take()
+    if taken:
+        await heart.start(*taken)
+        await heart.apply(*((one, how(one)) for one in taken))
+    return [one.magnet.info_hash for one in taken]
+
+
+@pytest.mark.parametrize("how", [dead, trouble])
+def test_it_asks_more_and_more_rarely_and_ends_after_its_days(tmp_path: Path, how: Callable[[Lookup], Outcome]) -> None:
+    async def scenario(heart: Heart, looking: Watch) -> None:
+        began = heart.now
+        await heart.note(f"magnet:?xt=urn:btih:{HASHES[0]}")
+        await heart.submit(magnet(0))
+        await answer(heart, how)
+        delays = []
+        while (next_at := (await rows(heart))[0].next_at) is not None:
+            delays.append(next_at - heart.now)
+            heart.now = next_at - 1
+            assert await looking.ask() == 0
+            heart.now = next_at
+            assert await looking.ask() == 1
+            assert await looking.ask() == 0
+            assert await answer(heart, how) == [HASHES[0]]
+        assert delays == [600.0, 3600.0, DAY_S, DAY_S]
+        assert heart.now - began <= 3 * DAY_S
+        (row,) = await rows(heart)
+        assert (row.asked, row.asked_at, row.since) == (4, heart.now, began)
+        heart.now += 30 * DAY_S
+        assert await looking.ask() == 0
+
+    with_watch(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("how", [dead, named])
+def test_a_hybrid_is_asked_for_by_the_hash_that_the_person_had_asked_for(
+    tmp_path: Path, how: Callable[[Lookup], Outcome]
+) -> None:
+    """Otherwise what comes of it would be another hash's, and the watch would go on for ever."""
+
+    async def scenario(heart: Heart, looking: Watch) -> None:
+        await heart.note(HYBRID)
+        await heart.submit(Magnet(info_hash=V2))
+        await answer(heart, dead)
+        heart.now += 600
+        assert await looking.ask() == 1
+        assert await answer(heart, how) == [V2]
+        assert [(row.hash, row.next_at) for row in await rows(heart)] == (
+            [(V2, heart.now + 3600)] if how is dead else []
+        )
+
+    with_watch(tmp_path, scenario)
+
+
+def test_whoever_says_stop_while_it_looks_what_is_due_is_not_asked_for_again(tmp_path: Path) -> None:
+    async def scenario(heart: Heart, looking: Watch) -> None:
+        await heart.note(f"magnet:?xt=urn:btih:{HASHES[0]}")
+        await heart.submit(magnet(0))
+        await answer(heart, dead)
+        heart.now += 600
+        read = heart.database.read
+
+        async def read_then_stopped(*given: Any, **named_ones: Any) -> Any:
+            found = await read(*given, **named_ones)
+            assert await looking.stop(ALICE, HASHES[0])
+            return found
+
+        heart.database.read = read_then_stopped  # type: ignore[method-assign]
+        assert await looking.ask() == 0
+        heart.database.read = read  # type: ignore[method-assign]
+        assert await answer(heart, dead) == []
+        assert [row.next_at for row in await rows(heart)] == [None]
+
+    with_watch(tmp_path, scenario)
+
+
+def test_a_name_that_somebody_else_found_comes_into_the_note_of_who_watches(tmp_path: Path) -> None:
+    async def scenario(heart: Heart, looking: Watch) -> None:
+        mine = await heart.note(f"magnet:?xt=urn:btih:{HASHES[0]}")
+        await heart.submit(magnet(0))
+        await answer(heart, dead)
+        await heart.submit(magnet(0), who=BOB)
+        await answer(heart, named)
+        assert await heart.text_of(mine) == f"magnet:?xt=urn:btih:{HASHES[0]}"
+        assert await looking.ask() == 1
+        assert await heart.text_of(mine) == f"magnet:?xt=urn:btih:{HASHES[0]}&dn=Tide%20Tables.mkv"
+        assert await rows(heart) == []
+        assert await looking.ask() == 0
+
+    with_watch(tmp_path, scenario)
+
+
+def test_it_asks_as_the_person_without_haste_and_for_that_person_alone(tmp_path: Path) -> None:
+    async def scenario(heart: Heart, looking: Watch) -> None:
+        await heart.note(f"magnet:?xt=urn:btih:{HASHES[0]}")
+        await heart.note(f"magnet:?xt=urn:btih:{HASHES[0]}", who=BOB)
+        await heart.submit(magnet(0))
+        await answer(heart, dead)
+        heart.now += 600
+        assert await looking.ask() == 1
+        async with heart.database.reading() as connection:
+            asked = (await connection.execute(select(task).where(task.c.watched))).all()
+        assert [(one.person_id, one.hash, one.prio, one.status) for one in asked] == [
+            (ALICE, HASHES[0], 2, TaskStatus.PENDING.value)
+        ]
+
+    with_watch(tmp_path, scenario)
