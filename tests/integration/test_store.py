@@ -36,6 +36,10 @@ def test_migrations_give_exactly_the_schema_of_the_tables(path: Path) -> None:
     engine.dispose()
 
 
+def test_a_new_database_is_its_owners_alone(path: Path) -> None:
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_migrating_again_changes_nothing_and_copies_nothing(path: Path) -> None:
     before = path.read_bytes()
     migrate(sqlite_url(path))

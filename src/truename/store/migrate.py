@@ -5,9 +5,10 @@ left as it is. Alembic is loaded only when there is something to do, since every
 """
 
 import fcntl
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from stat import S_ISREG
 
@@ -34,6 +35,7 @@ def migrate(url: URL) -> None:
         with alone(url):
             if url.get_backend_name() == "sqlite":
                 _look_at(Path(what))
+                _make_private(Path(what))
             with engine.connect() as connection:
                 current = _state(connection, what)
             if current == NEWEST:
@@ -104,9 +106,16 @@ def _state(connection: Connection, what: str) -> str | None:
     return current
 
 
+def _make_private(path: Path) -> None:
+    """A new file is its owner's alone from the first byte, whatever the folder allows; its log takes after it."""
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+
+
 def _copy_aside(path: Path, revision: str) -> None:
     """A copy beside the file, by SQLite itself, so that the write-ahead log is in it."""
     target = path.with_name(f"{path.name}.before-{revision}")
+    _make_private(target)
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
         source.backup(copy)
     target.chmod(0o600)
