@@ -23,6 +23,17 @@ def decode(data: bytes) -> Value:
 
     Errors: `BadMetadata` for anything malformed, nested deeper than `MAX_DEPTH` or longer than `MAX_TOKENS` values.
     """
+    value, end = decode_first(data)
+    if end != len(data):
+        raise BadMetadata("bytes after the end")
+    return value
+
+
+def decode_first(data: bytes) -> tuple[Value, int]:
+    """Decode the value with which `data` begins; where it ends (BEP 9 has a block of bytes after it).
+
+    Errors: as `decode`.
+    """
     open_containers: list[list[Value]] = []
     kinds: list[int] = []
     at = 0
@@ -52,9 +63,7 @@ def decode(data: bytes) -> Value:
         else:
             raise BadMetadata(f"unexpected byte at {at}")
         if not kinds:
-            if at != size:
-                raise BadMetadata("bytes after the end")
-            return value
+            return value, at
         open_containers[-1].append(value)
     raise BadMetadata("ends too early")
 

@@ -14,16 +14,14 @@ import socket
 import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any
 
 import httpcore
 from sqlalchemy.exc import SQLAlchemyError
 
 from truename.batching import Batches
-from truename.errors import TruenameError
+from truename.checked_net import Forbidden, checked
 from truename.feeder import Clock
-from truename.networks import is_public
 from truename.store import batches
 from truename.store.database import Database
 from truename.store.writer import StoreUnavailable, Writer
@@ -94,7 +92,7 @@ class Webhook:
             async with asyncio.timeout(_TIMEOUT_S):
                 async with pool.stream("POST", self._target.url, content=body, headers=self._headers(body)) as answer:
                     status = answer.status
-        except (*_NOT_ARRIVED, _Forbidden) as error:
+        except (*_NOT_ARRIVED, Forbidden) as error:
             log.warning("the webhook could not be told", extra={"batch": batch_id, "reason": type(error).__name__})
             return False
         if not 200 <= status < 300:
@@ -108,12 +106,8 @@ class Webhook:
         return headers
 
 
-class _Forbidden(TruenameError):  # noqa: N818 - named after what it is
-    """The name leads into a private network."""
-
-
 class _Checked(httpcore.AsyncNetworkBackend):
-    """Connects only to addresses that were looked at, whatever the name means a moment later."""
+    """Connects only to addresses that were looked at."""
 
     def __init__(self, *, allow_private: bool) -> None:
         self._allow_private = allow_private
@@ -128,13 +122,11 @@ class _Checked(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = [str(info[4][0]).partition("%")[0] for info in found]
-        if not addresses or not (self._allow_private or all(is_public(ip_address(one)) for one in addresses)):
-            raise _Forbidden
+        addresses = checked((str(info[4][0]) for info in found), allow_private=self._allow_private)
         return await self._inner.connect_tcp(addresses[0], port, timeout, local_address, socket_options)
 
     async def connect_unix_socket(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
-        raise _Forbidden
+        raise Forbidden
 
     async def sleep(self, seconds: float) -> None:
         await self._inner.sleep(seconds)
