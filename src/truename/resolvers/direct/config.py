@@ -1,0 +1,59 @@
+"""What a person can choose about the resolver `direct`, and the bounds it keeps to."""
+
+import resource
+from dataclasses import dataclass, field
+from typing import Self
+
+_MOST_CONNECTIONS = 2000
+_MOST_HTTP_ANNOUNCES = 400
+_FEWEST = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds over all look-ups together, then those of one look-up, then those of one conversation.
+
+    `udp_announces` and `announces_to_one` (tracker) have no file descriptor each. What is over a bound waits for its
+    turn, except bytes: `held_bytes` of metadata that is not whole yet, `heard_bytes` from all peers of one hash.
+    """
+
+    connections: int = _MOST_CONNECTIONS
+    http_announces: int = _MOST_HTTP_ANNOUNCES
+    udp_announces: int = 400
+    announces_to_one: int = 200
+    held_bytes: int = 128 << 20
+
+    trackers: int = 50
+    peers_in_all: int = 200
+    peers_at_once: int = 20
+    heard_bytes: int = 32 << 20
+
+    connect_s: float = 5.0
+    silence_s: float = 8.0
+    talk_s: float = 30.0
+    http_s: float = 8.0
+
+    @classmethod
+    def of_this_process(cls) -> Self:
+        """Those for as many files as this process may open (`ulimit -n`); most of them are left to others."""
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        if files < 0:
+            return cls()
+        return cls(
+            connections=max(_FEWEST, min(_MOST_CONNECTIONS, files // 4)),
+            http_announces=max(_FEWEST, min(_MOST_HTTP_ANNOUNCES, files // 8)),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectConfig:
+    """What a person can choose.
+
+    `trackers` are the administrator's: asked for every hash, on private addresses too. `magnet_trackers`: also ask
+    those a magnet names. `allow_private`: what magnets and trackers name may be on private and loopback addresses.
+    """
+
+    trackers: tuple[str, ...] = ()
+    magnet_trackers: bool = True
+    allow_private: bool = False
+    limits: Limits = field(default_factory=Limits.of_this_process)

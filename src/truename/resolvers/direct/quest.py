@@ -1,0 +1,207 @@
+"""The quest for one info dictionary: its trackers are asked, the peers they name are raced, the first true one wins.
+
+Owns what is asked of whom and when again, within the bounds of one look-up. Knows nothing of who waits for the name.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+
+from truename.errors import ResolverDown
+from truename.networks import is_public
+from truename.resolvers.direct.announce import Announce, Peer, TrackerRefused
+from truename.resolvers.direct.config import Limits
+from truename.resolvers.direct.dialer import Dialer
+from truename.resolvers.direct.peer import converse
+from truename.resolvers.direct.talk import Allowance, Talk, TalkFailed, Trouble
+from truename.resolvers.direct.trackers import Tracker, Trackers, TrackerSilent, TrackerUnreached
+
+_PEER_AGAIN_S = (5.0, 15.0, 60.0, 300.0)
+"""After the last of these a peer is given up."""
+
+_TRACKER_AGAIN_S = (5.0, 15.0, 60.0)
+"""After the last of these always at that pace."""
+
+_ANSWERED_AGAIN_S = (300, 3600)
+"""A tracker that answered is asked again when it says, within these bounds."""
+
+_FIRST_PORT = 1024
+"""Nobody who shares files listens below; a magnet or a tracker that says so means somebody else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """What all quests of a resolver share: how to get anywhere, who we say we are, and bounds over all of them.
+
+    `port` is what we announce, and nobody listens there.
+    """
+
+    dialer: Dialer
+    trackers: Trackers
+    limits: Limits
+    allow_private: bool
+    peer_id: bytes
+    port: int
+    key: int
+    connections: asyncio.Semaphore
+    room: Allowance
+
+
+class Quest:
+    """One quest, from `run` to its end. `asked`: the first question has been sent; `on_asked` is called then."""
+
+    def __init__(self, hash20: str, reach: Reach, *, on_asked: Callable[[], None]) -> None:
+        self.asked = False
+        self._hash20 = bytes.fromhex(hash20)
+        self._reach = reach
+        self._on_asked = on_asked
+        self._announce = Announce(hash20=self._hash20, peer_id=reach.peer_id, port=reach.port, key=reach.key)
+        self._traffic = Allowance(reach.limits.heard_bytes)
+        self._over: asyncio.Future[bytes | ResolverDown] = asyncio.get_running_loop().create_future()
+        self._group: asyncio.TaskGroup | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._trackers: dict[str, Tracker] = {}
+        self._unreached: set[str] = set()
+        self._peers: dict[Peer, int] = {}  # and how often each has failed
+        self._line: deque[Peer] = deque()
+        self._talks = 0
+        self._second_tries: set[asyncio.TimerHandle] = set()
+
+    @property
+    def peers_seen(self) -> int:
+        """How many peers somebody named, without ourselves."""
+        return len(self._peers)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, or is about to; whoever comes now has to begin another one."""
+        return self._over.done()
+
+    def add(self, trackers: Iterable[Tracker], peers: Iterable[Peer]) -> None:
+        """Ask these too, as far as the bounds allow; before `run` as well as during it."""
+        for tracker in trackers:
+            if tracker.url not in self._trackers and len(self._trackers) < self._reach.limits.trackers:
+                self._trackers[tracker.url] = tracker
+                if self._group is not None:
+                    self._begin(self._keep_asking(tracker))
+        self._take_peers(peers)
+
+    async def run(self) -> bytes:
+        """Ask until the dictionary is there.
+
+        Output: an info dictionary whose digest is the hash.
+        Errors: `ResolverDown` as soon as there is nobody to ask. It knows no deadline; cancellation ends everything.
+        """
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                for tracker in self._trackers.values():
+                    self._begin(self._keep_asking(tracker))
+                self._talk_to_more()
+                self._look_for_hope()
+                ending = await self._over
+                for task in self._tasks:
+                    task.cancel()
+        finally:
+            self._over.cancel()
+            for timer in self._second_tries:
+                timer.cancel()
+        if isinstance(ending, ResolverDown):
+            raise ending
+        return ending
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let something run beside everything else, until all is over."""
+        if self._group is None or self._over.done():
+            work.close()
+            return
+        task = self._group.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _question_sent(self) -> None:
+        if not self.asked:
+            self.asked = True
+            self._on_asked()
+
+    def _end(self, ending: bytes | ResolverDown) -> None:
+        if not self._over.done():
+            self._over.set_result(ending)
+
+    def _look_for_hope(self) -> None:
+        if not self._peers and len(self._unreached) == len(self._trackers):
+            self._end(ResolverDown("nobody_to_ask"))
+
+    # --- trackers ------------------------------------------------------------------------------------------------
+
+    async def _keep_asking(self, tracker: Tracker) -> None:
+        failures = 0
+        while True:
+            pause_s = _TRACKER_AGAIN_S[min(failures, len(_TRACKER_AGAIN_S) - 1)]
+            try:
+                said = await self._reach.trackers.ask(tracker, self._announce, on_turn=self._question_sent)
+            except TrackerUnreached:
+                failures += 1
+                self._unreached.add(tracker.url)
+                self._look_for_hope()
+            except (TrackerSilent, TrackerRefused):
+                failures += 1
+                self._unreached.discard(tracker.url)
+            else:
+                failures = 0
+                self._unreached.discard(tracker.url)
+                self._take_peers(peer for peer in said.peers if peer[1] != self._reach.port)
+                shortest_s, longest_s = _ANSWERED_AGAIN_S
+                pause_s = max(shortest_s, min(said.again_in_s, longest_s))
+            await asyncio.sleep(pause_s)
+
+    # --- peers ---------------------------------------------------------------------------------------------------
+
+    def _take_peers(self, peers: Iterable[Peer]) -> None:
+        for peer in peers:
+            if len(self._peers) >= self._reach.limits.peers_in_all:
+                break
+            if peer not in self._peers and self._may_ask(peer):
+                self._peers[peer] = 0
+                self._line.append(peer)
+        self._talk_to_more()
+
+    def _may_ask(self, peer: Peer) -> bool:
+        address, port = peer
+        return port >= _FIRST_PORT and (self._reach.allow_private or is_public(ip_address(address)))
+
+    def _talk_to_more(self) -> None:
+        if self._group is None:
+            return
+        while self._line and self._talks < self._reach.limits.peers_at_once:
+            self._talks += 1
+            self._begin(self._talk_to(self._line.popleft()))
+
+    async def _talk_to(self, peer: Peer) -> None:
+        reach = self._reach
+        talk = Talk(self._hash20, reach.peer_id, room=reach.room, traffic=self._traffic)
+        try:
+            async with reach.connections:
+                self._question_sent()
+                self._end(await converse(reach.dialer, talk, peer, reach.limits))
+        except TalkFailed as failed:
+            self._failed(peer, failed.trouble)
+        self._talks -= 1
+        self._talk_to_more()
+
+    def _failed(self, peer: Peer, trouble: Trouble) -> None:
+        if trouble is Trouble.OURSELVES:
+            del self._peers[peer]  # and if it is named once more, it costs a handshake once more
+        elif trouble.may_pass and self._peers[peer] < len(_PEER_AGAIN_S) and not self._over.done():
+            pause_s = _PEER_AGAIN_S[self._peers[peer]]
+            self._peers[peer] += 1
+            timer = asyncio.get_running_loop().call_later(pause_s, self._second_try, peer)
+            self._second_tries.add(timer)
+
+    def _second_try(self, peer: Peer) -> None:
+        now = asyncio.get_running_loop().time()
+        self._second_tries = {timer for timer in self._second_tries if timer.when() > now}
+        self._line.append(peer)
+        self._talk_to_more()

@@ -1,0 +1,204 @@
+"""The resolver `direct`: a small BEP 9 client of our own, for trackers and peers over plain TCP.
+
+It reaches fewer peers than libtorrent does (no DHT, uTP, encryption), and what one peer says never spoils what another
+one gives. The administrator's trackers may be on private addresses; what magnets and trackers name may not.
+Source: BEP 3, 7, 9, 10, 15, 23.
+"""
+
+import asyncio
+import logging
+import secrets
+from dataclasses import dataclass, field
+from typing import Final
+
+from truename.errors import NotYet, ResolverDown, TruenameError
+from truename.infohash import InfoHash
+from truename.magnet import Magnet
+from truename.metainfo import Metainfo, matches, read_info
+from truename.resolvers.addresses import usable_peers, usable_trackers
+from truename.resolvers.base import ResolverHealth
+from truename.resolvers.direct.announce import Peer
+from truename.resolvers.direct.config import DirectConfig
+from truename.resolvers.direct.dialer import Dialer
+from truename.resolvers.direct.hosts import HostNames
+from truename.resolvers.direct.quest import Quest, Reach
+from truename.resolvers.direct.talk import Allowance
+from truename.resolvers.direct.trackers import Tracker, Trackers
+
+log = logging.getLogger(__name__)
+
+MAX_PEERS_ASKED = 50
+_HASH20_DIGITS = 40
+_LARGE_BYTES = 256 * 1024
+_PORTS = range(61_000, 65_536)
+"""One of these is announced. Systems take ports for connections from below, so no neighbour is taken for ourselves."""
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    """One caller of `resolve`, in one errand for each hash of its magnet.
+
+    `answer` becomes the raw info dictionary of `info_hash`, or one of the port's errors. A second hash of the magnet is
+    one more way to find that dictionary; if it leads to another torrent, that is nothing to this caller.
+    """
+
+    info_hash: InfoHash
+    deadline_s: float
+    answer: asyncio.Future[bytes]
+    errands: "dict[_Errand, None]" = field(default_factory=dict)
+    clock: asyncio.TimerHandle | None = None
+
+    def start_clock(self) -> None:
+        """The first question has been sent."""
+        if self.clock is None:
+            self.clock = self.answer.get_loop().call_later(self.deadline_s, self._time_is_over)
+
+    def fail(self, error: Exception) -> None:
+        """End with an error, unless it has ended."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+    def take(self, raw: bytes) -> None:
+        """End with the dictionary, if it is the right one and it has not ended."""
+        if not self.answer.done() and matches(raw, (self.info_hash,)):
+            self.answer.set_result(raw)
+
+    def _time_is_over(self) -> None:
+        self.fail(NotYet(peers_seen=max((errand.quest.peers_seen for errand in self.errands), default=0)))
+
+
+class _Errand:
+    """A quest that runs, and those who wait for it."""
+
+    def __init__(self, hash20: str, reach: Reach) -> None:
+        self.hash20 = hash20
+        self.waiters: dict[_Waiter, None] = {}
+        self.quest = Quest(hash20, reach, on_asked=self._asked)
+        self.task = asyncio.get_running_loop().create_task(self.quest.run())
+
+    def admit(self, waiter: _Waiter) -> None:
+        """Somebody else waits, with the whole of their own time."""
+        self.waiters[waiter] = None
+        waiter.errands[self] = None
+        if self.quest.asked:
+            waiter.start_clock()
+
+    def dismiss(self, waiter: _Waiter) -> None:
+        """Somebody does not wait any more."""
+        self.waiters.pop(waiter, None)
+        waiter.errands.pop(self, None)
+
+    def _asked(self) -> None:
+        for waiter in self.waiters:
+            waiter.start_clock()
+
+
+class DirectResolver:
+    """The port `Resolver` over our own client. Belongs to one event loop.
+
+    Any number of `resolve` calls may run at once; those for one hash share a quest.
+    """
+
+    name: Final = "direct"
+
+    def __init__(self, config: DirectConfig) -> None:
+        self._config = config
+        self._hosts = HostNames()
+        dialer = Dialer(allow_private=config.allow_private)
+        self._reach = Reach(
+            dialer=dialer,
+            trackers=Trackers(dialer, self._hosts, config.limits, allow_private=config.allow_private),
+            limits=config.limits,
+            allow_private=config.allow_private,
+            peer_id=secrets.token_bytes(20),  # BEP 20's way to say which program it is would tell more than it helps
+            port=secrets.choice(_PORTS),
+            key=secrets.randbits(32),
+            connections=asyncio.Semaphore(config.limits.connections),
+            room=Allowance(config.limits.held_bytes),
+        )
+        self._own = [Tracker(url, exempt=True) for url in usable_trackers(config.trackers, allow_private=True)]
+        self._errands: dict[str, _Errand] = {}
+        self._running: dict[asyncio.Task[bytes], _Errand] = {}
+        self._closed = False
+
+    async def resolve(self, magnet: Magnet, *, deadline_s: float) -> Metainfo:
+        """See `Resolver.resolve`. A quest ends as soon as nobody waits for it."""
+        if self._closed:
+            raise ResolverDown("stopping")
+        waiter = _Waiter(magnet.info_hash, deadline_s, asyncio.get_running_loop().create_future())
+        try:
+            self._join(waiter, magnet)
+            raw = await waiter.answer
+        finally:
+            self._leave(waiter)
+        if len(raw) > _LARGE_BYTES:
+            return await asyncio.to_thread(read_info, raw, magnet.hashes)
+        return read_info(raw, magnet.hashes)
+
+    async def health(self) -> ResolverHealth:
+        """See `Resolver.health`. It needs nothing but those whom a magnet or the administrator names."""
+        return ResolverHealth(able=not self._closed, reason="stopping" if self._closed else "")
+
+    async def aclose(self) -> None:
+        """See `Resolver.aclose`."""
+        self._closed = True
+        for errand in self._running.values():
+            for waiter in errand.waiters:
+                waiter.fail(ResolverDown("stopping"))
+            errand.task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._hosts.aclose()
+
+    def _whom_to_ask(self, magnet: Magnet) -> tuple[list[Tracker], list[Peer]]:
+        private = self._config.allow_private
+        named = magnet.trackers if self._config.magnet_trackers else ()
+        trackers = [*self._own, *map(Tracker, usable_trackers(named, allow_private=private))]
+        return trackers, usable_peers(magnet.peers, allow_private=private)[:MAX_PEERS_ASKED]
+
+    def _join(self, waiter: _Waiter, magnet: Magnet) -> None:
+        trackers, peers = self._whom_to_ask(magnet)
+        for hash20 in dict.fromkeys(info_hash[:_HASH20_DIGITS] for info_hash in magnet.hashes):
+            errand = self._errands.get(hash20)
+            if errand is None or errand.quest.is_over:
+                errand = self._errands[hash20] = _Errand(hash20, self._reach)
+                self._running[errand.task] = errand
+                errand.task.add_done_callback(self._ended)
+            errand.quest.add(trackers, peers)
+            errand.admit(waiter)
+
+    def _leave(self, waiter: _Waiter) -> None:
+        if waiter.clock is not None:
+            waiter.clock.cancel()
+        for errand in list(waiter.errands):
+            errand.dismiss(waiter)
+            if not errand.waiters:
+                self._forget(errand)
+                errand.task.cancel()
+
+    def _forget(self, errand: _Errand) -> None:
+        if self._errands.get(errand.hash20) is errand:
+            del self._errands[errand.hash20]
+
+    def _ended(self, task: asyncio.Task[bytes]) -> None:
+        errand = self._running.pop(task)
+        self._forget(errand)
+        raw, error = _ending_of(task)
+        for waiter in list(errand.waiters):
+            waiter.take(raw)
+            errand.dismiss(waiter)
+            if not waiter.errands:
+                waiter.fail(error)
+
+
+def _ending_of(task: asyncio.Task[bytes]) -> tuple[bytes, TruenameError]:
+    """The dictionary, and the error for those to whom it is of no use."""
+    if task.cancelled():
+        return b"", ResolverDown("stopping")
+    match task.exception():
+        case None:
+            return task.result(), NotYet(peers_seen=1)  # some peer had a torrent, and it is not the one of this waiter
+        case ResolverDown() as error:
+            return b"", error
+        case other:
+            log.error("a look-up broke", exc_info=other)
+            return b"", ResolverDown("session_failed")

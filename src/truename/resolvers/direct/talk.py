@@ -1,0 +1,261 @@
+"""The talk with one peer about one info dictionary (BEP 3, 9, 10), from its bytes to ours. Pure: no socket, no clock.
+
+Each talk has a buffer of its own, so that what one peer sends is never mixed with another's; the digest of the whole
+decides. It refuses to hold or to hear more than it was given leave for.
+"""
+
+from collections import deque
+from enum import Enum
+
+from truename.errors import TruenameError
+from truename.metainfo import matches
+from truename.resolvers.direct.peer_wire import (
+    BLOCK_BYTES,
+    EXTENDED,
+    GREETING,
+    HANDSHAKE_BYTES,
+    OUR_UT_METADATA,
+    Greeting,
+    Kind,
+    MetadataMessage,
+    Unreadable,
+    build_greeting,
+    build_handshake,
+    build_request,
+    parse_greeting,
+    parse_handshake,
+    parse_metadata,
+)
+
+MAX_METADATA_BYTES = 4 << 20
+REQUESTS_AT_ONCE = 64
+"""All blocks of all but the largest torrents. A common client rejects the 65th."""
+
+_SMALL_TALK_BYTES = 160 * 1024
+"""What a peer may send beside metadata: its greeting, and which pieces it has (a bit for each of up to a million)."""
+_MAX_EXTENDED_BYTES = 32 * 1024
+_IGNORED = -1
+
+
+class Trouble(Enum):
+    """Why a talk came to nothing."""
+
+    UNREACHED = "nobody is there"
+    SILENT = "too slow"
+    HUNG_UP = "the connection ended"
+    WITHOUT = "has no metadata now"
+    NO_ROOM = "no room for more metadata at the moment"
+    STRANGER = "does not speak of metadata, or of another torrent"
+    OURSELVES = "it is us"
+    LIED = "not the metadata"
+    TOO_MUCH = "sends too much"
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same peer may do better a few seconds later."""
+        return self in _PASSING
+
+
+_PASSING = frozenset((Trouble.UNREACHED, Trouble.SILENT, Trouble.HUNG_UP, Trouble.WITHOUT, Trouble.NO_ROOM))
+
+
+class TalkFailed(TruenameError):  # noqa: N818 - named after what it is
+    """The talk has ended without metadata."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(trouble.value)
+        self.trouble = trouble
+
+
+class Allowance:
+    """So many bytes for many talks together. Invariant: what was taken and not given back is at most `limit`."""
+
+    def __init__(self, limit: int) -> None:
+        self._left = limit
+
+    def take(self, count: int) -> bool:
+        """Whether there was so much; if not, nothing is taken."""
+        if count > self._left:
+            return False
+        self._left -= count
+        return True
+
+    def give_back(self, count: int) -> None:
+        """So much is free again."""
+        self._left += count
+
+
+class Talk:
+    """Feed it what the peer says; send what it answers. `raw` is the dictionary once it is there, its digest checked.
+
+    `room` bounds what all talks of the program hold, `traffic` what all talks about this hash have heard.
+    `steps` grows whenever the peer has brought us nearer. To be closed at its end.
+    """
+
+    def __init__(self, hash20: bytes, our_id: bytes, *, room: Allowance, traffic: Allowance) -> None:
+        self.raw: bytes | None = None
+        self.steps = 0
+        self._hash20 = hash20
+        self._our_id = our_id
+        self._room = room
+        self._traffic = traffic
+        self._buffer = bytearray()
+        self._to_skip = 0
+        self._may_hear = _SMALL_TALK_BYTES
+        self._shaken = False
+        self._size = 0
+        self._ut_metadata = 0
+        self._blocks: dict[int, bytes] = {}
+        self._held = 0
+        self._unasked: deque[int] = deque()
+        self._asked: set[int] = set()
+        self._rejections = 0
+        self._answer: list[bytes] = []
+
+    def opening(self) -> bytes:
+        """What to send first; it does not wait for the peer's own handshake, which saves a round trip."""
+        return build_handshake(self._hash20, self._our_id) + build_greeting()
+
+    def hear(self, data: bytes) -> bytes:
+        """Take in what came; what to send in return.
+
+        Errors: `TalkFailed`, after which there is nothing more to say.
+        """
+        self._may_hear -= len(data)
+        if self._may_hear < 0 or not self._traffic.take(len(data)):
+            raise TalkFailed(Trouble.TOO_MUCH)
+        self._buffer += data
+        try:
+            while self.raw is None and self._take_next():
+                pass
+        except Unreadable as error:
+            raise TalkFailed(Trouble.STRANGER if not self._shaken else Trouble.LIED) from error
+        answer = b"".join(self._answer)
+        self._answer.clear()
+        return answer
+
+    def close(self) -> None:
+        """Let go of everything held but `raw`."""
+        self._room.give_back(self._held)
+        self._held = 0
+        self._blocks.clear()
+        self._buffer.clear()
+
+    # --- framing -------------------------------------------------------------------------------------------------
+
+    def _take_next(self) -> bool:
+        """Take one message off the buffer, or a part of what is to be skipped; False when none is whole yet."""
+        if self._to_skip:
+            skipped = min(self._to_skip, len(self._buffer))
+            del self._buffer[:skipped]
+            self._to_skip -= skipped
+            return not self._to_skip
+        return self._take_message() if self._shaken else self._take_handshake()
+
+    def _take_handshake(self) -> bool:
+        if len(self._buffer) < HANDSHAKE_BYTES:
+            return False
+        handshake = parse_handshake(self._cut(HANDSHAKE_BYTES))
+        if handshake.peer_id == self._our_id:
+            raise TalkFailed(Trouble.OURSELVES)
+        if handshake.hash20 != self._hash20 or not handshake.extended:
+            raise TalkFailed(Trouble.STRANGER)
+        self._shaken = True
+        self.steps += 1
+        return True
+
+    def _take_message(self) -> bool:
+        length = int.from_bytes(self._buffer[:4], "big")
+        if len(self._buffer) < 4 or (length > 1 and len(self._buffer) < 6):
+            return False
+        if length > self._may_hear + len(self._buffer):
+            raise TalkFailed(Trouble.TOO_MUCH)
+        number = self._buffer[5] if length > 1 and self._buffer[4] == EXTENDED else _IGNORED
+        if number not in (GREETING, OUR_UT_METADATA):
+            self._to_skip = 4 + length
+            return True
+        if length > _MAX_EXTENDED_BYTES:
+            raise TalkFailed(Trouble.TOO_MUCH)
+        if len(self._buffer) < 4 + length:
+            return False
+        payload = self._cut(4 + length)[6:]
+        if number == GREETING:
+            self._greeted(parse_greeting(payload))
+        else:
+            self._told(parse_metadata(payload))
+        return True
+
+    def _cut(self, count: int) -> bytes:
+        taken = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        return taken
+
+    # --- metadata ------------------------------------------------------------------------------------------------
+
+    def _greeted(self, greeting: Greeting) -> None:
+        """A greeting may come again (BEP 10), but the size of the metadata is what it is."""
+        if self._size:
+            if greeting.metadata_size not in (None, self._size):
+                raise TalkFailed(Trouble.LIED)
+            return
+        if not greeting.ut_metadata:
+            raise TalkFailed(Trouble.STRANGER)
+        if not greeting.metadata_size:
+            raise TalkFailed(Trouble.WITHOUT)
+        if not 0 < greeting.metadata_size <= MAX_METADATA_BYTES:
+            raise TalkFailed(Trouble.TOO_MUCH)
+        self.steps += 1
+        self._size, self._ut_metadata = greeting.metadata_size, greeting.ut_metadata
+        # Each block has a header of some sixty bytes; half as much again is ample for every honest peer.
+        self._may_hear += self._size + self._size // 2
+        self._unasked.extend(range(-(-self._size // BLOCK_BYTES)))
+        self._ask()
+
+    def _ask(self) -> None:
+        while self._unasked and len(self._asked) < REQUESTS_AT_ONCE:
+            piece = self._unasked.popleft()
+            self._asked.add(piece)
+            self._answer.append(build_request(self._ut_metadata, piece))
+
+    def _told(self, message: MetadataMessage) -> None:
+        match message.kind:
+            case Kind.DATA:
+                self._take_block(message)
+            case Kind.REJECT:
+                self._take_rejection(message.piece)
+            case Kind.REQUEST | None:
+                pass  # we have nothing to give; and what we do not know we let pass, as BEP 9 wants it
+
+    def _take_block(self, message: MetadataMessage) -> None:
+        piece, block = message.piece, message.block
+        if piece in self._blocks:
+            return
+        if piece not in self._asked or message.total_size not in (None, self._size):
+            raise TalkFailed(Trouble.LIED)
+        if len(block) != min(BLOCK_BYTES, self._size - piece * BLOCK_BYTES):
+            raise TalkFailed(Trouble.LIED)
+        if not self._room.take(len(block)):
+            raise TalkFailed(Trouble.NO_ROOM)
+        self._held += len(block)
+        self._asked.discard(piece)
+        self._blocks[piece] = block
+        self.steps += 1
+        self._ask()
+        if self._held == self._size:
+            self._judge()
+
+    def _take_rejection(self, piece: int) -> None:
+        """Some clients take only so many requests at once: ask again while others of them are answered."""
+        if piece not in self._asked:
+            return
+        self._rejections += 1
+        self._asked.discard(piece)
+        self._unasked.append(piece)
+        if not self._asked or self._rejections > self._size // BLOCK_BYTES + REQUESTS_AT_ONCE:
+            raise TalkFailed(Trouble.WITHOUT)
+
+    def _judge(self) -> None:
+        raw = b"".join(self._blocks[piece] for piece in range(len(self._blocks)))
+        if not matches(raw, (self._hash20.hex(),)):
+            raise TalkFailed(Trouble.LIED)
+        self.raw = raw

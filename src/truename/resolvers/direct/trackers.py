@@ -1,0 +1,155 @@
+"""Asks trackers: waits for a turn, looks the host up, checks where it leads, and speaks HTTP or UDP to it.
+
+Redirects are followed a few times, and each target is checked as if a stranger had named it. Source: BEP 3, BEP 15.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import SplitResult, urljoin, urlsplit
+from weakref import WeakValueDictionary
+
+from truename.checked_net import Forbidden, checked
+from truename.errors import TruenameError
+from truename.resolvers.addresses import usable_trackers
+from truename.resolvers.direct.announce import Announce, Announced, TrackerRefused, build_target, parse_announced
+from truename.resolvers.direct.config import Limits
+from truename.resolvers.direct.dialer import Dialer
+from truename.resolvers.direct.hosts import HostNames
+from truename.resolvers.direct.http_client import Answer, Get, NoAnswer, build_get
+from truename.resolvers.direct.udp_client import UdpTracker
+
+_MAX_REDIRECTS = 3
+_MOVED = frozenset((301, 302, 303, 307, 308))
+_PORTS = {"http": 80, "https": 443}
+
+
+class TrackerUnreached(TruenameError):  # noqa: N818 - named after what it is
+    """There is no such tracker, or it may not be asked."""
+
+
+class TrackerSilent(TruenameError):  # noqa: N818
+    """It was asked, and has not answered, or nothing of use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tracker:
+    """Whom to ask. `exempt`: the administrator named it, so it may be on a private address."""
+
+    url: str
+    exempt: bool = False
+
+
+class Trackers:
+    """All conversations with trackers. Belongs to one event loop."""
+
+    def __init__(self, dialer: Dialer, hosts: HostNames, limits: Limits, *, allow_private: bool) -> None:
+        self._dialer = dialer
+        self._hosts = hosts
+        self._limits = limits
+        self._allow_private = allow_private
+        self._http_turns = asyncio.Semaphore(limits.http_announces)
+        self._udp_turns = asyncio.Semaphore(limits.udp_announces)
+        self._turns_of: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._udp: dict[tuple[str, int], tuple[UdpTracker, int]] = {}
+
+    async def ask(self, tracker: Tracker, announce: Announce, *, on_turn: Callable[[], None]) -> Announced:
+        """Ask once; `on_turn` is called when the turn has come and the question is about to be sent.
+
+        Errors: `TrackerUnreached`, `TrackerSilent`, `TrackerRefused`.
+        """
+        parts = urlsplit(tracker.url)
+        ask = self._ask_udp if parts.scheme == "udp" else self._ask_http
+        turns = self._udp_turns if parts.scheme == "udp" else self._http_turns
+        its_turns = self._turns_of.setdefault(parts.netloc, asyncio.Semaphore(self._limits.announces_to_one))
+        try:
+            # First the tracker's own turn: those who wait for a slow one must not keep turns from all others.
+            async with its_turns, turns:
+                on_turn()
+                return await ask(parts, announce, exempt=tracker.exempt)
+        except (NoAnswer, TimeoutError, ConnectionResetError, BrokenPipeError) as error:
+            raise TrackerSilent from error
+        except (OSError, Forbidden) as error:
+            raise TrackerUnreached from error
+
+    # --- HTTP ----------------------------------------------------------------------------------------------------
+
+    async def _ask_http(self, parts: SplitResult, announce: Announce, *, exempt: bool) -> Announced:
+        target = build_target(parts.path + (f"?{parts.query}" if parts.query else ""), announce)
+        async with asyncio.timeout(self._limits.http_s):
+            for _ in range(_MAX_REDIRECTS + 1):
+                answer = await self._get(parts, target, exempt=exempt)
+                if answer.status not in _MOVED:
+                    break
+                parts = self._redirected(parts, target, answer.location)
+                target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+                exempt = False
+        if answer.status in _MOVED:
+            raise NoAnswer("sent on and on")
+        try:
+            return parse_announced(bytes(answer.body))
+        except TrackerRefused:
+            if answer.status == 200:
+                raise
+            raise NoAnswer("an error") from None
+
+    async def _get(self, parts: SplitResult, target: str, *, exempt: bool) -> Answer:
+        host = parts.hostname or ""
+        port = parts.port or _PORTS[parts.scheme]
+        address = await self._address(host, exempt=exempt)
+        request = build_get(parts.netloc, target)
+        tls = (self._tls, host) if parts.scheme == "https" else None
+        get = await self._dialer.connect(lambda: Get(request), address, port, exempt=exempt, tls=tls)
+        try:
+            return await get.answer
+        finally:
+            get.close()
+
+    def _redirected(self, parts: SplitResult, target: str, location: str) -> SplitResult:
+        """Where a redirect leads. Errors: `Forbidden`."""
+        try:
+            there = urljoin(f"{parts.scheme}://{parts.netloc}{target}", location)
+        except ValueError:
+            raise Forbidden from None
+        usable = usable_trackers((there,), allow_private=self._allow_private)
+        if not usable or not usable[0].isascii() or usable[0].startswith("udp:"):
+            raise Forbidden
+        return urlsplit(usable[0])
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        return ssl.create_default_context()
+
+    # --- UDP -----------------------------------------------------------------------------------------------------
+
+    async def _ask_udp(self, parts: SplitResult, announce: Announce, *, exempt: bool) -> Announced:
+        address = await self._address(parts.hostname or "", exempt=exempt)
+        async with self._udp_tracker(address, parts.port or 0, exempt=exempt) as tracker:
+            return await tracker.announce(announce)
+
+    @asynccontextmanager
+    async def _udp_tracker(self, address: str, port: int, *, exempt: bool) -> AsyncIterator[UdpTracker]:
+        """The socket to a tracker, shared by all who ask it now, and closed after the last of them."""
+        key = address, port
+        if key not in self._udp:
+            self._udp[key] = UdpTracker(address, port, allow_private=exempt or self._allow_private), 0
+        tracker, users = self._udp[key]
+        self._udp[key] = tracker, users + 1
+        try:
+            yield tracker
+        finally:
+            _, users = self._udp[key]
+            self._udp[key] = tracker, users - 1
+            if users == 1:
+                del self._udp[key]
+                tracker.close()
+
+    async def _address(self, host: str, *, exempt: bool) -> str:
+        """The address to connect to. Errors: `OSError`; `Forbidden`."""
+        allow = exempt or self._allow_private
+        found = checked(await self._hosts.addresses(host, ahead=exempt), allow_private=allow)
+        # A machine without IPv6 has no use for it, and one that has it nearly always has IPv4 too.
+        return min(found, key=lambda address: ":" in address)

@@ -1,0 +1,122 @@
+"""Conversations with UDP trackers, each over one socket that hears nobody else. Source: BEP 15 (`udp_tracker.py`)."""
+
+import asyncio
+import contextlib
+import secrets
+import socket
+
+from truename.checked_net import checked
+from truename.resolvers.direct.announce import Announce, Announced, TrackerRefused
+from truename.resolvers.direct.udp_tracker import (
+    CONNECTION_LIVES_S,
+    PATIENCE_S,
+    Connected,
+    Malformed,
+    Refused,
+    build_announce,
+    build_connect,
+    parse_answer,
+    transaction_of,
+)
+
+_MAX_PACKET_BYTES = 8 * 1024
+_PACKETS_AT_ONCE = 64
+
+_Future = asyncio.Future[Connected | Announced | Refused]
+
+
+class UdpTracker:
+    """One tracker at one address, for as many questions at once as one likes. To be closed.
+
+    The kernel lets only packets of that address through, and only one that has the number of a question is an answer.
+    """
+
+    def __init__(self, address: str, port: int, *, allow_private: bool) -> None:
+        (address,) = checked((address,), allow_private=allow_private)
+        self._loop = asyncio.get_running_loop()
+        self._address_bytes = 16 if ":" in address else 4
+        self._waiting: dict[int, _Future] = {}
+        self._connection: int | None = None
+        self._connected_until = 0.0
+        self._socket = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            self._socket.setblocking(False)  # noqa: FBT003
+            self._socket.connect((address, port))
+        except OSError:
+            self._socket.close()
+            raise
+        self._loop.add_reader(self._socket, self._read)
+
+    def close(self) -> None:
+        """End all of it."""
+        self._loop.remove_reader(self._socket)
+        self._socket.close()
+
+    async def announce(self, announce: Announce) -> Announced:
+        """Ask, again and again with growing patience.
+
+        Errors: `TrackerRefused`; `OSError` when nobody is there; `TimeoutError` when nobody answers.
+        """
+        fresh = False
+        for patience_s in PATIENCE_S:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience_s):
+                    while True:
+                        if self._connection is None or self._connected_until <= self._loop.time():
+                            await self._connect()
+                            fresh = True
+                        answer = await self._ask_for_peers(self._connection or 0, announce)
+                        if isinstance(answer, Announced):
+                            return answer
+                        if fresh:
+                            raise TrackerRefused("it says no")
+                        self._connection = None  # it may have forgotten the connection that we remember
+            self._connection = None
+        raise TimeoutError("no answer")
+
+    async def _connect(self) -> None:
+        transaction = self._new_transaction()
+        answer = await self._ask(transaction, build_connect(transaction))
+        if not isinstance(answer, Connected):
+            raise TrackerRefused("no connection")
+        self._connection = answer.connection
+        self._connected_until = self._loop.time() + CONNECTION_LIVES_S
+
+    async def _ask_for_peers(self, connection: int, announce: Announce) -> Connected | Announced | Refused:
+        transaction = self._new_transaction()
+        return await self._ask(transaction, build_announce(connection, transaction, announce))
+
+    async def _ask(self, transaction: int, packet: bytes) -> Connected | Announced | Refused:
+        future: _Future = self._loop.create_future()
+        self._waiting[transaction] = future
+        try:
+            with contextlib.suppress(BlockingIOError):  # as good as lost on the way: it will be sent again
+                self._socket.send(packet)
+            return await future
+        finally:
+            del self._waiting[transaction]
+
+    def _new_transaction(self) -> int:
+        while (transaction := secrets.randbits(32)) in self._waiting:
+            pass
+        return transaction
+
+    def _read(self) -> None:
+        for _ in range(_PACKETS_AT_ONCE):
+            try:
+                packet = self._socket.recv(_MAX_PACKET_BYTES)
+            except BlockingIOError:
+                return
+            except OSError as error:  # nobody listens there, the kernel was told
+                for future in self._waiting.values():
+                    if not future.done():
+                        future.set_exception(type(error)(*error.args))
+                return
+            self._take(packet)
+
+    def _take(self, packet: bytes) -> None:
+        future = self._waiting.get(transaction_of(packet) or 0)
+        if future is None or future.done():
+            return
+        with contextlib.suppress(Malformed):
+            future.set_result(parse_answer(packet, address_bytes=self._address_bytes))
