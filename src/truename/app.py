@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from truename import calibration
 from truename.batching import Batches
-from truename.calibration import Rules
+from truename.calibration import Census, Rules
 from truename.feeder import Applier, Cleaner, Feeder, Outlook
 from truename.hub import Hub
 from truename.mode import Mode
@@ -91,7 +91,7 @@ async def open_engine(settings: Settings, resolver: Resolver) -> AsyncIterator[E
     database = Database(url)
     writer, hub = Writer(database), Hub()
     queue = LocalQueue(slots=settings.slots)
-    mode, rules = Mode(database, writer, settings.calibration_mode), _rules(settings)
+    mode, rules, census = Mode(database, writer, settings.calibration_mode), _rules(settings), Census()
 
     def resting() -> bool:
         return mode.value == "off"
@@ -102,7 +102,7 @@ async def open_engine(settings: Settings, resolver: Resolver) -> AsyncIterator[E
         writer,
         hub,
         clock=time.time,
-        submit=partial(calibration.submit_all, rules=rules),
+        submit=partial(calibration.submit_all, rules=rules, census=census),
         slots=settings.watch_slots or max(1, settings.slots // 10),
         resting=resting,
         wake=feeder.wake,
@@ -116,9 +116,11 @@ async def open_engine(settings: Settings, resolver: Resolver) -> AsyncIterator[E
         hub=hub,
         feeder=feeder,
         calibrations=Calibrations(
-            database, writer, hub, feeder, clock=time.time, rules=rules, task_ttl_s=settings.task_ttl_s
+            database, writer, hub, feeder, clock=time.time, rules=rules, census=census, task_ttl_s=settings.task_ttl_s
         ),
-        batches=Batches(database, writer, hub, feeder, clock=time.time, rules=rules, task_ttl_s=settings.task_ttl_s),
+        batches=Batches(
+            database, writer, hub, feeder, clock=time.time, rules=rules, census=census, task_ttl_s=settings.task_ttl_s
+        ),
         watch=watch,
         notes=Notes(database, writer, hub, clock=time.time),
         mode=mode,

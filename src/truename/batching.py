@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from truename import calibration
-from truename.calibration import Answer, BatchOrder, OfBatch, Priority, Rules, Submission
+from truename.calibration import Answer, BatchOrder, Census, OfBatch, Priority, Rules, Submission
 from truename.feeder import Clock, Feeder
 from truename.hub import Hub
 from truename.magnet import Magnet
@@ -45,6 +45,7 @@ class Batches:
         *,
         clock: Clock,
         rules: Rules,
+        census: Census,
         task_ttl_s: float,
     ) -> None:
         self._database = database
@@ -53,8 +54,8 @@ class Batches:
         self._feeder = feeder
         self._clock = clock
         self._task_ttl_s = task_ttl_s
-        self._submit = partial(calibration.submit_batches, rules=rules)
-        self._retry = partial(calibration.retry_batches, rules=rules)
+        self._submit = partial(calibration.submit_batches, rules=rules, census=census)
+        self._retry = partial(calibration.retry_batches, rules=rules, census=census)
         self._cancel = partial(calibration.cancel_batches, rules=rules)
 
     async def submit(

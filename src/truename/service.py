@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from truename import calibration
-from truename.calibration import Answer, OfTask, Priority, Refused, Rules, Submission, Submitted
+from truename.calibration import Answer, Census, OfTask, Priority, Refused, Rules, Submission, Submitted
 from truename.errors import TruenameError
 from truename.feeder import Clock, Feeder
 from truename.hub import Hub
@@ -54,6 +54,7 @@ class Calibrations:
         *,
         clock: Clock,
         rules: Rules,
+        census: Census,
         task_ttl_s: float,
     ) -> None:
         self._database = database
@@ -62,7 +63,7 @@ class Calibrations:
         self._feeder = feeder
         self._clock = clock
         self._task_ttl_s = task_ttl_s
-        self._submit_all = partial(calibration.submit_all, rules=rules)
+        self._submit_all = partial(calibration.submit_all, rules=rules, census=census)
         self._cancel_all = partial(calibration.cancel_all, rules=rules)
 
     async def submit(

@@ -6,7 +6,6 @@ Source: https://hypothesis.readthedocs.io/en/latest/stateful.html
 """
 
 import asyncio
-import os
 import shutil
 import sqlite3
 import sys
@@ -41,9 +40,10 @@ from tests.integration.engine_model import (
     text_of,
 )
 from tests.invariants import Chronicle, broken, opened
+from tests.soak import size
 from truename import calibration
 from truename.batching import Batches
-from truename.calibration import Answer, OfTask, Priority, Refused, Submission, Submitted, Told, Wanted
+from truename.calibration import Answer, Census, OfTask, Priority, Refused, Submission, Submitted, Told, Wanted
 from truename.feeder import Cleaner, Feeder
 from truename.hub import Hub
 from truename.magnet import InfoHash, Magnet
@@ -60,7 +60,6 @@ from truename.watch import Watch
 
 Result = TypeVar("Result")
 
-SOAK = os.environ.get("TRUENAME_TESTS_SOAK") == "1"
 TTL_S = 1000.0
 WATCH_SLOTS = 2
 PEOPLE = (1, 2)
@@ -99,7 +98,8 @@ class Engine:
         self.writer = Writer(self.database)
         hub, queue = Hub(), LocalQueue(slots=3)
         self.feeder = Feeder(self.writer, queue, now, resting=lambda: False)
-        shared: dict[str, Any] = {"clock": now, "rules": RULES, "task_ttl_s": TTL_S}
+        census = Census()
+        shared: dict[str, Any] = {"clock": now, "rules": RULES, "census": census, "task_ttl_s": TTL_S}
         self.calibrations = Calibrations(self.database, self.writer, hub, self.feeder, **shared)
         self.batches = Batches(self.database, self.writer, hub, self.feeder, **shared)
         self.notes = Notes(self.database, self.writer, hub, clock=now)
@@ -110,7 +110,7 @@ class Engine:
             self.writer,
             hub,
             clock=now,
-            submit=partial(calibration.submit_all, rules=RULES),
+            submit=partial(calibration.submit_all, rules=RULES, census=census),
             slots=WATCH_SLOTS,
             resting=lambda: False,
             wake=lambda: None,
@@ -371,7 +371,7 @@ class EngineMachine(RuleBasedStateMachine):
                 magnet=list(MAGNETS.values())[pick % len(MAGNETS)],
                 at=self.now,
             )
-            self._die(partial(calibration.submit_all, rules=RULES), [submission], folder)
+            self._die(partial(calibration.submit_all, rules=RULES, census=Census()), [submission], folder)
         elif during == "a name" and self.out:
             lookup = self._pick(self.out, pick)
             self._die(self.engine.apply_all, [self._told(lookup, "named")], folder)
@@ -560,10 +560,11 @@ class EngineMachine(RuleBasedStateMachine):
 
 TestEngine = EngineMachine.TestCase
 TestEngine.settings = settings(
-    max_examples=1500 if SOAK else 50,
-    stateful_step_count=60 if SOAK else 40,
+    max_examples=size(test=50, soak=1500),
+    stateful_step_count=size(test=40, soak=60),
     deadline=None,
     suppress_health_check=list(HealthCheck),
     report_multiple_bugs=False,
 )
-pytestmark = pytest.mark.timeout(4 * 3600 if SOAK else 900)  # a failure is made small before it is shown
+# A failure is made small before it is shown.
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(size(test=900, soak=4 * 3600))]

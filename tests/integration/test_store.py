@@ -2,17 +2,21 @@
 
 import asyncio
 import os
+import re
 import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine, insert, select, text, update
+from sqlalchemy import Delete, Select, Update, create_engine, insert, select, text, update
+from sqlalchemy.dialects import sqlite
 
+from truename.store import batches, events, lookups, names, notes, progress, tasks, watches
 from truename.store.database import FILE_NAME, Connection, Database, DatabaseError, sqlite_url
 from truename.store.migrate import migrate
 from truename.store.migrations import NEWEST
@@ -266,3 +270,28 @@ def test_a_full_disk_refuses_and_writes_nothing_by_half(path: Path) -> None:
         assert await kept.end() == {"small": "y"}
 
     asyncio.run(scenario())
+
+
+RARE = ("_COUNT_BY_PERSON", "_GIVE_BACK")  # when a limit is near; at the start of a server
+
+
+@pytest.mark.parametrize("table", ["task", "note_magnet", "watch", "lookup", "torrent", "event", "batch_task", "lane"])
+def test_no_statement_of_the_busy_paths_reads_a_whole_table(path: Path, table: str) -> None:
+    """Each must find its rows by an index, however many there are of others."""
+    reading = [
+        f"{module.__name__}.{name}: {step}"
+        for module in (batches, events, lookups, names, notes, progress, tasks, watches)
+        for name, statement in vars(module).items()
+        if isinstance(statement, Select | Update | Delete)
+        and name not in ("_COUNT_BY_PERSON", "_GIVE_BACK")  # now and then; at the start
+        for step in plan_of(path, statement)
+        if re.fullmatch(rf"SCAN {table}", step)
+    ]
+    assert reading == []
+
+
+def plan_of(path: Path, statement: Select[Any] | Update | Delete) -> list[str]:
+    """What SQLite would do, with two values in each list."""
+    sql = re.sub(r"__\[POSTCOMPILE_\w+\]", "?, ?", str(statement.compile(dialect=sqlite.dialect())))
+    with closing(sqlite3.connect(path)) as database:
+        return [step[3] for step in database.execute(f"EXPLAIN QUERY PLAN {sql}", [None] * sql.count("?"))]

@@ -14,7 +14,7 @@ from argon2 import PasswordHasher
 from fastapi import FastAPI
 
 from truename.batching import Batches
-from truename.calibration import Rules, submit_all
+from truename.calibration import Census, Rules, submit_all
 from truename.feeder import Feeder
 from truename.hub import Hub
 from truename.mode import Mode
@@ -112,10 +112,12 @@ def work_on(database: Database, writer: Writer, clock: Clock) -> Work:
         return clock.epoch
 
     feeder = Feeder(writer, LocalQueue(slots=1), now, resting=lambda: True)
-    rules = Rules()
+    rules, census = Rules(), Census()
     return Work(
-        calibrations=Calibrations(database, writer, hub, feeder, clock=now, rules=rules, task_ttl_s=3600),
-        batches=Batches(database, writer, hub, feeder, clock=now, rules=rules, task_ttl_s=3600),
+        calibrations=Calibrations(
+            database, writer, hub, feeder, clock=now, rules=rules, census=census, task_ttl_s=3600
+        ),
+        batches=Batches(database, writer, hub, feeder, clock=now, rules=rules, census=census, task_ttl_s=3600),
         watch=Watch(
             database,
             writer,

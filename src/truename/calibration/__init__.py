@@ -6,6 +6,7 @@ that waits. Lock order everywhere: look-ups (by id), tasks, notes, events.
 
 from truename.calibration.apply import apply_all
 from truename.calibration.cancel import cancel_all, cancel_batches
+from truename.calibration.census import Census
 from truename.calibration.plan import Ground, Plan, plan_submissions
 from truename.calibration.submit import magnet_of, retry_batches, submit_all, submit_batches
 from truename.calibration.take import give_back_all, recover, shares_of, still_out, take_all
@@ -30,6 +31,7 @@ __all__ = [
     "TURNS",
     "Answer",
     "BatchOrder",
+    "Census",
     "Ground",
     "OfBatch",
     "OfTask",

@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterable, Iterator, Sequence
 
+from truename.calibration.census import Census
 from truename.calibration.changes import Changes
 from truename.calibration.plan import Ground, Plan, plan_submissions
 from truename.calibration.words import Answer, BatchOrder, OfBatch, Priority, Refused, Rules, Submission
@@ -13,26 +14,30 @@ from truename.store.database import Connection
 from truename.store.tasks import TaskRow
 
 
-async def submit_all(connection: Connection, submissions: Sequence[Submission], *, rules: Rules) -> Sequence[Answer]:
+async def submit_all(
+    connection: Connection, submissions: Sequence[Submission], *, rules: Rules, census: Census | None = None
+) -> Sequence[Answer]:
     """The writer's work for single requests."""
-    plan = await _submit(connection, submissions, rules)
+    plan = await _submit(connection, submissions, rules, census or Census())
     return plan.answers
 
 
 async def submit_batches(
-    connection: Connection, orders: Sequence[BatchOrder], *, rules: Rules
+    connection: Connection, orders: Sequence[BatchOrder], *, rules: Rules, census: Census | None = None
 ) -> Sequence[Sequence[Answer]]:
     """The writer's work for requests that belong together. An answer for each of them, in order."""
-    return [await _submit_batch(connection, one, rules) for one in orders]
+    return [await _submit_batch(connection, one, rules, census or Census()) for one in orders]
 
 
-async def retry_batches(connection: Connection, wanted: Sequence[OfBatch], *, rules: Rules) -> Sequence[int]:
+async def retry_batches(
+    connection: Connection, wanted: Sequence[OfBatch], *, rules: Rules, census: Census | None = None
+) -> Sequence[int]:
     """Ask again for what failed or timed out in a batch: new tasks in the places of the old. Output: how many each."""
-    return [await _retry_batch(connection, one, rules) for one in wanted]
+    return [await _retry_batch(connection, one, rules, census or Census()) for one in wanted]
 
 
-async def _submit_batch(connection: Connection, order: BatchOrder, rules: Rules) -> Sequence[Answer]:
-    plan = await _submit(connection, order.submissions, rules)
+async def _submit_batch(connection: Connection, order: BatchOrder, rules: Rules, census: Census) -> Sequence[Answer]:
+    plan = await _submit(connection, order.submissions, rules, census)
     active = {task.id for task in plan.added if not task.status.is_final}
     created = {task.id for task in plan.added}
     members: dict[str, BatchTask] = {}
@@ -47,7 +52,7 @@ async def _submit_batch(connection: Connection, order: BatchOrder, rules: Rules)
     return plan.answers
 
 
-async def _retry_batch(connection: Connection, wanted: OfBatch, rules: Rules) -> int:
+async def _retry_batch(connection: Connection, wanted: OfBatch, rules: Rules, census: Census) -> int:
     old = await batches.unnamed_of(connection, wanted.batch_id, person_id=wanted.person_id)
     sources = await lookups.sources_of(connection, (row.lookup_id for row in old if row.lookup_id is not None))
     submissions = [
@@ -60,7 +65,7 @@ async def _retry_batch(connection: Connection, wanted: OfBatch, rules: Rules) ->
         )
         for row in old
     ]
-    plan = await _submit(connection, submissions, rules)
+    plan = await _submit(connection, submissions, rules, census)
     made = {task.id for task in plan.added}
     pairs = [
         (row.id, answer.task_id, answer.task_id in made)
@@ -84,15 +89,17 @@ def magnet_of(row: TaskRow, sources: lookups.Sources | None) -> Magnet:
     )
 
 
-async def _submit(connection: Connection, submissions: Sequence[Submission], rules: Rules) -> Plan:
+async def _submit(connection: Connection, submissions: Sequence[Submission], rules: Rules, census: Census) -> Plan:
     if not submissions:
         return Plan()
     ground = await _look_around(connection, submissions)
+    ground.queued = await census.of(connection, submissions, rules)
     plan = plan_submissions(ground, submissions, rules)
     ids = await lookups.insert_all(connection, plan.begun)
     await lookups.change_all(connection, list(plan.joined.values()))
     await lookups.write_ranks(connection, plan.ranks)
     await tasks.insert_all(connection, plan.added, ids)
+    census.added(task.person_id for task in plan.added if not task.status.is_final)
     await tasks.place_all(connection, plan.raised.values())
     changes = Changes(at=max(submission.at for submission in submissions))
     changes.begun(plan.added)
@@ -116,7 +123,6 @@ async def _look_around(connection: Connection, submissions: Sequence[Submission]
         own=own,
         last_rank=last,
         taken_rank=taken,
-        queued=await tasks.count_by_person(connection),
     )
 
 

@@ -27,7 +27,7 @@ from sqlalchemy.schema import CreateTable
 from truename.model import TaskStatus
 from truename.store import batches
 from truename.store.database import Connection
-from truename.store.tables import batch, batch_task, event, lane, lookup, task, virtual
+from truename.store.tables import ONE, PENDING, batch, batch_task, event, lane, lookup, task, virtual
 
 _aside = MetaData()
 _gone = Table(
@@ -54,7 +54,8 @@ _OF_IDLE = select(_idle.c.lookup_id)
 
 def owned(wanted: Sequence[tuple[str, int]]) -> Select[tuple[str, int, int]]:
     """Selects those of these tasks, given with their persons, that have not ended."""
-    return _active().where(tuple_(task.c.id, task.c.person_id).in_(wanted))
+    theirs = tuple_(task.c.id, task.c.person_id).in_(wanted)
+    return _active().where(task.c.id.in_([task_id for task_id, _ in wanted]), theirs)
 
 
 def created_by(batch_id: str, *, person_id: int) -> Select[tuple[str, int, int]]:
@@ -68,7 +69,7 @@ def created_by(batch_id: str, *, person_id: int) -> Select[tuple[str, int, int]]
 
 
 def _active() -> Select[tuple[str, int, int]]:
-    return select(task.c.id, task.c.lookup_id, task.c.person_id).where(task.c.active == 1)
+    return select(task.c.id, task.c.lookup_id, task.c.person_id).where(task.c.active == ONE)
 
 
 async def cancel(
@@ -81,7 +82,7 @@ async def cancel(
     await _lay_aside(connection, wanted)
     await connection.execute(
         update(task)
-        .where(task.c.id.in_(select(_gone.c.task_id)), task.c.active == 1)
+        .where(task.c.id.in_(select(_gone.c.task_id)), task.c.active == ONE)
         .values(
             status=TaskStatus.CANCELLED.value,
             active=None,
@@ -114,9 +115,9 @@ async def _lay_aside(connection: Connection, wanted: Select[tuple[str, int, int]
 
 async def _end_idle(connection: Connection) -> Sequence[str]:
     """Who had asked for one that was never taken does not stand behind its ghost the next time."""
-    waited_for = exists().where(task.c.lookup_id == lookup.c.id, task.c.active == 1)
+    waited_for = exists().where(task.c.lookup_id == lookup.c.id, task.c.active == ONE)
     idle = select(lookup.c.id, lookup.c.delivery, lookup.c.status, lookup.c.prio, lookup.c.person_id).where(
-        lookup.c.id.in_(_OF_GONE), lookup.c.active == 1, ~waited_for
+        lookup.c.id.in_(_OF_GONE), lookup.c.active == ONE, ~waited_for
     )
     await connection.execute(insert(_idle).from_select(list(_idle.c), idle))
     await connection.execute(
@@ -139,7 +140,7 @@ async def _close_ranks(connection: Connection, prio: int, person_id: int, count:
     last = (await connection.execute(select(lane.c.last).where(*the_lane).with_for_update())).scalar_one_or_none() or 0
     taken = select(func.max(virtual.c.v)).where(virtual.c.prio == prio)
     waiting = select(func.max(lookup.c.rank)).where(
-        lookup.c.status == "pending",
+        lookup.c.status == PENDING,
         lookup.c.prio == prio,
         lookup.c.person_id == person_id,
         lookup.c.rank > last - count,

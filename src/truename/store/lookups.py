@@ -11,13 +11,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, insert, select, tuple_, update
+from sqlalchemy import bindparam, delete, exists, insert, select, update
 
 from truename.magnet import InfoHash, Magnet
 from truename.model import Lookup
 from truename.store.database import Connection
 from truename.store.portable import in_chunks, upsert
-from truename.store.tables import lane, lookup, task, virtual
+from truename.store.tables import ONE, PENDING, RUNNING, WAITING, lane, lookup, task, virtual
 
 MAX_SOURCES = 100
 _NOBODY = "[[], []]"
@@ -90,13 +90,13 @@ _ACTIVE_OF = (
         lookup.c.status,
         lookup.c.sources,
     )
-    .where(lookup.c.active == 1, lookup.c.hash.in_(bindparam("hashes", expanding=True)))
+    .where(lookup.c.active == ONE, lookup.c.hash.in_(bindparam("hashes", expanding=True)))
     .order_by(lookup.c.id)
     .with_for_update()
 )
 _INSERT = insert(lookup)
 _IDS_OF = select(lookup.c.hash, lookup.c.id).where(
-    lookup.c.active == 1, lookup.c.hash.in_(bindparam("hashes", expanding=True))
+    lookup.c.active == ONE, lookup.c.hash.in_(bindparam("hashes", expanding=True))
 )
 _CHANGE = (
     update(lookup)
@@ -111,12 +111,12 @@ _CHANGE = (
     )
 )
 _LAST_RANKS = select(lane.c.prio, lane.c.person_id, lane.c.last).where(
-    tuple_(lane.c.prio, lane.c.person_id).in_(bindparam("lanes", expanding=True))
+    lane.c.prio.in_(bindparam("prios", expanding=True)), lane.c.person_id.in_(bindparam("persons", expanding=True))
 )
 _TAKEN_RANKS = select(virtual.c.prio, virtual.c.v)
 _NEXT_ONES = (
     select(lookup.c.id)
-    .where(lookup.c.status == "pending", lookup.c.prio == bindparam("of_prio"))
+    .where(lookup.c.status == PENDING, lookup.c.prio == bindparam("of_prio"))
     .order_by(lookup.c.rank, lookup.c.id)
     .limit(bindparam("share"))
     .with_for_update(skip_locked=True)
@@ -129,18 +129,18 @@ _TAKE = (
 )
 _RUNNING_OF = (
     select(lookup.c.id, lookup.c.delivery)
-    .where(_IDS, lookup.c.status == "running")
+    .where(_IDS, lookup.c.status == RUNNING)
     .order_by(lookup.c.id)
     .with_for_update()
 )
 _WAKE = (
     update(lookup)
-    .where(lookup.c.status == "waiting", lookup.c.due_at <= bindparam("now"))
+    .where(lookup.c.status == WAITING, lookup.c.due_at <= bindparam("now"))
     .values(status="pending", due_at=None)
 )
 _PUT_OFF = (
     update(lookup)
-    .where(lookup.c.id == bindparam("this_id"), lookup.c.status == "running")
+    .where(lookup.c.id == bindparam("this_id"), lookup.c.status == RUNNING)
     .values(status="waiting", due_at=bindparam("due"), delivery=None)
 )
 _SOURCES_OF = select(lookup.c.id, lookup.c.sources).where(_IDS)
@@ -217,7 +217,8 @@ async def last_ranks(
     """The last rank in each of these lanes (priority, person), and the rank last taken in each priority."""
     last: dict[tuple[int, int], int] = {}
     for some in in_chunks(lanes):
-        rows = await connection.execute(_LAST_RANKS, {"lanes": some})
+        prios, persons = (list(dict.fromkeys(column)) for column in zip(*some, strict=True))
+        rows = await connection.execute(_LAST_RANKS, {"prios": prios, "persons": persons})
         last |= {(row.prio, row.person_id): row.last for row in rows}
     taken = await connection.execute(_TAKEN_RANKS)
     return last, {row.prio: row.v for row in taken}
@@ -275,7 +276,7 @@ def _magnet(row: Any) -> Magnet:
 
 async def give_back(connection: Connection, ids: Iterable[int] | None = None) -> int:
     """Running look-ups wait for their turn again, all of them or these; a delivery under way counts no more."""
-    change = update(lookup).where(lookup.c.status == "running").values(status="pending", delivery=None)
+    change = update(lookup).where(lookup.c.status == RUNNING).values(status="pending", delivery=None)
     if ids is None:
         return (await connection.execute(change)).rowcount
     count = 0

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, insert, select, update
 
 from truename.magnet import find_magnets, rename
 from truename.store.database import Connection
-from truename.store.portable import in_chunks
+from truename.store.portable import by_hash, in_chunks
 from truename.store.tables import note, note_magnet, note_revision, torrent, torrent_hash
 
 SAVED, EDITED, RENAMED = "saved", "edited", "renamed"
@@ -35,7 +35,7 @@ _STANDING = (
     select(note.c.person_id, note_magnet.c.hash)
     .join(note_magnet, note_magnet.c.note_id == note.c.id)
     .where(
-        tuple_(note.c.person_id, note_magnet.c.hash).in_(bindparam("asked", expanding=True)),
+        note_magnet.c.hash.in_(bindparam("hashes", expanding=True)),
         note_magnet.c.own.is_(False),
     )
     .distinct()
@@ -44,7 +44,7 @@ _WITH_HASHES = (
     select(*_COLUMNS, note_magnet.c.hash)
     .join(note_magnet, note_magnet.c.note_id == note.c.id)
     .where(
-        tuple_(note.c.person_id, note_magnet.c.hash).in_(bindparam("asked", expanding=True)),
+        note_magnet.c.hash.in_(bindparam("hashes", expanding=True)),
         note_magnet.c.own.is_(False),
     )
     .order_by(note.c.id)
@@ -158,8 +158,9 @@ async def write_names(
 async def standing(connection: Connection, asked: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
     """Those of these (person, hash) that stand in a note without a name that the person chose."""
     found: set[tuple[int, str]] = set()
-    for some in in_chunks(asked):
-        found |= {(row.person_id, row.hash) for row in await connection.execute(_STANDING, {"asked": some})}
+    for keys, hashes in by_hash(asked):
+        rows = await connection.execute(_STANDING, {"hashes": hashes})
+        found |= keys.intersection((row.person_id, row.hash) for row in rows)
     return found
 
 
@@ -216,9 +217,10 @@ async def _with_hashes(
 ) -> Sequence[tuple[NoteRow, list[str]]]:
     """The notes in which these (person, hash) stand, each with those of its hashes that are not the person's own."""
     rows: dict[int, tuple[NoteRow, list[str]]] = {}
-    for some in in_chunks(wanted):
-        for row in await connection.execute(_WITH_HASHES, {"asked": some}):
-            rows.setdefault(row.id, (_read(row), []))[1].append(row.hash)
+    for keys, hashes in by_hash(wanted):
+        for row in await connection.execute(_WITH_HASHES, {"hashes": hashes}):
+            if (row.person_id, row.hash) in keys:
+                rows.setdefault(row.id, (_read(row), []))[1].append(row.hash)
     return list(rows.values())
 
 

@@ -22,6 +22,16 @@ def in_chunks(items: Iterable[Item]) -> Iterator[Sequence[Item]]:
         yield every[start : start + CHUNK]
 
 
+def by_hash(keys: Iterable[tuple[int, str]]) -> Iterator[tuple[set[tuple[int, str]], list[str]]]:
+    """(Person, hash) in portions for statements that search by hash: the keys wanted, and their hashes.
+
+    SQLite reads the whole table for `(a, b) IN (...)`, whatever indexes there are; so one column is searched, and the
+    rows of others are left out afterwards.
+    """
+    for some in in_chunks(keys):
+        yield set(some), list(dict.fromkeys(info_hash for _, info_hash in some))
+
+
 async def data_versions(connection: Connection, asked: Sequence[None]) -> Sequence[int]:
     """The writer's work: a number that is another one when another process has changed the database; 0 if unknown.
 

@@ -12,7 +12,7 @@ from truename.model import TaskStatus
 from truename.store.database import Connection
 from truename.store.names import KnownName
 from truename.store.portable import in_chunks
-from truename.store.tables import task
+from truename.store.tables import ONE, task
 
 
 class Touched(NamedTuple):
@@ -58,10 +58,10 @@ _END = (
     )
     .returning(*_TOUCHED)
 )
-_WAITING_FOR = select(*_TOUCHED).where(_OF_LOOKUPS, task.c.active == 1)
+_WAITING_FOR = select(*_TOUCHED).where(_OF_LOOKUPS, task.c.active == ONE)
 _COMPLETE = (
     update(task)
-    .where(task.c.id == bindparam("this_id"), task.c.active == 1)
+    .where(task.c.id == bindparam("this_id"), task.c.active == ONE)
     .values(
         status=TaskStatus.COMPLETED.value,
         active=None,
@@ -88,7 +88,7 @@ _PUT_OFF_NOW = select(*_TOUCHED).where(
 )
 _DUE_OF = (
     select(task.c.lookup_id, func.min(func.coalesce(task.c.next_attempt_at, 0.0)).label("at"))
-    .where(_OF_LOOKUPS, task.c.active == 1)
+    .where(_OF_LOOKUPS, task.c.active == ONE)
     .group_by(task.c.lookup_id)
 )
 

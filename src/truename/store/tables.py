@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Float,
     ForeignKey,
     Index,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     false,
+    literal_column,
     text,
 )
 
@@ -37,6 +39,10 @@ metadata = MetaData(
 
 # SQLite numbers rows by itself only in a column that is called INTEGER.
 Large = BigInteger().with_variant(Integer, "sqlite")
+
+# Written out in statements, and not as parameters: an index of some rows only is used for what stands in the statement.
+ONE: ColumnElement[int] = literal_column("1", Integer)
+PENDING, RUNNING, WAITING = (literal_column(f"'{word}'", String) for word in ("pending", "running", "waiting"))
 
 person = Table(
     "person",
@@ -192,14 +198,14 @@ task = Table(
     ),
     Index(
         "uq_task_active",
-        "person_id",
         "hash",
+        "person_id",
         unique=True,
         sqlite_where=text("active = 1"),
         postgresql_where=text("active = 1"),
     ),
     Index("ix_task_person_id_created_at", "person_id", "created_at"),
-    Index("ix_task_person_id_hash", "person_id", "hash"),
+    Index("ix_task_hash_person_id", "hash", "person_id"),
 )
 
 # Requests that were made together. `active`: how many of its tasks have not ended; `ended_at`: when the last one did.

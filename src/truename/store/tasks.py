@@ -22,8 +22,8 @@ from sqlalchemy import (
 
 from truename.model import TaskStatus
 from truename.store.database import Connection
-from truename.store.portable import in_chunks
-from truename.store.tables import batch, batch_task, lookup, task
+from truename.store.portable import by_hash, in_chunks
+from truename.store.tables import ONE, PENDING, batch, batch_task, lookup, task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +58,12 @@ class TaskRow:
 _COLUMNS = [column for column in task.c if column.name != "active"]
 _NAMES = [column.name for column in _COLUMNS]
 _VALUES = attrgetter(*_NAMES)
-_OF_PERSON_AND_HASH = tuple_(task.c.person_id, task.c.hash).in_(bindparam("asked", expanding=True))
+_OF_HASHES = task.c.hash.in_(bindparam("hashes", expanding=True))
 
 # Statements of the busy paths are built once: building one costs more than running it.
 _INSERT = insert(task)
-_ACTIVE_OF = select(*_COLUMNS).where(task.c.active == 1, _OF_PERSON_AND_HASH)
-_LATEST_OF = select(*_COLUMNS).where(_OF_PERSON_AND_HASH).order_by(task.c.created_at, task.c.active.nulls_first())
+_ACTIVE_OF = select(*_COLUMNS).where(task.c.active == ONE, _OF_HASHES)
+_LATEST_OF = select(*_COLUMNS).where(_OF_HASHES, task.c.person_id.in_(bindparam("persons", expanding=True)))
 _ENDED_AFTER: ColumnElement[float] = bindparam("ended_after")
 _IN_A_LATER_BATCH = exists().where(
     batch_task.c.task_id == task.c.id,
@@ -76,12 +76,12 @@ _OF_IDS = select(*_COLUMNS).where(
 )
 _PLACE = (
     update(task)
-    .where(task.c.id == bindparam("this_id"), task.c.active == 1)
+    .where(task.c.id == bindparam("this_id"), task.c.active == ONE)
     .values(prio=bindparam("new_prio"), rank=bindparam("new_rank"))
 )
 _OF_ANYBODY = select(*_COLUMNS).where(task.c.id.in_(bindparam("ids", expanding=True)))
 _COUNT_BY_PERSON = (
-    select(task.c.person_id, func.count().label("tasks")).where(task.c.active == 1).group_by(task.c.person_id)
+    select(task.c.person_id, func.count().label("tasks")).where(task.c.active == ONE).group_by(task.c.person_id)
 )
 
 
@@ -110,18 +110,21 @@ def _as_row(one: TaskRow, begun: Sequence[int]) -> dict[str, object]:
 async def active_of(connection: Connection, asked: Iterable[tuple[int, str]]) -> dict[tuple[int, str], TaskRow]:
     """The active tasks of these (person, hash)."""
     found: dict[tuple[int, str], TaskRow] = {}
-    for some in in_chunks(asked):
-        rows = await connection.execute(_ACTIVE_OF, {"asked": some})
-        found |= {(row.person_id, row.hash): _read(row) for row in rows}
+    for keys, hashes in by_hash(asked):
+        rows = await connection.execute(_ACTIVE_OF, {"hashes": hashes})
+        found |= {(row.person_id, row.hash): _read(row) for row in rows if (row.person_id, row.hash) in keys}
     return found
 
 
 async def latest_of(connection: Connection, asked: Iterable[tuple[int, str]]) -> dict[tuple[int, str], TaskRow]:
     """The newest task of each of these (person, hash), ended or not."""
     found: dict[tuple[int, str], TaskRow] = {}
-    for some in in_chunks(asked):
-        rows = await connection.execute(_LATEST_OF, {"asked": some})
-        found |= {(row.person_id, row.hash): _read(row) for row in rows}
+    for keys, hashes in by_hash(asked):
+        persons = list({person_id for person_id, _ in keys})
+        rows = [_read(row) for row in await connection.execute(_LATEST_OF, {"hashes": hashes, "persons": persons})]
+        for row in sorted(rows, key=lambda row: (row.created_at, not row.status.is_final)):
+            if (row.person_id, row.hash) in keys:
+                found[row.person_id, row.hash] = row
     return found
 
 
@@ -150,7 +153,7 @@ async def queue_position(connection: Connection, waiting: TaskRow, *, most: int 
     It is counted from the task's own rank, as if nobody else had asked for its hash. Counts at most `most`: beyond
     that a person does not care, and the database should not.
     """
-    ahead = select(literal(1)).where(lookup.c.status == "pending", lookup.c.prio == waiting.prio)
+    ahead = select(literal(1)).where(lookup.c.status == PENDING, lookup.c.prio == waiting.prio)
     sooner = ahead.where(lookup.c.rank < waiting.rank).limit(most)
     tied = ahead.where(lookup.c.rank == waiting.rank, lookup.c.created_at < waiting.created_at).limit(most)
     counts = [select(func.count()).select_from(each.subquery()).scalar_subquery() for each in (sooner, tied)]
@@ -214,13 +217,13 @@ async def count_by_person(connection: Connection) -> Counter[int]:
 
 async def count_watched(connection: Connection) -> int:
     """How many tasks of the watch have not ended."""
-    statement = select(func.count()).select_from(task).where(task.c.active == 1, task.c.watched.is_(True))
+    statement = select(func.count()).select_from(task).where(task.c.active == ONE, task.c.watched.is_(True))
     return int((await connection.execute(statement)).scalar_one())
 
 
 async def count_active(connection: Connection, person_id: int | None = None) -> int:
     """How many tasks have not ended, of everybody or of a person."""
-    statement = select(func.count()).select_from(task).where(task.c.active == 1)
+    statement = select(func.count()).select_from(task).where(task.c.active == ONE)
     if person_id is not None:
         statement = statement.where(task.c.person_id == person_id)
     return int((await connection.execute(statement)).scalar_one())

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sqlalchemy import bindparam, delete, select, tuple_, update
+from sqlalchemy import bindparam, delete, select, update
 
 from truename.store.database import Connection
-from truename.store.portable import in_chunks, upsert
+from truename.store.portable import by_hash, in_chunks, upsert
 from truename.store.tables import watch
 
 
@@ -49,17 +49,18 @@ class NextAsk(Protocol):
         """None: not any more."""
 
 
-_OF = select(watch).where(tuple_(watch.c.person_id, watch.c.hash).in_(bindparam("asked", expanding=True)))
-_FORGET = delete(watch).where(tuple_(watch.c.person_id, watch.c.hash).in_(bindparam("asked", expanding=True)))
+_OF = select(watch).where(watch.c.hash.in_(bindparam("hashes", expanding=True)))
+_FORGET = delete(watch).where(watch.c.person_id == bindparam("of_person"), watch.c.hash == bindparam("this_hash"))
 _ANSWERED = update(watch).where(watch.c.hash.in_(bindparam("hashes", expanding=True))).values(next_at=bindparam("now"))
 
 
 async def of(connection: Connection, asked: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Watched]:
     """The watches of these (person, hash)."""
     found: dict[tuple[int, str], Watched] = {}
-    for some in in_chunks(asked):
-        for row in await connection.execute(_OF, {"asked": some}):
-            found[row.person_id, row.hash] = Watched(**row._asdict())
+    for keys, hashes in by_hash(asked):
+        for row in await connection.execute(_OF, {"hashes": hashes}):
+            if (row.person_id, row.hash) in keys:
+                found[row.person_id, row.hash] = Watched(**row._asdict())
     return found
 
 
@@ -97,8 +98,9 @@ async def answered(connection: Connection, hashes: Iterable[str], *, at: float) 
 
 async def forget(connection: Connection, over: Iterable[tuple[int, str]]) -> None:
     """Nothing is left to watch for these (person, hash)."""
-    for some in in_chunks(over):
-        await connection.execute(_FORGET, {"asked": some})
+    rows = [{"of_person": person_id, "this_hash": info_hash} for person_id, info_hash in over]
+    if rows:
+        await connection.execute(_FORGET, rows)
 
 
 async def due(connection: Connection, *, at: float, limit: int) -> Sequence[tuple[int, str]]:

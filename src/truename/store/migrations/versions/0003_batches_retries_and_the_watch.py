@@ -64,3 +64,10 @@ def upgrade() -> None:
     ended = sa.text("completed_at IS NOT NULL")
     op.drop_index(op.f("ix_task_completed_at"), "task")
     op.create_index("ix_task_completed_at", "task", ["completed_at"], sqlite_where=ended, postgresql_where=ended)
+    active = sa.text("active = 1")
+    op.drop_index("uq_task_active", "task")
+    op.create_index(
+        "uq_task_active", "task", ["hash", "person_id"], unique=True, sqlite_where=active, postgresql_where=active
+    )
+    op.drop_index("ix_task_person_id_hash", "task")
+    op.create_index("ix_task_hash_person_id", "task", ["hash", "person_id"])
