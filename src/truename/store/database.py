@@ -25,7 +25,7 @@ from truename.errors import TruenameError
 FILE_NAME = "truename.db"
 _READERS = 4
 _BUSY_TIMEOUT_MS = 5_000
-_CHECKPOINT_PAGES = 8_000  # 32 MiB of log: pages that change again and again are copied back once
+_CHECKPOINT_PAGES = 2_000  # 8 MiB of log: more would hold up the commit that copies it back
 _CACHE_KIB = 32_768  # a batch touches its rows several times; SQLite's own 2 MiB would read them anew each time
 
 Given = ParamSpec("Given")
