@@ -6,12 +6,12 @@ times the processor time of everything else in a look-up.
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import cast
 from urllib.parse import quote
 
 import httptools
 
 from truename.errors import TruenameError
+from truename.resolvers.direct.dialer import Line, Listener
 
 MAX_ANSWER_BYTES = 256 * 1024
 """Head and body. What a tracker says of two hundred peers is about 4 KiB."""
@@ -39,7 +39,7 @@ def build_get(host: str, target: str) -> bytes:
     return f"GET {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: truename\r\nConnection: close\r\n\r\n".encode("ascii")
 
 
-class Get(asyncio.Protocol):
+class Get(Listener):
     """Sends the request when connected. `answer` becomes what comes. Errors: `NoAnswer`, those of the socket."""
 
     def __init__(self, request: bytes) -> None:
@@ -50,22 +50,24 @@ class Get(asyncio.Protocol):
         self._heard = 0
         self._ends_with_connection = True
         self._head_is_whole = False
-        self._transport: asyncio.Transport | None = None
+        self._line: Line | None = None
         self._parser = httptools.HttpResponseParser(self)
 
     def close(self) -> None:
         """End the connection at once."""
-        if self._transport is not None:
-            self._transport.abort()
+        if self._line is not None:
+            self._line.abort()
         self.answer.cancel()
 
-    # --- asyncio -------------------------------------------------------------------------------------------------
+    # --- Listener ------------------------------------------------------------------------------------------------
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._transport.write(self._request)
+    def connection_made(self, line: Line) -> None:
+        """See `Listener`."""
+        self._line = line
+        line.write(self._request)
 
     def data_received(self, data: bytes) -> None:
+        """See `Listener`."""
         self._heard += len(data)
         if self.answer.done():
             return
@@ -77,6 +79,7 @@ class Get(asyncio.Protocol):
             self._end(error if isinstance(error, NoAnswer) else NoAnswer("not HTTP"))
 
     def connection_lost(self, error: Exception | None) -> None:
+        """See `Listener`."""
         if error is not None:
             self._end(error)
         elif self._head_is_whole and self._ends_with_connection:

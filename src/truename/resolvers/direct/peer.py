@@ -1,12 +1,11 @@
 """One conversation with one peer: a connection around a `Talk`, with a bound on its time."""
 
 import asyncio
-from typing import cast
 
 from truename.checked_net import Forbidden
 from truename.resolvers.direct.announce import Peer
 from truename.resolvers.direct.config import Limits
-from truename.resolvers.direct.dialer import Dialer
+from truename.resolvers.direct.dialer import Dialer, Line, Listener
 from truename.resolvers.direct.talk import Talk, TalkFailed, Trouble
 
 
@@ -15,45 +14,46 @@ async def converse(dialer: Dialer, talk: Talk, peer: Peer, limits: Limits) -> by
 
     Errors: `TalkFailed`. In every case, cancellation too, the connection is closed before this ends.
     """
+    connection = _Connection(talk, limits)
     try:
         async with asyncio.timeout(limits.connect_s):
-            connection = await dialer.connect(lambda: _Connection(talk, limits.silence_s), *peer)
+            await dialer.connect(lambda: connection, *peer)
+        return await connection.raw
     except (OSError, Forbidden) as error:  # a time-out is an OSError too
-        talk.close()
         raise TalkFailed(Trouble.UNREACHED) from error
-    except asyncio.CancelledError:
-        talk.close()
-        raise
-    try:
-        async with asyncio.timeout(limits.talk_s):
-            return await connection.raw
-    except TimeoutError as error:
-        raise TalkFailed(Trouble.SILENT) from error
     finally:
         connection.close()
         talk.close()
 
 
-class _Connection(asyncio.Protocol):
-    """`raw` becomes the dictionary, or a `TalkFailed`. A peer that brings nothing new for `silence_s` has ended it."""
+class _Connection(Listener):
+    """`raw` becomes the dictionary, or a `TalkFailed`.
 
-    def __init__(self, talk: Talk, silence_s: float) -> None:
+    A peer that brings nothing new for `silence_s` has ended it; and so has one that takes longer than `talk_s` in all,
+    give or take `silence_s`.
+    """
+
+    def __init__(self, talk: Talk, limits: Limits) -> None:
         self._loop = asyncio.get_running_loop()
         self.raw: asyncio.Future[bytes] = self._loop.create_future()
         self.raw.add_done_callback(_was_seen)
         self._talk = talk
-        self._silence_s = silence_s
+        self._limits = limits
         self._steps = -1
-        self._transport: asyncio.Transport | None = None
+        self._until = 0.0
+        self._line: Line | None = None
         self._clock: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._transport.write(self._talk.opening())
-        self._look()
+    def connection_made(self, line: Line) -> None:
+        """See `Listener`."""
+        self._line = line
+        self._until = self._loop.time() + self._limits.talk_s
+        self._look_at_the_clock()
+        line.write(self._talk.opening())
 
     def data_received(self, data: bytes) -> None:
-        if self.raw.done() or self._transport is None:
+        """See `Listener`."""
+        if self.raw.done() or self._line is None:
             return
         try:
             answer = self._talk.hear(data)
@@ -61,31 +61,33 @@ class _Connection(asyncio.Protocol):
             self._fail(failed)
             return
         if answer:
-            self._transport.write(answer)
-        if self._talk.raw is not None:
+            self._line.write(answer)
+        if self._talk.raw is not None and not self.raw.done():
             self.raw.set_result(self._talk.raw)
 
     def connection_lost(self, error: Exception | None) -> None:
-        if self._clock is not None:
-            self._clock.cancel()
+        """See `Listener`."""
         self._fail(TalkFailed(Trouble.HUNG_UP))
 
     def close(self) -> None:
         """At once, whatever is on its way."""
         if self._clock is not None:
             self._clock.cancel()
-        if self._transport is not None:
-            self._transport.abort()
+        if self._line is not None:
+            self._line.abort()
         self.raw.cancel()
 
-    def _look(self) -> None:
-        if self._talk.steps == self._steps:
+    def _look_at_the_clock(self) -> None:
+        if self._talk.steps == self._steps or self._loop.time() > self._until:
             self._fail(TalkFailed(Trouble.SILENT))
             return
         self._steps = self._talk.steps
-        self._clock = self._loop.call_later(self._silence_s, self._look)
+        self._clock = self._loop.call_later(self._limits.silence_s, self._look_at_the_clock)
 
     def _fail(self, failed: TalkFailed) -> None:
+        """The end; nothing more is heard of this peer, so that it can send no more of anything."""
+        if self._line is not None:
+            self._line.abort()
         if not self.raw.done():
             self.raw.set_exception(failed)
 
