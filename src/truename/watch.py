@@ -103,11 +103,12 @@ class Watch:
 
 async def _due(connection: Connection, *, at: float, slots: int) -> dict[tuple[int, str], Magnet | None]:
     """What to ask for now, with the sources that its note names; None where no note has it any more."""
-    free = slots - await tasks.count_watched(connection)
-    if free <= 0:
+    due = await watches.due(connection, at=at, limit=slots)
+    if not due:  # as nearly always, and counting costs more than looking
         return {}
+    free = max(0, slots - await tasks.count_watched(connection))
     found: dict[tuple[int, str], Magnet | None] = {}
-    for person_id, info_hash in await watches.due(connection, at=at, limit=free):
+    for person_id, info_hash in due[:free]:
         texts = await notes.texts_with(connection, person_id, info_hash, limit=_NOTES_LOOKED_AT)
         found[person_id, info_hash] = _magnet_in(texts, info_hash)
     return found
