@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo run test check format bench lock servers clean
+.PHONY: setup demo run test soak check format bench lock servers clean
 
 setup: .venv/.complete
 
@@ -24,6 +24,10 @@ run: setup
 # All tests, against the real servers; two files at a time, since most of them wait for something.
 test: setup servers
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# The long forms of the tests that have one, for about an hour; what each of them did is printed at the end.
+soak: setup
+	TRUENAME_TESTS_SOAK=1 $(BIN)/python -m pytest -m soak -rP --durations 0
 
 # Seconds: format, lint, types, imports and the tests without I/O.
 check: setup

@@ -47,6 +47,7 @@ class Feeder:
         self.out: dict[str, Lookup] = {}  # deliveries that nobody has reported the end of
         self._unwanted: set[str] = set()
         self.begun: set[str] = set()  # those of them that are running
+        self._owed: set[str] = set()  # those that are not in the queue any more, and not yet in the database again
 
     def wake(self) -> None:
         """Look at the database soon."""
@@ -56,8 +57,9 @@ class Feeder:
         """Feed until cancelled."""
         while True:
             self._something.clear()
-            if self._resting():
+            if self._resting() or self._owed:
                 await self._take_back()
+            if self._resting():
                 await self._wait()
                 continue
             room = self._queue.room()
@@ -69,6 +71,7 @@ class Feeder:
         """A delivery is over."""
         self.out.pop(delivery, None)
         self.begun.discard(delivery)
+        self._owed.discard(delivery)
 
     async def drop(self, deliveries: Sequence[str]) -> None:
         """Nobody waits for these any more. One that was taken in this very moment is not put into the queue at all."""
@@ -79,8 +82,10 @@ class Feeder:
         self.wake()
 
     async def _take_back(self) -> None:
-        """What lies in the queue and has not begun waits in the database again."""
-        idle = [lookup for delivery, lookup in self.out.items() if delivery not in self.begun]
+        """What lies in the queue and has not begun waits in the database again, as soon as the database takes it."""
+        if self._resting():
+            self._owed |= self.out.keys() - self.begun
+        idle = [self.out[delivery] for delivery in self._owed]
         await self._queue.abort([lookup.delivery for lookup in idle])
         try:
             await asyncio.gather(*(self._writer.begin(calibration.give_back_all, (one, self._clock())) for one in idle))

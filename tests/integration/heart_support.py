@@ -92,26 +92,31 @@ class Heart:
             return found.text
 
 
+async def add_people(folder: Path) -> None:
+    """The people of these tests, in a new database."""
+    rows = [
+        {
+            "id": number,
+            "username": name,
+            "username_folded": name,
+            "password_hash": "",
+            "admin": False,
+            "created_at": 0.0,
+        }
+        for number, name in ((ALICE, "alice"), (BOB, "bob"), (CAROL, "carol"))
+    ]
+    database = Database.at(folder)
+    async with database.writing() as connection:
+        await connection.execute(insert(person), rows)
+    await database.aclose()
+
+
 def with_heart(tmp_path: Path, scenario: Callable[[Heart], Awaitable[None]], *, rules: Rules = ONE_TRY) -> None:
     """Run a scenario on a new database with three people; at its end the database must keep its rules."""
 
     async def run() -> None:
-        database = Database(sqlite_url(tmp_path / FILE_NAME))
-        async with database.writing() as connection:
-            await connection.execute(
-                insert(person),
-                [
-                    {
-                        "id": number,
-                        "username": name,
-                        "username_folded": name,
-                        "password_hash": "",
-                        "admin": False,
-                        "created_at": 0.0,
-                    }
-                    for number, name in ((ALICE, "alice"), (BOB, "bob"), (CAROL, "carol"))
-                ],
-            )
+        await add_people(tmp_path)
+        database = Database.at(tmp_path)
         try:
             await scenario(Heart(database, rules))
         finally:

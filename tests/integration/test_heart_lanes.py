@@ -1,4 +1,4 @@
-"""Who is asked for next: shares between priorities, ranks between people, and what joining and cancelling do to them."""
+"""Who is next: shares between priorities, ranks between people, and what joining and cancelling do to them."""
 
 from collections import Counter
 from pathlib import Path
