@@ -1,0 +1,230 @@
+"""What becomes of requests, decided without a database: known, joined, begun, refused, raised."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from truename.calibration import Ground, Plan, Priority, Refused, Rules, Submission, Submitted, plan_submissions
+from truename.magnet import InfoHash, Magnet
+from truename.model import TaskStatus
+from truename.store.lookups import MAX_SOURCES, ActiveLookup, Sources
+from truename.store.names import KnownName
+from truename.store.tasks import TaskRow
+
+HIGH, NORMAL, LOW = Priority
+ALICE, BOB, CAROL = 1, 2, 3
+HASHES = [InfoHash(f"{number:040x}") for number in range(1, 50)]
+PENDING, RUNNING, COMPLETED = TaskStatus.PENDING, TaskStatus.RUNNING, TaskStatus.COMPLETED
+
+
+def ask(number: int, task_id: str, who: int = ALICE, priority: Priority = NORMAL, **fields: Any) -> Submission:
+    magnet = Magnet(info_hash=HASHES[number], **fields)
+    return Submission(task_id=task_id, person_id=who, magnet=magnet, priority=priority, at=5.0)
+
+
+def plan(ground: Ground, *asked: Submission, **rules: Any) -> Plan:
+    return plan_submissions(ground, asked, Rules(**rules))
+
+
+def standing(
+    number: int, *, prio: int = NORMAL, status: str = "pending", rank: int = 7, who: int = BOB
+) -> ActiveLookup:
+    """A look-up that the database has already."""
+    return ActiveLookup(
+        id=100 + number, hash=HASHES[number], prio=prio, person_id=who, rank=rank, status=status, sources=Sources()
+    )
+
+
+def own(number: int, task_id: str, *, status: TaskStatus = PENDING, prio: int = NORMAL) -> TaskRow:
+    """A task that the database has already."""
+    return TaskRow(
+        id=task_id,
+        person_id=ALICE,
+        hash=HASHES[number],
+        hash_v2=None,
+        status=status,
+        prio=prio,
+        lookup_id=100 + number,
+        created_at=1.0,
+    )
+
+
+def test_a_new_hash_begins_a_look_up_behind_the_persons_last_one() -> None:
+    done = plan(Ground(last_rank={(NORMAL, ALICE): 4}, taken_rank={NORMAL: 2}), ask(0, "a"), ask(1, "b"))
+    assert done.answers == [Submitted(task_id="a", status=PENDING), Submitted(task_id="b", status=PENDING)]
+    assert [(one.hash, one.person_id, one.prio, one.rank) for one in done.begun] == [
+        (HASHES[0], ALICE, NORMAL, 5),
+        (HASHES[1], ALICE, NORMAL, 6),
+    ]
+    assert [(one.lookup_id, one.rank) for one in done.added] == [(-1, 5), (-2, 6)]
+    assert done.ranks == {(NORMAL, ALICE): 6}
+    assert (done.joined, done.raised) == ({}, {})
+
+
+def test_nobody_is_ranked_before_what_has_been_taken() -> None:
+    done = plan(Ground(last_rank={(NORMAL, ALICE): 4}, taken_rank={NORMAL: 90, HIGH: 5}), ask(0, "a"))
+    assert done.begun[0].rank == 91
+
+
+def test_each_person_and_priority_has_ranks_of_its_own() -> None:
+    asked = [ask(0, "a"), ask(1, "b", BOB), ask(2, "c", priority=HIGH), ask(3, "d"), ask(4, "e", BOB)]
+    assert [one.rank for one in plan(Ground(), *asked).begun] == [1, 1, 1, 2, 2]
+
+
+def test_a_known_name_completes_at_once_and_counts_against_no_limit() -> None:
+    known = KnownName(name="Known.mkv", source="swarm", verified=True)
+    ground = Ground(names={HASHES[0]: known}, queued=Counter({ALICE: 1}))
+    done = plan(ground, ask(0, "a"), ask(1, "b"), max_queued_per_user=1, max_queued=1)
+    assert done.answers == [Submitted(task_id="a", status=COMPLETED), Refused()]
+    (task,) = done.added
+    assert (task.name, task.source, task.verified, task.completed_at) == ("Known.mkv", "swarm", True, 5.0)
+    assert (task.lookup_id, task.attempt) == (None, 0)
+    assert (done.begun, done.ranks) == ([], {})
+
+
+def test_a_known_name_answers_each_time_anew() -> None:
+    known = KnownName(name="Known.mkv", source="swarm", verified=True)
+    done = plan(Ground(names={HASHES[0]: known}), ask(0, "a"), ask(0, "b"))
+    assert [one.task_id for one in done.answers if isinstance(one, Submitted)] == ["a", "b"]
+
+
+@pytest.mark.parametrize("status", [PENDING, RUNNING])
+def test_the_same_person_gets_the_same_task_also_when_nothing_more_may_wait(status: TaskStatus) -> None:
+    ground = Ground(
+        active={HASHES[0]: standing(0)},
+        own={(ALICE, HASHES[0]): own(0, "old", status=status)},
+        queued=Counter({ALICE: 1}),
+    )
+    done = plan(ground, ask(0, "a"), max_queued=1, max_queued_per_user=1)
+    assert done.answers == [Submitted(task_id="old", status=status, deduplicated=True)]
+    assert done.added == []
+
+
+def test_inside_one_group_the_second_request_for_a_hash_gets_the_first_ones_task() -> None:
+    done = plan(Ground(), ask(0, "a"), ask(0, "b"), ask(0, "c", BOB))
+    assert done.answers == [
+        Submitted(task_id="a", status=PENDING),
+        Submitted(task_id="a", status=PENDING, deduplicated=True),
+        Submitted(task_id="c", status=PENDING),
+    ]
+    assert len(done.begun) == 1
+    assert [one.lookup_id for one in done.added] == [-1, -1]
+
+
+def test_limits_hold_inside_a_group_for_one_and_for_all() -> None:
+    asked = [ask(number, f"a{number}") for number in range(4)] + [ask(number, f"b{number}", BOB) for number in range(4)]
+    done = plan(Ground(queued=Counter({CAROL: 2})), *asked, max_queued_per_user=3, max_queued=7)
+    taken = [one.task_id for one in done.answers if isinstance(one, Submitted)]
+    assert taken == ["a0", "a1", "a2", "b0", "b1"]
+    assert done.answers.count(Refused()) == 3
+
+
+def test_a_refused_request_leaves_nothing_behind() -> None:
+    ground = Ground(active={HASHES[0]: standing(0, prio=LOW)}, queued=Counter({ALICE: 3}))
+    done = plan(ground, ask(0, "a", priority=HIGH, trackers=("http://t.example/",)), ask(1, "b"), max_queued_per_user=3)
+    assert done == Plan(answers=[Refused(), Refused()])
+
+
+def test_who_joins_brings_trackers_and_peers_and_uses_up_no_rank() -> None:
+    ground = Ground(active={HASHES[0]: standing(0)})
+    done = plan(ground, ask(0, "a", trackers=("http://t.example/",), peers=("192.0.2.1:1",)), ask(1, "b"))
+    (joined,) = done.joined.values()
+    assert joined.sources == Sources(trackers=("http://t.example/",), peers=("192.0.2.1:1",))
+    assert (joined.prio, joined.rank, joined.person_id) == (NORMAL, 7, BOB)
+    assert [one.lookup_id for one in done.added] == [100, -1]
+    assert [one.rank for one in done.added] == [1, 1]
+
+
+def test_who_joins_without_anything_new_changes_nothing() -> None:
+    assert plan(Ground(active={HASHES[0]: standing(0)}), ask(0, "a")).joined == {}
+
+
+def test_sources_do_not_grow_without_end() -> None:
+    trackers = tuple(f"http://t{number}.example/" for number in range(MAX_SOURCES - 1))
+    ground = Ground(active={HASHES[0]: standing(0)})
+    done = plan(
+        ground,
+        ask(0, "a", trackers=trackers),
+        *(ask(0, f"b{number}", BOB, trackers=(f"http://more{number}.example/",)) for number in range(5)),
+    )
+    assert len(done.joined[100].sources.trackers) == MAX_SOURCES
+    assert done.joined[100].sources.trackers[-1] == "http://more0.example/"
+
+
+def test_a_joiner_in_more_haste_raises_what_waits_into_their_own_lane() -> None:
+    ground = Ground(active={HASHES[0]: standing(0, prio=LOW)}, last_rank={(HIGH, ALICE): 3})
+    done = plan(ground, ask(0, "a", priority=HIGH), ask(1, "b", priority=HIGH))
+    raised = done.joined[100]
+    assert (raised.prio, raised.rank, raised.person_id, raised.status) == (HIGH, 4, ALICE, "pending")
+    assert done.begun[0].rank == 5
+    assert done.ranks == {(HIGH, ALICE): 5}
+
+
+def test_a_joiner_in_less_haste_lowers_nothing() -> None:
+    assert plan(Ground(active={HASHES[0]: standing(0, prio=HIGH)}), ask(0, "a", priority=LOW)).joined == {}
+
+
+def test_what_runs_is_raised_to_the_front_and_uses_up_no_rank() -> None:
+    ground = Ground(active={HASHES[0]: standing(0, prio=LOW, status="running")}, taken_rank={HIGH: 6})
+    done = plan(ground, ask(0, "a", priority=HIGH))
+    raised = done.joined[100]
+    assert (raised.prio, raised.rank, raised.person_id, raised.status) == (HIGH, 6, ALICE, "running")
+    assert done.ranks == {}
+
+
+@pytest.mark.parametrize("priority", Priority)
+def test_who_joins_what_waits_for_another_try_need_not_wait_for_it(priority: Priority) -> None:
+    done = plan(Ground(active={HASHES[0]: standing(0, status="waiting")}), ask(0, "a", priority=priority))
+    assert done.joined[100].status == "pending"
+    assert done.joined[100].prio == min(priority, NORMAL)
+
+
+def test_what_begins_in_a_group_is_raised_in_it() -> None:
+    done = plan(Ground(), ask(0, "a", priority=LOW), ask(0, "b", BOB, HIGH), ask(0, "c", CAROL, NORMAL))
+    (begun,) = done.begun
+    assert (begun.prio, begun.person_id, begun.rank) == (HIGH, BOB, 1)
+    assert done.joined == {}
+
+
+def test_ones_own_task_is_raised_and_never_lowered() -> None:
+    ground = Ground(active={HASHES[0]: standing(0, prio=LOW)}, own={(ALICE, HASHES[0]): own(0, "old", prio=LOW)})
+    done = plan(ground, ask(0, "a", priority=NORMAL), ask(0, "b", priority=HIGH), ask(0, "c", priority=LOW))
+    assert [(key, one.prio, one.rank) for key, one in done.raised.items()] == [("old", HIGH, 1)]
+    assert done.joined[100].prio == HIGH
+
+
+def test_a_watched_request_is_marked_as_such() -> None:
+    asked = Submission(task_id="a", person_id=ALICE, magnet=Magnet(info_hash=HASHES[0]), at=5.0, watched=True)
+    assert [one.watched for one in plan(Ground(), asked).added] == [True]
+
+
+requests = st.lists(
+    st.tuples(st.integers(0, 5), st.sampled_from([ALICE, BOB, CAROL]), st.sampled_from(Priority)), max_size=30
+)
+
+
+@given(requests, st.integers(1, 8), st.integers(1, 4))
+def test_whatever_is_asked_the_plan_is_one_that_can_be_written(
+    asked: list[tuple[int, int, Priority]], most: int, most_each: int
+) -> None:
+    ground = Ground(
+        active={HASHES[0]: standing(0, status="running"), HASHES[1]: standing(1, prio=LOW, status="waiting")}
+    )
+    submissions = [ask(number, f"t{place}", who, priority) for place, (number, who, priority) in enumerate(asked)]
+    done = plan(ground, *submissions, max_queued=most, max_queued_per_user=most_each)
+    assert len(done.answers) == len(submissions)
+    assert len(done.added) <= most
+    assert max(Counter(one.person_id for one in done.added).values(), default=0) <= most_each
+    assert len({(one.person_id, one.hash) for one in done.added}) == len(done.added)
+    assert len({one.hash for one in done.begun}) == len(done.begun)
+    urgency = {one.hash: one.prio for one in (*done.begun, *ground.active.values())}
+    assert all(urgency[one.hash] <= one.prio for one in (*done.added, *done.raised.values()))
+    places = [(one.prio, one.person_id, one.rank) for one in done.begun]
+    assert len(set(places)) == len(places)
+    assert all(rank <= done.ranks[prio, who] for prio, who, rank in places)
+    known_ids = {one.id for one in done.added}
+    assert {one.task_id for one in done.answers if isinstance(one, Submitted)} == known_ids
+    assert done.raised.keys() <= known_ids
