@@ -1,0 +1,341 @@
+"""The talk with one peer, without a peer: every byte of it is a test's."""
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.test_direct_wire import DATA, GREETING, HANDSHAKE, INFO, NUMBERS
+from tests.wire import encode, info_named, v2_info
+from truename import bencode
+from truename.resolvers.direct.peer_wire import BLOCK_BYTES, build_extended, build_handshake, build_message
+from truename.resolvers.direct.talk import (
+    MAX_METADATA_BYTES,
+    REQUESTS_AT_ONCE,
+    Allowance,
+    Talk,
+    TalkFailed,
+    Trouble,
+)
+
+US = b"u" * 20
+THEM = b"t" * 20
+UT_METADATA = 3
+SMALL = info_named("small")
+LARGE = info_named("large", pieces=4_000)  # five blocks
+HUGE = info_named("huge", pieces=100_000)  # 123 blocks
+PLENTY = 1 << 40
+
+
+def sha1(raw: bytes) -> bytes:
+    return hashlib.sha1(raw, usedforsecurity=False).digest()
+
+
+def a_talk(raw: bytes = SMALL, *, room: Allowance | None = None, traffic: int = PLENTY) -> Talk:
+    return Talk(sha1(raw), US, room=room or Allowance(PLENTY), traffic=Allowance(traffic))
+
+
+def shake(raw: bytes = SMALL, *, peer_id: bytes = THEM) -> bytes:
+    return build_handshake(sha1(raw), peer_id)
+
+
+def greet(size: Any) -> bytes:
+    return build_extended(0, encode({"m": {"ut_metadata": UT_METADATA}, "metadata_size": size}))
+
+
+def block(raw: bytes, piece: int, /, **more: Any) -> bytes:
+    header = {"msg_type": 1, "piece": piece, "total_size": len(raw)} | more
+    return build_extended(1, encode(header) + raw[piece * BLOCK_BYTES :][:BLOCK_BYTES])
+
+
+def reject(piece: int) -> bytes:
+    return build_extended(1, encode({"msg_type": 2, "piece": piece}))
+
+
+def blocks(raw: bytes) -> list[bytes]:
+    return [block(raw, piece) for piece in range(-(-len(raw) // BLOCK_BYTES))]
+
+
+def pieces_asked(sent: bytes) -> list[int]:
+    """The pieces of the requests in what we sent."""
+    asked = []
+    while sent:
+        length = int.from_bytes(sent[:4], "big")
+        message, sent = sent[4 : 4 + length], sent[4 + length :]
+        assert message[:2] == bytes((20, UT_METADATA))
+        said = bencode.decode(message[2:])
+        assert isinstance(said, dict)
+        assert said[b"msg_type"] == 0
+        piece = said[b"piece"]
+        assert isinstance(piece, int)
+        asked.append(piece)
+    return asked
+
+
+def hear_all(talk: Talk, said: Iterable[bytes]) -> None:
+    for data in said:
+        talk.hear(data)
+
+
+def trouble_of(talk: Talk, *heard: bytes) -> Trouble:
+    with pytest.raises(TalkFailed) as ending:
+        hear_all(talk, heard)
+    assert talk.raw is None
+    return ending.value.trouble
+
+
+def test_we_greet_without_waiting_and_ask_as_soon_as_the_size_is_known() -> None:
+    talk = Talk(NUMBERS, US, room=Allowance(PLENTY), traffic=Allowance(PLENTY))
+    assert talk.opening() == build_handshake(NUMBERS, US) + b"\0\0\0\x1a\x14\0d1:md11:ut_metadatai1eee"
+    assert talk.hear(HANDSHAKE) == b""
+    assert talk.hear(build_extended(0, GREETING)) == b"\0\0\0\x1b\x14\x02d8:msg_typei0e5:piecei0ee"
+    assert talk.hear(build_extended(1, DATA)) == b""
+    assert talk.raw == INFO
+
+
+def test_all_blocks_are_asked_for_at_once() -> None:
+    talk = a_talk(LARGE)
+    assert pieces_asked(talk.hear(shake(LARGE) + greet(len(LARGE)))) == [0, 1, 2, 3, 4]
+
+
+def test_of_very_many_blocks_a_bounded_number_is_asked_for_at_once() -> None:
+    talk = a_talk(HUGE)
+    assert len(pieces_asked(talk.hear(shake(HUGE) + greet(len(HUGE))))) == REQUESTS_AT_ONCE
+    assert pieces_asked(talk.hear(block(HUGE, 5))) == [REQUESTS_AT_ONCE]
+
+
+@given(st.permutations(range(5)), st.data())
+def test_the_blocks_may_come_in_any_order_and_in_portions_of_any_size(order: list[int], data: st.DataObject) -> None:
+    noise = [
+        b"\0\0\0\0",
+        build_message(b"\x05" + b"\xff" * 700),
+        build_message(b"\x04\0\0\0\1"),
+        build_message(b"\x14"),
+    ]
+    said = [shake(LARGE), noise[1], greet(len(LARGE))]
+    for piece in order:
+        said += [data.draw(st.sampled_from(noise)), block(LARGE, piece)]
+    stream = b"".join(said)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=20)))
+    talk = a_talk(LARGE)
+    for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+        talk.hear(stream[start:end])
+    assert talk.raw == LARGE
+
+
+def test_a_stream_of_single_bytes_is_a_talk_too() -> None:
+    talk = a_talk()
+    for byte in shake() + greet(len(SMALL)) + block(SMALL, 0):
+        talk.hear(bytes((byte,)))
+    assert talk.raw == SMALL
+
+
+def test_a_v2_torrent_is_proved_by_sha_256() -> None:
+    info = v2_info("version two")
+    hash20 = hashlib.sha256(info).digest()[:20]
+    talk = Talk(hash20, US, room=Allowance(PLENTY), traffic=Allowance(PLENTY))
+    talk.hear(build_handshake(hash20, THEM) + greet(len(info)) + block(info, 0))
+    assert talk.raw == info
+
+
+def test_a_block_that_comes_twice_counts_once() -> None:
+    talk = a_talk(LARGE)
+    talk.hear(shake(LARGE) + greet(len(LARGE)))
+    for piece in (0, 0, 1, 1, 2, 0, 3):
+        talk.hear(block(LARGE, piece))
+    assert talk.raw is None
+    talk.hear(block(LARGE, 4))
+    assert talk.raw == LARGE
+
+
+def test_a_block_without_its_total_size_is_good_enough() -> None:
+    talk = a_talk()
+    header = encode({"msg_type": 1, "piece": 0})
+    talk.hear(shake() + greet(len(SMALL)) + build_extended(1, header + SMALL))
+    assert talk.raw == SMALL
+
+
+def test_a_second_greeting_may_come_with_the_same_size_or_none() -> None:
+    talk = a_talk()
+    talk.hear(shake() + greet(len(SMALL)) + build_extended(0, b"de") + greet(len(SMALL)) + block(SMALL, 0))
+    assert talk.raw == SMALL
+
+
+def test_a_question_to_us_is_passed_over() -> None:
+    talk = a_talk()
+    question = build_extended(1, encode({"msg_type": 0, "piece": 0}))
+    assert talk.hear(shake() + question) == b""
+    talk.hear(greet(len(SMALL)) + question + block(SMALL, 0))
+    assert talk.raw == SMALL
+
+
+def test_rejected_blocks_are_asked_for_again_while_others_come() -> None:
+    talk = a_talk(LARGE)
+    talk.hear(shake(LARGE) + greet(len(LARGE)))
+    assert talk.hear(reject(3)) == b""
+    assert pieces_asked(talk.hear(block(LARGE, 0))) == [3]
+    for piece in (1, 2, 4, 3):
+        talk.hear(block(LARGE, piece))
+    assert talk.raw == LARGE
+
+
+def test_a_peer_that_rejects_everything_has_nothing_now() -> None:
+    said = shake(LARGE) + greet(len(LARGE)) + b"".join(map(reject, range(5)))
+    assert trouble_of(a_talk(LARGE), said) is Trouble.WITHOUT
+
+
+def test_a_peer_that_gives_one_block_and_rejects_the_others_for_ever_comes_to_an_end() -> None:
+    talk = a_talk(HUGE)
+    talk.hear(shake(HUGE) + greet(len(HUGE)))
+    all_others = b"".join(map(reject, range(200)))
+    with pytest.raises(TalkFailed):
+        hear_all(talk, (block(HUGE, piece) + all_others for piece in range(200)))
+
+
+@pytest.mark.parametrize("wrong", [+5, -1, +BLOCK_BYTES])
+@pytest.mark.parametrize("raw", [SMALL, LARGE], ids=["one block", "five blocks"])
+def test_a_lie_about_the_size_is_found_out(raw: bytes, wrong: int) -> None:
+    claimed = raw + b"e" * wrong if wrong > 0 else raw[:wrong]
+    assert trouble_of(a_talk(raw), shake(raw), greet(len(claimed)), *blocks(claimed)) is Trouble.LIED
+
+
+@pytest.mark.parametrize("size", [MAX_METADATA_BYTES + 1, 1 << 31, (1 << 31) - 1, 1 << 63, -7])
+def test_an_impossible_size_is_believed_to_nobody(size: int) -> None:
+    room = Allowance(0)
+    assert trouble_of(a_talk(room=room), shake(), greet(size)) is Trouble.TOO_MUCH
+
+
+@pytest.mark.parametrize("size", [0, None])
+def test_a_peer_without_a_size_has_nothing_now(size: int | None) -> None:
+    said = build_extended(0, encode({"m": {"ut_metadata": 3}} | ({} if size is None else {"metadata_size": size})))
+    assert trouble_of(a_talk(), shake(), said) is Trouble.WITHOUT
+
+
+LIES: dict[str, Callable[[], bytes]] = {
+    "garbage": lambda: (
+        block(b"\xee" * len(LARGE), 0) + b"".join(block(b"\xee" * len(LARGE), piece) for piece in range(1, 5))
+    ),
+    "one byte wrong": lambda: b"".join(blocks(LARGE[:-1] + b"f")),
+    "a block that nobody asked for": lambda: block(LARGE, 5, piece=5),
+    "a block before the first": lambda: block(LARGE, 0, piece=-1),
+    "a block far away": lambda: block(LARGE, 0, piece=2**62),
+    "a block too long": lambda: build_extended(1, encode({"msg_type": 1, "piece": 0}) + b"x" * 17_000),
+    "a block too short": lambda: build_extended(1, encode({"msg_type": 1, "piece": 0}) + LARGE[:100]),
+    "an empty block": lambda: build_extended(1, encode({"msg_type": 1, "piece": 0})),
+    "another total size": lambda: block(LARGE, 0, total_size=len(LARGE) + 5),
+    "another size in a second greeting": lambda: greet(len(LARGE) + 5),
+    "no dictionary": lambda: build_extended(1, b"\xff" * 100),
+    "a bomb of lists": lambda: build_extended(1, b"l" * 15_000 + b"e" * 15_000),
+    "a bomb of a greeting": lambda: build_extended(0, b"d1:m" + b"l" * 15_000 + b"e" * 15_000 + b"e"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_liar_is_not_asked_again(lie: str) -> None:
+    trouble = trouble_of(a_talk(LARGE), shake(LARGE) + greet(len(LARGE)), LIES[lie]())
+    assert trouble is Trouble.LIED
+    assert not trouble.may_pass
+
+
+def test_a_block_before_anything_was_asked_is_a_lie() -> None:
+    assert trouble_of(a_talk(), shake() + block(SMALL, 0)) is Trouble.LIED
+
+
+@pytest.mark.parametrize(
+    ("said", "trouble"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n" + b"x" * 100, Trouble.STRANGER),
+        (build_handshake(b"o" * 20, THEM), Trouble.STRANGER),
+        (shake(peer_id=US), Trouble.OURSELVES),
+        (shake().replace(b"\x10\0\0", b"\0\0\0"), Trouble.STRANGER),
+        (shake() + build_extended(0, b"de"), Trouble.STRANGER),
+        (shake() + b"\xff\xff\xff\xff\x14\0", Trouble.TOO_MUCH),
+        (shake() + b"\x7f\xff\xff\xff\x07\0", Trouble.TOO_MUCH),
+        (shake() + b"\0\1\0\0\x14\0", Trouble.TOO_MUCH),
+    ],
+)
+def test_who_is_no_help_is_left(said: bytes, trouble: Trouble) -> None:
+    assert trouble_of(a_talk(), said) is trouble
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        b"\0\0\0\0",
+        build_message(b"\x05" + b"\xff" * 4_000),
+        build_message(b"\x14\x09" + b"\xff" * 4_000),
+        build_extended(0, GREETING.replace(b"i163e", b"i%de" % len(LARGE))),
+        block(LARGE, 0),
+    ],
+    ids=["keep-alives", "bit fields", "unknown messages", "greetings", "one block"],
+)
+def test_endless_talk_comes_to_an_end(noise: bytes) -> None:
+    talk = a_talk(LARGE)
+    talk.hear(shake(LARGE) + greet(len(LARGE)))
+    enough = 160 * 1024 + 2 * len(LARGE)
+    assert trouble_of(talk, *([noise * 10] * (enough // (10 * len(noise)) + 1))) is Trouble.TOO_MUCH
+
+
+def test_noise_brings_nobody_nearer() -> None:
+    talk = a_talk(LARGE)
+    talk.hear(shake(LARGE) + greet(len(LARGE)) + block(LARGE, 1))
+    steps = talk.steps
+    talk.hear(b"\0\0\0\0" + build_message(b"\x05\xff") + block(LARGE, 1) + block(LARGE, 0)[:500])
+    assert talk.steps == steps
+    talk.hear(block(LARGE, 0)[500:])
+    assert talk.steps > steps
+
+
+def test_what_is_held_is_counted_and_given_back() -> None:
+    room = Allowance(len(LARGE))
+    talk = a_talk(LARGE, room=room)
+    talk.hear(shake(LARGE) + greet(len(LARGE)) + block(LARGE, 0) + block(LARGE, 1))
+    assert not room.take(len(LARGE) - 2 * BLOCK_BYTES + 1)
+    talk.close()
+    talk.close()
+    assert room.take(len(LARGE))
+    assert not room.take(1)
+
+
+def test_without_room_a_talk_is_put_off() -> None:
+    trouble = trouble_of(
+        a_talk(LARGE, room=Allowance(3 * BLOCK_BYTES)), shake(LARGE) + greet(len(LARGE)), *blocks(LARGE)
+    )
+    assert trouble is Trouble.NO_ROOM
+    assert trouble.may_pass
+
+
+def test_all_talks_about_a_hash_together_hear_only_so_much() -> None:
+    assert (
+        trouble_of(a_talk(LARGE, traffic=1_000), shake(LARGE), greet(len(LARGE)), block(LARGE, 0)) is Trouble.TOO_MUCH
+    )
+
+
+@given(
+    st.lists(
+        st.binary(max_size=60)
+        | st.sampled_from([greet(600), greet(len(LARGE)), block(LARGE, 1), reject(0), b"\0\0\0\x20\x14\1d"]),
+        max_size=8,
+    )
+)
+def test_arbitrary_bytes_after_the_handshake_end_the_talk_or_are_passed_over(said: list[bytes]) -> None:
+    room = Allowance(PLENTY)
+    talk = a_talk(LARGE, room=room)
+    with contextlib.suppress(TalkFailed):
+        for data in (shake(LARGE), *said):
+            talk.hear(data)
+    assert talk.raw is None
+    talk.close()
+    assert room.take(PLENTY)
+
+
+@given(st.binary(max_size=200))
+def test_arbitrary_bytes_instead_of_a_handshake_end_the_talk_or_are_waited_out(data: bytes) -> None:
+    talk = a_talk()
+    with contextlib.suppress(TalkFailed):
+        talk.hear(data)
+    assert talk.raw is None
