@@ -20,7 +20,7 @@ from truename.resolvers.base import ResolverHealth
 from truename.resolvers.direct.announce import Peer
 from truename.resolvers.direct.config import DirectConfig
 from truename.resolvers.direct.dialer import Dialer
-from truename.resolvers.direct.hosts import HostNames
+from truename.resolvers.direct.hosts import HostNames, LookUp, ask_system
 from truename.resolvers.direct.quest import Quest, Reach
 from truename.resolvers.direct.talk import Allowance
 from truename.resolvers.direct.trackers import Tracker, Trackers
@@ -101,9 +101,9 @@ class DirectResolver:
 
     name: Final = "direct"
 
-    def __init__(self, config: DirectConfig) -> None:
+    def __init__(self, config: DirectConfig, *, look_up: LookUp = ask_system) -> None:
         self._config = config
-        self._hosts = HostNames()
+        self._hosts = HostNames(look_up)
         dialer = Dialer(allow_private=config.allow_private)
         self._reach = Reach(
             dialer=dialer,

@@ -1,0 +1,401 @@
+"""Hostile peers against `direct`: each before an honest one, all of them at once beside one, and alone."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from tests.contract.resolver_contract import DEAD, LONG_S, SHORT_S, SilentPeer, run
+from tests.integration.test_swarm_hostile import HOSTILE as THOSE_OF_THE_SWARM
+from tests.integration.test_swarm_hostile import Claiming, Dripping, Garbage, Rejecting, resident_kb
+from tests.loopback import Tracker
+from tests.wire import BLOCK_BYTES, Conversing, Peer, info_named, sha1, v2_info
+from truename.errors import BadName, NotYet
+from truename.magnet import Magnet
+from truename.resolvers.direct import quest
+from truename.resolvers.direct.config import DirectConfig, Limits
+from truename.resolvers.direct.resolver import DirectResolver
+from truename.resolvers.direct.talk import MAX_METADATA_BYTES, Talk
+
+INFO = info_named("the honest name")
+LARGE = info_named("the large honest name", pieces=2_000)
+MEGABYTE = 1_000_000
+
+
+class WrongSize(Peer):
+    """Claims a size that is wrong by a little, and keeps to it in its blocks."""
+
+    def __init__(self, wrong: int, *infos: bytes) -> None:
+        super().__init__(*infos)
+        self.infos = {key: (info + b"e" * wrong)[: len(info) + wrong] for key, info in self.infos.items()}
+
+
+class WrongIndex(Peer):
+    """Answers with the right bytes, and says that they are another block."""
+
+    async def answer(self, talk: Conversing, piece: int) -> None:
+        block = self.infos[talk.hash20][:BLOCK_BYTES]
+        talk.say(talk.their_ut_metadata, {"msg_type": 1, "piece": piece + 1}, block)
+
+
+class Repeating(Peer):
+    """Sends its first block over and over, with a wrong byte in it."""
+
+    def __init__(self, *infos: bytes) -> None:
+        super().__init__(*infos)
+        self.infos = {key: b"x" + info[1:] for key, info in self.infos.items()}
+
+    async def answer(self, talk: Conversing, piece: int) -> None:
+        while True:
+            await super().answer(talk, 0)
+            await talk.writer.drain()
+
+
+class Flooding(Peer):
+    """Sends a hundred megabytes of messages about something else. `sent` is how much of it was taken."""
+
+    sent = 0
+
+    async def answer(self, talk: Conversing, piece: int) -> None:
+        connection = talk.writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16 * 1024)  # so that what was taken was heard
+        have_all = b"\x00\x00\x40\x01\x05" + b"\xff" * 0x4000
+        while self.sent < 100 * MEGABYTE:
+            talk.writer.write(have_all)
+            await talk.writer.drain()
+            self.sent += len(have_all)
+
+
+class KeepingAlive(Peer):
+    """Sends nothing but signs of life."""
+
+    async def answer(self, talk: Conversing, piece: int) -> None:
+        while True:
+            talk.writer.write(b"\x00\x00\x00\x00")
+            await talk.writer.drain()
+            await asyncio.sleep(0.01)
+
+
+class Resetting(Peer):
+    """Breaks the connection off as soon as it is asked."""
+
+    async def answer(self, talk: Conversing, piece: int) -> None:
+        talk.writer.transport.abort()
+
+
+class Bombing(Peer):
+    """Answers with lists in one another."""
+
+    async def answer(self, talk: Conversing, piece: int) -> None:
+        body = bytes((20, talk.their_ut_metadata)) + b"l" * 12_000
+        talk.writer.write(len(body).to_bytes(4, "big") + body)
+
+
+class Failing(Peer):
+    """Hangs up the first time; honest from then on."""
+
+    met_before = False
+
+    async def converse(self, talk: Conversing) -> None:
+        if self.met_before:
+            await super().converse(talk)
+        self.met_before = True
+
+
+class GarbageOnce(Garbage):
+    """Counts how often it was met."""
+
+    times = 0
+
+    async def converse(self, talk: Conversing) -> None:
+        self.times += 1
+        await super().converse(talk)
+
+
+HOSTILE: dict[str, Callable[[bytes], Peer]] = {
+    **THOSE_OF_THE_SWARM,
+    "a size five too large": partial(WrongSize, 5),
+    "a size one too small": partial(WrongSize, -1),
+    "a wrong index": WrongIndex,
+    "repeating": Repeating,
+    "flooding": Flooding,
+    "keeping alive": KeepingAlive,
+    "resetting": Resetting,
+    "bombing": Bombing,
+}
+
+
+@contextlib.asynccontextmanager
+async def resolver(**limits: Any) -> AsyncIterator[DirectResolver]:
+    direct = DirectResolver(DirectConfig(allow_private=True, limits=Limits(**limits)))
+    try:
+        yield direct
+    finally:
+        await direct.aclose()
+        assert [task for task in asyncio.all_tasks() if "Quest." in repr(task)] == []
+
+
+def magnet(info: bytes, *peers: Peer) -> Magnet:
+    return Magnet.parse(f"magnet:?xt=urn:btih:{sha1(info)}" + "".join(f"&x.pe={peer.endpoint}" for peer in peers))
+
+
+@contextlib.contextmanager
+def black_hole() -> Iterator[int]:
+    """A port of loopback whose queue of connections is full, so that the kernel drops what comes."""
+    with contextlib.ExitStack() as stack:
+        hole, *fillers = (stack.enter_context(socket.socket()) for _ in range(3))
+        hole.bind(("127.0.0.1", 0))
+        hole.listen(0)
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(hole.getsockname())
+        yield hole.getsockname()[1]
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_an_honest_peer_gives_the_name_in_spite_of_a_hostile_one_that_came_first(kind: str) -> None:
+    async def test() -> None:
+        async with HOSTILE[kind](INFO).serving() as hostile, Peer(INFO).serving() as honest, resolver() as direct:
+            first = asyncio.create_task(direct.resolve(magnet(INFO, hostile), deadline_s=LONG_S))
+            await hostile.met.wait()
+            second = asyncio.create_task(direct.resolve(magnet(INFO, honest), deadline_s=LONG_S))
+            assert (await first).name == "the honest name"
+            assert (await second).name == "the honest name"
+
+    run(test())
+
+
+@pytest.mark.parametrize("info", [INFO, LARGE], ids=["one block", "several blocks"])
+def test_all_hostile_peers_at_once_beside_one_honest_peer_cost_less_than_a_megabyte(
+    info: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[int] = []
+    hear = Talk.hear
+
+    def counting(self: Talk, data: bytes) -> bytes:
+        heard.append(len(data))
+        return hear(self, data)
+
+    async def test() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            direct = await stack.enter_async_context(resolver(peers_at_once=len(HOSTILE) + 1))
+            hostile = [await stack.enter_async_context(make(info).serving()) for make in HOSTILE.values()]
+            honest = await stack.enter_async_context(SilentPeer(info).serving())
+            asking = asyncio.create_task(direct.resolve(magnet(info, *hostile, honest), deadline_s=LONG_S))
+            for peer in (*hostile, honest):
+                await peer.met.wait()
+            flooding = hostile[list(HOSTILE).index("flooding")]
+            await flooding.left.wait()  # it was cut off while the others go on
+            assert isinstance(flooding, Flooding)
+            assert flooding.sent < MEGABYTE
+            assert isinstance(honest, SilentPeer)
+            await honest.asked.wait()
+            await honest.speak()
+            assert (await asking).name.endswith("honest name")
+        assert sum(heard) < MEGABYTE
+
+    monkeypatch.setattr(Talk, "hear", counting)
+    run(test())
+
+
+def test_hostile_peers_alone_end_with_no_metadata_and_hinder_no_other_hash_and_no_later_one() -> None:
+    async def test() -> None:
+        infos = {kind: info_named(kind) for kind in HOSTILE}
+        other = info_named("another torrent")
+        before_kb = resident_kb()
+        async with contextlib.AsyncExitStack() as stack:
+            direct = await stack.enter_async_context(resolver())
+            honest = await stack.enter_async_context(Peer(other, *infos.values()).serving())
+            hostile = {
+                kind: await stack.enter_async_context(make(infos[kind]).serving()) for kind, make in HOSTILE.items()
+            }
+            asking = [
+                asyncio.create_task(direct.resolve(magnet(infos[kind], peer), deadline_s=2 * SHORT_S))
+                for kind, peer in hostile.items()
+            ]
+            for peer in hostile.values():
+                await peer.met.wait()
+            assert (await direct.resolve(magnet(other, honest), deadline_s=LONG_S)).name == "another torrent"
+            endings = await asyncio.gather(*asking, return_exceptions=True)
+            assert [ending.code for ending in endings if isinstance(ending, NotYet)] == ["no_metadata"] * len(HOSTILE)
+            later = [direct.resolve(magnet(info, honest), deadline_s=LONG_S) for info in infos.values()]
+            assert [found.name for found in await asyncio.gather(*later)] == list(HOSTILE)
+            assert resident_kb() - before_kb < 50_000
+
+    run(test())
+
+
+def test_nothing_is_asked_of_whoever_claims_too_much() -> None:
+    async def test() -> None:
+        sizes = (MAX_METADATA_BYTES + 1, (1 << 31) - 1, 1 << 31, -7)
+        async with contextlib.AsyncExitStack() as stack:
+            direct = await stack.enter_async_context(resolver())
+            claiming = [await stack.enter_async_context(Claiming(size, INFO).serving()) for size in sizes]
+            asking = asyncio.create_task(direct.resolve(magnet(INFO, *claiming), deadline_s=LONG_S))
+            for peer in claiming:
+                await peer.left.wait()
+            assert [peer.requests for peer in claiming] == [0] * len(sizes)
+            asking.cancel()
+            await asyncio.wait([asking])
+
+    run(test())
+
+
+def test_the_memory_for_what_is_not_whole_is_bounded_and_given_back() -> None:
+    async def test() -> None:
+        async with (
+            Rejecting(LARGE).serving() as rejecting,
+            WrongSize(-1, LARGE).serving() as liar,
+            Peer(LARGE).serving() as honest,
+            resolver(held_bytes=len(LARGE)) as direct,
+        ):
+            for _ in range(3):
+                with pytest.raises(NotYet):
+                    await direct.resolve(magnet(LARGE, rejecting, liar), deadline_s=0.2)
+                assert (await direct.resolve(magnet(LARGE, honest), deadline_s=LONG_S)).name.startswith("the large")
+            too_large = info_named("no room for this", pieces=2_100)
+            async with Peer(too_large).serving() as another:
+                with pytest.raises(NotYet):
+                    await direct.resolve(magnet(too_large, another), deadline_s=SHORT_S)
+
+    run(test())
+
+
+def test_a_peer_that_failed_is_asked_again_and_a_liar_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        async with Failing(INFO).serving() as failing, GarbageOnce(INFO).serving() as liar, resolver() as direct:
+            asking = asyncio.create_task(direct.resolve(magnet(INFO, liar), deadline_s=LONG_S))
+            await liar.left.wait()
+            assert (await direct.resolve(magnet(INFO, failing), deadline_s=LONG_S)).name == "the honest name"
+            await asking
+            assert failing.met_before
+            assert liar.times == 1
+
+    monkeypatch.setattr(quest, "_PEER_AGAIN_S", (0.0, 0.0, 0.0))
+    run(test())
+
+
+@pytest.mark.parametrize("make", [SilentPeer, Dripping, KeepingAlive])
+def test_who_brings_nothing_new_makes_room_for_the_next(make: Callable[[bytes], Peer]) -> None:
+    async def test() -> None:
+        async with (
+            make(INFO).serving() as slow,
+            Peer(INFO).serving() as honest,
+            resolver(peers_at_once=1, silence_s=0.2) as direct,
+        ):
+            found = await direct.resolve(magnet(INFO, slow, honest), deadline_s=LONG_S)
+            assert found.name == "the honest name"
+            await slow.left.wait()
+
+    run(test())
+
+
+def test_a_black_hole_makes_room_for_the_next() -> None:
+    async def test() -> None:
+        with black_hole() as port:
+            async with Peer(INFO).serving() as honest, resolver(peers_at_once=1, connect_s=0.2) as direct:
+                asked = Magnet.parse(f"magnet:?xt=urn:btih:{sha1(INFO)}&x.pe=127.0.0.1:{port}&x.pe={honest.endpoint}")
+                assert (await direct.resolve(asked, deadline_s=LONG_S)).name == "the honest name"
+
+    run(test())
+
+
+def test_waiting_for_a_connection_does_not_count_into_the_time() -> None:
+    async def test() -> None:
+        other = info_named("waits for its turn")
+        async with (
+            SilentPeer(INFO).serving() as silent,
+            Peer(other).serving() as honest,
+            resolver(connections=1) as direct,
+        ):
+            first = asyncio.create_task(direct.resolve(magnet(INFO, silent), deadline_s=3 * SHORT_S))
+            await silent.met.wait()
+            second = asyncio.create_task(direct.resolve(magnet(other, honest), deadline_s=SHORT_S))
+            with pytest.raises(NotYet):
+                await first
+            assert (await second).name == "waits for its turn"
+
+    run(test())
+
+
+def test_of_very_many_peers_only_a_bounded_number_is_asked() -> None:
+    async def test() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            silent = [await stack.enter_async_context(SilentPeer(INFO).serving()) for _ in range(6)]
+            tracker = await stack.enter_async_context(Tracker().serving())
+            tracker.peers[bytes.fromhex(sha1(INFO))] = b"".join(peer.compact for peer in silent)
+            direct = await stack.enter_async_context(resolver(peers_in_all=4, peers_at_once=2))
+            asked = Magnet.parse(f"magnet:?xt=urn:btih:{sha1(INFO)}&tr={tracker.url}")
+            with pytest.raises(NotYet) as ending:
+                await direct.resolve(asked, deadline_s=SHORT_S)
+            assert ending.value.peers_seen == 4
+            assert sum(peer.met.is_set() for peer in silent) == 2
+
+    run(test())
+
+
+def test_a_peer_that_is_ourselves_is_nobody() -> None:
+    class Mirror(Peer):
+        """Says whatever it hears."""
+
+        async def _converse(self, talk: Conversing) -> None:
+            said = await talk.reader.readexactly(68)
+            self.met.set()
+            talk.writer.write(said)
+            with contextlib.suppress(OSError):
+                await talk.reader.read()
+            self.left.set()
+            talk.writer.close()
+
+    async def test() -> None:
+        async with Mirror().serving() as mirror, resolver() as direct:
+            asking = asyncio.create_task(
+                direct.resolve(Magnet.parse(f"magnet:?xt=urn:btih:{DEAD}&x.pe={mirror.endpoint}"), deadline_s=SHORT_S)
+            )
+            await mirror.left.wait()
+            with pytest.raises(NotYet) as ending:
+                await asking
+            assert ending.value.code == "no_peers"
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    "info", [b"i7e", b"le", b"d6:lengthi1ee", b"d4:name1:x4:nest" + b"l" * 5_000 + b"e" * 5_000 + b"e"]
+)
+def test_a_dictionary_that_is_the_right_one_and_has_no_name_ends_the_look_up_at_once(info: bytes) -> None:
+    async def test() -> None:
+        async with Peer(info).serving() as peer, resolver() as direct:
+            with pytest.raises(BadName):
+                await direct.resolve(magnet(info, peer), deadline_s=10**6)
+
+    run(test())
+
+
+def test_the_largest_metadata_that_is_allowed_comes_whole() -> None:
+    async def test() -> None:
+        info = info_named("enormous", pieces=(MAX_METADATA_BYTES - 200) // 20)
+        async with Peer(info).serving() as peer, resolver() as direct:
+            assert (await direct.resolve(magnet(info, peer), deadline_s=LONG_S)).name == "enormous"
+            assert peer.requests == -(-len(info) // BLOCK_BYTES)
+
+    run(test())
+
+
+def test_leaving_in_the_middle_leaves_nothing_behind() -> None:
+    async def test() -> None:
+        info = v2_info("left")
+        async with Garbage(info).serving() as liar, SilentPeer(info).serving() as silent, resolver() as direct:
+            for _ in range(10):
+                silent.met.clear(), silent.left.clear()
+                asking = asyncio.create_task(direct.resolve(magnet(info, liar, silent), deadline_s=LONG_S))
+                await silent.met.wait()
+                asking.cancel()
+                await asyncio.wait([asking])
+                await silent.left.wait()
+
+    run(test())
