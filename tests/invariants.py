@@ -184,10 +184,10 @@ class Chronicle:
 
 
 def _is_step(before: Mapping[str, object], task: Mapping[str, object]) -> bool:
-    """Whether the tries went the right way (down, by one, only for a running task that waits again), and the haste."""
+    """Whether tries and haste went the right way. Only a running task, which goes back, may lose its try."""
     was, tries = int(str(before["attempt"])), int(str(task["attempt"]))
     if tries < was:
-        return was - tries == 1 and (before["status"], task["status"]) == ("running", "pending")
+        return was - tries == 1 and before["status"] == "running"
     if int(str(task["prio"])) > int(str(before["prio"])):
         return False
     return all(before[name] == task[name] for name in ("person_id", "hash", "created_at", "lookup_id"))
