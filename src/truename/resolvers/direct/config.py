@@ -20,7 +20,7 @@ class Limits:
     connections: int = _MOST_CONNECTIONS
     http_announces: int = _MOST_HTTP_ANNOUNCES
     udp_announces: int = 400
-    announces_to_one: int = 200
+    announces_to_one: int = 100
     held_bytes: int = 128 << 20
 
     trackers: int = 50

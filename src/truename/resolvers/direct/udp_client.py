@@ -90,8 +90,7 @@ class UdpTracker:
         future: _Future = self._loop.create_future()
         self._waiting[transaction] = future
         try:
-            with contextlib.suppress(BlockingIOError):  # as good as lost on the way: it will be sent again
-                self._socket.send(packet)
+            self._send(packet)
             return await future
         finally:
             del self._waiting[transaction]
@@ -101,16 +100,28 @@ class UdpTracker:
             pass
         return transaction
 
+    def _send(self, packet: bytes) -> None:
+        try:
+            self._socket.send(packet)
+        except BlockingIOError:
+            pass  # as good as lost on the way: it will be sent again
+        except OSError as error:
+            self._fail(error)
+
+    def _fail(self, error: OSError) -> None:
+        """Nobody listens there: the kernel was told, and tells it once, to whoever sends or receives next."""
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(type(error)(*error.args))
+
     def _read(self) -> None:
         for _ in range(_PACKETS_AT_ONCE):
             try:
                 packet = self._socket.recv(_MAX_PACKET_BYTES)
             except BlockingIOError:
                 return
-            except OSError as error:  # nobody listens there, the kernel was told
-                for future in self._waiting.values():
-                    if not future.done():
-                        future.set_exception(type(error)(*error.args))
+            except OSError as error:
+                self._fail(error)
                 return
             self._take(packet)
 

@@ -1,0 +1,475 @@
+"""How `direct` asks trackers over HTTP, HTTPS and UDP, what their failures mean to it, and libtorrent as a peer."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import struct
+import subprocess
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import libtorrent as lt
+import pytest
+
+from tests.contract.resolver_contract import DEAD, LONG_S, SHORT_S, run
+from tests.loopback import Tracker, UdpTracker, refusing_port
+from tests.wire import Peer, encode, hybrid_info, info_named, sha1, sha256
+from truename.demo.swarm import LocalSwarm
+from truename.demo.torrents import dead_hashes
+from truename.errors import NotYet, ResolverDown
+from truename.magnet import Magnet
+from truename.metainfo import read_info
+from truename.resolvers.direct import quest, udp_client
+from truename.resolvers.direct.config import DirectConfig, Limits
+from truename.resolvers.direct.hosts import ask_system
+from truename.resolvers.direct.http_client import MAX_ANSWER_BYTES
+from truename.resolvers.direct.resolver import DirectResolver
+from truename.resolvers.direct.trackers import Trackers
+
+INFO = info_named("told by a tracker")
+NAME = "told by a tracker"
+
+
+@contextlib.asynccontextmanager
+async def resolver(
+    *, trackers: tuple[str, ...] = (), magnet_trackers: bool = True, look_up: Any = ask_system, **limits: Any
+) -> AsyncIterator[DirectResolver]:
+    config = DirectConfig(
+        trackers=trackers, magnet_trackers=magnet_trackers, allow_private=True, limits=Limits(**limits)
+    )
+    direct = DirectResolver(config, look_up=look_up)
+    try:
+        yield direct
+    finally:
+        await direct.aclose()
+
+
+def magnet(info_hash: str, *trackers: str) -> Magnet:
+    return Magnet.parse(f"magnet:?xt=urn:btih:{info_hash}" + "".join(f"&tr={url}" for url in trackers))
+
+
+@contextlib.asynccontextmanager
+async def a_tracker() -> AsyncIterator[Tracker]:
+    """A tracker that knows of the only peer."""
+    async with Peer(INFO).serving() as peer, Tracker({sha1(INFO): peer.compact}).serving() as tracker:
+        yield tracker
+
+
+async def name(direct: DirectResolver, *trackers: str) -> str:
+    return (await direct.resolve(magnet(sha1(INFO), *trackers), deadline_s=LONG_S)).name
+
+
+async def ending(direct: DirectResolver, *trackers: str, deadline_s: float = SHORT_S) -> str:
+    """How a look-up without a name ends."""
+    with pytest.raises((NotYet, ResolverDown)) as ended:
+        await direct.resolve(magnet(DEAD, *trackers), deadline_s=deadline_s)
+    return ended.value.code if isinstance(ended.value, NotYet) else ended.value.reason
+
+
+# --- UDP ---------------------------------------------------------------------------------------------------------
+
+
+class LosingPackets(UdpTracker):
+    """Loses the first packets, and sends some that answer nothing before each true one."""
+
+    to_lose = 3
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if self.to_lose:
+            self.to_lose -= 1
+            return
+        transaction = struct.unpack_from(">I", data, 12)[0]
+        for nonsense in (b"", b"\0", struct.pack(">II", 3, transaction ^ 1), struct.pack(">III", 1, transaction, 5)):
+            self._transport.sendto(nonsense, addr)
+        super().datagram_received(data, addr)
+
+
+class Forgetting(UdpTracker):
+    """Forgets every connection after one announce, and says so to whoever comes with an old one."""
+
+    def __init__(self, peers: bytes) -> None:
+        super().__init__(peers)
+        self.connection, self.refused = 0, 0
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        connection, action, transaction = struct.unpack_from(">QII", data)
+        if action == 0:
+            self.connection += 1
+            self._transport.sendto(struct.pack(">IIQ", 0, transaction, self.connection), addr)
+        elif connection != self.connection:
+            self.refused += 1
+            self._transport.sendto(struct.pack(">II", 3, transaction) + b"who are you", addr)
+        else:
+            self.connection += 1
+            super().datagram_received(data, addr)
+
+
+def test_a_udp_tracker_leads_to_the_name() -> None:
+    async def test() -> None:
+        async with Peer(INFO).serving() as peer, UdpTracker(peer.compact).serving() as tracker, resolver() as direct:
+            assert await name(direct, tracker.url) == NAME
+            assert tracker.asked == [bytes.fromhex(sha1(INFO))]
+
+    run(test())
+
+
+def test_a_burst_over_one_udp_tracker_is_named_whole() -> None:
+    async def test() -> None:
+        infos = [info_named(f"burst {number}") for number in range(300)]
+        async with Peer(*infos).serving() as peer, UdpTracker(peer.compact).serving() as tracker, resolver() as direct:
+            asked = [direct.resolve(magnet(sha1(info), tracker.url), deadline_s=LONG_S) for info in infos]
+            assert [each.name for each in await asyncio.gather(*asked)] == [f"burst {n}" for n in range(300)]
+
+    run(test())
+
+
+def test_packets_that_are_lost_are_sent_again_and_strange_ones_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        async with (
+            Peer(INFO).serving() as peer,
+            LosingPackets(peer.compact).serving() as tracker,
+            resolver() as direct,
+        ):
+            assert await name(direct, tracker.url) == NAME
+
+    monkeypatch.setattr(udp_client, "PATIENCE_S", (0.05, 0.1, 0.2, 10.0, 10.0))
+    run(test())
+
+
+def test_a_udp_tracker_that_has_forgotten_us_is_greeted_anew() -> None:
+    async def test() -> None:
+        async with Peer(INFO).serving() as peer, resolver() as direct:
+            forgetting = Forgetting(peer.compact)
+            async with forgetting.serving(), UdpTracker().serving() as held:
+                # A second hash keeps the socket to the tracker open, and with it the connection that it forgets.
+                held_open = Trackers._udp_tracker
+                async with held_open(direct._reach.trackers, "127.0.0.1", forgetting.port, exempt=False):
+                    for _ in range(3):
+                        assert await name(direct, forgetting.url, held.url) == NAME
+            assert forgetting.refused == 2
+
+    run(test())
+
+
+def test_a_udp_tracker_that_says_nothing_ends_with_no_peers() -> None:
+    async def test() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
+            mute.bind(("127.0.0.1", 0))
+            async with resolver() as direct:
+                assert await ending(direct, f"udp://127.0.0.1:{mute.getsockname()[1]}/announce") == "no_peers"
+
+    run(test())
+
+
+def test_udp_over_ipv6_names_peers_of_ipv6() -> None:
+    async def test() -> None:
+        peer = Peer(INFO)
+        async with peer.serving() as there:
+            # The same peer by way of the only IPv6 address of loopback.
+            proxy = await asyncio.start_server(_passing_on(there.port), "::1", 0)
+            port = proxy.sockets[0].getsockname()[1]
+            tracker = UdpTracker(socket.inet_pton(socket.AF_INET6, "::1") + port.to_bytes(2, "big"))
+            transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+                lambda: tracker, local_addr=("::1", 0)
+            )
+            async with resolver() as direct:
+                assert await name(direct, f"udp://[::1]:{transport.get_extra_info('sockname')[1]}/a") == NAME
+            transport.close()
+            proxy.close()
+
+    run(test())
+
+
+def _passing_on(port: int) -> Any:
+    async def passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, here = await asyncio.open_connection("127.0.0.1", port)
+
+        async def copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(OSError):
+                while data := await source.read(65_536):
+                    target.write(data)
+            target.close()
+
+        await asyncio.gather(copy(reader, here), copy(there, writer))
+
+    return passed_on
+
+
+# --- HTTP --------------------------------------------------------------------------------------------------------
+
+
+def response(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
+    return f"HTTP/1.1 {status}\r\n".encode() + "".join(f"{header}\r\n" for header in headers).encode() + b"\r\n" + body
+
+
+@pytest.mark.parametrize("kind", ["with a length", "in chunks", "until the end", "after a provisional one"])
+def test_an_answer_in_every_form_of_http_is_read(kind: str) -> None:
+    async def test() -> None:
+        async with Peer(INFO).serving() as peer, Tracker().serving() as tracker, resolver() as direct:
+            body = encode({"interval": 1800, "peers": peer.compact})
+            chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"
+            length = f"Content-Length: {len(body)}"
+            tracker.response = {
+                "with a length": response(body, length),
+                "in chunks": response(chunks, "Transfer-Encoding: chunked"),
+                "until the end": response(body),
+                "after a provisional one": response(b"", status="103 Early Hints") + response(body, length),
+            }[kind]
+            assert await name(direct, tracker.url) == NAME
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"\xff" * 1_000,
+        b"HTTP/1.1 200 OK\r\n",
+        response(b"<html>"),
+        response(b"d5:peers0:", "Content-Length: 500"),
+        response(b"5\r\nd5:pe", "Transfer-Encoding: chunked"),
+        response(b"d5:peers%d:" % (MAX_ANSWER_BYTES * 2) + b"\x01" * MAX_ANSWER_BYTES * 2 + b"e"),
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100_000,
+        response(b"", status="404 Not Found"),
+        response(b"busy", "Content-Length: 4", status="503 Busy"),
+        response(b"d14:failure reason3:no!e"),
+        response(b"", "Location: /announce", status="302 Found"),
+        response(b"l" * 50_000 + b"e" * 50_000),
+    ],
+)
+def test_a_tracker_that_gives_nothing_of_use_ends_with_no_peers(answer: bytes) -> None:
+    async def test() -> None:
+        async with Tracker(response=answer).serving() as tracker, resolver() as direct:
+            assert await ending(direct, tracker.url, deadline_s=0.3) == "no_peers"
+            assert 1 <= len(tracker.asked) <= 4
+
+    run(test())
+
+
+def test_a_tracker_that_takes_its_time_keeps_nobody_waiting_longer_than_allowed() -> None:
+    async def test() -> None:
+        async with Peer(INFO).serving() as peer, Tracker().serving() as slow, resolver(http_s=0.2) as direct:
+            slow.peers[bytes.fromhex(sha1(INFO))] = peer.compact
+            held = slow.hold()
+            asking = asyncio.create_task(name(direct, slow.url))
+            await slow.wait_for(lambda: len(slow.asked) == 2)  # it was given up, and then asked again
+            held.set()
+            assert await asking == NAME
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quest, "_TRACKER_AGAIN_S", (0.0,))
+        run(test())
+
+
+def test_where_a_tracker_has_moved_to_is_asked() -> None:
+    async def test() -> None:
+        async with Peer(INFO).serving() as peer, Tracker().serving() as old, Tracker().serving() as new:
+            new.peers[bytes.fromhex(sha1(INFO))] = peer.compact
+            target = f"{new.url}?info_hash=" + "".join(f"%{byte:02x}" for byte in bytes.fromhex(sha1(INFO)))
+            old.response = response(b"", f"Location: {target}", "Content-Length: 0", status="301 Moved")
+            async with resolver() as direct:
+                assert await name(direct, old.url) == NAME
+            assert new.asked == [bytes.fromhex(sha1(INFO))]
+
+    run(test())
+
+
+@pytest.mark.parametrize("target", ["udp://127.0.0.1:1/announce", "ftp://127.0.0.1/", "http://[", "", "http://a b/"])
+def test_a_tracker_that_has_moved_to_nowhere_is_none(target: str) -> None:
+    async def test() -> None:
+        answer = response(b"", f"Location: {target}", "Content-Length: 0", status="302 Found")
+        async with Tracker(response=answer).serving() as tracker, resolver() as direct:
+            assert await ending(direct, tracker.url) in ("nobody_to_ask", "no_peers")
+
+    run(test())
+
+
+@pytest.mark.parametrize("scheme", ["http", "https", "udp"])
+def test_nobody_at_the_address_of_a_tracker_ends_without_waiting(scheme: str) -> None:
+    async def test() -> None:
+        with refusing_port() as port:
+            async with resolver() as direct:
+                url = f"{scheme}://127.0.0.1:{port}/announce"
+                assert await ending(direct, url, url + "2", deadline_s=10**6) == "nobody_to_ask"
+
+    run(test())
+
+
+def test_a_tracker_that_is_not_there_hinders_no_other() -> None:
+    async def test() -> None:
+        with refusing_port() as port:
+            async with a_tracker() as tracker, resolver() as direct:
+                dead = f"http://127.0.0.1:{port}/announce"
+                assert await name(direct, dead, tracker.url, dead.replace("http", "udp")) == NAME
+
+    run(test())
+
+
+def test_odd_characters_in_an_address_reach_the_tracker_escaped() -> None:
+    async def test() -> None:
+        async with a_tracker() as tracker, resolver() as direct:
+            asked = Magnet(info_hash=magnet(sha1(INFO)).info_hash, trackers=(tracker.url + "/ü?a=é",))
+            assert (await direct.resolve(asked, deadline_s=LONG_S)).name == NAME
+
+    run(test())
+
+
+def test_more_announces_than_may_be_sent_at_once_wait_without_losing_time() -> None:
+    async def test() -> None:
+        async with Tracker().serving() as tracker, Peer(INFO).serving() as peer, resolver(http_announces=2) as direct:
+            tracker.peers[bytes.fromhex(sha1(INFO))] = peer.compact
+            held = tracker.hold()
+            dead = [
+                asyncio.create_task(direct.resolve(magnet(each, tracker.url), deadline_s=3 * SHORT_S))
+                for each in dead_hashes(2)
+            ]
+            await tracker.wait_for(lambda: len(tracker.asked) == 2)
+            late = asyncio.create_task(direct.resolve(magnet(sha1(INFO), tracker.url), deadline_s=SHORT_S))
+            await asyncio.wait(dead)
+            held.set()
+            assert (await late).name == NAME
+
+    run(test())
+
+
+# --- host names --------------------------------------------------------------------------------------------------
+
+
+def test_a_name_is_looked_up_once_for_many_and_one_that_hangs_hinders_no_administrators() -> None:
+    asked: list[str] = []
+    hang = threading.Event()
+
+    def look_up(host: str) -> list[str]:
+        asked.append(host)
+        if host.startswith("slow"):
+            hang.wait(60)
+        return ["127.0.0.1"] if host.endswith("example") else []
+
+    async def test() -> None:
+        async with a_tracker() as tracker:
+            own = f"http://tracker.example:{tracker.port}/announce"
+            async with resolver(trackers=(own,), look_up=look_up) as direct:
+                slow = [f"http://slow{number}.example:{tracker.port}/announce" for number in range(40)]
+                hanging = asyncio.create_task(direct.resolve(magnet(DEAD, *slow), deadline_s=LONG_S))
+                names = await asyncio.gather(*(name(direct, own) for _ in range(20)))
+                assert names == [NAME] * 20
+                assert asked.count("tracker.example") == 1
+                assert sum(host.startswith("slow") for host in asked) <= 16
+                hanging.cancel()
+                await asyncio.wait([hanging])
+            hang.set()
+
+    run(test())
+    for thread in threading.enumerate():
+        if thread.name == "truename-host-name":
+            thread.join(60)
+
+
+def test_a_name_that_does_not_exist_is_nobody_to_ask() -> None:
+    async def test() -> None:
+        async with resolver(look_up=lambda _: []) as direct:
+            urls = ("http://nowhere.example/announce", "udp://nowhere.example:1/announce")
+            assert await ending(direct, *urls, deadline_s=10**6) == "nobody_to_ask"
+
+    run(test())
+
+
+# --- HTTPS -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def certificate() -> Iterator[tuple[Path, Path]]:
+    """A certificate for `tracker.example` that nobody but itself vouches for, and its key."""
+    with tempfile.TemporaryDirectory() as folder:
+        key, signed = Path(folder, "key.pem"), Path(folder, "certificate.pem")
+        more = ["-days", "2", "-subj", "/CN=tracker.example", "-addext", "subjectAltName=DNS:tracker.example"]
+        files = ["-keyout", str(key), "-out", str(signed)]
+        curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        subprocess.run(["openssl", "req", "-x509", *curve, *files, *more], check=True, capture_output=True)
+        yield signed, key
+
+
+@pytest.mark.parametrize(
+    ("host", "trusted"), [("tracker.example", True), ("other.example", True), ("tracker.example", False)]
+)
+def test_an_https_tracker_has_to_prove_its_name(certificate: tuple[Path, Path], host: str, trusted: bool) -> None:
+    async def test() -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        async with Peer(INFO).serving() as peer:
+            tracker = Tracker({sha1(INFO): peer.compact})
+            server = await asyncio.start_server(tracker._serve, "127.0.0.1", 0, ssl=context)
+            url = f"https://{host}:{server.sockets[0].getsockname()[1]}/announce"
+            async with resolver(look_up=lambda _: ["127.0.0.1"]) as direct:
+                if trusted:
+                    direct._reach.trackers._tls.load_verify_locations(certificate[0])
+                if trusted and host == "tracker.example":
+                    assert await name(direct, url) == NAME
+                else:
+                    assert await ending(direct, url, deadline_s=10**6) == "nobody_to_ask"
+                    assert tracker.asked == []
+            server.close()
+
+    run(test())
+
+
+# --- whom the settings name --------------------------------------------------------------------------------------
+
+
+def test_the_administrators_trackers_are_asked_for_every_hash() -> None:
+    async def test() -> None:
+        async with a_tracker() as tracker, resolver(trackers=(tracker.url,), magnet_trackers=False) as direct:
+            assert await name(direct) == NAME
+
+    run(test())
+
+
+def test_trackers_of_magnets_can_be_left_out() -> None:
+    async def test() -> None:
+        async with Tracker().serving() as tracker, resolver(magnet_trackers=False) as direct:
+            assert await ending(direct, tracker.url, deadline_s=10**6) == "nobody_to_ask"
+            assert tracker.asked == []
+
+    run(test())
+
+
+# --- libtorrent on the other side --------------------------------------------------------------------------------
+
+
+def test_libtorrent_gives_all_its_names(local_swarm: LocalSwarm) -> None:
+    async def test() -> None:
+        async with resolver() as direct:
+            asked = [Magnet.parse(each) for each in local_swarm.magnets]
+            found = await asyncio.gather(*(direct.resolve(each, deadline_s=LONG_S) for each in asked))
+            assert found == [read_info(each.info, (each.info_hash,)) for each in local_swarm.torrents]
+
+    run(test())
+
+
+def test_libtorrent_gives_a_hybrid_by_both_its_hashes() -> None:
+    info = hybrid_info("hybrid from libtorrent")
+
+    async def test(folder: str) -> None:
+        seeder = lt.session(
+            {"listen_interfaces": "127.0.0.1:0", "enable_dht": False, "enable_lsd": False}
+            | {"enable_upnp": False, "enable_natpmp": False, "allow_multiple_connections_per_ip": True}
+        )
+        params = lt.add_torrent_params()
+        params.ti = lt.torrent_info(b"d4:info" + info + b"e")
+        params.save_path = folder
+        params.flags = lt.torrent_flags.upload_mode
+        seeder.add_torrent(params)
+        async with resolver() as direct:
+            for topics in (f"btih:{sha1(info)}", f"btmh:1220{sha256(info)}"):
+                asked = Magnet.parse(f"magnet:?xt=urn:{topics}&x.pe=127.0.0.1:{seeder.listen_port()}")
+                found = await direct.resolve(asked, deadline_s=LONG_S)
+                assert (found.name, found.info_hash) == ("hybrid from libtorrent", sha1(info))
+                assert found.info_hash_v2 == sha256(info)
+
+    with tempfile.TemporaryDirectory() as folder:
+        run(test(folder))
