@@ -3,11 +3,11 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from truename import calibration
 from truename.batching import Batches
@@ -17,6 +17,7 @@ from truename.hub import Hub
 from truename.mode import Mode
 from truename.model import Lookup, Outcome
 from truename.notes import Notes
+from truename.queue.base import JobQueue
 from truename.queue.local import LocalQueue
 from truename.resolvers.base import Resolver
 from truename.service import Calibrations
@@ -88,15 +89,37 @@ async def open_engine(settings: Settings, resolver: Resolver) -> AsyncIterator[E
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     url = sqlite_url(settings.data_dir / FILE_NAME)
     await asyncio.to_thread(migrate, url)
-    database = Database(url)
-    writer, hub = Writer(database), Hub()
     queue = LocalQueue(slots=settings.slots)
-    mode, rules, census = Mode(database, writer, settings.calibration_mode), _rules(settings), Census()
+    engine = _engine(settings, Database(url), queue)
+    try:
+        async with asyncio.TaskGroup() as writing:
+            written = writing.create_task(engine.writer.run())
+            await engine.writer.write(calibration.recover, time.time())
+            await engine.mode.load()
+            async with asyncio.TaskGroup() as group:
+                loops = [group.create_task(loop) for loop in _loops(settings, engine, queue, resolver)]
+                try:
+                    yield engine
+                finally:
+                    for loop in loops:
+                        loop.cancel()
+            await _give_back(engine.writer, engine.feeder)
+            engine.writer.stop()
+            await written
+    finally:
+        await engine.database.aclose()
+
+
+def _engine(settings: Settings, database: Database, queue: JobQueue) -> Engine:
+    """The objects, none of them running yet."""
+    writer, hub, rules, census = Writer(database), Hub(), _rules(settings), Census()
+    mode = Mode(database, writer, settings.calibration_mode)
 
     def resting() -> bool:
         return mode.value == "off"
 
     feeder = Feeder(writer, queue, time.time, resting=resting)
+    ttl_s = settings.task_ttl_s
     watch = Watch(
         database,
         writer,
@@ -107,58 +130,40 @@ async def open_engine(settings: Settings, resolver: Resolver) -> AsyncIterator[E
         resting=resting,
         wake=feeder.wake,
     )
-    cleaner = Cleaner(writer, time.time, task_ttl_s=settings.task_ttl_s, interval_s=settings.cleanup_interval_s)
-    shelf = Shelf(data_dir=settings.data_dir, folder=settings.backup_folder, keep=settings.backup_keep)
-    keeper = Keeper(shelf, time.time, interval_s=settings.backup_interval_s)
-    engine = Engine(
+    return Engine(
         database=database,
         writer=writer,
         hub=hub,
         feeder=feeder,
         calibrations=Calibrations(
-            database, writer, hub, feeder, clock=time.time, rules=rules, census=census, task_ttl_s=settings.task_ttl_s
+            database, writer, hub, feeder, clock=time.time, rules=rules, census=census, task_ttl_s=ttl_s
         ),
-        batches=Batches(
-            database, writer, hub, feeder, clock=time.time, rules=rules, census=census, task_ttl_s=settings.task_ttl_s
-        ),
+        batches=Batches(database, writer, hub, feeder, clock=time.time, rules=rules, census=census, task_ttl_s=ttl_s),
         watch=watch,
         notes=Notes(database, writer, hub, clock=time.time),
         mode=mode,
     )
 
+
+def _loops(
+    settings: Settings, engine: Engine, queue: JobQueue, resolver: Resolver
+) -> Iterator[Coroutine[Any, Any, None]]:
+    """What runs as long as the engine does. The death of one is the death of all."""
+
     async def work(lookup: Lookup) -> Outcome:
         return await look_up(resolver, lookup.magnet, timeout_s=settings.lookup_timeout_s)
 
-    try:
-        async with asyncio.TaskGroup() as writing:
-            written = writing.create_task(writer.run())
-            await writer.write(calibration.recover, time.time())
-            await mode.load()
-            async with asyncio.TaskGroup() as group:
-                applier = Applier(writer, queue, feeder, hub, clock=time.time, rules=rules, luck=random.random)
-                outlook = Outlook(writer, feeder, hub)
-                parts = [
-                    feeder.run(),
-                    applier.run(),
-                    outlook.run(),
-                    watch.run(),
-                    queue.serve(work),
-                    cleaner.run(),
-                    keeper.run(),
-                ]
-                if settings.webhook_url:
-                    parts.append(_webhook(settings, engine).run())
-                loops = [group.create_task(part) for part in parts]
-                try:
-                    yield engine
-                finally:
-                    for loop in loops:
-                        loop.cancel()
-            await _give_back(writer, feeder)
-            writer.stop()
-            await written
-    finally:
-        await database.aclose()
+    writer, feeder, rules = engine.writer, engine.feeder, _rules(settings)
+    shelf = Shelf(data_dir=settings.data_dir, folder=settings.backup_folder, keep=settings.backup_keep)
+    yield feeder.run()
+    yield Applier(writer, queue, feeder, engine.hub, clock=time.time, rules=rules, luck=random.random).run()
+    yield Outlook(writer, feeder, engine.hub).run()
+    yield engine.watch.run()
+    yield queue.serve(work)
+    yield Cleaner(writer, time.time, task_ttl_s=settings.task_ttl_s, interval_s=settings.cleanup_interval_s).run()
+    yield Keeper(shelf, time.time, interval_s=settings.backup_interval_s).run()
+    if settings.webhook_url:
+        yield _webhook(settings, engine).run()
 
 
 def _webhook(settings: Settings, engine: Engine) -> "Webhook":
