@@ -145,8 +145,8 @@ class Storm:
         self._truename = truename
         self._settings = SETTINGS | {"TRUENAME_TRACKERS": swarm.addresses.tracker}
         self._chance = random.Random(seed)  # noqa: S311 - chance, no secret
-        dead = [f"{number:040x}" for number in range(1, 41)]
-        self._hashes = [str(torrent.info_hash) for torrent in swarm.torrents] + dead
+        self._alive = [str(torrent.info_hash) for torrent in swarm.torrents]
+        self._dead = [f"{number:040x}" for number in range(1, 41)]
         self._chronicle = Chronicle()
         self._token = ""
 
@@ -167,8 +167,9 @@ class Storm:
                 self._die_within(run, 1.0, "killed before it was up")
             else:
                 address = err.find(r"(http://[\d.]+:\d+)")
+                hashes = self._chance.sample(self._alive, k=60) + self._chance.sample(self._dead, k=15)
                 clients = [
-                    Client(address, self._token, self.promises, self._hashes, number * CLIENTS + each)
+                    Client(address, self._token, self.promises, hashes, number * CLIENTS + each)
                     for each in range(CLIENTS)
                 ]
                 for client in clients:
@@ -223,7 +224,7 @@ class Storm:
 @pytest.mark.soak
 @pytest.mark.timeout(size(test=300, soak=2 * 3600))
 def test_a_storm_of_kills_loses_nothing_and_applies_nothing_twice(truename: Program) -> None:
-    with LocalSwarm(SwarmPlan(invented=300)) as swarm:
+    with LocalSwarm(SwarmPlan(invented=size(test=200, soak=3000))) as swarm:
         storm = Storm(truename, swarm, seed=random.randrange(2**32))  # noqa: S311 - chance, no secret
         storm.begin()
         for number in range(KILLS):
