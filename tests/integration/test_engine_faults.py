@@ -38,6 +38,7 @@ from truename.store import watches
 from truename.store.database import FILE_NAME, Connection, Database, sqlite_url
 from truename.store.migrate import migrate
 from truename.store.writer import StoreUnavailable, Writer
+from truename.watch import Watch
 
 Result = TypeVar("Result")
 RULES = Rules(max_attempts=2, retry_delays_s=(5.0,), tells_batches=True)
@@ -393,3 +394,42 @@ def test_a_resolver_with_a_defect_fails_one_task_and_the_engine_goes_on(tmp_path
 
     shutil.copytree(template, tmp_path / "data")
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("of", "loop"),
+    [
+        (Writer, "run"),
+        (feeder.Feeder, "run"),
+        (feeder.Applier, "run"),
+        (feeder.Cleaner, "run"),
+        (Watch, "run"),
+        (LocalQueue, "serve"),
+    ],
+)
+def test_the_death_of_any_loop_ends_the_engine_with_its_error(
+    tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch, of: type, loop: str
+) -> None:
+    going_on, dying = getattr(of, loop), asyncio.Event()
+
+    async def dies(self: Any, *given: Any) -> None:
+        going = asyncio.create_task(going_on(self, *given))
+        try:
+            await dying.wait()
+        finally:
+            going.cancel()
+        raise ZeroDivisionError
+
+    async def run() -> None:
+        settings = Settings.model_validate({"data_dir": tmp_path / "data"})
+        async with app.open_engine(settings, Oracle()) as engine:
+            await engine.notes.save(ALICE, "it works")
+            dying.set()
+            await asyncio.Event().wait()
+
+    shutil.copytree(template, tmp_path / "data")
+    monkeypatch.setattr(of, loop, dies)
+    with pytest.raises(BaseExceptionGroup) as group:
+        asyncio.run(asyncio.wait_for(run(), 100))
+    assert group.value.subgroup(ZeroDivisionError) is not None
+    assert broken_in(tmp_path / "data" / FILE_NAME) == []
