@@ -403,6 +403,7 @@ def test_a_resolver_with_a_defect_fails_one_task_and_the_engine_goes_on(tmp_path
         (feeder.Feeder, "run"),
         (feeder.Applier, "run"),
         (feeder.Cleaner, "run"),
+        (feeder.Outlook, "run"),
         (Watch, "run"),
         (LocalQueue, "serve"),
     ],

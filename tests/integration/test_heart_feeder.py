@@ -1,0 +1,165 @@
+"""The feeder between database and queue: no more than there is room for, by shares, and nothing that was cancelled."""
+
+import asyncio
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.heart_support import ALICE, HASHES, Heart, magnet, named, with_heart
+from truename import calibration
+from truename.calibration import OfTask, Priority, Rules, Submission
+from truename.feeder import Applier, Feeder
+from truename.hub import Hub
+from truename.model import Lookup, Outcome
+from truename.queue.local import LocalQueue
+from truename.store.writer import Writer
+
+RULES = Rules()
+HIGH, NORMAL, LOW = Priority
+
+
+class Measured(LocalQueue):
+    """A local queue that notes whether it was given more than it had asked for."""
+
+    def __init__(self, *, slots: int) -> None:
+        super().__init__(slots=slots)
+        self.too_many: list[tuple[int, int]] = []
+        self.given = 0
+
+    async def put(self, lookups: Sequence[Lookup]) -> None:
+        room = self.room() or self.room_for_high()
+        if len(lookups) > room:
+            self.too_many.append((len(lookups), room))
+        self.given += len(lookups)
+        await super().put(lookups)
+
+
+class Works:
+    """The loops of an engine, with a worker that the test holds."""
+
+    def __init__(self, heart: Heart, *, slots: int) -> None:
+        self.writer = Writer(heart.database)
+        self.queue = Measured(slots=slots)
+        self.feeder = Feeder(self.writer, self.queue, lambda: heart.now, resting=lambda: False)
+        shared: dict[str, Any] = {"clock": lambda: heart.now, "rules": RULES, "luck": lambda: 0.5}
+        self.applier = Applier(self.writer, self.queue, self.feeder, Hub(), **shared)
+        self.now = heart.now
+        self.worked: list[Lookup] = []
+        self.held: set[int] = set()  # priorities that never end
+
+    async def work(self, lookup: Lookup) -> Outcome:
+        self.worked.append(lookup)
+        if lookup.prio in self.held:
+            await asyncio.Event().wait()
+        return named(lookup)
+
+    async def submit(self, numbers: Iterable[int], priority: Priority) -> list[str]:
+        asked = [
+            Submission(
+                task_id=str(uuid.uuid4()), person_id=ALICE, magnet=magnet(number), priority=priority, at=self.now
+            )
+            for number in numbers
+        ]
+        submit = partial(calibration.submit_all, rules=RULES)
+        await asyncio.gather(*(self.writer.begin(submit, one) for one in asked))
+        self.feeder.wake()
+        return [one.task_id for one in asked]
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(60):
+            while not condition():
+                await asyncio.sleep(0)
+
+    @asynccontextmanager
+    async def going(self) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as group:
+            loops = [
+                group.create_task(one) for one in (self.feeder.run(), self.applier.run(), self.queue.serve(self.work))
+            ]
+            try:
+                yield
+            finally:
+                for one in loops:
+                    one.cancel()
+
+
+def with_works(tmp_path: Path, scene: Callable[[Works], Awaitable[None]], *, slots: int) -> None:
+    async def scenario(heart: Heart) -> None:
+        works = Works(heart, slots=slots)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(works.writer.run())
+            try:
+                await scene(works)
+            finally:
+                works.writer.stop()
+
+    with_heart(tmp_path, scenario, rules=RULES)
+
+
+@pytest.mark.parametrize("slots", [1, 3, 40])
+def test_it_never_gives_more_than_there_is_room_for_and_everything_is_run_once(tmp_path: Path, slots: int) -> None:
+    async def scene(works: Works) -> None:
+        async with works.going():
+            for priority in Priority:
+                await works.submit(range(100 * priority, 100 * priority + 100), priority)
+            await works.until(lambda: len(works.worked) == 300 and not works.feeder.out)
+        assert works.queue.too_many == []
+        assert Counter(one.magnet.info_hash for one in works.worked) == dict.fromkeys(HASHES[:300], 1)
+
+    with_works(tmp_path, scene, slots=slots)
+
+
+@pytest.mark.parametrize("slots", [1, 2, 7])
+def test_when_all_slots_are_busy_the_priorities_still_have_their_shares(tmp_path: Path, slots: int) -> None:
+    async def scene(works: Works) -> None:
+        for priority in Priority:
+            await works.submit(range(200 * priority, 200 * priority + 200), priority)
+        async with works.going():
+            await works.until(lambda: len(works.worked) >= 200)
+        counts = Counter(one.prio for one in works.worked[:200])
+        assert counts[HIGH] == pytest.approx(160, abs=8)
+        assert counts[NORMAL] == pytest.approx(30, abs=8)
+        assert counts[LOW] == pytest.approx(10, abs=8)
+
+    with_works(tmp_path, scene, slots=slots)
+
+
+def test_what_is_asked_for_in_haste_finds_the_slot_that_is_kept_for_it(tmp_path: Path) -> None:
+    async def scene(works: Works) -> None:
+        works.held = {LOW}
+        await works.submit(range(100), LOW)
+        async with works.going():
+            await works.until(lambda: len(works.worked) == 5)
+            await works.submit([200, 201, 202], HIGH)
+            await works.until(lambda: len(works.worked) == 8)
+        assert Counter(one.prio for one in works.worked) == {LOW: 5, HIGH: 3}
+
+    with_works(tmp_path, scene, slots=5)
+
+
+def test_what_is_cancelled_in_the_moment_of_its_taking_is_not_put_at_all(tmp_path: Path) -> None:
+    async def scene(works: Works) -> None:
+        ids = await works.submit([0, 1, 2], NORMAL)
+        write = works.writer.write
+        cancel = partial(calibration.cancel_all, rules=RULES)
+
+        async def then_cancelled(work: Any, item: Any) -> Any:
+            done = await write(work, item)
+            works.writer.write = write  # type: ignore[method-assign]
+            wanted = OfTask(person_id=ALICE, task_id=ids[1], at=works.now)
+            await works.feeder.drop(await write(cancel, wanted))
+            return done
+
+        works.writer.write = then_cancelled  # type: ignore[method-assign]
+        async with works.going():
+            await works.until(lambda: len(works.worked) == 2 and not works.feeder.out)
+        assert [one.magnet.info_hash for one in works.worked] == [HASHES[0], HASHES[2]]
+        assert works.queue.given == 2
+
+    with_works(tmp_path, scene, slots=5)
