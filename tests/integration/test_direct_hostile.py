@@ -285,7 +285,7 @@ def test_who_brings_nothing_new_makes_room_for_the_next(make: Callable[[bytes], 
         async with (
             make(INFO).serving() as slow,
             Peer(INFO).serving() as honest,
-            resolver(peers_at_once=1, silence_s=0.2) as direct,
+            resolver(peers_at_once=1, silence_s=0.2, talk_s=10**6) as direct,
         ):
             found = await direct.resolve(magnet(INFO, slow, honest), deadline_s=LONG_S)
             assert found.name == "the honest name"
@@ -312,7 +312,7 @@ def test_waiting_for_a_connection_does_not_count_into_the_time() -> None:
             Peer(other).serving() as honest,
             resolver(connections=1) as direct,
         ):
-            first = asyncio.create_task(direct.resolve(magnet(INFO, silent), deadline_s=3 * SHORT_S))
+            first = asyncio.create_task(direct.resolve(magnet(INFO, silent), deadline_s=1.5 * SHORT_S))
             await silent.met.wait()
             second = asyncio.create_task(direct.resolve(magnet(other, honest), deadline_s=SHORT_S))
             with pytest.raises(NotYet):
