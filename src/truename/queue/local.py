@@ -22,6 +22,7 @@ class LocalQueue:
         self._reserve = ceil(slots * _RESERVE)
         self._order = itertools.count()
         self._waiting: list[tuple[int, int, Lookup]] = []
+        self._here: set[str] = set()  # the deliveries that wait or run
         self._running: dict[str, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
         self._said: list[Report] = []
@@ -29,19 +30,21 @@ class LocalQueue:
 
     async def put(self, lookups: Sequence[Lookup]) -> None:
         """See `JobQueue.put`."""
-        there = self._running.keys() | {lookup.delivery for _, _, lookup in self._waiting}
         for lookup in lookups:
-            if lookup.delivery not in there:
-                there.add(lookup.delivery)
+            if lookup.delivery not in self._here:
+                self._here.add(lookup.delivery)
                 heapq.heappush(self._waiting, (lookup.prio, next(self._order), lookup))
         self._changed.set()
 
     async def abort(self, deliveries: Sequence[str]) -> None:
         """See `JobQueue.abort`."""
-        unwanted = set(deliveries)
-        self._waiting = [one for one in self._waiting if one[2].delivery not in unwanted]
-        heapq.heapify(self._waiting)
-        for delivery in unwanted & self._running.keys():
+        unwanted = self._here.intersection(deliveries)
+        running = unwanted & self._running.keys()
+        if unwanted - running:
+            self._here -= unwanted - running
+            self._waiting = [one for one in self._waiting if one[2].delivery not in unwanted]
+            heapq.heapify(self._waiting)
+        for delivery in running:
             if not self._running[delivery].cancelling():  # a second time would break into its tidying up
                 self._running[delivery].cancel()
 
@@ -93,6 +96,7 @@ class LocalQueue:
 
     def _over(self, delivery: str, _: object = None) -> None:
         self._running.pop(delivery, None)
+        self._here.discard(delivery)
         self._changed.set()
 
     def _say(self, report: Report) -> None:
