@@ -13,14 +13,16 @@ _FEWEST = 10
 class Limits:
     """Bounds over all look-ups together, then those of one look-up, then those of one conversation.
 
-    `udp_announces` and `announces_to_one` (tracker) have no file descriptor each. What is over a bound waits for its
-    turn, except bytes: `held_bytes` of metadata that is not whole yet, `heard_bytes` from all peers of one hash.
+    Those `to_one` tracker are fewer, so that a slow one leaves turns to the others; larger bursts over UDP are lost.
+    What is over a bound waits for its turn, except bytes: `held_bytes` of metadata that is not whole yet, `heard_bytes`
+    from all peers of one hash.
     """
 
     connections: int = _MOST_CONNECTIONS
     http_announces: int = _MOST_HTTP_ANNOUNCES
+    http_announces_to_one: int = 300
     udp_announces: int = 400
-    announces_to_one: int = 100
+    udp_announces_to_one: int = 100
     held_bytes: int = 128 << 20
 
     trackers: int = 50

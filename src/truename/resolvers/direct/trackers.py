@@ -62,9 +62,9 @@ class Trackers:
         Errors: `TrackerUnreached`, `TrackerSilent`, `TrackerRefused`.
         """
         parts = urlsplit(tracker.url)
-        ask = self._ask_udp if parts.scheme == "udp" else self._ask_http
-        turns = self._udp_turns if parts.scheme == "udp" else self._http_turns
-        its_turns = self._turns_of.setdefault(parts.netloc, asyncio.Semaphore(self._limits.announces_to_one))
+        udp = parts.scheme == "udp"
+        ask, turns = (self._ask_udp, self._udp_turns) if udp else (self._ask_http, self._http_turns)
+        its_turns = self._turns_to(parts)
         try:
             # First the tracker's own turn: those who wait for a slow one must not keep turns from all others.
             async with its_turns, turns:
@@ -74,6 +74,15 @@ class Trackers:
             raise TrackerSilent from error
         except (OSError, Forbidden) as error:
             raise TrackerUnreached from error
+
+    def _turns_to(self, parts: SplitResult) -> asyncio.Semaphore:
+        """The turns of one tracker, which live as long as somebody has or wants one."""
+        key = f"{parts.scheme == 'udp'} {parts.netloc}"
+        turns = self._turns_of.get(key)
+        if turns is None:
+            of_udp, of_http = self._limits.udp_announces_to_one, self._limits.http_announces_to_one
+            turns = self._turns_of[key] = asyncio.Semaphore(of_udp if parts.scheme == "udp" else of_http)
+        return turns
 
     # --- HTTP ----------------------------------------------------------------------------------------------------
 
