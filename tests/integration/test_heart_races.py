@@ -120,5 +120,6 @@ def test_of_cancel_and_completion_exactly_one_wins_and_the_note_changes_only_if_
         assert names == {one: name_of(one) for one in names}
         expected = [link(one, names.get(one, "")) for one in HASHES]
         assert "\n".join(texts).split("\n") == expected
+        print(f"{RACES} races, won by {dict(wins)}")
 
     with_heart(tmp_path, scenario)
