@@ -25,7 +25,7 @@ run: setup
 test: setup servers
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-# The long forms of the tests that have one, for about an hour; what each of them did is printed at the end.
+# The long forms of the tests that have one, for about twenty minutes; what each of them did is printed at the end.
 soak: setup
 	TRUENAME_TESTS_SOAK=1 $(BIN)/python -m pytest -m soak -rP --durations 0
 
