@@ -6,6 +6,7 @@ Source: https://hypothesis.readthedocs.io/en/latest/stateful.html
 """
 
 import asyncio
+import atexit
 import shutil
 import sqlite3
 import sys
@@ -71,6 +72,7 @@ def template() -> Path:
     """An empty database with two people, made once."""
     if not _TEMPLATE:
         folder = Path(tempfile.mkdtemp(prefix="truename-model-"))
+        atexit.register(shutil.rmtree, folder)
         migrate(sqlite_url(folder / FILE_NAME))
         asyncio.run(_people(folder))
         _TEMPLATE.append(folder)
