@@ -20,7 +20,7 @@ from truename.notes import Notes
 from truename.queue.base import JobQueue
 from truename.queue.local import LocalQueue
 from truename.resolvers.base import Resolver
-from truename.service import Calibrations
+from truename.service import Calibrations, Desk
 from truename.settings import Settings
 from truename.store.database import FILE_NAME, Database, sqlite_url
 from truename.store.keeper import Keeper
@@ -119,7 +119,16 @@ def _engine(settings: Settings, database: Database, queue: JobQueue) -> Engine:
         return mode.value == "off"
 
     feeder = Feeder(writer, queue, time.time, resting=resting)
-    ttl_s = settings.task_ttl_s
+    desk = Desk(
+        database=database,
+        writer=writer,
+        hub=hub,
+        feeder=feeder,
+        clock=time.time,
+        rules=rules,
+        census=census,
+        task_ttl_s=settings.task_ttl_s,
+    )
     watch = Watch(
         database,
         writer,
@@ -135,10 +144,8 @@ def _engine(settings: Settings, database: Database, queue: JobQueue) -> Engine:
         writer=writer,
         hub=hub,
         feeder=feeder,
-        calibrations=Calibrations(
-            database, writer, hub, feeder, clock=time.time, rules=rules, census=census, task_ttl_s=ttl_s
-        ),
-        batches=Batches(database, writer, hub, feeder, clock=time.time, rules=rules, census=census, task_ttl_s=ttl_s),
+        calibrations=Calibrations(desk),
+        batches=Batches(desk),
         watch=watch,
         notes=Notes(database, writer, hub, clock=time.time),
         mode=mode,

@@ -6,15 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from truename import calibration
-from truename.calibration import Answer, BatchOrder, Census, OfBatch, Priority, Rules, Submission
-from truename.feeder import Clock, Feeder
-from truename.hub import Hub
+from truename.calibration import Answer, BatchOrder, OfBatch, Priority, Submission
 from truename.magnet import Magnet
-from truename.service import TaskView, view
+from truename.service import Desk, TaskView, view
 from truename.store import batches, tasks
 from truename.store.batches import BatchLine, BatchRow
-from truename.store.database import Connection, Database
-from truename.store.writer import Writer
+from truename.store.database import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,27 +33,11 @@ class BatchView:
 class Batches:
     """The batches of people, on one database."""
 
-    def __init__(
-        self,
-        database: Database,
-        writer: Writer,
-        hub: Hub,
-        feeder: Feeder,
-        *,
-        clock: Clock,
-        rules: Rules,
-        census: Census,
-        task_ttl_s: float,
-    ) -> None:
-        self._database = database
-        self._writer = writer
-        self._hub = hub
-        self._feeder = feeder
-        self._clock = clock
-        self._task_ttl_s = task_ttl_s
-        self._submit = partial(calibration.submit_batches, rules=rules, census=census)
-        self._retry = partial(calibration.retry_batches, rules=rules, census=census)
-        self._cancel = partial(calibration.cancel_batches, rules=rules)
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._submit = partial(calibration.submit_batches, rules=desk.rules, census=desk.census)
+        self._retry = partial(calibration.retry_batches, rules=desk.rules, census=desk.census)
+        self._cancel = partial(calibration.cancel_batches, rules=desk.rules)
 
     async def submit(
         self, person_id: int, magnets: Sequence[Magnet], *, total: int, priority: Priority = Priority.NORMAL
@@ -65,41 +46,41 @@ class Batches:
 
         Errors: `StoreUnavailable`, and then all of it was stored or nothing.
         """
-        now, batch_id = self._clock(), str(uuid.uuid4())
+        now, batch_id = self._desk.clock(), str(uuid.uuid4())
         submissions = tuple(
             Submission(task_id=str(uuid.uuid4()), person_id=person_id, magnet=magnet, priority=priority, at=now)
             for magnet in magnets
         )
         order = BatchOrder(batch_id=batch_id, person_id=person_id, submissions=submissions, total=total, at=now)
-        answers = await self._writer.write(self._submit, order)
-        self._feeder.wake()
-        self._hub.publish()
+        answers = await self._desk.writer.write(self._submit, order)
+        self._desk.feeder.wake()
+        self._desk.hub.publish()
         return BatchSubmitted(batch_id=batch_id, answers=answers)
 
     async def get(self, person_id: int, batch_id: str, *, after_place: int = -1, limit: int) -> BatchView | None:
         """A person's batch with some of its tasks, or None: also when it is somebody else's, or its time is over."""
-        remembered_from = self._clock() - self._task_ttl_s
-        return await self._database.read(
+        remembered_from = self._desk.clock() - self._desk.task_ttl_s
+        return await self._desk.database.read(
             _get, person_id, batch_id, after_place=after_place, limit=limit, ended_after=remembered_from
         )
 
     async def newest(self, person_id: int, *, limit: int) -> Sequence[BatchLine]:
         """A person's batches, newest first, as long as they are remembered."""
-        remembered_from = self._clock() - self._task_ttl_s
-        return await self._database.read(batches.newest, person_id, limit=limit, ended_after=remembered_from)
+        remembered_from = self._desk.clock() - self._desk.task_ttl_s
+        return await self._desk.database.read(batches.newest, person_id, limit=limit, ended_after=remembered_from)
 
     async def cancel(self, person_id: int, batch_id: str) -> None:
         """End what the batch has created and has not ended. Errors: `StoreUnavailable`."""
-        wanted = OfBatch(person_id=person_id, batch_id=batch_id, at=self._clock())
-        await self._feeder.drop(await self._writer.write(self._cancel, wanted))
-        self._hub.publish()
+        wanted = OfBatch(person_id=person_id, batch_id=batch_id, at=self._desk.clock())
+        await self._desk.feeder.drop(await self._desk.writer.write(self._cancel, wanted))
+        self._desk.hub.publish()
 
     async def retry(self, person_id: int, batch_id: str) -> int:
         """Ask again for what failed or timed out; how many. Errors: `StoreUnavailable`."""
-        wanted = OfBatch(person_id=person_id, batch_id=batch_id, at=self._clock())
-        count = await self._writer.write(self._retry, wanted)
-        self._feeder.wake()
-        self._hub.publish()
+        wanted = OfBatch(person_id=person_id, batch_id=batch_id, at=self._desk.clock())
+        count = await self._desk.writer.write(self._retry, wanted)
+        self._desk.feeder.wake()
+        self._desk.hub.publish()
         return count
 
 

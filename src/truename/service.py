@@ -42,29 +42,27 @@ class StillActive(TruenameError):  # noqa: N818 - named after what it is
     """The task has not ended."""
 
 
-class Calibrations:
-    """Tasks of people, on one database. `feeder` takes what is asked for here, and drops what is cancelled."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What everything a person can do with tasks stands on. `feeder` takes what is asked for, and drops what is not."""
 
-    def __init__(
-        self,
-        database: Database,
-        writer: Writer,
-        hub: Hub,
-        feeder: Feeder,
-        *,
-        clock: Clock,
-        rules: Rules,
-        census: Census,
-        task_ttl_s: float,
-    ) -> None:
-        self._database = database
-        self._writer = writer
-        self._hub = hub
-        self._feeder = feeder
-        self._clock = clock
-        self._task_ttl_s = task_ttl_s
-        self._submit_all = partial(calibration.submit_all, rules=rules, census=census)
-        self._cancel_all = partial(calibration.cancel_all, rules=rules)
+    database: Database
+    writer: Writer
+    hub: Hub
+    feeder: Feeder
+    clock: Clock
+    rules: Rules
+    census: Census
+    task_ttl_s: float
+
+
+class Calibrations:
+    """Tasks of people, on one database."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._submit_all = partial(calibration.submit_all, rules=desk.rules, census=desk.census)
+        self._cancel_all = partial(calibration.cancel_all, rules=desk.rules)
 
     async def submit(
         self, person_id: int, magnets: Sequence[Magnet], *, priority: Priority = Priority.NORMAL
@@ -73,14 +71,14 @@ class Calibrations:
 
         Errors: `StoreUnavailable`, and then it is not known which of them were stored; asking again does no harm.
         """
-        now = self._clock()
+        now = self._desk.clock()
         asked = [
             Submission(task_id=str(uuid.uuid4()), person_id=person_id, magnet=magnet, priority=priority, at=now)
             for magnet in magnets
         ]
-        answers = await asyncio.gather(*(self._writer.begin(self._submit_all, one) for one in asked))
-        self._feeder.wake()
-        self._hub.publish()
+        answers = await asyncio.gather(*(self._desk.writer.begin(self._submit_all, one) for one in asked))
+        self._desk.feeder.wake()
+        self._desk.hub.publish()
         return answers
 
     async def submit_one(self, person_id: int, magnet: Magnet, *, priority: Priority = Priority.NORMAL) -> Submitted:
@@ -95,10 +93,10 @@ class Calibrations:
 
         Output: None when the person has no such task. Errors: `StoreUnavailable`.
         """
-        wanted = OfTask(person_id=person_id, task_id=task_id, at=self._clock())
-        deliveries = await self._writer.write(self._cancel_all, wanted)
-        await self._feeder.drop(deliveries)
-        self._hub.publish()
+        wanted = OfTask(person_id=person_id, task_id=task_id, at=self._desk.clock())
+        deliveries = await self._desk.writer.write(self._cancel_all, wanted)
+        await self._desk.feeder.drop(deliveries)
+        self._desk.hub.publish()
         return await self.status(person_id, task_id)
 
     async def retry(self, person_id: int, task_id: str, *, priority: Priority | None = None) -> Submitted | None:
@@ -111,7 +109,7 @@ class Calibrations:
             return None
         if not view.row.status.is_final:
             raise StillActive
-        magnet = await self._database.read(_magnet_of, view.row)
+        magnet = await self._desk.database.read(_magnet_of, view.row)
         if priority is None:
             priority = Priority(view.row.prio)
         return await self.submit_one(person_id, magnet, priority=priority)
@@ -124,7 +122,7 @@ class Calibrations:
         view = await self.status(person_id, task_id)
         if view is None or view.row.status is not TaskStatus.PENDING:
             return view
-        magnet = await self._database.read(_magnet_of, view.row)
+        magnet = await self._desk.database.read(_magnet_of, view.row)
         await self.submit(person_id, [magnet], priority=Priority.HIGH)
         return await self.status(person_id, task_id)
 
@@ -137,31 +135,31 @@ class Calibrations:
         limit: int,
     ) -> Sequence[TaskView]:
         """A person's tasks, newest first, from the one after `before` (its time, rank and id) on."""
-        remembered_from = self._clock() - self._task_ttl_s
+        remembered_from = self._desk.clock() - self._desk.task_ttl_s
         asked = {"status": status, "before": before, "limit": limit, "ended_after": remembered_from}
-        return await self._database.read(_newest, person_id, asked)
+        return await self._desk.database.read(_newest, person_id, asked)
 
     async def these(self, person_id: int, task_ids: Sequence[str]) -> Sequence[TaskView]:
         """Those of these tasks that the person has, as long as they are remembered."""
-        remembered_from = self._clock() - self._task_ttl_s
-        return await self._database.read(_these, task_ids, person_id=person_id, ended_after=remembered_from)
+        remembered_from = self._desk.clock() - self._desk.task_ttl_s
+        return await self._desk.database.read(_these, task_ids, person_id=person_id, ended_after=remembered_from)
 
     async def counts(self, person_id: int) -> Mapping[TaskStatus, int]:
         """How many tasks a person has in each state."""
-        remembered_from = self._clock() - self._task_ttl_s
-        return await self._database.read(tasks.count_by_status, person_id, ended_after=remembered_from)
+        remembered_from = self._desk.clock() - self._desk.task_ttl_s
+        return await self._desk.database.read(tasks.count_by_status, person_id, ended_after=remembered_from)
 
     async def newer_than(self, person_id: int, views: Sequence[TaskView]) -> Mapping[str, TaskRow]:
         """For those of a person's tasks whose hash was asked for again since: the newest task, by the old one's id."""
         asked = [(person_id, view.row.hash) for view in views]
-        latest = await self._database.read(tasks.latest_of, asked)
+        latest = await self._desk.database.read(tasks.latest_of, asked)
         found = {view.row.id: latest.get((person_id, view.row.hash)) for view in views}
         return {old: new for old, new in found.items() if new is not None and new.id != old}
 
     async def status(self, person_id: int, task_id: str) -> TaskView | None:
         """A person's task, or None when there is none: also when it is somebody else's, or its time is over."""
-        remembered_from = self._clock() - self._task_ttl_s
-        return await self._database.read(_status, task_id, person_id=person_id, ended_after=remembered_from)
+        remembered_from = self._desk.clock() - self._desk.task_ttl_s
+        return await self._desk.database.read(_status, task_id, person_id=person_id, ended_after=remembered_from)
 
     async def wait(
         self,
@@ -179,14 +177,16 @@ class Calibrations:
         rows: dict[str, TaskRow] = {}
         waiting = list(task_ids)
         while True:
-            seen = self._hub.count
-            remembered_from = self._clock() - self._task_ttl_s
-            rows |= await self._database.read(tasks.of_ids, waiting, person_id=person_id, ended_after=remembered_from)
+            seen = self._desk.hub.count
+            remembered_from = self._desk.clock() - self._desk.task_ttl_s
+            rows |= await self._desk.database.read(
+                tasks.of_ids, waiting, person_id=person_id, ended_after=remembered_from
+            )
             waiting = [one for one in waiting if one in rows and not rows[one].status.is_final]
             left_s = end - time.monotonic()
             if left_s <= 0 or not waiting or enough():
                 return rows
-            await self._hub.wait(seen, timeout_s=min(left_s, _LOOK_AGAIN_S))
+            await self._desk.hub.wait(seen, timeout_s=min(left_s, _LOOK_AGAIN_S))
 
 
 async def _status(connection: Connection, task_id: str, *, person_id: int, ended_after: float) -> TaskView | None:

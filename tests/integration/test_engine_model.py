@@ -52,7 +52,7 @@ from truename.model import Lookup, Outcome, TaskStatus
 from truename.notes import Notes, Stale
 from truename.queue.base import Report
 from truename.queue.local import LocalQueue
-from truename.service import Calibrations, StillActive, TooMany
+from truename.service import Calibrations, Desk, StillActive, TooMany
 from truename.store.database import FILE_NAME, Database, sqlite_url
 from truename.store.migrate import migrate
 from truename.store.tables import person
@@ -101,9 +101,17 @@ class Engine:
         hub, queue = Hub(), LocalQueue(slots=3)
         self.feeder = Feeder(self.writer, queue, now, resting=lambda: False)
         census = Census()
-        shared: dict[str, Any] = {"clock": now, "rules": RULES, "census": census, "task_ttl_s": TTL_S}
-        self.calibrations = Calibrations(self.database, self.writer, hub, self.feeder, **shared)
-        self.batches = Batches(self.database, self.writer, hub, self.feeder, **shared)
+        desk = Desk(
+            database=self.database,
+            writer=self.writer,
+            hub=hub,
+            feeder=self.feeder,
+            clock=now,
+            rules=RULES,
+            census=census,
+            task_ttl_s=TTL_S,
+        )
+        self.calibrations, self.batches = Calibrations(desk), Batches(desk)
         self.notes = Notes(self.database, self.writer, hub, clock=now)
         self.cleaner = Cleaner(self.writer, now, task_ttl_s=TTL_S, interval_s=1)
         self.apply_all = partial(calibration.apply_all, rules=RULES)

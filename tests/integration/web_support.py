@@ -20,7 +20,7 @@ from truename.hub import Hub
 from truename.mode import Mode
 from truename.notes import Notes
 from truename.queue.local import LocalQueue
-from truename.service import Calibrations
+from truename.service import Calibrations, Desk
 from truename.settings import Settings
 from truename.store import people
 from truename.store.database import FILE_NAME, Database, sqlite_url
@@ -113,11 +113,19 @@ def work_on(database: Database, writer: Writer, clock: Clock) -> Work:
 
     feeder = Feeder(writer, LocalQueue(slots=1), now, resting=lambda: True)
     rules, census = Rules(), Census()
+    desk = Desk(
+        database=database,
+        writer=writer,
+        hub=hub,
+        feeder=feeder,
+        clock=now,
+        rules=rules,
+        census=census,
+        task_ttl_s=3600,
+    )
     return Work(
-        calibrations=Calibrations(
-            database, writer, hub, feeder, clock=now, rules=rules, census=census, task_ttl_s=3600
-        ),
-        batches=Batches(database, writer, hub, feeder, clock=now, rules=rules, census=census, task_ttl_s=3600),
+        calibrations=Calibrations(desk),
+        batches=Batches(desk),
         watch=Watch(
             database,
             writer,
