@@ -25,7 +25,8 @@ from truename.calibration import Wanted, take_all
 from truename.infohash import InfoHash
 from truename.magnet import Magnet
 from truename.metainfo import Metainfo
-from truename.resolvers.base import ResolverHealth
+from truename.resolvers.base import ResolverHealth, Trail
+from truename.resolvers.chain import Chain
 from truename.serving import settle_heap
 from truename.settings import Settings
 from truename.store import people, tasks
@@ -43,7 +44,7 @@ class Oracle:
     def __init__(self, after_s: float | None) -> None:
         self._after_s = after_s
 
-    async def resolve(self, magnet: Magnet, *, deadline_s: float) -> Metainfo:
+    async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Metainfo:
         """See `Resolver.resolve`; `after_s` None: never."""
         if self._after_s is None:
             await asyncio.Event().wait()
@@ -81,7 +82,7 @@ async def engine(after_s: float | None, *, slots: int = 1000, mode: str = "async
                 "max_queued_per_user": 10_000_000,
             }
         )
-        async with open_engine(settings, Oracle(after_s)) as opened:
+        async with open_engine(settings, Chain([Oracle(after_s)])) as opened:
             newcomer = Newcomer(username="bench", password_hash="", admin=True, at=time.time())
             person = await opened.writer.write(people.create_all, newcomer)
             assert person is not None

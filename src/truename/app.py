@@ -20,6 +20,7 @@ from truename.notes import Notes
 from truename.queue.base import JobQueue
 from truename.queue.local import LocalQueue
 from truename.resolvers.base import Resolver
+from truename.resolvers.chain import Chain
 from truename.service import Calibrations, Desk
 from truename.settings import Settings
 from truename.store.database import FILE_NAME, Database, sqlite_url
@@ -28,7 +29,6 @@ from truename.store.migrate import migrate
 from truename.store.shelf import Shelf
 from truename.store.writer import StoreUnavailable, Writer
 from truename.watch import Watch
-from truename.worker import look_up
 
 if TYPE_CHECKING:
     from truename.web.webhook import Webhook
@@ -38,15 +38,25 @@ _STOP_S = 5.0
 
 
 @asynccontextmanager
-async def open_resolver(settings: Settings) -> AsyncIterator[Resolver]:
-    """The resolvers that the settings name, ended when the block is left.
+async def open_chain(settings: Settings) -> AsyncIterator[Chain]:
+    """The resolvers that the settings name, in their order, ended when the block is left.
 
-    With thousands in conversation, putting the session away takes a while. Who leaves the block waits only a moment.
+    With thousands in conversation, putting a session away takes a while. Who leaves the block waits only a moment.
     """
+    chain = Chain([_RESOLVERS[name](settings) for name in settings.resolvers])
+    try:
+        yield chain
+    finally:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PUT_AWAY_S):
+                await chain.aclose()
+
+
+def _swarm(settings: Settings) -> Resolver:
     from truename.resolvers.session import SwarmConfig
     from truename.resolvers.swarm import SwarmResolver
 
-    resolver = SwarmResolver(
+    return SwarmResolver(
         SwarmConfig(
             listen_interfaces=",".join(settings.listen_interfaces),
             trackers=settings.trackers,
@@ -56,12 +66,23 @@ async def open_resolver(settings: Settings) -> AsyncIterator[Resolver]:
             allow_private=settings.allow_private_network,
         )
     )
-    try:
-        yield resolver
-    finally:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_PUT_AWAY_S):
-                await resolver.aclose()
+
+
+def _direct(settings: Settings) -> Resolver:
+    from truename.resolvers.direct.config import DirectConfig
+    from truename.resolvers.direct.resolver import DirectResolver
+
+    return DirectResolver(
+        DirectConfig(
+            trackers=settings.trackers,
+            magnet_trackers=settings.magnet_trackers == "public",
+            allow_private=settings.allow_private_network,
+        )
+    )
+
+
+_RESOLVERS = {"swarm": _swarm, "direct": _direct}
+"""How each word of the setting becomes a resolver; imported when chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +101,7 @@ class Engine:
 
 
 @asynccontextmanager
-async def open_engine(settings: Settings, resolver: Resolver) -> AsyncIterator[Engine]:
+async def open_engine(settings: Settings, chain: Chain) -> AsyncIterator[Engine]:
     """The heart and its loops on the database of the data directory.
 
     Whatever ran when the last server died waits again, and so does, when the block is left, what runs then.
@@ -97,7 +118,7 @@ async def open_engine(settings: Settings, resolver: Resolver) -> AsyncIterator[E
             await engine.writer.write(calibration.recover, time.time())
             await engine.mode.load()
             async with asyncio.TaskGroup() as group:
-                loops = [group.create_task(loop) for loop in _loops(settings, engine, queue, resolver)]
+                loops = [group.create_task(loop) for loop in _loops(settings, engine, queue, chain)]
                 try:
                     yield engine
                 finally:
@@ -152,13 +173,11 @@ def _engine(settings: Settings, database: Database, queue: JobQueue) -> Engine:
     )
 
 
-def _loops(
-    settings: Settings, engine: Engine, queue: JobQueue, resolver: Resolver
-) -> Iterator[Coroutine[Any, Any, None]]:
+def _loops(settings: Settings, engine: Engine, queue: JobQueue, chain: Chain) -> Iterator[Coroutine[Any, Any, None]]:
     """What runs as long as the engine does. The death of one is the death of all."""
 
     async def work(lookup: Lookup) -> Outcome:
-        return await look_up(resolver, lookup.magnet, timeout_s=settings.lookup_timeout_s)
+        return await chain.look_up(lookup.magnet, timeout_s=settings.lookup_timeout_s)
 
     writer, feeder, rules = engine.writer, engine.feeder, _rules(settings)
     shelf = Shelf(data_dir=settings.data_dir, folder=settings.backup_folder, keep=settings.backup_keep)

@@ -13,14 +13,13 @@ from collections.abc import Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from truename.app import open_resolver
+from truename.app import open_chain
 from truename.errors import InvalidInput
 from truename.magnet import Magnet
 from truename.model import Outcome
-from truename.resolvers.base import Resolver
+from truename.resolvers.chain import Chain
 from truename.settings import SettingsError, load
 from truename.texts import language_of, say
-from truename.worker import look_up
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +30,7 @@ Result = TypeVar("Result")
 
 
 class Background:
-    """The loop's thread with an open resolver. `close` ends both; a closed one answers nothing any more."""
+    """The loop's thread with its resolvers. `close` ends both; a closed one answers nothing any more."""
 
     def __init__(self) -> None:
         """Errors: `SettingsError`."""
@@ -40,13 +39,13 @@ class Background:
             log.warning("unknown setting %r has no effect", name)
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
-        self._resolver: Future[Resolver] = Future()
+        self._chain: Future[Chain] = Future()
         self._thread = threading.Thread(target=self._run, name="truename-calibrate", daemon=True)
         self._thread.start()
 
     def look_up(self, magnet: Magnet, *, timeout_s: float) -> Outcome:
         """Ask for a name and wait for the outcome. An interrupted caller leaves nothing in conversation."""
-        return self._call(look_up(self._resolver.result(), magnet, timeout_s=timeout_s))
+        return self._call(self._chain.result().look_up(magnet, timeout_s=timeout_s))
 
     def close(self) -> None:
         """End the conversations, the session and the thread, waiting a moment for them."""
@@ -67,13 +66,13 @@ class Background:
             try:
                 runner.run(self._serve())
             except Exception as error:
-                if self._resolver.done():
+                if self._chain.done():
                     raise
-                self._resolver.set_exception(error)
+                self._chain.set_exception(error)
 
     async def _serve(self) -> None:
-        async with open_resolver(self._settings.settings) as resolver:
-            self._resolver.set_result(resolver)
+        async with open_chain(self._settings.settings) as chain:
+            self._chain.set_result(chain)
             await self._stop.wait()
 
 

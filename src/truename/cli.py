@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from truename.app import open_resolver
+from truename.app import open_chain
 from truename.commands import tasks
 from truename.commands.process import (
     DONE,
@@ -162,8 +162,8 @@ def serve() -> None:
 
     async def work() -> None:
         async with (
-            open_resolver(loaded.settings) as resolver,
-            serving(loaded.settings, resolver, LANGUAGE) as served,
+            open_chain(loaded.settings) as chain,
+            serving(loaded.settings, chain, LANGUAGE) as served,
         ):
             screen.say("serve_up", address=served.address)
             if served.notice is not None:
@@ -196,8 +196,8 @@ def _demo_once(swarm: "LocalSwarm") -> bool:
     from truename.demo.once import demo_settings, run_once
 
     async def work() -> bool:
-        async with open_resolver(demo_settings()) as resolver:
-            return await run_once(resolver, swarm, Screen(LANGUAGE))
+        async with open_chain(demo_settings()) as chain:
+            return await run_once(chain, swarm, Screen(LANGUAGE))
 
     return bool(run(work()))
 
@@ -212,7 +212,7 @@ def _demo_server(swarm: "LocalSwarm") -> bool:
     async def work() -> None:
         with demo_folder() as folder:
             settings = demo_server_settings(folder, host=chosen.host, port=chosen.port)
-            async with open_resolver(settings) as resolver, serving(settings, resolver, LANGUAGE) as served:
+            async with open_chain(settings) as chain, serving(settings, chain, LANGUAGE) as served:
                 person_id, link = await sign_in_link(served, "demo")
                 stage = Stage(
                     address=served.address,
@@ -340,8 +340,8 @@ def doctor() -> None:
     screen = Screen(LANGUAGE)
 
     async def work() -> bool:
-        async with open_resolver(loaded.settings) as resolver:
-            return await doctors.doctor(resolver, loaded, screen)
+        async with open_chain(loaded.settings) as chain:
+            return await doctors.doctor(chain, loaded, screen)
 
     raise typer.Exit(DONE if run(work()) else NOT_ALL)
 
@@ -359,11 +359,11 @@ async def _worker(loaded: Loaded, timeout_s: float) -> AsyncIterator[tuple[Worke
     """What `resolve` and `fix` ask and remember with. Without a usable database they go on, and say so."""
     async with (
         open_catalogue(loaded.settings.data_dir) as (catalogue, trouble),
-        open_resolver(loaded.settings) as resolver,
+        open_chain(loaded.settings) as chain,
     ):
         if trouble is not None:
             complain(say("catalogue_unusable", LANGUAGE, why=say(trouble.word, LANGUAGE, **trouble.fields)))
-        yield Worker(resolver=resolver, slots=loaded.settings.slots, timeout_s=timeout_s), catalogue
+        yield Worker(chain=chain, slots=loaded.settings.slots, timeout_s=timeout_s), catalogue
 
 
 async def _requests(inputs: Sequence[str], lines: Sequence[str]) -> AsyncIterator[list[Request]]:

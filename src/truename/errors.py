@@ -6,6 +6,7 @@
 | `NotYet`       | nobody answered in the time given; another day they may                    |
 | `BadMetadata`  | this answer is worthless: ask the next peer or resolver                    |
 | `BadName`      | the torrent itself has no usable name: asking again does not help          |
+| `Refused`      | this resolver has answered that it cannot find the name: ask the next one  |
 | `ResolverDown` | the resolver cannot work now: try another one, or the same one later       |
 """
 
@@ -24,15 +25,20 @@ class InvalidInput(TruenameError):  # noqa: N818 - named after what it is, as al
 
 
 class NotYet(TruenameError):  # noqa: N818
-    """The time is over without an answer. `peers_seen` tells an empty swarm from a silent one."""
+    """The time is over without an answer.
 
-    def __init__(self, *, peers_seen: int) -> None:
+    `peers_seen` tells an empty swarm from a silent one; None: the resolver asks somebody else, and knows of no peers.
+    """
+
+    def __init__(self, *, peers_seen: int | None) -> None:
         super().__init__(f"no metadata; {peers_seen} peers seen")
         self.peers_seen = peers_seen
 
     @property
     def code(self) -> str:
-        """`no_peers` or `no_metadata`, the words of the API."""
+        """`no_peers`, `no_metadata` or `deadline`, the words of the API."""
+        if self.peers_seen is None:
+            return "deadline"
         return "no_metadata" if self.peers_seen else "no_peers"
 
 
@@ -42,6 +48,14 @@ class BadMetadata(TruenameError):  # noqa: N818
 
 class BadName(TruenameError):  # noqa: N818
     """The digest is right, but the info dictionary has no name that could be written into a magnet."""
+
+
+class Refused(TruenameError):  # noqa: N818
+    """A resolver has answered that it failed. `said` are its own words, hostile and unbounded no more than a line."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(said)
+        self.said = said
 
 
 class ResolverDown(TruenameError):  # noqa: N818

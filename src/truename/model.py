@@ -4,13 +4,16 @@ Both engines obey the same table: the small one in `manager.py` and, in the serv
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the scanner and its tables would be half of the cost of `import truename`
+    from collections.abc import Mapping
+
     from truename.magnet import InfoHash, Magnet
+    from truename.metainfo import Metainfo
 
 
 class TaskStatus(Enum):
@@ -90,12 +93,43 @@ class CalibrationTask:
             object.__setattr__(self, "created_at", time.time())
 
 
+COUNTS = (
+    "trackers",  # asked
+    "trackers_answered",
+    "tracker_peers",  # named by trackers
+    "dht_nodes",  # known when asked
+    "dht_peers",
+    "tried",  # peers that were called
+    "refused",  # of those: closed the door, or could not be reached
+    "silent",  # did not say anything of use
+    "lied",  # sent what is not the metadata
+)
+"""What a resolver may count in an `Account`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What one resolver did for a look-up, for a person who wants to know why.
+
+    `ended` is `named`, `claimed`, `stopped` (another one was quicker), or a code of the API. `reason` is a word of
+    `truename.texts` that says more, `said` the resolver's own words (hostile), `counts` has the keys of `COUNTS`.
+    """
+
+    resolver: str
+    ended: str
+    reason: str = ""
+    said: str = ""
+    counts: "Mapping[str, int]" = field(default_factory=dict)
+    elapsed_s: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """How one look-up ended: with a name, or with a `code` that says why not.
 
-    `verified`: the name's digest was checked. `reason` is the word of `truename.texts` that tells a person why not: the
-    code itself, or what exactly made the resolvers unavailable.
+    `verified`: the name's digest was checked. `torrent` is what else was learnt with it. `reason` is the word of
+    `truename.texts` that tells a person why not: the code itself, or what exactly made the resolvers unavailable.
+    `accounts` tell what each resolver did, in the order in which they were asked.
     """
 
     info_hash: "InfoHash"
@@ -104,8 +138,10 @@ class Outcome:
     name: str | None = None
     source: str | None = None
     verified: bool = False
+    torrent: "Metainfo | None" = None
     code: str | None = None
     reason: str = ""
+    accounts: tuple[Account, ...] = ()
     elapsed_s: float = 0.0
 
     @property

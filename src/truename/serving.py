@@ -20,7 +20,7 @@ from pathlib import Path
 
 from truename.app import Engine, open_engine
 from truename.errors import TruenameError
-from truename.resolvers.base import Resolver
+from truename.resolvers.chain import Chain
 from truename.settings import Settings
 from truename.store import people
 from truename.store.database import FILE_NAME
@@ -59,14 +59,14 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(settings: Settings, resolver: Resolver, language: Language) -> AsyncIterator[Served]:
+async def serving(settings: Settings, chain: Chain, language: Language) -> AsyncIterator[Served]:
     """Serve until the block is left.
 
     Errors: `CannotServe` for a port in use, a data directory that another server holds, or a database that is taken
     away meanwhile; `DatabaseError`.
     """
     try:
-        async with _serving(settings, resolver, language) as served:
+        async with _serving(settings, chain, language) as served:
             yield served
     except BaseExceptionGroup as group:
         alone = _alone_in(group)
@@ -76,9 +76,9 @@ async def serving(settings: Settings, resolver: Resolver, language: Language) ->
 
 
 @asynccontextmanager
-async def _serving(settings: Settings, resolver: Resolver, language: Language) -> AsyncIterator[Served]:
+async def _serving(settings: Settings, chain: Chain, language: Language) -> AsyncIterator[Served]:
     with _port(settings) as opened, hold(settings.data_dir):
-        async with open_engine(settings, resolver) as engine:
+        async with open_engine(settings, chain) as engine:
             stopping = asyncio.Event()
             services = Services(
                 database=engine.database,

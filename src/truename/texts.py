@@ -166,8 +166,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "rule_count": ("a whole number from 1 to 10000000", "1 到 10000000 的整数"),
     "rule_switch": ("on or off", "on 或 off"),
     "rule_resolvers": (
-        "a list of resolvers without repetition; this version has: swarm",
-        "不重复的解析器列表；本版本提供：swarm",
+        "a list of resolvers without repetition; this version has: swarm, direct",
+        "不重复的解析器列表；本版本提供：swarm、direct",
     ),
     "rule_trackers": (
         "a list of http, https or udp tracker URLs, separated by commas",
@@ -703,6 +703,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "doctor_database_ok": ("database: fine, {names} names known", "数据库：正常，已知 {names} 个名称"),
     "doctor_database_new": ("database: none yet; the first command makes it", "数据库：尚未建立，第一个命令会创建它"),
+    "doctor_resolver_ok": ("{name}: ready", "{name}：就绪"),
+    "doctor_resolver_bad": ("{name}: {why}", "{name}：{why}"),
     "doctor_swarm_ok": ("swarm: listening on {where}", "swarm：正在监听 {where}"),
     "doctor_swarm_bad": ("swarm: {why}", "swarm：{why}"),
     "doctor_swarm_tried": ("swarm: tried {subject}", "swarm：尝试过 {subject}"),

@@ -9,7 +9,7 @@ from playwright.async_api import expect
 from tests.browser.window_support import CONTRAST, DEAD, HASH, LINK, OTHER, Chromium, Window, started, window_of
 from tests.integration.live_support import Live
 from tests.integration.web_support import PASSWORD
-from truename.app import open_resolver
+from truename.app import open_chain
 from truename.demo.peers import SwarmPlan
 from truename.demo.swarm import LocalSwarm
 from truename.serving import serving
@@ -51,8 +51,8 @@ def test_from_the_first_run_to_the_first_name(chromium: Chromium, tmp_path: Path
             data_dir=tmp_path, port=0, dht=False, listen_interfaces=("127.0.0.1:0",), allow_private_network=True
         )
         async with (
-            open_resolver(settings) as resolver,
-            serving(settings, resolver, Language.CHINESE) as served,
+            open_chain(settings) as chain,
+            serving(settings, chain, Language.CHINESE) as served,
             window_of(chromium.browser, served.address) as window,
         ):
             page = window.page

@@ -14,7 +14,8 @@ from truename.app import Engine, open_engine
 from truename.errors import NotYet
 from truename.magnet import Magnet
 from truename.metainfo import Metainfo
-from truename.resolvers.base import ResolverHealth
+from truename.resolvers.base import ResolverHealth, Trail
+from truename.resolvers.chain import Chain
 from truename.settings import Settings
 from truename.store.database import FILE_NAME
 from truename.web.application import create_application
@@ -39,7 +40,7 @@ class Oracle:
         self.names: dict[str, str] = {}
         self._changed = asyncio.Condition()
 
-    async def resolve(self, magnet: Magnet, *, deadline_s: float) -> Metainfo:
+    async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Metainfo:
         info_hash = str(magnet.info_hash)
         async with self._changed:
             self.asked.append(info_hash)
@@ -130,7 +131,7 @@ async def live(folder: Path, oracle: Oracle, *, sync_wait_s: float = 60.0, **set
     if not (folder / FILE_NAME).exists():
         (folder / FILE_NAME).write_bytes(empty_database())
     chosen = Settings.model_validate({"data_dir": folder, **settings})
-    async with open_engine(chosen, oracle) as engine:
+    async with open_engine(chosen, Chain([oracle])) as engine:
         ready, clock, passwords = [True], Clock(), Passwords(CHEAP)
         services = Services(
             database=engine.database,

@@ -13,7 +13,8 @@ from truename.magnet import InfoHash, Magnet
 from truename.metainfo import Metainfo
 from truename.model import TaskStatus
 from truename.notes import Stale, magnets_of
-from truename.resolvers.base import ResolverHealth
+from truename.resolvers.base import ResolverHealth, Trail
+from truename.resolvers.chain import Chain
 from truename.settings import Settings
 
 ALICE, BOB = 1, 2
@@ -32,7 +33,7 @@ class Oracle:
         self.dead: set[str] = set()
         self.holding = asyncio.Semaphore(0)
 
-    async def resolve(self, magnet: Magnet, *, deadline_s: float) -> Metainfo:
+    async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Metainfo:
         self.asked.append(magnet.info_hash)
         if magnet.info_hash in self.held:
             self.holding.release()
@@ -67,7 +68,7 @@ def with_engine(
     async def run() -> None:
         given = oracle()
         chosen = Settings.model_validate({"data_dir": folder, **settings})
-        async with open_engine(chosen, given) as engine:
+        async with open_engine(chosen, Chain([given])) as engine:
             await people(engine)
             await scenario(engine, given)
 

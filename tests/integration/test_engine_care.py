@@ -16,6 +16,7 @@ from truename.errors import ResolverDown
 from truename.magnet import Magnet, rename
 from truename.metainfo import Metainfo
 from truename.model import TaskStatus
+from truename.resolvers.base import Trail
 from truename.service import StillActive, TooMany
 from truename.store import watches
 from truename.store.database import Database
@@ -34,7 +35,7 @@ class Watched(Oracle):
         self.at_once = self.most_at_once = 0
         self.down = 0
 
-    async def resolve(self, magnet: Magnet, *, deadline_s: float) -> Metainfo:
+    async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Metainfo:
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:

@@ -33,6 +33,8 @@ from truename.model import Lookup, Outcome, TaskStatus
 from truename.notes import Edit, NewNote, edit_all, save_all
 from truename.queue.base import Report
 from truename.queue.local import LocalQueue
+from truename.resolvers.base import Trail
+from truename.resolvers.chain import Chain
 from truename.settings import Settings
 from truename.store import watches
 from truename.store.database import FILE_NAME, Connection, Database, sqlite_url
@@ -319,7 +321,7 @@ def test_what_could_not_be_given_back_when_nothing_may_start_is_not_forgotten(tm
 class Shaky(Oracle):
     """An oracle that cannot ask at all the first time."""
 
-    async def resolve(self, magnet: Magnet, *, deadline_s: float) -> Metainfo:
+    async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Metainfo:
         if magnet.info_hash not in self.asked:
             self.asked.append(magnet.info_hash)
             raise ResolverDown("nobody_to_ask")
@@ -349,7 +351,7 @@ def test_an_engine_whose_database_fails_again_and_again_brings_everything_to_its
 
     async def run() -> None:
         settings = Settings.model_validate({"data_dir": tmp_path / "data", "slots": 20, "retry_delays_s": "0.01,0.01"})
-        async with app.open_engine(settings, oracle := Shaky()) as engine:
+        async with app.open_engine(settings, Chain([oracle := Shaky()])) as engine:
             oracle.dead, oracle.held = set(HASHES[100:count]), set(HASHES[:30])
             faults.fails = lambda _: chance.choice(list(MESSAGES)) if chance.random() < 0.02 else None
             await insist(lambda: engine.notes.save(ALICE, text_of_note))
@@ -376,14 +378,14 @@ def test_an_engine_whose_database_fails_again_and_again_brings_everything_to_its
 
 def test_a_resolver_with_a_defect_fails_one_task_and_the_engine_goes_on(tmp_path: Path, template: Path) -> None:
     class Defective(Oracle):
-        async def resolve(self, magnet: Magnet, *, deadline_s: float) -> Metainfo:
+        async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Metainfo:
             if magnet.info_hash == HASHES[0]:
                 raise ZeroDivisionError
             return await super().resolve(magnet, deadline_s=deadline_s)
 
     async def run() -> None:
         settings = Settings.model_validate({"data_dir": tmp_path / "data"})
-        async with app.open_engine(settings, Defective()) as engine:
+        async with app.open_engine(settings, Chain([Defective()])) as engine:
             answers = await engine.calibrations.submit(ALICE, [magnet(0), magnet(1)])
             ids = [one.task_id for one in answers if isinstance(one, Submitted)]
             ended = await engine.calibrations.wait(ALICE, ids, timeout_s=100)
@@ -423,7 +425,7 @@ def test_the_death_of_any_loop_ends_the_engine_with_its_error(
 
     async def run() -> None:
         settings = Settings.model_validate({"data_dir": tmp_path / "data"})
-        async with app.open_engine(settings, Oracle()) as engine:
+        async with app.open_engine(settings, Chain([Oracle()])) as engine:
             await engine.notes.save(ALICE, "it works")
             dying.set()
             await asyncio.Event().wait()

@@ -20,7 +20,7 @@ def _only_what_the_test_sets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 def test_defaults_are_those_of_the_contract() -> None:
     settings = load().settings
-    assert settings.resolvers == ("swarm",)
+    assert settings.resolvers == ("swarm", "direct")
     assert settings.lookup_timeout_s == 30
     assert settings.slots == 1000
     assert settings.trackers == ()

@@ -9,8 +9,9 @@ from truename.errors import BadMetadata, BadName, NotYet, ResolverDown
 from truename.magnet import InfoHash, Magnet
 from truename.metainfo import Metainfo
 from truename.model import Outcome, TaskStatus
-from truename.resolvers.base import ResolverHealth
-from truename.worker import Worker, look_up
+from truename.resolvers.base import ResolverHealth, Trail
+from truename.resolvers.chain import Chain
+from truename.worker import Worker
 
 HASHES = tuple(InfoHash(f"{number:040x}") for number in range(1, 40))
 MAGNET = Magnet(info_hash=HASHES[0])
@@ -38,7 +39,7 @@ class Oracle:
         self.answer = answer
         self.deadlines: list[float] = []
 
-    async def resolve(self, magnet: Magnet, *, deadline_s: float) -> Metainfo:
+    async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Metainfo:
         self.deadlines.append(deadline_s)
         return await self.answer(magnet)
 
@@ -62,7 +63,7 @@ def failing(error: Exception) -> Oracle:
 
 def test_a_name_completes_and_is_verified() -> None:
     oracle = Oracle(named)
-    outcome = asyncio.run(look_up(oracle, MAGNET, timeout_s=7))
+    outcome = asyncio.run(Chain([oracle]).look_up(MAGNET, timeout_s=7))
     assert (outcome.status, outcome.name, outcome.source) == (TaskStatus.COMPLETED, "Harbour at Dawn.mkv", "oracle")
     assert outcome.verified
     assert outcome.code is None
@@ -81,15 +82,16 @@ def test_a_name_completes_and_is_verified() -> None:
     ],
 )
 def test_each_failure_has_its_status_and_code(error: Exception, status: TaskStatus, code: str, reason: str) -> None:
-    outcome = asyncio.run(look_up(failing(error), MAGNET, timeout_s=1))
+    outcome = asyncio.run(Chain([failing(error)]).look_up(MAGNET, timeout_s=1))
     assert (outcome.status, outcome.code, outcome.reason, outcome.name) == (status, code, reason, None)
     assert outcome.info_hash == MAGNET.info_hash
     assert not outcome.verified
 
 
-def test_an_error_nobody_foresaw_is_not_hidden() -> None:
-    with pytest.raises(ZeroDivisionError):
-        asyncio.run(look_up(failing(ZeroDivisionError()), MAGNET, timeout_s=1))
+def test_a_resolver_that_breaks_has_failed_and_that_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    outcome = asyncio.run(Chain([failing(ZeroDivisionError())]).look_up(MAGNET, timeout_s=1))
+    assert (outcome.status, outcome.code) == (TaskStatus.FAILED, "resolver_failed")
+    assert "ZeroDivisionError" in caplog.text
 
 
 def run_all(oracle: Oracle, count: int, *, slots: int, done: Callable[[int, Outcome], None]) -> None:
@@ -97,7 +99,7 @@ def run_all(oracle: Oracle, count: int, *, slots: int, done: Callable[[int, Outc
         for number in range(count):
             yield number, Magnet(info_hash=HASHES[number])
 
-    asyncio.run(Worker(resolver=oracle, slots=slots, timeout_s=1).look_up_all(requests(), done=done))
+    asyncio.run(Worker(chain=Chain([oracle]), slots=slots, timeout_s=1).look_up_all(requests(), done=done))
 
 
 def test_never_more_than_the_slots_at_once_and_each_exactly_once() -> None:
@@ -171,7 +173,7 @@ def test_cancelling_reaches_every_conversation() -> None:
                 yield number, Magnet(info_hash=HASHES[number])
 
         work = asyncio.ensure_future(
-            Worker(resolver=Oracle(answer), slots=3, timeout_s=1).look_up_all(requests(), done=lambda *_: None)
+            Worker(chain=Chain([Oracle(answer)]), slots=3, timeout_s=1).look_up_all(requests(), done=lambda *_: None)
         )
         for _ in range(3):
             await started.acquire()

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 from truename.demo.swarm import LocalSwarm
 from truename.demo.torrents import dead_hashes, magnet_link
-from truename.resolvers.base import Resolver
+from truename.resolvers.chain import Chain
 from truename.settings import Settings
 from truename.terminal.catalogue import Catalogue
 from truename.terminal.requests import Request, of_lines
@@ -19,13 +19,13 @@ _LOOKUP_TIMEOUT_S = 2.0
 _CLAIMED = (None, "Leaves+of+Grass+by+Wal", "xXx_free_download_xXx", None, "lots", "新建文件夹", "gone.mkv", None)
 
 
-async def run_once(resolver: Resolver, swarm: LocalSwarm, screen: Screen) -> bool:
+async def run_once(chain: Chain, swarm: LocalSwarm, screen: Screen) -> bool:
     """Name the demo's magnets. Output: whether every live one got its name."""
     magnets = demo_magnets(swarm)
     screen.say("demo_asking", count=len(magnets))
     started = screen.last_name_at = time.monotonic()
     with screen:
-        worker = Worker(resolver=resolver, slots=len(magnets), timeout_s=_LOOKUP_TIMEOUT_S)
+        worker = Worker(chain=chain, slots=len(magnets), timeout_s=_LOOKUP_TIMEOUT_S)
         await resolve(worker, _each(magnets), catalogue=Catalogue(None), screen=screen, style=Style())
     live = len(swarm.torrents)
     screen.say("demo_done", named=screen.named, live=live, dead=DEAD, seconds=screen.last_name_at - started)

@@ -1,5 +1,6 @@
 """The port: what the rest of the program knows of any way to a name."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,21 +23,71 @@ class ResolverHealth:
     subject: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A name that somebody said, with nothing to prove it."""
+
+    name: str
+
+
+Found = Metainfo | Claim
+
+
+class Trail:
+    """What a resolver does for one look-up, written down as it goes on, to be read at any moment.
+
+    `asked`: the first question has been sent. `counts` are numbers by the words of `COUNTS`. `peers` (`host:port`) are
+    those it knows of and gets nothing from; another resolver may fare better.
+    `on_news` is called after `question_sent` and `needs_help`; a trail that nobody follows has none.
+    """
+
+    __slots__ = ("_on_news", "asked", "counts", "peers", "stuck")
+
+    def __init__(self, on_news: Callable[[], None] | None = None) -> None:
+        self._on_news = on_news
+        self.asked = False
+        self.stuck = False
+        self.counts: dict[str, int] = {}
+        self.peers: tuple[str, ...] = ()
+
+    def question_sent(self) -> None:
+        """Somebody is being asked: the time of the look-up begins."""
+        if not self.asked:
+            self.asked = True
+            self._tell()
+
+    def needs_help(self, peers: tuple[str, ...] = ()) -> None:
+        """It goes on, with little hope: whoever comes next need not wait for it, and may ask these peers too."""
+        if not self.stuck or not set(peers) <= set(self.peers):
+            self.stuck = True
+            self.peers = tuple(dict.fromkeys((*self.peers, *peers)))
+            self._tell()
+
+    def note(self, counts: Mapping[str, int]) -> None:
+        """Keep these numbers, in the place of what was known of the same words."""
+        self.counts.update(counts)
+
+    def _tell(self) -> None:
+        if self._on_news is not None:
+            self._on_news()
+
+
 class Resolver(Protocol):
-    """A way to get the info dictionary of a torrent."""
+    """A way to get the name of a torrent."""
 
     @property
     def name(self) -> str:
         """The word of the setting `RESOLVERS`, and the `source` of the names it finds."""
 
-    async def resolve(self, magnet: Magnet, *, deadline_s: float) -> Metainfo:
-        """Ask for the info dictionary.
+    async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Found:
+        """Ask for the name.
 
-        Output: a dictionary whose digest equals one of the magnet's hashes; its name may still be hostile.
+        Input:  `trail`, when somebody wants to follow.
+        Output: a dictionary whose digest equals one of the magnet's hashes, or a mere claim; names may be hostile.
         Units:  `deadline_s` counts from the first question sent for this hash; waiting for a turn does not count.
         Errors: `NotYet` nobody answered in time; `BadName` there is no usable name; `BadMetadata` what came cannot be
-                read, and another resolver may do better; `ResolverDown` nobody can be asked now.
-                Cancellation closes the conversation, then propagates.
+                read, and another resolver may do better; `Refused` it answered that it failed; `ResolverDown` nobody
+                can be asked now. Cancellation closes the conversation, then propagates.
         """
 
     async def health(self) -> ResolverHealth:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from truename.errors import NotYet
 from truename.infohash import InfoHash
+from truename.resolvers.base import Trail
 from truename.resolvers.events import Handle
 
 Peer = tuple[str, int]
@@ -30,6 +31,7 @@ class Waiter:
     info_hash: InfoHash
     deadline_s: float
     answer: asyncio.Future[bytes]
+    trail: Trail = field(default_factory=Trail)
     conversations: "dict[Conversation, None]" = field(default_factory=dict)
     _clock: asyncio.TimerHandle | None = None
 
@@ -51,6 +53,7 @@ class Waiter:
             self._stop_clock()
         elif self._clock is None and not self.answer.done():
             self._clock = self.answer.get_loop().call_later(self.deadline_s, self._time_is_over)
+            self.trail.question_sent()
 
     def _stop_clock(self) -> None:
         if self._clock is not None:

@@ -12,7 +12,7 @@ from typing import Final
 from truename.errors import ResolverDown
 from truename.magnet import Magnet
 from truename.metainfo import Metainfo, read_info
-from truename.resolvers.base import ResolverHealth
+from truename.resolvers.base import ResolverHealth, Trail
 from truename.resolvers.session import SwarmConfig
 from truename.resolvers.switchboard import Switchboard
 
@@ -34,9 +34,9 @@ class SwarmResolver:
         self._switchboard: Switchboard | None = None
         self._closed = False
 
-    async def resolve(self, magnet: Magnet, *, deadline_s: float) -> Metainfo:
+    async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Metainfo:
         """See `Resolver.resolve`. The torrent leaves the session as soon as nobody waits for it."""
-        raw = await self._started().ask(magnet, deadline_s)
+        raw = await self._started().ask(magnet, deadline_s, trail or Trail())
         if len(raw) > _LARGE_BYTES:
             return await asyncio.to_thread(read_info, raw, magnet.hashes)
         return read_info(raw, magnet.hashes)

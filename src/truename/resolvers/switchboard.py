@@ -14,6 +14,7 @@ from truename.magnet import Magnet
 from truename.metainfo import matches
 from truename.resolvers.addresses import usable_peers, usable_trackers
 from truename.resolvers.asking import Asking
+from truename.resolvers.base import Trail
 from truename.resolvers.connectivity import DhtPulse, Sockets
 from truename.resolvers.conversation import Conversation, Peer, Waiter
 from truename.resolvers.events import (
@@ -62,11 +63,11 @@ class Switchboard:
         self._count_at = 0.0
         self._ticker = self._loop.call_soon(self._tick)
 
-    async def ask(self, magnet: Magnet, deadline_s: float) -> bytes:
+    async def ask(self, magnet: Magnet, deadline_s: float, trail: Trail) -> bytes:
         """Wait for the raw info dictionary of one of the magnet's hashes. Errors: those of the port."""
         if self.sockets.failure is not None:
             self._listen_again()
-        waiter = Waiter(magnet.info_hash, deadline_s, self._loop.create_future())
+        waiter = Waiter(magnet.info_hash, deadline_s, self._loop.create_future(), trail)
         try:
             self._join(waiter, magnet)
             return await waiter.answer

@@ -11,7 +11,8 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from truename.names import make_visible
-from truename.resolvers.base import Resolver, ResolverHealth
+from truename.resolvers.base import ResolverHealth
+from truename.resolvers.chain import Chain
 from truename.settings import FILE_NAME, Loaded, Settings, shown_value
 from truename.store.database import FILE_NAME as FILE_NAME_OF_DATABASE
 from truename.store.database import DatabaseError
@@ -25,7 +26,7 @@ _GOOD, _BAD = "✓", "✗"
 _WIDE = 240  # columns, where no terminal says how many there are
 
 
-async def doctor(resolver: Resolver, loaded: Loaded, screen: Screen) -> bool:
+async def doctor(chain: Chain, loaded: Loaded, screen: Screen) -> bool:
     """Look at everything and print a line for each thing. Output: whether all is well."""
     well = not loaded.unknown
     if well:
@@ -36,7 +37,7 @@ async def doctor(resolver: Resolver, loaded: Loaded, screen: Screen) -> bool:
         data_dir_state(loaded.settings.data_dir, screen.language),
         *await database_states(loaded.settings.data_dir, screen.language),
         *backup_states(loaded.settings, screen.language),
-        *swarm_states(await resolver.health(), screen.language),
+        *(line for name, health in await chain.health() for line in resolver_states(name, health, screen.language)),
     ):
         screen.answer(f"{_GOOD if good else _BAD} {line}")
         well = well and good
@@ -76,6 +77,17 @@ async def database_states(data_dir: Path, language: Language) -> list[tuple[bool
         why = make_visible(str(getattr(error, "orig", error)))
         return [(False, say("database_unusable", language, what=make_visible(str(data_dir)), why=why))]
     return [(True, say("doctor_database_ok", language, names=count))]
+
+
+def resolver_states(name: str, health: ResolverHealth, language: Language) -> Iterator[tuple[bool, str]]:
+    """The lines about one resolver."""
+    if name == "swarm":
+        yield from swarm_states(health, language)
+    elif health.able:
+        yield True, say("doctor_resolver_ok", language, name=name)
+    else:
+        why = say(health.reason, language)
+        yield False, say("doctor_resolver_bad", language, name=name, why=why)
 
 
 def swarm_states(health: ResolverHealth, language: Language) -> Iterator[tuple[bool, str]]:

@@ -16,7 +16,7 @@ from truename.infohash import InfoHash
 from truename.magnet import Magnet
 from truename.metainfo import Metainfo, matches, read_info
 from truename.resolvers.addresses import usable_peers, usable_trackers
-from truename.resolvers.base import ResolverHealth
+from truename.resolvers.base import ResolverHealth, Trail
 from truename.resolvers.direct.announce import Peer
 from truename.resolvers.direct.config import DirectConfig
 from truename.resolvers.direct.dialer import Dialer
@@ -45,6 +45,7 @@ class _Waiter:
     info_hash: InfoHash
     deadline_s: float
     answer: asyncio.Future[bytes]
+    trail: Trail
     errands: "dict[_Errand, None]" = field(default_factory=dict)
     clock: asyncio.TimerHandle | None = None
 
@@ -52,6 +53,7 @@ class _Waiter:
         """The first question has been sent."""
         if self.clock is None:
             self.clock = self.answer.get_loop().call_later(self.deadline_s, self._time_is_over)
+            self.trail.question_sent()
 
     def fail(self, error: Exception) -> None:
         """End with an error, unless it has ended."""
@@ -121,11 +123,11 @@ class DirectResolver:
         self._running: dict[asyncio.Task[bytes], _Errand] = {}
         self._closed = False
 
-    async def resolve(self, magnet: Magnet, *, deadline_s: float) -> Metainfo:
+    async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Metainfo:
         """See `Resolver.resolve`. A quest ends as soon as nobody waits for it."""
         if self._closed:
             raise ResolverDown("stopping")
-        waiter = _Waiter(magnet.info_hash, deadline_s, asyncio.get_running_loop().create_future())
+        waiter = _Waiter(magnet.info_hash, deadline_s, asyncio.get_running_loop().create_future(), trail or Trail())
         try:
             self._join(waiter, magnet)
             raw = await waiter.answer

@@ -1,0 +1,251 @@
+"""Look-up in, outcome out: asks one resolver after the other, and turns whatever they answer into an `Outcome`.
+
+The first proven name wins. A resolver that fails, is late or wants help brings in the next one, and goes on beside it:
+so one that never answers costs a few seconds and not the look-up. No database, no person.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from truename.errors import BadName, Refused, ResolverDown
+from truename.magnet import Magnet
+from truename.metainfo import Metainfo
+from truename.model import Account, Outcome
+from truename.resolvers.base import Claim, Resolver, ResolverHealth, Trail
+from truename.resolvers.verdict import FAILURES, Ending, judge, word_of
+
+log = logging.getLogger(__name__)
+
+_LATE_S: Final = 5.0
+"""From the first question of a resolver until the next one is asked as well."""
+
+_PROOF_S: Final = 5.0
+"""From a claimed name until it is taken, while somebody else may still prove one."""
+
+_LAST_WORD_S: Final = 0.5
+"""Each resolver keeps its own time; who is over it by so much is cut off."""
+
+_TAKES_PEERS: Final = frozenset(("direct",))
+"""Who can be told of more peers while it goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the chain waits before it goes on, in seconds."""
+
+    late_s: float = _LATE_S
+    proof_s: float = _PROOF_S
+    last_word_s: float = _LAST_WORD_S
+
+
+class Chain:
+    """Resolvers in the order in which they are asked. Belongs to one event loop."""
+
+    def __init__(self, resolvers: Sequence[Resolver], *, patience: Patience | None = None) -> None:
+        self.resolvers = tuple(resolvers)
+        self._patience = patience or Patience()
+        self._leaving: set[asyncio.Task[None]] = set()  # losers, whose good manners hold nobody up
+
+    async def look_up(self, magnet: Magnet, *, timeout_s: float) -> Outcome:
+        """Ask for the name of a magnet.
+
+        Output: an outcome that is final in every case.
+        Units:  `timeout_s` is for all resolvers together, and counts from the first question that one of them sends.
+        Errors: none of its own; cancellation ends every conversation, then propagates.
+        """
+        race = _Race(magnet, self.resolvers, timeout_s, self._patience)
+        try:
+            await race.run()
+        finally:
+            for leaving in race.stop():
+                self._leaving.add(leaving)
+                leaving.add_done_callback(self._leaving.discard)
+        return race.outcome()
+
+    async def health(self) -> list[tuple[str, ResolverHealth]]:
+        """How each resolver is doing, in their order."""
+        states = await asyncio.gather(*(each.health() for each in self.resolvers))
+        return [(each.name, state) for each, state in zip(self.resolvers, states, strict=True)]
+
+    async def aclose(self) -> None:
+        """End all conversations. Idempotent."""
+        await asyncio.gather(*(each.aclose() for each in self.resolvers), *self._leaving, return_exceptions=True)
+
+
+class _Leg:
+    """One resolver's part in a race. `ended` is what came of it, None while it goes on or when it was stopped."""
+
+    def __init__(self, resolver: Resolver, magnet: Magnet, deadline_s: float, wake: Callable[[], None]) -> None:
+        loop = asyncio.get_running_loop()
+        self.resolver = resolver
+        self.magnet = magnet
+        self.trail = Trail(wake)
+        self.ended: Ending | None = None
+        self.asked_at: float | None = None
+        self.elapsed_s = 0.0
+        self._started = loop.time()
+        self.task = loop.create_task(self._run(deadline_s))
+        self.task.add_done_callback(lambda _: wake())
+
+    async def _run(self, deadline_s: float) -> None:
+        try:
+            self.ended = await self._answer(deadline_s)
+        finally:
+            self.elapsed_s = self.task.get_loop().time() - self._started
+
+    async def _answer(self, deadline_s: float) -> Ending:
+        try:
+            return await self.resolver.resolve(self.magnet, deadline_s=deadline_s, trail=self.trail)
+        except FAILURES as error:
+            return error
+        except asyncio.CancelledError:
+            if self.task.cancelling():
+                raise
+            log.exception("a look-up was given up by its own resolver", extra={"resolver": self.resolver.name})
+        except Exception:  # a defect of one resolver is not the end of the look-up
+            log.exception("a resolver broke", extra={"resolver": self.resolver.name})
+        return Refused("")
+
+    def is_late(self, now: float, late_s: float) -> bool:
+        """Whether the next resolver is to be asked as well."""
+        if self.task.done() or self.trail.stuck:
+            return True
+        return self.asked_at is not None and now >= self.asked_at + late_s
+
+    def account(self) -> Account:
+        """What it did, for a person."""
+        reason = self.ended.reason if isinstance(self.ended, ResolverDown) else ""
+        said = self.ended.said if isinstance(self.ended, Refused) else ""
+        return Account(
+            resolver=self.resolver.name,
+            ended=word_of(self.ended),
+            reason=reason,
+            said=said,
+            counts=dict(self.trail.counts),
+            elapsed_s=self.elapsed_s,
+        )
+
+
+class _Race:
+    """One look-up, from the first resolver's start to the last one's end."""
+
+    def __init__(self, magnet: Magnet, resolvers: Sequence[Resolver], timeout_s: float, patience: Patience) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._magnet = magnet
+        self._to_come = list(reversed(resolvers))
+        self._timeout_s = timeout_s
+        self._patience = patience
+        self._legs: list[_Leg] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._news = asyncio.Event()
+        self._started = self._loop.time()
+        self._asked_at: float | None = None
+        self._claimed_at: float | None = None
+
+    def wake(self) -> None:
+        """Something has happened."""
+        self._news.set()
+
+    def left_s(self) -> float:
+        """What is left of the time; all of it until somebody has been asked."""
+        over = self._over_at()
+        return self._timeout_s if over is None else max(0.0, over - self._loop.time())
+
+    async def run(self) -> None:
+        """Go on until there is a winner, or nobody who could still become one."""
+        self._begin_next()
+        while True:
+            timer = self._loop.call_at(at, self.wake) if (at := self._next_look()) is not None else None
+            try:
+                await self._news.wait()
+            finally:
+                if timer is not None:
+                    timer.cancel()
+            self._news.clear()
+            self._note_time()
+            self._pass_peers_on()
+            while self._to_come and self._legs[-1].is_late(self._loop.time(), self._patience.late_s):
+                if self._is_decided():
+                    return
+                self._begin_next()
+            if self._is_decided() or self._is_over():
+                return
+
+    def stop(self) -> list[asyncio.Task[None]]:
+        """Cancel what still goes on. Output: the conversations that are being closed."""
+        running = [task for task in self._tasks if not task.done()]
+        for task in running:
+            if not task.cancelling():
+                task.cancel()
+        return running
+
+    def outcome(self) -> Outcome:
+        """What came of it all."""
+        return judge(
+            self._magnet,
+            [(leg.resolver.name, leg.ended) for leg in self._legs],
+            accounts=tuple(leg.account() for leg in self._legs),
+            elapsed_s=self._loop.time() - self._started,
+        )
+
+    def _begin_next(self) -> None:
+        self._legs.append(self._begin(self._to_come.pop()))
+
+    def _begin(self, resolver: Resolver) -> _Leg:
+        known = self._known_peers()
+        peers = tuple(dict.fromkeys((*known, *self._magnet.peers)))
+        magnet = replace(self._magnet, peers=peers) if known else self._magnet
+        leg = _Leg(resolver, magnet, self.left_s(), self.wake)
+        self._tasks.append(leg.task)
+        return leg
+
+    def _known_peers(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(peer for leg in self._legs for peer in leg.trail.peers))
+
+    def _pass_peers_on(self) -> None:
+        """Peers that are named late go to those who have begun without them; where they joined in, nothing is lost."""
+        known = self._known_peers()
+        for place, leg in enumerate(self._legs):
+            if leg.resolver.name in _TAKES_PEERS and not set(known) <= set(leg.magnet.peers):
+                self._legs[place] = self._begin(leg.resolver)
+                leg.task.cancel()
+
+    def _note_time(self) -> None:
+        now = self._loop.time()
+        for leg in self._legs:
+            if leg.asked_at is None and leg.trail.asked:
+                leg.asked_at = now
+                self._asked_at = self._asked_at or now
+            if self._claimed_at is None and isinstance(leg.ended, Claim):
+                self._claimed_at = now
+
+    def _next_look(self) -> float | None:
+        """When something is to be done though nothing happens."""
+        times = []
+        if (over := self._over_at()) is not None:
+            times.append(over + self._patience.last_word_s)
+        if self._to_come and (asked_at := self._legs[-1].asked_at) is not None:
+            times.append(asked_at + self._patience.late_s)
+        if self._claimed_at is not None:
+            times.append(self._claimed_at + self._patience.proof_s)
+        return min(times, default=None)
+
+    def _over_at(self) -> float | None:
+        return None if self._asked_at is None else self._asked_at + self._timeout_s
+
+    def _is_decided(self) -> bool:
+        """Whether a name is proven, or it is proven that there is none."""
+        return any(isinstance(leg.ended, Metainfo | BadName) for leg in self._legs)
+
+    def _is_over(self) -> bool:
+        """Whether nobody is left, or the time is over."""
+        if not self._to_come and all(leg.task.done() for leg in self._legs):
+            return True
+        now = self._loop.time()
+        if self._claimed_at is not None and now >= self._claimed_at + self._patience.proof_s:
+            return True
+        over = self._over_at()
+        return over is not None and now >= over + self._patience.last_word_s

@@ -1,0 +1,99 @@
+"""What the endings of several resolvers mean together. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from truename.errors import BadMetadata, BadName, NotYet, Refused, ResolverDown
+from truename.magnet import Magnet
+from truename.metainfo import Metainfo
+from truename.model import Account, Outcome, TaskStatus
+from truename.resolvers.base import Claim, Found
+
+Ending = Found | NotYet | BadName | BadMetadata | Refused | ResolverDown
+
+FAILURES: Final = (NotYet, BadName, BadMetadata, Refused, ResolverDown)
+"""What a resolver may raise."""
+
+
+def judge(
+    magnet: Magnet, endings: Sequence[tuple[str, Ending | None]], *, accounts: tuple[Account, ...], elapsed_s: float
+) -> Outcome:
+    """The outcome of a look-up.
+
+    Input: how each resolver, by its name, ended; None: it was stopped. What is proven goes before what is claimed, and
+           that before every failure.
+    """
+    for source, ending in endings:
+        if isinstance(ending, Metainfo):
+            return Outcome(
+                info_hash=ending.info_hash,
+                info_hash_v2=ending.info_hash_v2,
+                status=TaskStatus.COMPLETED,
+                name=ending.name,
+                source=source,
+                verified=True,
+                torrent=ending,
+                accounts=accounts,
+                elapsed_s=elapsed_s,
+            )
+    claim = next(((source, ending.name) for source, ending in endings if isinstance(ending, Claim)), None)
+    why = _Why(TaskStatus.COMPLETED) if claim else _failure([ending for _, ending in endings])
+    return Outcome(
+        info_hash=magnet.info_hash,
+        info_hash_v2=magnet.info_hash_v2,
+        status=why.status,
+        name=claim[1] if claim else None,
+        source=claim[0] if claim else None,
+        code=why.code,
+        reason=why.reason or why.code or "",
+        accounts=accounts,
+        elapsed_s=elapsed_s,
+    )
+
+
+def word_of(ending: Ending | None) -> str:
+    """How a resolver ended, as a word of `Account.ended`."""
+    match ending:
+        case None:
+            return "stopped"
+        case Metainfo():
+            return "named"
+        case Claim():
+            return "claimed"
+        case failure:
+            return _why(failure).code or ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Why:
+    status: TaskStatus
+    code: str | None = None
+    reason: str = ""
+
+
+def _why(failure: NotYet | BadName | BadMetadata | Refused | ResolverDown) -> _Why:
+    match failure:
+        case NotYet():
+            return _Why(TaskStatus.TIMEOUT, failure.code)
+        case BadName() | BadMetadata():  # the torrent is there, and asking longer would not give it a name
+            return _Why(TaskStatus.FAILED, "bad_name")
+        case Refused():
+            return _Why(TaskStatus.FAILED, "resolver_failed")
+        case ResolverDown():
+            return _Why(TaskStatus.FAILED, "resolver_unavailable", failure.reason)
+
+
+def _failure(endings: Sequence[Ending | None]) -> _Why:
+    """What to say when nobody has named it: what is proven, what may be otherwise another day, what can be mended.
+
+    Who was stopped has not answered in the time given. Of several resolvers that are down the first is the one to mend.
+    """
+    failures = [ending for ending in endings if isinstance(ending, FAILURES)]
+    late = [failure for failure in failures if isinstance(failure, NotYet)]
+    proven = [failure for failure in failures if isinstance(failure, BadName | BadMetadata)]
+    if not proven and (late or None in endings):
+        seen = [failure.peers_seen for failure in late if failure.peers_seen is not None]
+        return _why(NotYet(peers_seen=max(seen, default=None)))
+    refused = [failure for failure in failures if isinstance(failure, Refused)]
+    return next(map(_why, (*proven, *refused, *failures)), _Why(TaskStatus.FAILED, "resolver_unavailable"))

@@ -1,0 +1,132 @@
+"""The settings as they are now: read from the environment and a file. The environment wins."""
+
+import errno
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_settings import EnvSettingsSource, TomlConfigSettingsSource
+
+from truename.errors import TruenameError
+from truename.settings.table import PREFIX, About, Settings
+from truename.texts import Language, say
+
+FILE_NAME = "truename.toml"
+_FROM_FILE = "_FILE"
+
+
+class SettingsError(TruenameError):
+    """Settings that cannot be used. `word` and `fields` make the sentence, in `truename.texts`."""
+
+    def __init__(self, word: str, **fields: str) -> None:
+        super().__init__(word, *fields.values())
+        self.word = word
+        self.fields = fields
+
+    def text(self, language: Language) -> str:
+        """The sentence for a person. `rule`, where there is one, is a word of its own."""
+        fields = {key: say(value, language) if key == "rule" else value for key, value in self.fields.items()}
+        return say(self.word, language, **fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """The settings, where each one came from (`from_...`, words of `truename.texts`), and names nobody knows."""
+
+    settings: Settings
+    origin: Mapping[str, str]
+    unknown: tuple[str, ...]
+
+
+def load() -> Loaded:
+    """Read the settings.
+
+    Errors: `SettingsError` for a value that cannot be used, or a file that cannot be read.
+    """
+    known = Settings.known()
+    environment = EnvSettingsSource(Settings)() | _secret_files(known)
+    data_dir = _folder(environment.get("data_dir") or known["data_dir"].default)
+    file = _toml(data_dir / FILE_NAME)
+    file_unknown = [name for name in file if name not in known or name == "data_dir"]
+    from_file = {name: value for name, value in file.items() if name not in file_unknown}
+    values = from_file | environment | {"data_dir": data_dir}
+    origin = dict.fromkeys(known, "from_default") | dict.fromkeys(from_file, "from_file")
+    return Loaded(
+        settings=_checked(values, known),
+        origin=origin | dict.fromkeys(environment, "from_environment"),
+        unknown=(*_unknown_variables(known), *file_unknown),
+    )
+
+
+def shown_value(about: About, value: Any, language: Language) -> str:
+    """A value as a person may see it: secrets are hidden, lists are written as they are given."""
+    if about.secret and value:
+        return say("hidden", language)
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, tuple):
+        return ",".join(shown_value(about, one, language) for one in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _secret_files(known: Mapping[str, About]) -> dict[str, str]:
+    """Secrets that `..._FILE` variables point to; the plain variable wins."""
+    named = {about.name: about.variable for about in known.values() if about.secret}
+    return {
+        name: _secret(variable + _FROM_FILE, path)
+        for name, variable in named.items()
+        if (path := os.environ.get(variable + _FROM_FILE)) and not os.environ.get(variable)
+    }
+
+
+def _unknown_variables(known: Mapping[str, About]) -> list[str]:
+    heard = {about.variable for about in known.values()}
+    heard |= {about.variable + _FROM_FILE for about in known.values() if about.secret}
+    return [variable for variable in os.environ if variable.startswith(PREFIX) and variable not in heard]
+
+
+def _folder(path: str | Path) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:  # no such user
+        raise _bad(Settings.known()["data_dir"], str(path)) from error
+
+
+def _secret(variable: str, path: str) -> str:
+    try:
+        return Path(path).expanduser().read_text("utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise SettingsError("bad_settings_file", what=variable, why=_reason(error)) from error
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        if path.exists() and not path.is_file():
+            raise FileExistsError(errno.EEXIST, "not a regular file")
+        return TomlConfigSettingsSource(Settings, path)()
+    except (OSError, ValueError) as error:
+        raise SettingsError("bad_settings_file", what=str(path), why=_reason(error)) from error
+
+
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, UnicodeError):
+        return "not UTF-8"
+    if isinstance(error, ValueError):
+        return str(error)
+    return error.strerror or str(error)
+
+
+def _checked(values: Mapping[str, Any], known: Mapping[str, About]) -> Settings:
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        about = known[str(error.errors(include_url=False)[0]["loc"][0])]
+        raise _bad(about, values[about.name]) from error
+
+
+def _bad(about: About, value: Any) -> SettingsError:
+    shown = "..." if about.secret else repr(value)
+    return SettingsError("bad_setting", name=about.variable, value=shown, rule=about.rule)
