@@ -212,6 +212,7 @@ def _rules(settings: Settings) -> Rules:
         watch_delays_s=settings.watch_delays_s,
         watch_days=settings.watch_days,
         tells_batches=bool(settings.webhook_url),
+        trackers=len(settings.trackers),
     )
 
 

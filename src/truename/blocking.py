@@ -20,6 +20,7 @@ from truename.model import Outcome
 from truename.resolvers.chain import Chain
 from truename.settings import SettingsError, load
 from truename.texts import language_of, say
+from truename.timeline import why
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +121,7 @@ def calibrate(info_hash_or_magnet: str, *, timeout: float = 30) -> tuple[str | N
         return None, say(error.code, language)
     except SettingsError as error:
         return None, error.text(language)
-    return outcome.name, None if outcome.name is not None else say(outcome.reason, language)
+    return outcome.name, None if outcome.name is not None else why(outcome.reason, outcome.accounts, language)
 
 
 def _text(given: object) -> str:

@@ -92,9 +92,11 @@ def _truename(
 def resolve(
     inputs: Annotated[list[str] | None, typer.Argument(metavar="[MAGNET or HASH]...", help=help_of("inputs"))] = None,
     file: Annotated[Path | None, typer.Option("--file", "-f", help=help_of("file"))] = None,
-    as_json: Annotated[bool, typer.Option("--json", help=help_of("json"))] = False,  # noqa: FBT002
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help=help_of("json"))] = False,
     timeout: Annotated[float | None, typer.Option("--timeout", metavar="S", help=help_of("timeout"))] = None,
-    raw: Annotated[bool, typer.Option("--raw", help=help_of("raw"))] = False,  # noqa: FBT002
+    raw: Annotated[bool, typer.Option("--raw", help=help_of("raw"))] = False,
+    explain: Annotated[bool, typer.Option("--explain", help=help_of("explain"))] = False,
 ) -> None:
     """Read the arguments of `resolve`; its work is `terminal.resolve`."""
     loaded = loaded_settings()
@@ -111,7 +113,7 @@ def resolve(
         refuse(error.word, **error.fields)
 
     async def work() -> int:
-        style = resolving.Style(as_json=as_json, raw=raw)
+        style = resolving.Style(as_json=as_json, raw=raw, explain=explain)
         asked = _requests(inputs, lines)
         async with _worker(loaded, timeout_s) as (worker, catalogue):
             with screen:

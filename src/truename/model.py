@@ -145,6 +145,12 @@ class Outcome:
     elapsed_s: float = 0.0
 
     @property
+    def peers_seen(self) -> int:
+        """How many peers somebody named, as far as the resolvers have told."""
+        seen = ("tracker_peers", "dht_peers", "tried")
+        return max((one.counts.get(key, 0) for one in self.accounts for key in seen), default=0)
+
+    @property
     def hashes(self) -> tuple[str, ...]:
         """Every hash for which a verified name is proven; of a SHA-256 also its first 40 digits, as the DHT cuts it.
 

@@ -16,7 +16,7 @@ from truename.hub import Hub
 from truename.magnet import Magnet, MagnetSpan, find_magnets, rename
 from truename.store import events, names, notes, tasks, watches
 from truename.store.database import Connection, Database
-from truename.store.names import KnownName
+from truename.store.names import KnownName, Provenance
 from truename.store.notes import NoteRow
 from truename.store.tasks import TaskRow
 from truename.store.watches import Watched
@@ -35,7 +35,7 @@ class Stale(TruenameError):  # noqa: N818 - named after what it is
 class MagnetView:
     """One magnet of a note: where it stands (code points), its `dn`, its true name if known, its latest task.
 
-    `watch`: how the hash is watched, if it did not answer.
+    `known` is what else the catalogue says; `watch`: how the hash is watched, if it did not answer.
     """
 
     start: int
@@ -45,6 +45,7 @@ class MagnetView:
     name: str | None
     task: TaskRow | None
     watch: Watched | None = None
+    known: KnownName | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +109,10 @@ class Notes:
     async def get(self, person_id: int, note_id: int) -> NoteView | None:
         """A person's note, or None: also when it is somebody else's."""
         return await self._database.read(_get, person_id, note_id)
+
+    async def provenance(self, hashes: Iterable[str]) -> Mapping[str, Provenance]:
+        """All that the catalogue, which is everybody's, knows of these hashes."""
+        return await self._database.read(names.provenance_of, list(hashes))
 
     async def text_at(self, person_id: int, note_id: int, version: int) -> str | None:
         """What a person's note said in a version; None when there is no such note or version."""
@@ -239,6 +244,7 @@ def view(
                 name=known[span.info_hash].name if span.info_hash in known else None,
                 task=latest.get((row.person_id, span.info_hash)),
                 watch=watched.get((row.person_id, span.info_hash)),
+                known=known.get(span.info_hash),
             )
             for span in find_magnets(row.text)
             if span.info_hash is not None

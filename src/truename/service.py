@@ -7,7 +7,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,8 +18,9 @@ from truename.feeder import Clock, Feeder
 from truename.hub import Hub
 from truename.magnet import Magnet
 from truename.model import TaskStatus
-from truename.store import lookups, tasks
+from truename.store import lookups, names, tasks
 from truename.store.database import Connection, Database
+from truename.store.names import Provenance
 from truename.store.tasks import TaskRow
 from truename.store.writer import Writer
 
@@ -28,10 +29,14 @@ _LOOK_AGAIN_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskView:
-    """A task as its owner sees it. `queue_position` counts from 1 while it waits, and is there as long as it does."""
+    """A task as its owner sees it. `queue_position` counts from 1 while it waits, and is there as long as it does.
+
+    `about`: what the catalogue knows besides, where that was asked for and the task is completed.
+    """
 
     row: TaskRow
     queue_position: int | None = None
+    about: Provenance | None = None
 
 
 class TooMany(TruenameError):  # noqa: N818 - named after what it is
@@ -191,7 +196,11 @@ class Calibrations:
 
 async def _status(connection: Connection, task_id: str, *, person_id: int, ended_after: float) -> TaskView | None:
     found = await tasks.of_ids(connection, [task_id], person_id=person_id, ended_after=ended_after)
-    return await view(connection, found[task_id]) if task_id in found else None
+    if task_id not in found:
+        return None
+    row = found[task_id]
+    about = await names.provenance_of(connection, [row.hash]) if row.status is TaskStatus.COMPLETED else {}
+    return replace(await view(connection, row), about=about.get(row.hash))
 
 
 async def _these(

@@ -77,12 +77,96 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "No DHT node answers; check that UDP may leave this machine, or set TRUENAME_DHT_BOOTSTRAP.",
         "没有 DHT 节点应答：请检查本机的 UDP 是否可以外出，或设置 TRUENAME_DHT_BOOTSTRAP。",
     ),
+    "qbittorrent_missing": (
+        "The package qbittorrent-api is not installed; add it with: pip install 'truename[qbittorrent]'",
+        "未安装 qbittorrent-api；请运行：pip install 'truename[qbittorrent]'",
+    ),
+    "qbittorrent_down": (
+        "qBittorrent cannot be reached; see that it runs, that its Web UI is on, and that TRUENAME_QBT_URL is right.",
+        "无法连接 qBittorrent：请确认它正在运行、Web UI 已启用，且 TRUENAME_QBT_URL 正确。",
+    ),
+    "qbittorrent_silent": (
+        "qBittorrent does not answer in time; see whether it is overloaded or hangs, and restart it if it does.",
+        "qBittorrent 未能及时应答：请检查它是否过载或卡死，必要时重启。",
+    ),
+    "qbittorrent_broken": (
+        "qBittorrent, or the proxy before it, answers with an error of its own; its log says more.",
+        "qBittorrent 或它前面的代理返回了内部错误，详情见其日志。",
+    ),
+    "qbittorrent_certificate": (
+        "The certificate of qBittorrent's Web UI is not trusted here; name its authority in REQUESTS_CA_BUNDLE.",
+        "qBittorrent Web UI 的证书不受信任：请用 REQUESTS_CA_BUNDLE 指定签发它的 CA 证书。",
+    ),
+    "qbittorrent_password": (
+        "qBittorrent refuses the user name or the password; set TRUENAME_QBT_USERNAME and TRUENAME_QBT_PASSWORD.",
+        "qBittorrent 拒绝了用户名或密码：请检查 TRUENAME_QBT_USERNAME 和 TRUENAME_QBT_PASSWORD。",
+    ),
+    "qbittorrent_banned": (
+        "qBittorrent has banned this machine after too many wrong passwords; wait an hour, or restart qBittorrent.",
+        "由于密码多次错误，qBittorrent 已封禁本机：请等待一小时，或重启 qBittorrent。",
+    ),
+    "qbittorrent_host": (
+        "qBittorrent refuses the host name in TRUENAME_QBT_URL; allow it there under Web UI, server domains.",
+        "qBittorrent 拒绝了 TRUENAME_QBT_URL 中的主机名：请在其 Web UI 设置的“服务器域名”中允许它。",
+    ),
+    "qbittorrent_stranger": (
+        "What answers at TRUENAME_QBT_URL is not qBittorrent's Web UI; set the address that a browser shows there.",
+        "TRUENAME_QBT_URL 处应答的不是 qBittorrent 的 Web UI：请填写在浏览器中打开它时的地址。",
+    ),
+    "qbittorrent_old": (
+        "This qBittorrent is too old; 4.5 or newer is needed.",
+        "qBittorrent 版本过旧：需要 4.5 或更新的版本。",
+    ),
     "resolver_failed": (
         "A resolver answered that it could not find the name.",
         "解析器回复未能查到名称。",
     ),
+    "resolver_said": ("A resolver answered: {said}", "解析器回复：{said}"),
     "resolver_unavailable": ("Nobody could be asked at that time.", "当时没有可以询问的对象。"),
     "cancelled": ("The task was cancelled.", "任务已取消。"),
+    # What was done for a look-up (`timeline.py`).
+    "told_line": ("{resolver}: {what}", "{resolver}：{what}"),
+    "told_and": ("; ", "；"),
+    "told_then": (". ", "。"),
+    "told_comma": (", ", "，"),
+    "told_peer": ("{count} peer", "{count} 个节点"),
+    "told_peers": ("{count} peers", "{count} 个节点"),
+    "told_tracker": ("asked 1 tracker: {peers}", "询问 1 个 tracker：{peers}"),
+    "told_trackers": ("asked {count} trackers: {peers}", "询问 {count} 个 tracker：{peers}"),
+    "told_dht_node": ("DHT 1 node: {peers}", "DHT 1 个节点：{peers}"),
+    "told_dht": ("DHT {nodes} nodes: {peers}", "DHT {nodes} 个节点：{peers}"),
+    "told_tried": ("tried {peers}", "尝试 {peers}"),
+    "told_refused": ("{count} refused", "{count} 个拒绝"),
+    "told_silent": ("{count} silent", "{count} 个无回应"),
+    "told_lied": ("{count} lied", "{count} 个说谎"),
+    "told_known": ("known from before", "此前已知"),
+    "told_said": ("said: {said}", "回复：{said}"),
+    "ended_named": ("gave the name", "给出了名称"),
+    "ended_claimed": ("claims a name, without proof", "声称一个名称，未经证实"),
+    "ended_stopped": ("not waited for any longer", "不再等待"),
+    "ended_nobody_to_ask": ("nobody to ask", "无人可问"),
+    "ended_no_peers": ("deadline", "超时"),
+    "ended_no_metadata": ("deadline", "超时"),
+    "ended_deadline": ("deadline", "超时"),
+    "ended_bad_name": ("the torrent has no usable name", "种子没有可用的名称"),
+    "ended_resolver_failed": ("failed", "失败"),
+    "ended_resolver_unavailable": ("not available", "不可用"),
+    "step_nobody": (
+        "Next: give a magnet with trackers, or switch the DHT on.",
+        "下一步：给出带 tracker 的磁力链接，或打开 DHT。",
+    ),
+    "step_trackers": (
+        "Next: ask with other trackers, or with the DHT; the trackers asked know nobody.",
+        "下一步：换用其他 tracker 或 DHT 再查；已询问的 tracker 没有节点。",
+    ),
+    "step_refused": (
+        "Next: check that TCP may leave this machine, or ask later; the peers could not be spoken to.",
+        "下一步：请检查本机的 TCP 是否可以外出，或稍后再查；无法与这些节点通话。",
+    ),
+    "step_later": (
+        "Next: ask again later, or save the magnet in a note, where it is asked for again by itself.",
+        "下一步：稍后再查，或把磁力链接存入笔记，系统会自动再次查询。",
+    ),
     # What a command says of its input and output.
     "nothing_given": (
         "Nothing to look up: give magnets or hashes, --file, or lines on standard input.",
@@ -521,6 +605,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "tasks_ended_already": ("{task} has ended already: {status}", "{task} 已经结束：{status}"),
     "task_source": ("from {source}", "来自 {source}"),
     "task_verified": (", verified", "，已验证"),
+    "fact_files": ("{count} files", "{count} 个文件"),
+    "fact_list": ("Files", "文件"),
+    "fact_more": ("and {count} more", "另有 {count} 个"),
+    "fact_story": ("What was done", "查询经过"),
     "task_claimed": (", claimed", "，未经验证"),
     "task_place": ("place {place} in the queue", "排在第 {place} 位"),
     "task_next": ("next try", "下次尝试"),
@@ -740,6 +828,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "help_timeout": (
         "Seconds for one look-up, from the first question sent (setting LOOKUP_TIMEOUT_S).",
         "单次查询的秒数，从发出第一个询问算起（设置 LOOKUP_TIMEOUT_S）。",
+    ),
+    "help_explain": (
+        "Tell what was done for each: whom it asked, what they said, what to do next.",
+        "说明每次查询的经过：问了谁、得到什么回应、下一步怎么做。",
     ),
     "help_raw": ("Names as they are, nothing made visible.", "名称原样输出，不标出隐藏字符。"),
     "help_fix": (

@@ -6,13 +6,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from tests.integration.heart_support import HASHES, V2, Heart, dead, magnet, named, trouble, with_heart
+from tests.integration.heart_support import BOB, HASHES, V2, Heart, dead, magnet, named, trouble, with_heart
 from truename import calibration
 from truename.calibration import Told
-from truename.model import Lookup, Outcome, TaskStatus
+from truename.magnet import Magnet
+from truename.metainfo import Metainfo, TorrentFile
+from truename.model import Account, Lookup, Outcome, TaskStatus
 from truename.queue.base import Report
 from truename.store import names
 from truename.store.tables import last_failure
+from truename.timeline import unpack
 
 
 async def two_deliveries(heart: Heart) -> tuple[Lookup, Lookup]:
@@ -136,5 +139,119 @@ def test_a_delivery_that_ran_twice_ends_as_it_was_first_told(tmp_path: Path) -> 
         broken = replace(dead(two), status=TaskStatus.FAILED, code="bad_name", reason="bad_name")
         await heart.apply((one, replace(broken, info_hash=HASHES[0])), (two, dead(two)), (two, broken))
         assert ((await heart.task(first)).code, (await heart.task(second)).code) == ("bad_name", "no_peers")
+
+    with_heart(tmp_path, scenario)
+
+
+def torrent_of(lookup: Lookup, *, files: int) -> Metainfo:
+    listed = tuple(TorrentFile(f"disc/{number}\u202e.flac", number) for number in range(files))
+    return Metainfo(
+        info_hash=lookup.magnet.info_hash,
+        info_hash_v2=V2,
+        name="Harbour",
+        raw_name=b"Harbour",
+        name_guessed=False,
+        size_bytes=5_000_000_000,
+        file_count=files,
+        files=listed,
+    )
+
+
+SEEN = Account(resolver="swarm", ended="named", counts={"trackers": 3, "tracker_peers": 7, "dht_peers": 2})
+
+
+def found_with(lookup: Lookup, *, files: int = 3, elapsed_s: float = 0.0) -> Outcome:
+    torrent = torrent_of(lookup, files=files)
+    return replace(named(lookup), info_hash_v2=V2, torrent=torrent, accounts=(SEEN,), elapsed_s=elapsed_s)
+
+
+def test_what_is_learnt_with_a_name_is_kept_under_all_its_hashes(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        await heart.submit(magnet(0))
+        (lookup,) = await heart.take()
+        await heart.apply((lookup, found_with(lookup)))
+        about = await heart.database.read(names.provenance_of, [HASHES[0], V2])
+        assert set(about) == {HASHES[0], V2}
+        kept = about[V2]
+        assert (kept.known.size_bytes, kept.known.file_count, kept.peers_seen) == (5_000_000_000, 3, 7)
+        assert (kept.known.source, kept.known.verified, kept.found_at) == ("swarm", True, heart.now)
+        assert kept.files == torrent_of(lookup, files=3).files
+
+    with_heart(tmp_path, scenario)
+
+
+def test_of_very_many_files_only_the_first_are_kept(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        await heart.submit(magnet(0))
+        (lookup,) = await heart.take()
+        await heart.apply((lookup, found_with(lookup, files=5000)))
+        (kept,) = (await heart.database.read(names.provenance_of, [HASHES[0]])).values()
+        assert kept.known.file_count == 5000
+        assert 0 < len(kept.files) <= 200
+        assert kept.files == torrent_of(lookup, files=5000).files[: len(kept.files)]
+
+    with_heart(tmp_path, scenario)
+
+
+def test_a_proven_name_takes_the_place_of_a_claimed_one_with_all_that_is_known(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        await heart.submit(magnet(0))
+        (lookup,) = await heart.take()
+        claimed = replace(named(lookup), name="Anchor", source="script", verified=False)
+        assert await heart.apply((lookup, claimed)) == [True]
+        (again,) = await heart.submit(magnet(0))
+        assert again.status is TaskStatus.PENDING
+        (lookup,) = await heart.take()
+        await heart.apply((lookup, found_with(lookup)))
+        (kept,) = (await heart.database.read(names.provenance_of, [HASHES[0]])).values()
+        assert (kept.known.name, kept.known.verified, kept.known.file_count) == (named(lookup).name, True, 3)
+
+    with_heart(tmp_path, scenario)
+
+
+def test_two_halves_of_a_hybrid_become_one_torrent(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        v2_only = Magnet(info_hash=V2)
+        await heart.submit(magnet(0), v2_only)
+        first, second = await heart.take()
+        for lookup in (first, second):
+            claimed = replace(named(lookup), name="Anchor", source="script", verified=False)
+            await heart.apply((lookup, claimed))
+        await heart.submit(magnet(0))
+        (lookup,) = await heart.take()
+        await heart.apply((lookup, found_with(lookup)))
+        about = await heart.database.read(names.provenance_of, [HASHES[0], V2])
+        assert [about[one].known.verified for one in (HASHES[0], V2)] == [True, True]
+
+    with_heart(tmp_path, scenario)
+
+
+def test_an_ended_task_tells_what_was_done_for_it(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        (mine,) = await heart.submit(magnet(0, trackers=("http://t.example/announce",)))
+        (lookup,) = await heart.take()
+        await heart.start(lookup)
+        silence = Account(resolver="swarm", ended="no_peers", counts={"trackers": 3})
+        await heart.apply((lookup, replace(dead(lookup), accounts=(silence,), elapsed_s=0.0)))
+        (account,) = unpack((await heart.task(mine)).detail)
+        # Two of the three trackers were named by somebody else, who is nobody's business.
+        assert (account.ended, account.counts) == ("no_peers", {"trackers": 1})
+
+    with_heart(tmp_path, scenario)
+
+
+def test_whoever_joins_late_is_told_nothing_of_what_was_before(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        (mine,) = await heart.submit(magnet(0))
+        (lookup,) = await heart.take()
+        await heart.start(lookup)
+        heart.now += 20
+        (theirs,) = await heart.submit(magnet(0), who=BOB)
+        heart.now += 1
+        await heart.apply((lookup, found_with(lookup, elapsed_s=21.0)))
+        (first,) = unpack((await heart.task(mine)).detail)
+        (second,) = unpack((await heart.task(theirs, BOB)).detail)
+        assert first.counts
+        assert (second.resolver, second.ended, second.counts) == ("swarm", "named", {})
 
     with_heart(tmp_path, scenario)

@@ -47,6 +47,7 @@ def test_a_new_hash_is_pending_and_its_task_ends_with_the_name(tmp_path: Path) -
         assert answer.json()["status"] == "pending"
         (body,) = await site.ended(client, answer.json()["task_id"])
         assert before <= body.pop("created_at") <= body.pop("completed_at") <= time.time()
+        assert before <= body.pop("found_at") <= time.time()
         assert body == {
             "task_id": answer.json()["task_id"],
             "status": "completed",
@@ -55,6 +56,11 @@ def test_a_new_hash_is_pending_and_its_task_ends_with_the_name(tmp_path: Path) -
             "result": "Name of 1a1a.mkv",
             "source": "swarm",
             "verified": True,
+            "detail": "swarm：给出了名称",
+            "size_bytes": 1,
+            "file_count": 1,
+            "files": [],
+            "peers_seen": 0,
         }
 
     with_live(tmp_path, scenario)

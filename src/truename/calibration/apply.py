@@ -11,9 +11,10 @@ from truename.model import Outcome, TaskStatus
 from truename.queue.base import Report
 from truename.store import lookups, names, notes, progress, watches
 from truename.store.database import Connection
-from truename.store.names import Finding, KnownName
+from truename.store.names import Finding
 from truename.store.progress import Touched
 from truename.store.watches import Failure
+from truename.timeline import own, pack
 
 TRANSIENT = "resolver_unavailable"
 _Cause = tuple[TaskStatus, str, str]
@@ -30,7 +31,7 @@ async def apply_all(connection: Connection, told: Sequence[Told], *, rules: Rule
     named = {one.report.lookup.delivery for one in told if _name(one) and not _is_failure(one.report)}
     beginnings = [one for one in told if one.report.outcome is None and one.report.lookup.delivery not in named]
     begun = await _begin(connection, beginnings, changes)
-    completed = await _name_all(connection, [one.report for one in told if _name(one)], changes)
+    completed = await _name_all(connection, [one.report for one in told if _name(one)], rules, changes)
     failed = await _fail_all(connection, [one for one in told if _is_failure(one.report)], rules, changes)
     await changes.write(connection)
     return [
@@ -44,17 +45,18 @@ async def _begin(connection: Connection, told: Sequence[Told], changes: Changes)
     return current
 
 
-async def _name_all(connection: Connection, reports: Sequence[Report], changes: Changes) -> set[int]:
+async def _name_all(connection: Connection, reports: Sequence[Report], rules: Rules, changes: Changes) -> set[int]:
     """Learn the names, and complete every task that waits for one, whoever's delivery it was."""
     if not reports:
         return set()
-    findings = [_finding(report.outcome) for report in reports if report.outcome is not None]
+    findings = [Finding.of(report.outcome) for report in reports if report.outcome is not None]
     findings.sort(key=lambda finding: not finding.known.verified)  # the first one of a hash is the one that is learnt
     answered = {one: finding.known for finding in reversed(findings) for one in finding.hashes}
     active = await lookups.active_of(connection, answered)
     await names.learn(connection, findings, at=changes.at)
     by_lookup = {one.id: answered[info_hash] for info_hash, one in active.items()}
-    completed = await progress.complete(connection, by_lookup, at=changes.at)
+    details = _Details(reports, at=changes.at, trackers=rules.trackers)
+    completed = await progress.complete(connection, by_lookup, at=changes.at, detail=details.of)
     await lookups.end_all(connection, by_lookup)
     await watches.answered(connection, answered, at=changes.at)
     await watches.forget(connection, ((task.person_id, task.hash) for task in completed))
@@ -96,6 +98,8 @@ async def _fail(connection: Connection, cause: _Cause, failed: Sequence[Told], r
     tries = rules.max_attempts if code == TRANSIENT else 0
     ended = await progress.end(connection, ids, status=status, code=code, reason=reason, tries=tries, at=changes.at)
     changes.ended(ended)
+    details = _Details([one.report for one in failed], at=changes.at, trackers=rules.trackers)
+    await progress.tell(connection, {task.id: detail for task in ended if (detail := details.of(task))})
     if code in WATCHED:
         await _watch(connection, ended, code, rules, changes.at)
     for attempt in range(1, tries):
@@ -120,6 +124,30 @@ async def _watch(connection: Connection, ended: Sequence[Touched], code: str, ru
         if (task.person_id, task.hash) in standing
     }
     await watches.failed(connection, failures, next_ask=rules.next_ask)
+
+
+class _Details:
+    """What each task is told of what was done for it, out of reports that came at the same time.
+
+    `trackers` is how many are asked for every hash; the task's own are not other people's business, nor theirs its.
+    """
+
+    def __init__(self, reports: Iterable[Report], *, at: float, trackers: int) -> None:
+        self._at = at
+        self._trackers = trackers
+        self._outcomes: dict[str, Outcome] = {}
+        for report in reports:
+            if report.outcome is not None:
+                for info_hash in report.outcome.hashes:
+                    self._outcomes.setdefault(info_hash, report.outcome)
+
+    def of(self, task: Touched) -> str | None:
+        """The packed text, or None when nothing is known."""
+        outcome = self._outcomes.get(task.hash)
+        if outcome is None or not outcome.accounts:
+            return None
+        joined = task.created_at > self._at - outcome.elapsed_s
+        return pack(own(outcome.accounts, trackers=task.trackers + self._trackers, joined=joined))
 
 
 def _id(told: Told) -> int:
@@ -154,8 +182,3 @@ def _cause(report: Report) -> _Cause:
     if outcome is None or outcome.name is not None:
         return TaskStatus.TIMEOUT, "no_metadata", "no_metadata"
     return outcome.status, outcome.code or "", outcome.reason
-
-
-def _finding(outcome: Outcome) -> Finding:
-    known = KnownName(name=outcome.name or "", source=outcome.source or "", verified=outcome.verified)
-    return Finding(hashes=outcome.hashes, known=known)

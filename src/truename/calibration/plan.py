@@ -145,6 +145,7 @@ def _pending(asked: Submission, lookup_id: int | None, rank: int = 0) -> TaskRow
         lookup_id=lookup_id,
         watched=asked.watched,
         created_at=asked.at,
+        trackers=len(asked.magnet.trackers),
     )
 
 

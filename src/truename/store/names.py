@@ -1,22 +1,49 @@
 """The catalogue of names: found once, kept for ever. Every hash that a torrent turns out to have leads to its name."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Self
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, delete, exists, insert, select, update
 
+from truename.metainfo import TorrentFile
+from truename.model import Outcome
 from truename.store.database import Connection
 from truename.store.portable import in_chunks, upsert
 from truename.store.tables import last_failure, torrent, torrent_hash
 
+_MAX_FILES = 200
+_MAX_FILES_CHARS = 32_768
+
+_Torrent = tuple[int, bool]
+"""The id of a torrent, and whether its name is verified."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownName:
-    """A true name and where it came from. `verified`: the digest of its info dictionary was checked."""
+    """A true name and where it came from. `verified`: the digest of its info dictionary was checked.
+
+    Size and number of files are known with a verified name only.
+    """
 
     name: str
     source: str
     verified: bool
+    size_bytes: int | None = None
+    file_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """All that the catalogue knows of a torrent. `files` are the first of `file_count`; `found_at` epoch seconds."""
+
+    known: KnownName
+    found_at: float
+    peers_seen: int | None
+    name_guessed: bool
+    files: tuple[TorrentFile, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,17 +54,46 @@ class Finding:
     known: KnownName
     raw_name: bytes | None = None
     name_guessed: bool = False
-    size_bytes: int | None = None
-    file_count: int | None = None
+    peers_seen: int | None = None
+    files: str | None = None
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Self:
+        """What an outcome with a name teaches."""
+        torrent = outcome.torrent
+        known = KnownName(
+            name=outcome.name or "",
+            source=outcome.source or "",
+            verified=outcome.verified,
+            size_bytes=torrent.size_bytes if torrent else None,
+            file_count=torrent.file_count if torrent else None,
+        )
+        return cls(
+            hashes=outcome.hashes,
+            known=known,
+            raw_name=torrent.raw_name if torrent else None,
+            name_guessed=bool(torrent and torrent.name_guessed),
+            peers_seen=outcome.peers_seen,
+            files=_packed(torrent.files) if torrent else None,
+        )
 
 
 # Statements of the busy paths are built once: building one costs more than running it.
 _HASHES = torrent_hash.c.hash.in_(bindparam("hashes", expanding=True))
 _KNOWN = (
-    select(torrent_hash.c.hash, torrent.c.id, torrent.c.name, torrent.c.source, torrent.c.verified)
+    select(
+        torrent_hash.c.hash,
+        torrent.c.id,
+        torrent.c.name,
+        torrent.c.source,
+        torrent.c.verified,
+        torrent.c.size_bytes,
+        torrent.c.file_count,
+    )
     .join(torrent, torrent.c.id == torrent_hash.c.torrent_id)
     .where(_HASHES)
 )
+_PROVENANCE = _KNOWN.add_columns(torrent.c.found_at, torrent.c.peers_seen, torrent.c.name_guessed, torrent.c.files)
 _INSERT = insert(torrent)
 _IDS_OF = select(torrent.c.hash, torrent.c.id).where(torrent.c.hash.in_(bindparam("hashes", expanding=True)))
 
@@ -47,26 +103,57 @@ async def known_names(connection: Connection, hashes: Iterable[str]) -> dict[str
     found: dict[str, KnownName] = {}
     for some in in_chunks(hashes):
         for row in await connection.execute(_KNOWN, {"hashes": some}):
-            found[row.hash] = KnownName(name=row.name, source=row.source, verified=row.verified)
+            found[row.hash] = _known(row)
+    return found
+
+
+async def provenance_of(connection: Connection, hashes: Iterable[str]) -> dict[str, Provenance]:
+    """All that is known of these hashes."""
+    found: dict[str, Provenance] = {}
+    for some in in_chunks(hashes):
+        for row in await connection.execute(_PROVENANCE, {"hashes": some}):
+            found[row.hash] = Provenance(
+                known=_known(row),
+                found_at=row.found_at,
+                peers_seen=row.peers_seen,
+                name_guessed=row.name_guessed,
+                files=_unpacked(row.files),
+            )
     return found
 
 
 async def learn(connection: Connection, findings: Sequence[Finding], *, at: float) -> None:
-    """Keep names. A name that was verified once stays as it is; a claimed one gives way to a verified one."""
+    """Keep names. A name that was verified once stays as it is; a claimed one gives way to a verified one.
+
+    Two torrents of which one finding has the hashes were one from the beginning, and become one.
+    """
     before = await _torrents(connection, (one for finding in findings for one in finding.hashes))
     new: list[Finding] = []
     seen: set[str] = set()
     for finding in findings:
-        there = [before[one] for one in finding.hashes if one in before]
-        if not there and seen.isdisjoint(finding.hashes):
-            new.append(finding)
-        elif there and finding.known.verified and not any(verified for _, verified in there):
-            await connection.execute(update(torrent).where(torrent.c.id == there[0][0]).values(_row(finding, at)))
+        there = sorted({before[one] for one in finding.hashes if one in before}, key=lambda one: not one[1])
         if there:
-            missing = [one for one in finding.hashes if one not in before]
-            await upsert(connection, torrent_hash, [{"hash": one, "torrent_id": there[0][0]} for one in missing])
+            await _add_to(connection, there, finding, before, at)
+        elif seen.isdisjoint(finding.hashes):
+            new.append(finding)
         seen.update(finding.hashes)
     await _insert(connection, new, at)
+
+
+async def _add_to(
+    connection: Connection, there: Sequence[_Torrent], finding: Finding, before: Mapping[str, _Torrent], at: float
+) -> None:
+    """What a finding adds to the torrents that have some of its hashes already; the verified one is the first."""
+    kept, verified = there[0]
+    if finding.known.verified and not verified:
+        await connection.execute(update(torrent).where(torrent.c.id == kept).values(_row(finding, at)))
+    elif not finding.known.verified and len(there) > 1:
+        return  # a mere claim makes nothing one
+    moved = [one for one in finding.hashes if one not in before or before[one][0] != kept]
+    await upsert(connection, torrent_hash, [{"hash": one, "torrent_id": kept} for one in moved])
+    if len(there) > 1:
+        empty = ~exists().where(torrent_hash.c.torrent_id == torrent.c.id)
+        await connection.execute(delete(torrent).where(torrent.c.id.in_([one for one, _ in there[1:]]), empty))
 
 
 async def note_failures(connection: Connection, codes: Mapping[str, str], *, at: float) -> None:
@@ -74,8 +161,8 @@ async def note_failures(connection: Connection, codes: Mapping[str, str], *, at:
     await upsert(connection, last_failure, [{"hash": one, "code": code, "at": at} for one, code in codes.items()])
 
 
-async def _torrents(connection: Connection, hashes: Iterable[str]) -> dict[str, tuple[int, bool]]:
-    found: dict[str, tuple[int, bool]] = {}
+async def _torrents(connection: Connection, hashes: Iterable[str]) -> dict[str, _Torrent]:
+    found: dict[str, _Torrent] = {}
     for some in in_chunks(hashes):
         rows = await connection.execute(_KNOWN, {"hashes": some})
         found |= {row.hash: (row.id, row.verified) for row in rows}
@@ -100,7 +187,39 @@ def _row(finding: Finding, at: float) -> Mapping[str, object]:
         "name_guessed": finding.name_guessed,
         "source": finding.known.source,
         "verified": finding.known.verified,
-        "size_bytes": finding.size_bytes,
-        "file_count": finding.file_count,
+        "size_bytes": finding.known.size_bytes,
+        "file_count": finding.known.file_count,
         "found_at": at,
+        "peers_seen": finding.peers_seen,
+        "files": finding.files,
     }
+
+
+def _known(row: Any) -> KnownName:
+    return KnownName(
+        name=row.name,
+        source=row.source,
+        verified=row.verified,
+        size_bytes=row.size_bytes,
+        file_count=row.file_count,
+    )
+
+
+def _packed(files: Iterable[TorrentFile]) -> str:
+    """The first files as JSON, as many as fit into what is kept of one torrent."""
+    kept: list[str] = []
+    size = 0
+    for file in islice(files, _MAX_FILES):
+        one = json.dumps([file.path, file.size_bytes], ensure_ascii=True)
+        size += len(one)
+        if size > _MAX_FILES_CHARS:
+            break
+        kept.append(one)
+    return f"[{','.join(kept)}]"
+
+
+def _unpacked(text: str | None) -> tuple[TorrentFile, ...]:
+    try:
+        return tuple(TorrentFile(str(path), int(size_bytes)) for path, size_bytes in json.loads(text or "[]"))
+    except (ValueError, TypeError):  # a file that came from elsewhere
+        return ()

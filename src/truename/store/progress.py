@@ -3,7 +3,7 @@
 Every change tells which tasks it has touched, so that their owners can be told.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from sqlalchemy import Executable, bindparam, case, func, select, update
@@ -23,9 +23,11 @@ class Touched(NamedTuple):
     hash: str
     lookup_id: int
     watched: bool
+    created_at: float
+    trackers: int
 
 
-_TOUCHED = [task.c.id, task.c.person_id, task.c.hash, task.c.lookup_id, task.c.watched]
+_TOUCHED = [getattr(task.c, name) for name in Touched._fields]
 _OF_LOOKUPS = task.c.lookup_id.in_(bindparam("lookup_ids", expanding=True))
 
 # Statements of the busy paths are built once: building one costs more than running it.
@@ -72,8 +74,10 @@ _COMPLETE = (
         verified=bindparam("this_verified"),
         next_attempt_at=None,
         completed_at=bindparam("at"),
+        detail=bindparam("this_detail"),
     )
 )
+_TELL = update(task).where(task.c.id == bindparam("this_id")).values(detail=bindparam("this_detail"))
 _PUT_OFF = (
     update(task)
     .where(
@@ -139,7 +143,13 @@ async def due_of(connection: Connection, lookup_ids: Iterable[int]) -> dict[int,
     return due
 
 
-async def complete(connection: Connection, named: Mapping[int, KnownName], *, at: float) -> list[Touched]:
+async def complete(
+    connection: Connection,
+    named: Mapping[int, KnownName],
+    *,
+    at: float,
+    detail: Callable[[Touched], str | None] = lambda _: None,
+) -> list[Touched]:
     """Complete the active tasks of look-ups, each with its own name, source and whether it is verified; which."""
     waiting = await _touch(connection, _WAITING_FOR, named, {})
     if waiting:
@@ -149,12 +159,19 @@ async def complete(connection: Connection, named: Mapping[int, KnownName], *, at
                 "this_name": named[one.lookup_id].name,
                 "this_source": named[one.lookup_id].source,
                 "this_verified": named[one.lookup_id].verified,
+                "this_detail": detail(one),
                 "at": at,
             }
             for one in waiting
         ]
         await connection.execute(_COMPLETE, completions)
     return waiting
+
+
+async def tell(connection: Connection, details: Mapping[str, str]) -> None:
+    """Keep what was done for tasks, by their ids."""
+    if details:
+        await connection.execute(_TELL, [{"this_id": one, "this_detail": detail} for one, detail in details.items()])
 
 
 async def _touch(

@@ -167,6 +167,7 @@ virtual = Table(
     Column("v", BigInteger, nullable=False),
 )
 
+# `trackers`: how many its own magnet named; `detail`: what the resolvers did for it, as `timeline.py` packs it.
 task = Table(
     "task",
     metadata,
@@ -190,6 +191,8 @@ task = Table(
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("completed_at", Float),
+    Column("trackers", Integer, nullable=False, server_default=text("0")),
+    Column("detail", Text),
     Index(
         "ix_task_completed_at",
         "completed_at",
@@ -248,7 +251,7 @@ watch = Table(
 )
 
 # The catalogue: found once, kept for ever, shared by everybody. `hash` is the one by which it was found; `raw_name` are
-# the bytes the torrent has.
+# the bytes the torrent has; `files` the first of its files, as JSON.
 torrent = Table(
     "torrent",
     metadata,
@@ -262,6 +265,8 @@ torrent = Table(
     Column("size_bytes", BigInteger),
     Column("file_count", Integer),
     Column("found_at", Float, nullable=False),
+    Column("peers_seen", Integer),
+    Column("files", Text),
 )
 torrent_hash = Table(
     "torrent_hash",

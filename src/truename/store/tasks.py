@@ -53,6 +53,8 @@ class TaskRow:
     created_at: float
     started_at: float | None = None
     completed_at: float | None = None
+    trackers: int = 0
+    detail: str | None = None
 
 
 _COLUMNS = [column for column in task.c if column.name != "active"]

@@ -45,7 +45,7 @@ class Catalogue:
 
     def keep(self, outcome: Outcome) -> None:
         """Remember a name that was found; it is written soon, and at the end."""
-        if outcome.name is not None and outcome.verified:
+        if outcome.name is not None:
             self._found.append(outcome)
 
     async def write_now_and_then(self) -> None:
@@ -121,11 +121,5 @@ def _outcome(info_hash: InfoHash, known: KnownName) -> Outcome:
 
 
 async def _learn(connection: Connection, found: Sequence[Outcome]) -> None:
-    findings = [
-        Finding(
-            hashes=outcome.hashes,
-            known=KnownName(name=outcome.name or "", source=outcome.source or "", verified=outcome.verified),
-        )
-        for outcome in found
-    ]
+    findings = [Finding.of(outcome) for outcome in found]
     await names.learn(connection, findings, at=time.time())

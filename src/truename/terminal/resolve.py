@@ -12,6 +12,7 @@ from truename.terminal.catalogue import Catalogue
 from truename.terminal.requests import Request
 from truename.terminal.screen import Screen
 from truename.texts import Language, say
+from truename.timeline import lines, next_step, why
 from truename.worker import Worker
 
 _NOT_ASCII = re.compile(r"[^\x20-\x7e]")
@@ -19,10 +20,17 @@ _NOT_ASCII = re.compile(r"[^\x20-\x7e]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
-    """How answers are written: as JSON, or as lines in which `raw` names are not made visible."""
+    """How answers are written: as JSON, or as lines in which `raw` names are not made visible.
+
+    `explain`: with what each resolver did.
+    """
 
     as_json: bool = False
     raw: bool = False
+    explain: bool = False
+
+
+_PLAIN = Style()
 
 
 async def resolve(
@@ -61,13 +69,30 @@ def plain_line(request: Request, outcome: Outcome | None, language: Language, *,
     if outcome is None:
         return f"{shown(request.as_written)}  {say(request.problem, language)}"
     if outcome.name is None:
-        return f"{outcome.info_hash}  {say(outcome.reason, language)}"
+        return f"{outcome.info_hash}  {why(outcome.reason, outcome.accounts, language)}"
     return f"{outcome.info_hash}  {outcome.name if raw else shown(outcome.name)}"
 
 
-def json_line(request: Request, outcome: Outcome | None, language: Language, *, ascii_only: bool = False) -> str:
+def explanation(outcome: Outcome, language: Language) -> list[str]:
+    """What each resolver did, a line for each, and what a person can do next."""
+    if not outcome.accounts:
+        return [say("told_known", language)] if outcome.name is not None else []
+    step = next_step(outcome.accounts, outcome.code, language)
+    return [*lines(outcome.accounts, language), *([step] if step else [])]
+
+
+def json_line(
+    request: Request,
+    outcome: Outcome | None,
+    language: Language,
+    style: Style = _PLAIN,
+    *,
+    ascii_only: bool = False,
+) -> str:
     """One JSON object in which nothing can hide: what is invisible stands as an escape, or all that is not ASCII."""
-    code, reason = (outcome.code, outcome.reason) if outcome else (request.problem, request.problem)
+    code, accounts = (outcome.code, outcome.accounts) if outcome else (request.problem, ())
+    reason = outcome.reason if outcome else request.problem
+    explained = {"detail": explanation(outcome, language)} if style.explain and outcome else {}
     return escaped(
         json.dumps(
             {
@@ -78,8 +103,9 @@ def json_line(request: Request, outcome: Outcome | None, language: Language, *, 
                 "source": outcome.source if outcome else None,
                 "verified": bool(outcome and outcome.verified),
                 "elapsed_s": round(outcome.elapsed_s, 3) if outcome else 0.0,
-                "error": say(reason, language) if code else None,
+                "error": why(reason, accounts, language) if code else None,
                 "code": code,
+                **explained,
             },
             ensure_ascii=ascii_only,
         )
@@ -91,11 +117,15 @@ def _teller(screen: Screen, style: Style) -> Callable[[Request, Outcome | None],
         has_name = outcome is not None and outcome.name is not None
         screen.count(named=has_name)
         if style.as_json:
-            screen.answer(json_line(request, outcome, screen.language, ascii_only=not screen.shows_everything))
-        elif has_name:
+            screen.answer(json_line(request, outcome, screen.language, style, ascii_only=not screen.shows_everything))
+            return
+        if has_name:
             screen.answer(plain_line(request, outcome, screen.language, raw=style.raw))
         else:
             screen.note(plain_line(request, outcome, screen.language))
+        if style.explain and outcome is not None:
+            for line in explanation(outcome, screen.language):
+                screen.note(f"    {line}")
 
     return tell
 

@@ -5,6 +5,7 @@ Nothing that a person wrote is lost here: what cannot be saved comes back in its
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -16,6 +17,7 @@ from truename.web.bodies import form_fields
 from truename.web.calibrate import MAX_ID, NoteId, work_for_asking, work_of
 from truename.web.cards import Card, changed_lines, direction_of, visible_lines
 from truename.web.errors import Refusal
+from truename.web.facts import facts_of, file_lines, story_of
 from truename.web.guard import identity_of
 from truename.web.language import preferred
 from truename.web.line_ends import bare, restored
@@ -78,7 +80,11 @@ async def save_by_form(request: Request) -> Response:
 async def page_of_one(request: Request, note_id: NoteId, after: str | None = None) -> Response:
     """One note by itself; with `after` as it stands on that page of the list, for a page that follows its magnets."""
     view = found(await work_of(request).notes.get(identity_of(request).person.id, note_id))
-    return _page(request, "one-note.html", cards=[Card.of(view, after=_after(after))])
+    card = Card.of(view, after=_after(after))
+    if after is not None:
+        return _page(request, "one-note.html", cards=[card])
+    named = [one.info_hash for one in (*card.magnets, *card.folded) if one.known is not None]
+    return _page(request, "one-note.html", cards=[card], about=await work_of(request).notes.provenance(named))
 
 
 @router.get("/notes/{note_id}/edit")
@@ -217,6 +223,9 @@ def _page(request: Request, template: str, *, status: int = 200, **fields: Any) 
         state_of=state_of,
         link_of=link_of,
         why_of=why,
+        facts_of=partial(facts_of, language=language),
+        story_of=partial(story_of, language=language),
+        file_lines=file_lines,
         sleeps=sleeps,
         **fields,
     )

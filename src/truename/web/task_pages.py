@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -24,6 +25,7 @@ from truename.web.batch import place_in
 from truename.web.bodies import form_fields
 from truename.web.calibrate import POLL_INTERVAL_MS, priority_in, work_for_asking, work_of
 from truename.web.errors import Refusal
+from truename.web.facts import story_of
 from truename.web.guard import identity_of
 from truename.web.language import preferred
 from truename.web.paging import DEFAULT_LIMIT, page_of
@@ -230,6 +232,7 @@ def _page(request: Request, template: str, **fields: Any) -> Response:
         query=_query,
         shown=shown,
         why_of=why,
+        story_of=partial(story_of, language=language),
         **fields,
     )
 

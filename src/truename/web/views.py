@@ -16,6 +16,8 @@ from truename.notes import MagnetView, NoteView, problem_of
 from truename.service import TaskView
 from truename.store.tasks import TaskRow
 from truename.texts import Language, say
+from truename.timeline import unpack, why
+from truename.web.facts import detail_of, provenance_body
 
 Body = dict[str, Any]
 
@@ -42,12 +44,16 @@ def task_body(view: TaskView, language: Language) -> Body:
         body |= {"result": row.name, "source": row.source, "verified": row.verified}
     elif row.status.is_final:
         body |= {"error": error_of(row, language), "code": row.code}
+    if row.status.is_final and (detail := detail_of(row, language)) is not None:
+        body["detail"] = detail
+    if view.about is not None and row.status is TaskStatus.COMPLETED:
+        body |= provenance_body(view.about)
     return body
 
 
 def error_of(row: TaskRow, language: Language) -> str:
-    """Why a task ended without a name, for a person."""
-    return say(row.reason or row.code or "resolver_failed", language)
+    """Why a task ended without a name, for a person; a resolver that answered is quoted."""
+    return why(row.reason or row.code or "resolver_failed", unpack(row.detail), language)
 
 
 def note_body(view: NoteView) -> Body:

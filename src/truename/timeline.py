@@ -1,0 +1,134 @@
+"""What the resolvers did for a look-up: kept with its tasks, and told to the person who asked. Pure.
+
+A person learns of their own request only. Others may have joined it with trackers of their own, or have begun it: so no
+more trackers are told of than the person's magnet and the administrator named, and whoever joined learns who answered
+and nothing of what was done before.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from truename.model import COUNTS, Account
+from truename.names import shown
+from truename.texts import Language, say
+
+MAX_SAID_CHARS = 200
+_NAMED = ("named", "claimed")
+_OF_TRACKERS = ("trackers", "trackers_answered")
+_MOST_KEPT = 8
+
+ENDINGS = frozenset(
+    (
+        *("named", "claimed", "stopped", "nobody_to_ask"),
+        *("no_peers", "no_metadata", "deadline", "bad_name", "resolver_failed", "resolver_unavailable"),
+    )
+)
+"""How a resolver can have ended; `texts` has each as `ended_...`."""
+
+
+def pack(accounts: Sequence[Account]) -> str:
+    """Accounts as a text to be kept."""
+    kept = [
+        {
+            "resolver": one.resolver,
+            "ended": one.ended,
+            **({"reason": one.reason} if one.reason else {}),
+            **({"said": one.said[:MAX_SAID_CHARS]} if one.said else {}),
+            **({"counts": dict(one.counts)} if one.counts else {}),
+        }
+        for one in accounts[:_MOST_KEPT]
+    ]
+    return json.dumps(kept, separators=(",", ":"))
+
+
+def unpack(text: str | None) -> tuple[Account, ...]:
+    """What `pack` made; nothing of a text that it has not made."""
+    try:
+        kept = json.loads(text or "[]")
+        return tuple(
+            Account(
+                resolver=str(one["resolver"]),
+                ended=str(one["ended"]),
+                reason=str(one.get("reason", "")),
+                said=str(one.get("said", "")),
+                counts={key: int(one.get("counts", {}).get(key, 0)) for key in COUNTS if key in one.get("counts", {})},
+            )
+            for one in kept
+        )
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return ()
+
+
+def own(accounts: Iterable[Account], *, trackers: int, joined: bool) -> tuple[Account, ...]:
+    """What somebody may know of a look-up for whom so many trackers were to be asked, and who perhaps only joined."""
+    if joined:
+        return tuple(Account(resolver=one.resolver, ended=one.ended) for one in accounts if one.ended in _NAMED)
+    return tuple(replace(one, counts=dict(_own_counts(one, trackers))) for one in accounts)
+
+
+def lines(accounts: Iterable[Account], language: Language) -> list[str]:
+    """One line for each resolver: whom it asked, what came of it."""
+    return [
+        say("told_line", language, resolver=one.resolver, what=say("told_and", language).join(_parts(one, language)))
+        for one in accounts
+    ]
+
+
+def told(accounts: Iterable[Account], language: Language) -> str:
+    """All of it as one line."""
+    return say("told_then", language).join(lines(accounts, language))
+
+
+def why(reason: str, accounts: Iterable[Account], language: Language) -> str:
+    """Why there is no name, as a sentence. A resolver that answered that it failed is quoted."""
+    said = next((one.said for one in accounts if one.said), "") if reason == "resolver_failed" else ""
+    return say("resolver_said", language, said=shown(said)) if said else say(reason, language)
+
+
+def next_step(accounts: Sequence[Account], code: str | None, language: Language) -> str | None:
+    """What a person can do now, besides what the error itself says; None when there is nothing."""
+    total = {key: sum(one.counts.get(key, 0) for one in accounts) for key in COUNTS}
+    if code == "no_peers" and not total["dht_nodes"]:
+        word = "step_trackers" if total["trackers"] else "step_nobody"
+    elif code == "no_metadata" and total["refused"]:
+        word = "step_refused"
+    elif code in ("no_peers", "no_metadata"):
+        word = "step_later"
+    else:
+        return None
+    return say(word, language)
+
+
+def _own_counts(account: Account, trackers: int) -> Iterator[tuple[str, int]]:
+    for key, count in account.counts.items():
+        yield key, min(count, trackers) if key in _OF_TRACKERS else count
+
+
+def _parts(account: Account, language: Language) -> Iterator[str]:
+    counts = {key: account.counts.get(key, 0) for key in COUNTS}
+    if counts["trackers"]:
+        word = "told_tracker" if counts["trackers"] == 1 else "told_trackers"
+        yield say(word, language, count=counts["trackers"], peers=_peers(counts["tracker_peers"], language))
+    if counts["dht_nodes"]:
+        word = "told_dht_node" if counts["dht_nodes"] == 1 else "told_dht"
+        yield say(word, language, nodes=counts["dht_nodes"], peers=_peers(counts["dht_peers"], language))
+    met = [say(f"told_{key}", language, count=counts[key]) for key in ("refused", "silent", "lied") if counts[key]]
+    if counts["tried"]:
+        tried = _peers(counts["tried"], language)
+        comma = say("told_comma", language)
+        yield say("told_tried", language, peers=tried) + (comma + comma.join(met) if met else "")
+    elif met:
+        yield say("told_comma", language).join(met)
+    yield _ending(account, language)
+
+
+def _peers(count: int, language: Language) -> str:
+    return say("told_peer" if count == 1 else "told_peers", language, count=count)
+
+
+def _ending(account: Account, language: Language) -> str:
+    if account.said:
+        return say("told_said", language, said=shown(account.said[:MAX_SAID_CHARS]))
+    word = account.reason if account.reason == "nobody_to_ask" else account.ended
+    return say(f"ended_{word}" if word in ENDINGS else "ended_resolver_failed", language)

@@ -1,0 +1,290 @@
+"""Resolvers one after the other: who is asked when, whose answer counts, and who is sent away."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from truename.errors import BadMetadata, BadName, NotYet, Refused, ResolverDown
+from truename.magnet import InfoHash, Magnet
+from truename.metainfo import Metainfo
+from truename.model import Outcome, TaskStatus
+from truename.resolvers.base import Claim, Found, ResolverHealth, Trail
+from truename.resolvers.chain import Chain, Patience
+
+MAGNET = Magnet(info_hash=InfoHash("1a" * 20), peers=("192.0.2.7:7000",))
+NEVER_S = 3600.0
+AT_ONCE = Patience(late_s=0.0, proof_s=0.0, last_word_s=0.0)
+PATIENT = Patience(late_s=NEVER_S, proof_s=NEVER_S, last_word_s=NEVER_S)
+
+
+def torrent(name: str) -> Metainfo:
+    return Metainfo(
+        info_hash=MAGNET.info_hash,
+        info_hash_v2=None,
+        name=name,
+        raw_name=name.encode(),
+        name_guessed=False,
+        size_bytes=1,
+        file_count=1,
+        files=(),
+    )
+
+
+class Scripted:
+    """A resolver that does what the test says."""
+
+    def __init__(self, name: str, act: Callable[[Magnet, Trail], Awaitable[Found]]) -> None:
+        self.name = name
+        self._act = act
+        self.asked_for: list[Magnet] = []
+        self.deadlines: list[float] = []
+        self.sent_away = asyncio.Event()
+        self.begun = asyncio.Event()
+
+    async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Found:
+        self.asked_for.append(magnet)
+        self.deadlines.append(deadline_s)
+        self.begun.set()
+        try:
+            return await self._act(magnet, trail or Trail())
+        except asyncio.CancelledError:
+            self.sent_away.set()
+            raise
+
+    async def health(self) -> ResolverHealth:
+        return ResolverHealth(able=self.name != "broken")
+
+    async def aclose(self) -> None:
+        return
+
+
+def answering(name: str, found: Found) -> Scripted:
+    async def act(_: Magnet, trail: Trail) -> Found:
+        trail.question_sent()
+        return found
+
+    return Scripted(name, act)
+
+
+def failing(name: str, error: Exception) -> Scripted:
+    async def act(_: Magnet, __: Trail) -> Found:
+        raise error
+
+    return Scripted(name, act)
+
+
+def silent(name: str, *, stuck_with: tuple[str, ...] | None = None, asks: bool = True) -> Scripted:
+    async def act(_: Magnet, trail: Trail) -> Found:
+        if asks:
+            trail.question_sent()
+        if stuck_with is not None:
+            trail.needs_help(stuck_with)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    return Scripted(name, act)
+
+
+def look_up(*resolvers: Scripted, patience: Patience = PATIENT, timeout_s: float = NEVER_S) -> Outcome:
+    return run(Chain(resolvers, patience=patience).look_up(MAGNET, timeout_s=timeout_s))
+
+
+def run(work: Coroutine[Any, Any, Outcome]) -> Outcome:
+    async def bounded() -> Outcome:
+        async with asyncio.timeout(30):
+            return await work
+
+    return asyncio.run(bounded())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NotYet(peers_seen=0),
+        BadMetadata("cannot be read"),
+        Refused("no"),
+        ResolverDown("nobody_to_ask"),
+        ZeroDivisionError("a defect"),
+    ],
+)
+def test_when_one_fails_the_next_is_asked(error: Exception) -> None:
+    outcome = look_up(failing("swarm", error), answering("direct", torrent("Dunes.mkv")))
+    assert (outcome.name, outcome.source, outcome.verified) == ("Dunes.mkv", "direct", True)
+    assert [one.resolver for one in outcome.accounts] == ["swarm", "direct"]
+
+
+def test_a_torrent_that_has_no_name_is_not_asked_for_elsewhere() -> None:
+    second = answering("direct", torrent("Dunes.mkv"))
+    outcome = look_up(failing("swarm", BadName("..")), second)
+    assert (outcome.status, outcome.code) == (TaskStatus.FAILED, "bad_name")
+    assert not second.asked_for
+
+
+def test_one_that_is_late_is_not_waited_for_and_is_sent_away() -> None:
+    async def scenario() -> None:
+        first, second = silent("swarm"), answering("direct", torrent("Dunes.mkv"))
+        chain = Chain([first, second], patience=Patience(late_s=0.0))
+        outcome = await chain.look_up(MAGNET, timeout_s=NEVER_S)
+        assert outcome.source == "direct"
+        assert [one.ended for one in outcome.accounts] == ["stopped", "named"]
+        async with asyncio.timeout(30):
+            await first.sent_away.wait()
+
+    asyncio.run(scenario())
+
+
+def test_one_that_waits_for_its_turn_is_not_late() -> None:
+    async def scenario() -> None:
+        first, second = silent("swarm", asks=False), answering("direct", torrent("Dunes.mkv"))
+        looking = asyncio.ensure_future(Chain([first, second], patience=AT_ONCE).look_up(MAGNET, timeout_s=0.01))
+        await first.begun.wait()
+        done, _ = await asyncio.wait({looking}, timeout=0.2)
+        assert not done
+        assert not second.asked_for
+        looking.cancel()
+        await asyncio.wait({looking})
+        assert first.sent_away.is_set()
+
+    asyncio.run(scenario())
+
+
+def test_one_that_is_stuck_brings_the_next_one_in_with_its_peers() -> None:
+    second = answering("direct", torrent("Dunes.mkv"))
+    outcome = look_up(silent("swarm", stuck_with=("192.0.2.1:6881", "[2001:db8::1]:6881")), second)
+    assert outcome.source == "direct"
+    assert second.asked_for[0].peers == ("192.0.2.1:6881", "[2001:db8::1]:6881", "192.0.2.7:7000")
+
+
+def test_peers_that_are_found_late_reach_the_one_that_runs_already() -> None:
+    async def scenario() -> None:
+        trails: list[Trail] = []
+
+        async def act(_: Magnet, trail: Trail) -> Found:
+            trails.append(trail)
+            trail.question_sent()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        async def knows(magnet: Magnet, _: Trail) -> Found:
+            if "192.0.2.9:9000" not in magnet.peers:
+                raise ResolverDown("nobody_to_ask")
+            return torrent("Dunes.mkv")
+
+        first, second = Scripted("swarm", act), Scripted("direct", knows)
+        looking = asyncio.ensure_future(
+            Chain([first, second], patience=Patience(late_s=0.0)).look_up(MAGNET, timeout_s=NEVER_S)
+        )
+        async with asyncio.timeout(30):
+            await second.begun.wait()
+            await asyncio.sleep(0)
+            trails[0].needs_help(("192.0.2.9:9000",))
+            outcome = await looking
+        assert (outcome.name, outcome.source) == ("Dunes.mkv", "direct")
+        assert [one.resolver for one in outcome.accounts] == ["swarm", "direct"]
+
+    asyncio.run(scenario())
+
+
+def test_a_proven_name_goes_before_a_claimed_one() -> None:
+    proof = asyncio.Event()
+
+    async def act(_: Magnet, trail: Trail) -> Found:
+        trail.question_sent()
+        await proof.wait()
+        return torrent("Dunes.mkv")
+
+    async def claims(_: Magnet, __: Trail) -> Found:
+        asyncio.get_running_loop().call_soon(proof.set)
+        return Claim("Desert.mkv")
+
+    outcome = look_up(
+        Scripted("swarm", act), Scripted("script", claims), patience=Patience(late_s=0.0, proof_s=NEVER_S)
+    )
+    assert (outcome.name, outcome.source, outcome.verified) == ("Dunes.mkv", "swarm", True)
+
+
+def test_a_claimed_name_is_taken_when_nobody_proves_another() -> None:
+    outcome = look_up(answering("script", Claim("Desert.mkv")), failing("swarm", NotYet(peers_seen=0)))
+    assert (outcome.status, outcome.name, outcome.source) == (TaskStatus.COMPLETED, "Desert.mkv", "script")
+    assert not outcome.verified
+    assert [one.ended for one in outcome.accounts] == ["claimed", "no_peers"]
+    waited = look_up(answering("script", Claim("Desert.mkv")), silent("swarm"), patience=Patience(proof_s=0.0))
+    assert (waited.name, waited.verified) == ("Desert.mkv", False)
+
+
+@pytest.mark.parametrize(
+    ("errors", "status", "code"),
+    [
+        ([NotYet(peers_seen=0), NotYet(peers_seen=3)], TaskStatus.TIMEOUT, "no_metadata"),
+        ([NotYet(peers_seen=0), NotYet(peers_seen=None)], TaskStatus.TIMEOUT, "no_peers"),
+        ([NotYet(peers_seen=None)], TaskStatus.TIMEOUT, "deadline"),
+        ([ResolverDown("cannot_listen"), NotYet(peers_seen=0)], TaskStatus.TIMEOUT, "no_peers"),
+        ([NotYet(peers_seen=0), Refused("no")], TaskStatus.TIMEOUT, "no_peers"),
+        ([Refused("no"), ResolverDown("nobody_to_ask")], TaskStatus.FAILED, "resolver_failed"),
+        ([BadMetadata("unreadable"), NotYet(peers_seen=1)], TaskStatus.FAILED, "bad_name"),
+        ([ResolverDown("cannot_listen"), ResolverDown("nobody_to_ask")], TaskStatus.FAILED, "resolver_unavailable"),
+    ],
+)
+def test_what_several_failures_mean_together(errors: list[Exception], status: TaskStatus, code: str) -> None:
+    outcome = look_up(*(failing(f"r{number}", error) for number, error in enumerate(errors)))
+    assert (outcome.status, outcome.code) == (status, code)
+
+
+def test_the_first_that_is_down_is_the_one_to_mend() -> None:
+    outcome = look_up(failing("swarm", ResolverDown("cannot_listen")), failing("direct", ResolverDown("nobody_to_ask")))
+    assert outcome.reason == "cannot_listen"
+
+
+def test_the_time_is_for_all_together_and_begins_with_the_first_question() -> None:
+    second = failing("direct", NotYet(peers_seen=0))
+    outcome = look_up(silent("swarm"), second, patience=AT_ONCE, timeout_s=0.05)
+    assert (outcome.status, outcome.code) == (TaskStatus.TIMEOUT, "no_peers")
+    assert second.deadlines[0] <= 0.05
+
+
+def test_a_cancelled_look_up_leaves_nobody_in_conversation() -> None:
+    async def scenario() -> None:
+        first, second = silent("swarm", stuck_with=()), silent("direct")
+        chain = Chain([first, second], patience=PATIENT)
+        looking = asyncio.ensure_future(chain.look_up(MAGNET, timeout_s=NEVER_S))
+        async with asyncio.timeout(30):
+            await second.begun.wait()
+            looking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await looking
+            await first.sent_away.wait()
+            await second.sent_away.wait()
+            await chain.aclose()
+
+    asyncio.run(scenario())
+
+
+def test_a_loser_that_takes_its_time_to_leave_holds_up_nobody() -> None:
+    async def scenario() -> None:
+        may_go, gone = asyncio.Event(), asyncio.Event()
+
+        async def act(_: Magnet, trail: Trail) -> Found:
+            trail.needs_help()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await may_go.wait()
+                gone.set()
+            raise AssertionError
+
+        chain = Chain([Scripted("swarm", act), answering("direct", torrent("Dunes.mkv"))], patience=PATIENT)
+        async with asyncio.timeout(30):
+            assert (await chain.look_up(MAGNET, timeout_s=NEVER_S)).name == "Dunes.mkv"
+            assert not gone.is_set()
+            may_go.set()
+            await chain.aclose()
+        assert gone.is_set()
+
+    asyncio.run(scenario())
+
+
+def test_the_health_of_each_is_told_in_their_order() -> None:
+    chain = Chain([answering("swarm", Claim("x")), answering("broken", Claim("x"))])
+    assert [(name, state.able) for name, state in asyncio.run(chain.health())] == [("swarm", True), ("broken", False)]

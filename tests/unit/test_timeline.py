@@ -1,0 +1,93 @@
+"""What was done for a look-up, as it is kept and as it is told."""
+
+import json
+
+import pytest
+
+from truename.model import COUNTS, Account
+from truename.texts import TEXTS, Language
+from truename.timeline import ENDINGS, lines, next_step, own, pack, told, unpack, why
+
+SWARM = Account(
+    resolver="swarm",
+    ended="no_metadata",
+    counts={"trackers": 2, "tracker_peers": 0, "dht_nodes": 212, "dht_peers": 4, "tried": 4, "refused": 2, "silent": 2},
+)
+DIRECT = Account(resolver="direct", ended="resolver_unavailable", reason="nobody_to_ask")
+
+
+def test_a_line_tells_whom_it_asked_and_what_they_said() -> None:
+    assert lines([SWARM, DIRECT], Language.ENGLISH) == [
+        "swarm: asked 2 trackers: 0 peers; DHT 212 nodes: 4 peers; tried 4 peers, 2 refused, 2 silent; deadline",
+        "direct: nobody to ask",
+    ]
+    assert told([SWARM, DIRECT], Language.CHINESE) == (
+        "swarm：询问 2 个 tracker：0 个节点；DHT 212 个节点：4 个节点；尝试 4 个节点，2 个拒绝，2 个无回应；超时"
+        "。direct：无人可问"
+    )
+
+
+def test_what_is_kept_comes_back() -> None:
+    said = Account(resolver="script", ended="resolver_failed", said="no such torrent")
+    assert unpack(pack([SWARM, DIRECT, said])) == (SWARM, DIRECT, said)
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "{", "7", "[7]", '[{"resolver": 1}]', '[{"resolver":"a","ended":"b","counts":7}]']
+)
+def test_a_text_that_nobody_packed_is_nothing(text: str | None) -> None:
+    assert unpack(text) == ()
+
+
+def test_what_a_resolver_says_is_kept_short_and_shown_safely() -> None:
+    said = Account(resolver="script", ended="resolver_failed", said="\x1b[31m\u202e" + "x" * 5000)
+    assert len(pack([said])) < 1500
+    (line,) = lines(unpack(pack([said])), Language.ENGLISH)
+    assert line.startswith("script: said: ␛[31m⟨U+202E⟩xxx")
+    assert why("resolver_failed", [said], Language.ENGLISH).startswith("A resolver answered: ␛[31m⟨U+202E⟩xxx")
+
+
+def test_a_persons_trackers_are_told_and_no_others() -> None:
+    (mine, _) = own([SWARM, DIRECT], trackers=1, joined=False)
+    assert mine.counts == {**SWARM.counts, "trackers": 1}
+    (mine, _) = own([SWARM, DIRECT], trackers=9, joined=False)
+    assert mine.counts == SWARM.counts
+
+
+def test_whoever_joined_learns_who_answered_and_nothing_of_before() -> None:
+    named = Account(resolver="direct", ended="named", counts={"trackers": 3}, elapsed_s=20.0)
+    assert own([SWARM, named], trackers=9, joined=True) == (Account(resolver="direct", ended="named"),)
+    assert own([SWARM, DIRECT], trackers=9, joined=True) == ()
+
+
+@pytest.mark.parametrize(
+    ("counts", "code", "begins"),
+    [
+        ({}, "no_peers", "Next: give a magnet with trackers"),
+        ({"trackers": 2}, "no_peers", "Next: ask with other trackers"),
+        ({"dht_nodes": 2}, "no_peers", "Next: ask again later"),
+        ({"refused": 2}, "no_metadata", "Next: check that TCP"),
+        ({"silent": 2}, "no_metadata", "Next: ask again later"),
+    ],
+)
+def test_the_next_step_fits_what_happened(counts: dict[str, int], code: str, begins: str) -> None:
+    step = next_step([Account(resolver="swarm", ended=code, counts=counts)], code, Language.ENGLISH)
+    assert step is not None
+    assert step.startswith(begins)
+
+
+@pytest.mark.parametrize("code", ["bad_name", "resolver_failed", "resolver_unavailable", "cancelled", None])
+def test_where_the_error_says_all_there_is_no_next_step(code: str | None) -> None:
+    assert next_step([SWARM], code, Language.ENGLISH) is None
+
+
+def test_every_ending_has_its_words() -> None:
+    assert {f"ended_{word}" for word in ENDINGS} == {word for word in TEXTS if word.startswith("ended_")}
+    unforeseen = Account(resolver="swarm", ended="a word of tomorrow")
+    assert lines([unforeseen], Language.ENGLISH) == ["swarm: failed"]
+
+
+def test_only_counts_that_have_a_meaning_come_back() -> None:
+    kept = json.dumps([{"resolver": "swarm", "ended": "no_peers", "counts": {"trackers": 1, "passwords": 7}}])
+    (account,) = unpack(kept)
+    assert set(account.counts) <= set(COUNTS)
