@@ -12,10 +12,11 @@ import pytest
 from tests.contract.resolver_contract import DEAD, LONG_S, SHORT_S, SilentPeer, run
 from tests.integration.test_swarm_hostile import HOSTILE as THOSE_OF_THE_SWARM
 from tests.integration.test_swarm_hostile import Claiming, Dripping, Garbage, Rejecting, resident_kb
-from tests.loopback import Tracker
+from tests.loopback import Tracker, refusing_port
 from tests.wire import BLOCK_BYTES, Conversing, Peer, info_named, sha1, v2_info
 from truename.errors import BadName, NotYet
 from truename.magnet import Magnet
+from truename.resolvers.base import Trail
 from truename.resolvers.direct import quest
 from truename.resolvers.direct.config import DirectConfig, Limits
 from truename.resolvers.direct.resolver import DirectResolver
@@ -399,3 +400,29 @@ def test_leaving_in_the_middle_leaves_nothing_behind() -> None:
                 await silent.left.wait()
 
     run(test())
+
+
+def test_it_counts_whom_it_asked_and_how_they_were() -> None:
+    """For a person who wants to know why there is no name."""
+
+    async def scenario() -> None:
+        with refusing_port() as closed:
+            async with SilentPeer(INFO).serving() as silent, Garbage(INFO).serving() as liar, resolver() as direct:
+                refusing = socket.inet_aton("127.0.0.1") + closed.to_bytes(2, "big")
+                named = {sha1(INFO): silent.compact + liar.compact + refusing}
+                async with Tracker(named).serving() as tracker:
+                    asked = Magnet.parse(f"magnet:?xt=urn:btih:{sha1(INFO)}&tr={tracker.url}")
+                    trail = Trail()
+                    with pytest.raises(NotYet):
+                        await direct.resolve(asked, deadline_s=3 * SHORT_S, trail=trail)
+        assert trail.counts == {
+            "trackers": 1,
+            "trackers_answered": 1,
+            "tracker_peers": 3,
+            "tried": 3,
+            "refused": 1,
+            "silent": 1,
+            "lied": 1,
+        }
+
+    run(scenario())

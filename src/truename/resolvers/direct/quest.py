@@ -4,9 +4,10 @@ Owns what is asked of whom and when again, within the bounds of one look-up. Kno
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
 from typing import Any
 
@@ -30,6 +31,14 @@ _ANSWERED_AGAIN_S = (300, 3600)
 
 _FIRST_PORT = 1024
 """Nobody who shares files listens below; a magnet or a tracker that says so means somebody else."""
+
+_MET_AS = {
+    Trouble.UNREACHED: "refused",
+    Trouble.HUNG_UP: "refused",
+    Trouble.STRANGER: "refused",
+    Trouble.LIED: "lied",
+    Trouble.TOO_MUCH: "lied",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +78,30 @@ class Quest:
         self._line: deque[Peer] = deque()
         self._talks = 0
         self._second_tries: set[asyncio.TimerHandle] = set()
+        self._asked_trackers: set[str] = set()
+        self._answered: set[str] = set()
+        self._named: set[Peer] = set()
+        self._called: set[Peer] = set()
+        self._trouble: dict[Peer, Trouble] = {}  # the last one with each
 
     @property
     def peers_seen(self) -> int:
         """How many peers somebody named, without ourselves."""
         return len(self._peers)
+
+    def counts(self) -> dict[str, int]:
+        """What was done so far, by the words of `truename.model.COUNTS`."""
+        met = Counter(_MET_AS.get(trouble, "silent") for trouble in self._trouble.values())
+        if not self._over.done():  # who is in conversation has not said anything of use yet
+            met["silent"] += len(self._called - self._trouble.keys())
+        done = {
+            "trackers": len(self._asked_trackers),
+            "trackers_answered": len(self._answered),
+            "tracker_peers": len(self._named),
+            "tried": len(self._called),
+            **met,
+        }
+        return {word: count for word, count in done.items() if count}
 
     @property
     def is_over(self) -> bool:
@@ -141,7 +169,7 @@ class Quest:
         while True:
             pause_s = _TRACKER_AGAIN_S[min(failures, len(_TRACKER_AGAIN_S) - 1)]
             try:
-                said = await self._reach.trackers.ask(tracker, self._announce, on_turn=self._question_sent)
+                said = await self._reach.trackers.ask(tracker, self._announce, on_turn=partial(self._asking, tracker))
             except TrackerUnreached:
                 failures += 1
                 self._unreached.add(tracker.url)
@@ -152,10 +180,17 @@ class Quest:
             else:
                 failures = 0
                 self._unreached.discard(tracker.url)
-                self._take_peers(peer for peer in said.peers if peer[1] != self._reach.port)
+                self._answered.add(tracker.url)
+                others = [peer for peer in said.peers if peer[1] != self._reach.port]
+                self._named.update(others[: self._reach.limits.peers_in_all])
+                self._take_peers(others)
                 shortest_s, longest_s = _ANSWERED_AGAIN_S
                 pause_s = max(shortest_s, min(said.again_in_s, longest_s))
             await asyncio.sleep(pause_s)
+
+    def _asking(self, tracker: Tracker) -> None:
+        self._asked_trackers.add(tracker.url)
+        self._question_sent()
 
     # --- peers ---------------------------------------------------------------------------------------------------
 
@@ -185,6 +220,7 @@ class Quest:
         try:
             async with reach.connections:
                 self._question_sent()
+                self._called.add(peer)
                 self._end(await converse(reach.dialer, talk, peer, reach.limits))
         except TalkFailed as failed:
             self._failed(peer, failed.trouble)
@@ -192,7 +228,10 @@ class Quest:
         self._talk_to_more()
 
     def _failed(self, peer: Peer, trouble: Trouble) -> None:
+        self._trouble[peer] = trouble
         if trouble is Trouble.OURSELVES:
+            self._trouble.pop(peer)
+            self._called.discard(peer)
             del self._peers[peer]  # and if it is named once more, it costs a handshake once more
         elif trouble.may_pass and self._peers[peer] < len(_PEER_AGAIN_S) and not self._over.done():
             pause_s = _PEER_AGAIN_S[self._peers[peer]]

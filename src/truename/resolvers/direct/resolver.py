@@ -86,7 +86,9 @@ class _Errand:
             waiter.start_clock()
 
     def dismiss(self, waiter: _Waiter) -> None:
-        """Somebody does not wait any more."""
+        """Somebody does not wait any more, and may know what was done."""
+        known = waiter.trail.counts
+        waiter.trail.note({word: max(count, known.get(word, 0)) for word, count in self.quest.counts().items()})
         self.waiters.pop(waiter, None)
         waiter.errands.pop(self, None)
 
