@@ -53,10 +53,10 @@ async def open_chain(settings: Settings) -> AsyncIterator[Chain]:
 
 
 def _swarm(settings: Settings) -> Resolver:
-    from truename.resolvers.session import SwarmConfig
-    from truename.resolvers.swarm import SwarmResolver
+    from truename.resolvers.child.proxy import SwarmProcess
+    from truename.resolvers.swarm_config import SwarmConfig
 
-    return SwarmResolver(
+    return SwarmProcess(
         SwarmConfig(
             listen_interfaces=",".join(settings.listen_interfaces),
             trackers=settings.trackers,

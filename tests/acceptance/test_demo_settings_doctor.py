@@ -39,14 +39,14 @@ def children_of(pid: int) -> list[int]:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_the_swarm_of_the_demo_ends_with_it_however_it_ends(truename: Program, how: signal.Signals) -> None:
+def test_both_swarms_of_the_demo_end_with_it_however_it_ends(truename: Program, how: signal.Signals) -> None:
     with truename.started("demo", "--once", stdin=subprocess.DEVNULL) as run:
         assert run.stdout is not None
         run.stdout.readline()
-        (child,) = children_of(run.pid)
+        serving, asking = children_of(run.pid)
         run.send_signal(how)
         run.wait(30)
-    assert until(lambda: not Path(f"/proc/{child}").exists())
+    assert until(lambda: not Path(f"/proc/{serving}").exists() and not Path(f"/proc/{asking}").exists())
 
 
 def test_settings_shows_values_and_origins_and_no_secret(truename: Program) -> None:

@@ -190,7 +190,7 @@ def test_a_port_in_use_is_told_and_the_way_out(truename: Program, swarm: LocalSw
         taken.listen()
         port = taken.getsockname()[1]
         taken_udp.bind(("127.0.0.1", port))
-        address = {"TRUENAME_LISTEN_INTERFACES": f"127.0.0.1:{port}"}
+        address = {"TRUENAME_LISTEN_INTERFACES": f"127.0.0.1:{port}", "TRUENAME_RESOLVERS": "swarm"}
         ended = truename("resolve", swarm.magnets[0], environment=address)
         assert ended.status == 1
         assert "TRUENAME_LISTEN_INTERFACES" in ended.err

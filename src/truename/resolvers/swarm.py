@@ -36,10 +36,18 @@ class SwarmResolver:
 
     async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Metainfo:
         """See `Resolver.resolve`. The torrent leaves the session as soon as nobody waits for it."""
-        raw = await self._started().ask(magnet, deadline_s, trail or Trail())
+        raw = await self.ask(magnet, deadline_s=deadline_s, trail=trail or Trail())
         if len(raw) > _LARGE_BYTES:
             return await asyncio.to_thread(read_info, raw, magnet.hashes)
         return read_info(raw, magnet.hashes)
+
+    def begin(self) -> None:
+        """Open the session now, and not with the first question. Errors: `ResolverDown`."""
+        self._started()
+
+    async def ask(self, magnet: Magnet, *, deadline_s: float, trail: Trail) -> bytes:
+        """As `resolve`, but for the raw info dictionary, whose digest is right and which has not been read."""
+        return await self._started().ask(magnet, deadline_s, trail)
 
     async def health(self) -> ResolverHealth:
         """See `Resolver.health`; waits for the DHT as long as a look-up would."""

@@ -1,0 +1,190 @@
+"""One child process, from its start to its end: its socket, its pulse, its death. Knows no look-up.
+
+It is started without asyncio's watcher of children, which has a thread for each of them; a pidfd tells the loop of its
+end. Source: pidfd_open(2), socketpair(2).
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from truename.resolvers.child.frames import BadFrame, encode
+from truename.resolvers.child.wire import Wire
+
+COMMAND: Final = (sys.executable, "-P", "-m", "truename.resolvers.child.main")
+"""Takes two more arguments: the number of its socket, and that of its parent process."""
+
+_ENVIRONMENT = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR"),
+)
+_FIRST_FREE = 3
+_REAP_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """How long a child may be silent, in seconds; `start_s`: until its session has begun."""
+
+    every_s: float = 2.0
+    silence_s: float = 10.0
+    start_s: float = 30.0
+
+
+class Child:
+    """A running child. Belongs to the event loop in whose thread it was made.
+
+    `take` is called with the messages that come, pongs and its start left out, and may raise `BadFrame`; `ended` once,
+    after its death and after everything it still had to say.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        pulse: Pulse,
+        *,
+        take: Callable[[list[Any]], None],
+        ended: Callable[[], None],
+    ) -> None:
+        """Errors: `OSError` when there is no room for another process or socket."""
+        self._loop = asyncio.get_running_loop()
+        self._pulse = pulse
+        self._take = take
+        self._ended = ended
+        self._owner = os.getpid()
+        self._process, ours, self._pidfd = _start(command)
+        self._wire = Wire(self._loop, ours, self._take_all, self._broken)
+        self._loop.add_reader(self._pidfd, self._gone)
+        self._born = self._loop.time()
+        self._pings = self._pongs = 0
+        self._awaiting: list[tuple[int, Callable[[], None]]] = []
+        self.is_up = False
+        self.how = ""
+        self.over = asyncio.Event()
+        self._beat = self._loop.call_later(pulse.every_s, self._look)
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
+    @property
+    def now(self) -> float:
+        """The time of its loop."""
+        return self._loop.time()
+
+    def post(self, message: str) -> None:
+        """Say something, at the end of this turn of the loop."""
+        self._wire.post(message)
+
+    def when_it_has_read(self, then: Callable[[], None]) -> None:
+        """Call `then` when it has come to the end of everything said so far; never, if it does not."""
+        self._awaiting.append((self._ping(), then))
+
+    def kill(self, how: str = "") -> None:
+        """End it, whatever it does. A forked copy of this process has no say in it."""
+        self.how = self.how or how
+        if self._owner == os.getpid():
+            self._process.kill()
+
+    async def close(self, timeout_s: float) -> None:
+        """Hang up, which ends it, and kill it when that takes longer or this is cancelled. Idempotent."""
+        self._wire.close()
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await self.over.wait()
+        finally:
+            if not self.over.is_set():
+                self.kill()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(_REAP_S)
+                self._gone()
+
+    def _look(self) -> None:
+        """Each so often: is it still there? Its pings are counted, so that a machine that was asleep is not blamed."""
+        self._beat = self._loop.call_later(self._pulse.every_s, self._look)
+        if not self.is_up:
+            if self._loop.time() - self._born > self._pulse.start_s:
+                self.kill("did not start")
+        elif (self._pings - self._pongs) * self._pulse.every_s >= self._pulse.silence_s:
+            self.kill("did not answer")
+        else:
+            self._ping()
+
+    def _ping(self) -> int:
+        self._pings += 1
+        self.post(encode(["ping", self._pings]))
+        return self._pings
+
+    def _take_all(self, messages: list[list[Any]]) -> None:
+        for message in messages:
+            match message:
+                case ["pong", int(number)]:
+                    self._pong(number)
+                case ["up"]:
+                    self.is_up = True
+                    self._pongs = self._pings
+                case _:
+                    self._take(message)
+
+    def _pong(self, number: int) -> None:
+        self._pongs = max(self._pongs, min(number, self._pings))
+        done = [then for mark, then in self._awaiting if mark <= number]
+        self._awaiting = [(mark, then) for mark, then in self._awaiting if mark > number]
+        for then in done:
+            then()
+
+    def _broken(self, error: BadFrame | None) -> None:
+        self.kill("" if error is None else f"sent what cannot be read: {error}")
+
+    def _gone(self) -> None:
+        """It is dead. What it said before is still in the socket."""
+        if self.over.is_set():
+            return
+        self._loop.remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        self._beat.cancel()
+        while self._wire.read():
+            pass
+        self._wire.close()
+        status = self._process.poll()
+        self.how = self.how or _told(status)
+        self.over.set()
+        self._ended()
+
+
+def _start(command: Sequence[str]) -> tuple[subprocess.Popen[bytes], socket.socket, int]:
+    """A process, our end of the socket to it, and its pidfd. Of all that is open here it holds the other end alone."""
+    with contextlib.ExitStack() as stack:
+        ours, theirs = (stack.enter_context(end) for end in socket.socketpair())
+        # Where a standard stream was closed, the socket may have taken its number.
+        passed = fcntl.fcntl(theirs, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE)
+        stack.callback(os.close, passed)
+        process = subprocess.Popen(
+            [*command, str(passed), str(os.getpid())],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[passed],
+            start_new_session=True,  # Ctrl-C in the terminal is for the program alone
+            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+        )
+        try:
+            return process, ours.dup(), os.pidfd_open(process.pid)
+        except OSError:
+            process.kill()
+            process.wait()
+            raise
+
+
+def _told(status: int | None) -> str:
+    if status is None:
+        return ""
+    return f"signal {-status}" if status < 0 else f"status {status}"

@@ -1,0 +1,284 @@
+"""The port `Resolver` in front of the child process: starts it, asks it, and asks the next one where it left off.
+
+A look-up does not notice the end of a child. It is asked again of the next one, with all of its time where nobody had
+been asked for it, and else with what is left; only one that kills every child it is in is given up (`trials`). A child
+that cannot even start is tried a few times, and then everybody is told so for a while.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, Final
+
+from truename.errors import NotYet, Refused, ResolverDown
+from truename.magnet import Magnet
+from truename.metainfo import Metainfo, read_info
+from truename.resolvers.base import ResolverHealth, Trail
+from truename.resolvers.child import messages
+from truename.resolvers.child.frames import BadFrame, encode
+from truename.resolvers.child.log import tell_again
+from truename.resolvers.child.process import COMMAND, Child, Pulse
+from truename.resolvers.child.trials import Trials
+from truename.resolvers.swarm_config import SwarmConfig
+
+log = logging.getLogger(__name__)
+
+_CLOSE_S = 0.1
+_HEALTH_S = 60.0
+_LARGE_BYTES = 256 * 1024
+_LAST_WORD_S = 5.0
+"""The child keeps the time of each look-up; one that it forgets ends here, so much later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """How the proxy treats its children. `starts`: in vain, one after the other, before it rests for `rest_s`.
+
+    `again_s` is waited before the second start, and longer before the next ones; `trial_s` is how long look-ups are
+    watched that may have killed a child, at first.
+    """
+
+    pulse: Pulse = field(default_factory=Pulse)
+    starts: int = 3
+    again_s: float = 0.1
+    rest_s: float = 5.0
+    trial_s: float = 1.0
+
+
+@dataclass(slots=True, eq=False)
+class _Question:
+    """One `resolve` that waits. `inside`: the living child has been asked. `asked_at`: when it asked somebody."""
+
+    number: int
+    magnet: Magnet
+    deadline_s: float
+    trail: Trail
+    answer: asyncio.Future[bytes]
+    inside: bool = False
+    asked_at: float | None = None
+    bound: asyncio.TimerHandle | None = None
+
+    def left_s(self, now: float) -> float:
+        """What it still has of its time."""
+        return self.deadline_s if self.asked_at is None else self.asked_at + self.deadline_s - now
+
+    def fail(self, error: Exception) -> None:
+        """End it, unless it has ended."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+
+class SwarmProcess:
+    """`SwarmResolver` in a child process, which begins with the first question. Belongs to one event loop."""
+
+    name: Final = "swarm"
+
+    def __init__(self, config: SwarmConfig, *, care: Care | None = None, command: Sequence[str] = COMMAND) -> None:
+        self._config = config
+        self._care = care or Care()
+        self._command = command
+        self._numbers = count(1)
+        self._waiting: dict[int, _Question] = {}
+        self._unwell: dict[int, asyncio.Future[ResolverHealth]] = {}
+        self._trials = Trials()
+        self._trial_end: asyncio.TimerHandle | None = None
+        self._child: Child | None = None
+        self._again: asyncio.TimerHandle | None = None
+        self._failed_starts = 0
+        self._rests_until = 0.0
+        self._closed = False
+
+    async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Metainfo:
+        """See `Resolver.resolve`."""
+        loop = self._ready()
+        question = _Question(next(self._numbers), magnet, deadline_s, trail or Trail(), loop.create_future())
+        self._waiting[question.number] = question
+        if self._child is not None and not self._trials.on_trial:
+            self._ask(self._child, question)
+        try:
+            raw = await question.answer
+        finally:
+            self._forget(question)
+        if len(raw) > _LARGE_BYTES:
+            return await asyncio.to_thread(read_info, raw, magnet.hashes)
+        return read_info(raw, magnet.hashes)
+
+    async def health(self) -> ResolverHealth:
+        """See `Resolver.health`."""
+        number = next(self._numbers)
+        try:
+            loop = self._ready()
+            self._unwell[number] = answer = loop.create_future()
+            if self._child is not None:
+                self._child.post(encode(["health", number]))
+            async with asyncio.timeout(_HEALTH_S):
+                state: ResolverHealth = await answer
+            return state
+        except TimeoutError:
+            return ResolverHealth(able=False, reason="session_failed", dht_enabled=self._config.dht)
+        except ResolverDown as down:
+            return ResolverHealth(able=False, reason=down.reason, subject=down.subject, dht_enabled=self._config.dht)
+        finally:
+            self._unwell.pop(number, None)
+
+    async def aclose(self) -> None:
+        """See `Resolver.aclose`. The child is gone when this returns, or is cancelled."""
+        self._closed = True
+        self._end_all(ResolverDown("stopping"))
+        for timer in (self._again, self._trial_end):
+            if timer is not None:
+                timer.cancel()
+        if self._child is not None:
+            await self._child.close(_CLOSE_S)
+
+    # --- children ---------------------------------------------------------------------------------------------------
+
+    def _ready(self) -> asyncio.AbstractEventLoop:
+        """See to it that there is a child, or will be one. Errors: `ResolverDown`."""
+        loop = asyncio.get_running_loop()
+        if self._closed:
+            raise ResolverDown("stopping")
+        if self._child is None and self._again is None:
+            if loop.time() < self._rests_until:
+                raise ResolverDown("session_failed")
+            self._again = loop.call_soon(self._start)  # type: ignore[assignment]  # a handle, to be cancelled alike
+        return loop
+
+    def _start(self) -> None:
+        self._again = None
+        try:
+            child = Child(self._command, self._care.pulse, take=self._take, ended=self._child_ended)
+        except OSError as error:
+            log.warning("the swarm's process cannot be started", extra={"why": error.strerror})
+            self._not_started()
+            return
+        self._child = child
+        child.post(messages.begin(self._config))
+        for number in self._unwell:
+            child.post(encode(["health", number]))
+        self._ask_all()
+
+    def _child_ended(self) -> None:
+        child, self._child = self._child, None
+        if child is None or self._closed:
+            return
+        inside = [question for question in self._waiting.values() if question.inside]
+        for question in inside:
+            question.inside = False
+        log.warning("the swarm's process has ended", extra={"how": child.how, "lookups": len(inside)})
+        if not child.is_up:
+            self._not_started()
+            return
+        self._failed_starts = 0
+        for number in self._trials.crashed([question.number for question in inside]):
+            log.error(
+                "a look-up has killed the swarm's process", extra={"hash": self._waiting[number].magnet.info_hash}
+            )
+            self._waiting[number].fail(Refused(""))
+        if self._waiting or self._unwell:
+            self._start()
+
+    def _not_started(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._failed_starts += 1
+        if self._failed_starts < self._care.starts:
+            if self._waiting or self._unwell:
+                self._again = loop.call_later(self._care.again_s * 2**self._failed_starts, self._start)
+            return
+        self._failed_starts = self._care.starts - 1  # after the rest, once more
+        self._rests_until = loop.time() + self._care.rest_s
+        self._end_all(ResolverDown("session_failed"))
+
+    def _end_all(self, error: ResolverDown) -> None:
+        for question in self._waiting.values():
+            question.fail(ResolverDown(error.reason))
+        for answer in self._unwell.values():
+            if not answer.done():
+                answer.set_exception(ResolverDown(error.reason))
+
+    # --- questions --------------------------------------------------------------------------------------------------
+
+    def _ask(self, child: Child, question: _Question) -> None:
+        left_s = question.left_s(child.now)
+        if left_s <= 0:
+            question.fail(NotYet(peers_seen=None))
+        elif not question.answer.done():
+            question.inside = True
+            child.post(messages.ask(question.number, left_s, question.magnet))
+
+    def _ask_all(self) -> None:
+        """Ask the child what it has not been asked; while some are on trial, nothing but those."""
+        child, on_trial = self._child, self._trials.on_trial
+        if child is None:
+            return
+        for question in list(self._waiting.values()):
+            if not question.inside and (not on_trial or question.number in on_trial):
+                self._ask(child, question)
+        if self._trial_end is not None:
+            self._trial_end.cancel()
+            self._trial_end = None
+        if on_trial:
+            self._watch(child)
+
+    def _watch(self, child: Child) -> None:
+        """Let a trial have its time, and the child a moment more to show that it lives."""
+
+        def passed() -> None:
+            if self._child is child and self._trial_end is timer:
+                self._trials.passed()
+                self._ask_all()
+
+        trial_s = self._care.trial_s * self._trials.patience
+        loop = asyncio.get_running_loop()
+        self._trial_end = timer = loop.call_later(trial_s, child.when_it_has_read, passed)
+
+    def _forget(self, question: _Question) -> None:
+        del self._waiting[question.number]
+        if question.bound is not None:
+            question.bound.cancel()
+        if question.inside and self._child is not None:
+            self._child.post(encode(["cancel", question.number]))
+        if self._trials.forget(question.number):
+            self._ask_all()
+
+    # --- what the child says ----------------------------------------------------------------------------------------
+
+    def _take(self, message: list[Any]) -> None:
+        match message:
+            case ["raw", int(number), text, trail]:
+                info = messages.read_raw(text)
+                if (question := self._ended(number, trail)) is not None:
+                    question.answer.set_result(info)
+            case ["ended", int(number), words, trail]:
+                failure = messages.read_failure(words)
+                if (question := self._ended(number, trail)) is not None:
+                    question.answer.set_exception(failure)
+            case ["news", int(number), trail]:
+                if (question := self._waiting.get(number)) is not None:
+                    messages.read_trail(trail, question.trail)
+                    self._keep_time(question)
+            case ["health", int(number), state]:
+                if (answer := self._unwell.get(number)) is not None and not answer.done():
+                    answer.set_result(messages.read_health(state))
+            case ["log", *_]:
+                tell_again(message)
+            case _:
+                raise BadFrame("no message")
+
+    def _ended(self, number: int, trail: Any) -> _Question | None:
+        """The look-up that has an end now; None when nobody waits for it any more."""
+        question = self._waiting.get(number)
+        if question is None or question.answer.done():
+            return None
+        messages.read_trail(trail, question.trail)
+        question.inside = False
+        return question
+
+    def _keep_time(self, question: _Question) -> None:
+        if question.trail.asked and question.asked_at is None:
+            loop = question.answer.get_loop()
+            question.asked_at = loop.time()
+            late_s = question.deadline_s + _LAST_WORD_S
+            question.bound = loop.call_later(late_s, question.fail, NotYet(peers_seen=None))

@@ -1,0 +1,128 @@
+"""What the child does: a swarm resolver at the end of a socket.
+
+It lives as long as the socket does. The end of that is the end of the process, at once and with nothing put away: there
+is nothing in it that anybody will miss. It reads no names; what it sends are the raw bytes.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NoReturn
+
+from truename.errors import Refused, ResolverDown
+from truename.resolvers.base import ResolverHealth, Trail
+from truename.resolvers.child import messages
+from truename.resolvers.child.frames import encode
+from truename.resolvers.child.log import Teller
+from truename.resolvers.child.wire import Wire
+from truename.resolvers.session import SwarmConfig
+from truename.resolvers.swarm import SwarmResolver
+from truename.resolvers.verdict import FAILURES
+
+log = logging.getLogger(__name__)
+
+_NEWS_EVERY_S = 0.25
+"""Most look-ups have ended by then, and what is new of them goes with their end."""
+
+
+class Service:
+    """Answers what comes over the socket. Belongs to the process's one event loop."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._wire = Wire(self._loop, sock, self._take, _end)
+        self._resolver = SwarmResolver(SwarmConfig())
+        self._asked: dict[int, tuple[asyncio.Task[None], Trail]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._news: set[int] = set()
+        self._bell: asyncio.TimerHandle | None = None
+        logging.getLogger().addHandler(
+            Teller(lambda message: self._loop.call_soon_threadsafe(self._wire.post, message))
+        )
+
+    def _take(self, said: list[list[Any]]) -> None:
+        for message in said:
+            match message[0]:
+                case "ask":
+                    self._ask(messages.read_ask(message))
+                case "cancel":
+                    if (asked := self._asked.pop(message[1], None)) is not None:
+                        asked[0].cancel()
+                case "ping":
+                    self._wire.post(encode(["pong", message[1]]))
+                case "health":
+                    self._begin(self._tell_health(message[1]))
+                case "begin":
+                    self._open(SwarmConfig(**messages.read_begin(message)))
+
+    def _open(self, config: SwarmConfig) -> None:
+        """Begin the session. One that cannot begin says so to everybody who asks."""
+        self._resolver = SwarmResolver(config)
+        try:
+            self._resolver.begin()
+        except ResolverDown:
+            log.warning("no session", exc_info=True)
+        self._wire.post('["up"]')
+
+    def _ask(self, asked: messages.Asked) -> None:
+        trail = _ToldTrail(partial(self._has_news, asked.number))
+        self._asked[asked.number] = self._begin(self._answer(asked, trail)), trail
+
+    def _begin(self, work: Any) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _answer(self, asked: messages.Asked, trail: Trail) -> None:
+        number = asked.number
+        try:
+            raw = await self._resolver.ask(asked.magnet, deadline_s=asked.deadline_s, trail=trail)
+            answer = messages.raw(number, raw, trail)
+        except FAILURES as failure:
+            answer = messages.ended(number, failure, trail)
+        except Exception:  # a defect is not the end of all the others
+            log.exception("a look-up broke")
+            answer = messages.ended(number, Refused(""), trail)
+        if self._asked.pop(number, None) is not None:
+            self._wire.post(answer)
+
+    async def _tell_health(self, number: int) -> None:
+        try:
+            state = await self._resolver.health()
+        except Exception:
+            log.exception("no health")
+            state = ResolverHealth(able=False, reason="session_failed")
+        self._wire.post(messages.health(number, state))
+
+    def _has_news(self, number: int) -> None:
+        self._news.add(number)
+        if self._bell is None:
+            self._bell = self._loop.call_later(_NEWS_EVERY_S, self._tell_news)
+
+    def _tell_news(self) -> None:
+        news, self._news, self._bell = self._news, set(), None
+        for number in news:
+            if number in self._asked:
+                self._wire.post(messages.news(number, self._asked[number][1]))
+
+
+class _ToldTrail(Trail):
+    """A trail whose counts are news as well."""
+
+    __slots__ = ("_tell_counts",)
+
+    def __init__(self, on_news: Callable[[], None]) -> None:
+        super().__init__(on_news)
+        self._tell_counts = on_news
+
+    def note(self, counts: Mapping[str, int]) -> None:
+        super().note(counts)
+        self._tell_counts()
+
+
+def _end(_: object) -> NoReturn:
+    os._exit(0)

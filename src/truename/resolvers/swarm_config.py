@@ -1,0 +1,29 @@
+"""What a person can choose about the swarm. Known without libtorrent, which lives in another process."""
+
+from dataclasses import dataclass
+
+from truename.resolvers.addresses import usable_nodes
+
+
+@dataclass(frozen=True, slots=True)
+class SwarmConfig:
+    """`trackers` are the administrator's, asked for every hash; `magnet_trackers`: also ask those a magnet names.
+
+    `allow_private`: peers, trackers and DHT nodes on private and loopback addresses are allowed.
+    `guard_s`: how long a torrent may have peers and no metadata; `utp_s`: from the first question until peers that do
+    not answer over TCP are tried over uTP.
+    """
+
+    listen_interfaces: str = "0.0.0.0:0,[::]:0"
+    trackers: tuple[str, ...] = ()
+    magnet_trackers: bool = True
+    dht: bool = True
+    dht_bootstrap: tuple[str, ...] = ()
+    allow_private: bool = False
+    guard_s: float = 5.0
+    utp_s: float = 5.0
+
+    @property
+    def dht_entrances(self) -> list[str]:
+        """Those nodes of `dht_bootstrap` that may be spoken to."""
+        return usable_nodes(self.dht_bootstrap, allow_private=self.allow_private)
