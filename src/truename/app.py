@@ -31,6 +31,7 @@ from truename.store.writer import StoreUnavailable, Writer
 from truename.watch import Watch
 
 if TYPE_CHECKING:
+    from truename.resolvers.qbittorrent.config import QbittorrentConfig
     from truename.web.webhook import Webhook
 
 _PUT_AWAY_S = 0.25
@@ -81,7 +82,26 @@ def _direct(settings: Settings) -> Resolver:
     )
 
 
-_RESOLVERS = {"swarm": _swarm, "direct": _direct}
+def _qbittorrent(settings: Settings) -> Resolver:
+    from truename.resolvers.qbittorrent.resolver import QbittorrentResolver
+
+    return QbittorrentResolver(_qbittorrent_config(settings))
+
+
+def _qbittorrent_config(settings: Settings) -> "QbittorrentConfig":
+    from truename.resolvers.qbittorrent.config import QbittorrentConfig
+
+    return QbittorrentConfig(
+        url=settings.qbt_url,
+        username=settings.qbt_username,
+        password=settings.qbt_password,
+        trackers=settings.trackers,
+        magnet_trackers=settings.magnet_trackers == "public",
+        allow_private=settings.allow_private_network,
+    )
+
+
+_RESOLVERS = {"swarm": _swarm, "direct": _direct, "qbittorrent": _qbittorrent}
 """How each word of the setting becomes a resolver; imported when chosen."""
 
 

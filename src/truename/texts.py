@@ -250,8 +250,16 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "rule_count": ("a whole number from 1 to 10000000", "1 到 10000000 的整数"),
     "rule_switch": ("on or off", "on 或 off"),
     "rule_resolvers": (
-        "a list of resolvers without repetition; this version has: swarm, direct",
-        "不重复的解析器列表；本版本提供：swarm、direct",
+        "a list of resolvers without repetition; this version has: swarm, direct, qbittorrent",
+        "不重复的解析器列表；本版本提供：swarm、direct、qbittorrent",
+    ),
+    "qbittorrent_without_url": (
+        "{name} names qbittorrent; set TRUENAME_QBT_URL to the address of its Web UI too.",
+        "{name} 中有 qbittorrent：请同时将 TRUENAME_QBT_URL 设为其 Web UI 的地址。",
+    ),
+    "rule_server_url": (
+        "an http or https URL, without a user name and with nothing after its path",
+        "不含用户名的 http 或 https 网址，路径之后没有其他内容",
     ),
     "rule_trackers": (
         "a list of http, https or udp tracker URLs, separated by commas",

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.integration.drop_in_support import PATIENCE_S, QBittorrent, program, serving
+from tests.integration.drop_in_support import PATIENCE_S, serving
+from tests.qbittorrent import QBittorrent, program
 from truename.demo.peers import SwarmPlan
 from truename.demo.swarm import LocalSwarm
 

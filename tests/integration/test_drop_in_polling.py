@@ -3,7 +3,8 @@
 import os
 import subprocess
 
-from tests.integration.drop_in_support import EXAMPLE, PATIENCE_S, program
+from tests.integration.drop_in_support import EXAMPLE, PATIENCE_S
+from tests.qbittorrent import program
 
 NOTES_JS = EXAMPLE / "web" / "static" / "js" / "notes.js"
 TESTS = EXAMPLE.parents[1] / "tests" / "integration" / "drop_in_notes.test.mjs"

@@ -14,14 +14,8 @@ from pathlib import Path
 import libtorrent as lt
 import pytest
 
-from tests.integration.drop_in_support import (
-    HELPER,
-    PASSWORD,
-    PATIENCE_S,
-    QBittorrent,
-    importable,
-    serving,
-)
+from tests.integration.drop_in_support import HELPER, importable, serving
+from tests.qbittorrent import PASSWORD, PATIENCE_S, QBittorrent
 from truename.bencode import decode
 from truename.demo.peers import SwarmPlan
 from truename.demo.swarm import LocalSwarm

@@ -13,7 +13,7 @@ def _only_what_the_test_sets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     import os
 
     for variable in list(os.environ):
-        if variable.startswith(PREFIX):
+        if variable.startswith((PREFIX, "QBT_")):
             monkeypatch.delenv(variable)
     monkeypatch.setenv("TRUENAME_DATA_DIR", str(tmp_path))
 
@@ -92,6 +92,10 @@ def test_a_switch_is_on_or_off(monkeypatch: pytest.MonkeyPatch, text: str, value
         ("TRUENAME_TRACKERS", "http://[::1/announce"),
         ("TRUENAME_TRACKERS", "udp://a.example"),
         ("TRUENAME_TRACKERS", "http://me:hush@a.example/announce"),
+        ("TRUENAME_QBT_URL", "127.0.0.1:8080"),
+        ("TRUENAME_QBT_URL", "file:///etc/passwd"),
+        ("TRUENAME_QBT_URL", "http://127.0.0.1:99999"),
+        ("TRUENAME_QBT_URL", "http://me:hush@127.0.0.1"),
         ("TRUENAME_LISTEN_INTERFACES", ","),
         ("TRUENAME_LISTEN_INTERFACES", "foo bar:1"),
         ("TRUENAME_DATA_DIR", "~no-such-user-here/x"),
@@ -110,6 +114,31 @@ def test_a_value_that_cannot_be_used_is_refused_with_its_name_and_rule(
         load()
     for language in Language:
         assert variable in refused.value.text(language)
+
+
+def test_a_qbittorrent_is_named_with_or_without_our_prefix_and_the_prefix_wins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("QBT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("QBT_USERNAME", "old")
+    monkeypatch.setenv("QBT_PASSWORD", "hush")
+    (tmp_path / FILE_NAME).write_text('qbt_url = "http://127.0.0.1:2"\n')
+    loaded = load()
+    assert (loaded.settings.qbt_url, loaded.settings.qbt_username) == ("http://127.0.0.1:1", "old")
+    assert loaded.origin["qbt_password"] == "from_environment"
+    (tmp_path / "password").write_text("from a file\n")
+    monkeypatch.setenv("TRUENAME_QBT_URL", "http://127.0.0.1:3")
+    monkeypatch.setenv("TRUENAME_QBT_PASSWORD_FILE", str(tmp_path / "password"))
+    settings = load().settings
+    assert (settings.qbt_url, settings.qbt_password) == ("http://127.0.0.1:3", "from a file")
+
+
+def test_the_resolver_qbittorrent_needs_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUENAME_RESOLVERS", "swarm,qbittorrent")
+    with pytest.raises(SettingsError) as refused:
+        load()
+    for language in Language:
+        assert "TRUENAME_QBT_URL" in refused.value.text(language)
 
 
 def test_a_refused_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,8 @@ from truename.texts import Language, say
 
 FILE_NAME = "truename.toml"
 _FROM_FILE = "_FILE"
+_ALSO_WITHOUT_PREFIX = ("qbt_url", "qbt_username", "qbt_password")
+"""The helper script of the old way reads these."""
 
 
 class SettingsError(TruenameError):
@@ -47,15 +49,18 @@ def load() -> Loaded:
     Errors: `SettingsError` for a value that cannot be used, or a file that cannot be read.
     """
     known = Settings.known()
-    environment = EnvSettingsSource(Settings)() | _secret_files(known)
+    environment = _without_prefix() | EnvSettingsSource(Settings)() | _secret_files(known)
     data_dir = _folder(environment.get("data_dir") or known["data_dir"].default)
     file = _toml(data_dir / FILE_NAME)
     file_unknown = [name for name in file if name not in known or name == "data_dir"]
     from_file = {name: value for name, value in file.items() if name not in file_unknown}
     values = from_file | environment | {"data_dir": data_dir}
     origin = dict.fromkeys(known, "from_default") | dict.fromkeys(from_file, "from_file")
+    settings = _checked(values, known)
+    if "qbittorrent" in settings.resolvers and not settings.qbt_url:
+        raise SettingsError("qbittorrent_without_url", name=known["resolvers"].variable)
     return Loaded(
-        settings=_checked(values, known),
+        settings=settings,
         origin=origin | dict.fromkeys(environment, "from_environment"),
         unknown=(*_unknown_variables(known), *file_unknown),
     )
@@ -70,6 +75,11 @@ def shown_value(about: About, value: Any, language: Language) -> str:
     if isinstance(value, tuple):
         return ",".join(shown_value(about, one, language) for one in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _without_prefix() -> dict[str, str]:
+    """What variables without our prefix say; those with it win."""
+    return {name: value for name in _ALSO_WITHOUT_PREFIX if (value := os.environ.get(name.upper()))}
 
 
 def _secret_files(known: Mapping[str, About]) -> dict[str, str]:

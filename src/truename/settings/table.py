@@ -27,6 +27,7 @@ from truename.settings.values import (
     known_resolvers,
     no_switch,
     not_empty,
+    server_url,
     tracker_urls,
     url_path,
     web_url,
@@ -241,6 +242,19 @@ class Settings(BaseSettings):
             "允许私有和回环地址上的节点、tracker 与 DHT：用于测试和封闭网络。",
         ),
     )
+    qbt_url: Annotated[str, AfterValidator(server_url)] = _setting(
+        default="",
+        rule="rule_server_url",
+        help=(
+            "The address of a qBittorrent's Web UI, for the resolver qbittorrent.",
+            "qBittorrent Web UI 的地址，供解析器 qbittorrent 使用。",
+        ),
+    )
+    qbt_username: str = _setting(default="", rule="rule_text", help=("The user name there.", "qBittorrent 的用户名。"))
+    qbt_password: str = _setting(
+        default="", rule="rule_text", help=("The password there.", "qBittorrent 的密码。"), secret=True
+    )
+
 
     @property
     def backup_folder(self) -> Path:

@@ -11,7 +11,7 @@ from pydantic_settings import NoDecode
 
 MAX_SECONDS = 86_400
 MAX_TTL_S = 10 * 365 * 86_400
-RESOLVERS = frozenset(("swarm", "direct"))
+RESOLVERS = frozenset(("swarm", "direct", "qbittorrent"))
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
 _ROOT_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
 
@@ -98,6 +98,14 @@ def web_url(url: str) -> str:
     """An http or https URL, or nothing."""
     parts = urlsplit(url)
     if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0 or not url.isascii()):
+        raise ValueError(url)
+    return url
+
+
+def server_url(url: str) -> str:
+    """The http or https URL of a server, with a path at most, or nothing."""
+    parts = urlsplit(web_url(url))
+    if "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError(url)
     return url
 

@@ -1,0 +1,74 @@
+"""How torrents that this program added are told from a person's own, also after it was killed.
+
+Each bears three marks: the category `truename`, a tag that names this run of the program, and a folder of that name.
+A torrent that lacks one of them is somebody's own: moved into the category, or taken out of our hands.
+"""
+
+import hashlib
+import os
+import re
+import socket
+from pathlib import Path
+from typing import NamedTuple, Self
+
+CATEGORY = "truename"
+_TAG = re.compile(r"truename-([0-9a-f]{8})-([0-9]{1,10})-([0-9]{1,20})")
+_STATE, _STARTED = 0, 19  # fields of /proc/<pid>/stat after the name, which may hold anything: proc(5)
+
+
+class Run(NamedTuple):
+    """One run of the program: its machine, and the process and when that was started."""
+
+    machine: str
+    pid: int
+    started: int
+
+    @classmethod
+    def mine(cls) -> Self:
+        """This one."""
+        state = _process(os.getpid())
+        return cls(_this_machine(), os.getpid(), 0 if state is None else state[1])
+
+    @classmethod
+    def of(cls, tag: str) -> Self | None:
+        """The run that a tag names, or None for a tag of somebody else."""
+        parts = _TAG.fullmatch(tag)
+        return None if parts is None else cls(parts[1], int(parts[2]), int(parts[3]))
+
+    @property
+    def tag(self) -> str:
+        """What its torrents bear, and what their folder is called."""
+        return f"{CATEGORY}-{self.machine}-{self.pid}-{self.started}"
+
+    def is_over(self) -> bool | None:
+        """Whether it has ended; None when it was on another machine and nobody here can know."""
+        if self.machine != _this_machine():
+            return None
+        state = _process(self.pid)
+        return state is None or state[0] == "Z" or state[1] != self.started
+
+
+def last_part(path: str) -> str:
+    """The name at the end of a path of any system."""
+    return re.split(r"[\\/]", path.rstrip("\\/"))[-1]
+
+
+def _this_machine() -> str:
+    return hashlib.sha256(socket.gethostname().encode(errors="replace")).hexdigest()[:8]
+
+
+def _process(pid: int) -> tuple[str, int] | None:
+    """State and start of a process, or None when there is none. Where there is no /proc, all starts are 0."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        return fields[_STATE], int(fields[_STARTED])
+    except (OSError, IndexError, ValueError):
+        if Path("/proc/self/stat").exists():
+            return None
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except OSError:
+        pass
+    return "R", 0

@@ -1,0 +1,166 @@
+"""The resolver `qbittorrent`: names from the person's own client, proven by the metadata it exports.
+
+A hash that is in it already is only read. Another one is fetched, where the server can (5.2), or added so that it stops
+when its metadata is there, and always removed again. What a killed run has left is removed at the next start.
+Source: wiki page "WebUI API" and WebAPI_Changelog.md of qBittorrent.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, TypeVar
+
+from truename.errors import ResolverDown
+from truename.magnet import Magnet
+from truename.resolvers.base import Found, ResolverHealth, Trail
+from truename.resolvers.qbittorrent.circuit import Circuit
+from truename.resolvers.qbittorrent.config import QbittorrentConfig
+from truename.resolvers.qbittorrent.errands import Errands, Waiter
+from truename.resolvers.qbittorrent.owner import Owner
+from truename.resolvers.qbittorrent.rounds import Rounds
+from truename.resolvers.qbittorrent.session import Session
+
+log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+_GATHER_S: Final = 0.02
+"""Who asks in this time is in the same round."""
+_SOON_S, _SLOWER, _AT_LAST_S = 0.15, 1.3, 1.0
+"""Between two rounds that bring nothing new."""
+_HELP_S: Final = 3.0
+_HEALTH_S: Final = 4.0
+_FAREWELL_S: Final = 2.0
+
+
+class QbittorrentResolver:
+    """The port `Resolver` over a qBittorrent. Belongs to one event loop.
+
+    Any number of `resolve` calls may run at once; those for one hash share an errand, and all share one poll.
+    """
+
+    name: Final = "qbittorrent"
+
+    def __init__(self, config: QbittorrentConfig) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._owner = Owner(lambda: Session(config), patience_s=3 * config.limits.answer_s)
+        self._circuit = Circuit()
+        self._errands = Errands(config.limits.at_once)
+        self._rounds = Rounds(config, self._errands, self._ask)
+        self._news = asyncio.Event()
+        self._round_over = asyncio.Event()
+        self._looked_for = True  # what a killed run has left is looked for at once
+        self._closed = False
+        self._running = self._loop.create_task(self._run())
+
+    async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Found:
+        """See `Resolver.resolve`."""
+        if self._closed:
+            raise ResolverDown("stopping")
+        if self._circuit.is_open(self._loop.time()):
+            raise ResolverDown(self._circuit.reason)
+        waiter = Waiter(deadline_s, self._loop.create_future(), trail or Trail())
+        errand = self._errands.join(magnet, waiter)
+        self._news.set()
+        try:
+            return await waiter.answer
+        finally:
+            if self._errands.leave(errand, waiter):
+                self._rounds.withdraw(errand)
+            self._news.set()
+
+    async def health(self) -> ResolverHealth:
+        """See `Resolver.health`."""
+        if self._closed:
+            return ResolverHealth(able=False, reason="stopping")
+        if not self._circuit.is_open(self._loop.time()):
+            self._round_over.clear()
+            self._looked_for = True
+            self._news.set()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_HEALTH_S):
+                    await self._round_over.wait()
+        server = self._rounds.server
+        if self._circuit.reason or server is None:
+            return ResolverHealth(able=False, reason=self._circuit.reason or "qbittorrent_silent")
+        api = ".".join(map(str, server.api))
+        return ResolverHealth(able=True, subject=f"qBittorrent {server.version}, Web API {api}")
+
+    async def aclose(self) -> None:
+        """See `Resolver.aclose`. What is ours is removed by the thread, also when nobody waits for that."""
+        if self._closed:
+            return
+        self._closed = True
+        self._errands.fail_all(ResolverDown("stopping"))
+        self._running.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._running
+        try:
+            if self._rounds.server is not None and not self._circuit.reason:
+                expected, tag = self._rounds.unseen, self._rounds.tag
+                with suppress(ResolverDown):
+                    await self._owner.call(
+                        lambda session: session.do(lambda same: same.farewell(tag, expected, _FAREWELL_S)), sure=True
+                    )
+        finally:
+            self._owner.end()
+
+    async def _ask(self, work: Callable[[Session], _T]) -> _T:
+        helped = self._loop.call_later(_HELP_S, self._let_others_begin)
+        try:
+            return await self._owner.call(lambda session: session.do(work))
+        finally:
+            helped.cancel()
+
+    def _let_others_begin(self) -> None:
+        """The server is slow: whoever comes next need not wait for it."""
+        for errand in self._errands:
+            for waiter in errand.waiters:
+                waiter.trail.needs_help()
+
+    async def _run(self) -> None:
+        every_s = _SOON_S
+        while True:
+            await self._until_due()
+            self._news.clear()
+            try:
+                brought_news = await self._rounds.run()
+            except ResolverDown as error:
+                self._give_up(error)
+            except Exception:  # a defect here is not the end of the program
+                log.exception("a round with qBittorrent broke")
+                self._give_up(ResolverDown("qbittorrent_broken"))
+            else:
+                self._go_on()
+                every_s = _SOON_S if brought_news else min(every_s * _SLOWER, _AT_LAST_S)
+                await self._pause(every_s)
+
+    async def _until_due(self) -> None:
+        """Wait until there is something to do, and it may be done."""
+        while not (self._looked_for or self._errands.turn or not self._rounds.is_tidy):
+            await self._news.wait()
+            self._news.clear()
+        while (wait_s := self._circuit.until - self._loop.time()) > 0 and self._circuit.reason:
+            await asyncio.sleep(wait_s)
+
+    async def _pause(self, every_s: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(every_s):
+                await self._news.wait()
+        await asyncio.sleep(_GATHER_S)
+
+    def _go_on(self) -> None:
+        if self._circuit.reason:
+            log.info("qBittorrent answers again")
+        self._circuit.worked()
+        self._looked_for = False
+        self._round_over.set()
+
+    def _give_up(self, error: ResolverDown) -> None:
+        if error.reason != self._circuit.reason:
+            log.warning("qBittorrent cannot be asked", extra={"reason": error.reason})
+        self._circuit.failed(error.reason, self._loop.time())
+        self._rounds.start_over()
+        self._errands.fail_all(ResolverDown(error.reason))
+        self._round_over.set()

@@ -1,0 +1,266 @@
+"""One round of the conversation with qBittorrent: look, tidy up, ask, read what has come.
+
+It is told nothing of what changed since the last round but what it sees: wanted and not there is added, ours and not
+wanted is removed. So whatever was interrupted, here or there, is mended by the next round.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from truename.errors import BadMetadata, BadName, ResolverDown
+from truename.infohash import InfoHash
+from truename.metainfo import Metainfo, read_info
+from truename.resolvers.base import Claim, Found
+from truename.resolvers.qbittorrent.config import QbittorrentConfig
+from truename.resolvers.qbittorrent.errands import ADD, FETCH, Errand, Errands
+from truename.resolvers.qbittorrent.listing import Entry, Listing, Unreadable
+from truename.resolvers.qbittorrent.marks import Run
+from truename.resolvers.qbittorrent.session import Server, Session
+from truename.resolvers.qbittorrent.wire import info_in, is_a_name, magnet_for, portions, topic
+
+_T = TypeVar("_T")
+Ask = Callable[[Callable[[Session], _T]], Awaitable[_T]]
+
+_PORTION: Final = 100
+_MOST_ADDS: Final = 3
+_APPEARS_S: Final = 5.0
+"""From an add until the torrent must be in the list, and from a removal until it must be gone from it."""
+_MOST_REFUSALS: Final = 3
+_FETCHES_A_ROUND: Final = 50
+_FIRST_FETCH_S, _SLOWER, _LAST_FETCH_S = 0.25, 1.5, 5.0
+_FOREIGN_IS_OVER_S: Final = 3600.0
+"""What a run on another machine has left: no look-up takes so long."""
+
+
+class Rounds:
+    """What is known between two rounds. Belongs to one event loop; `ask` has the session do something."""
+
+    def __init__(self, config: QbittorrentConfig, errands: Errands, ask: "Ask[Any]") -> None:
+        self._config = config
+        self._errands = errands
+        self._ask = ask
+        self._mine = Run.mine()
+        self._listing = Listing()
+        self._sent: dict[InfoHash, float] = {}
+        self._leaving: dict[str, float] = {}
+        self._withdrawn: dict[InfoHash, None] = {}
+        self._named = 0
+        self._looked = False
+        self.server: Server | None = None
+        self.ran = 0
+
+    @property
+    def is_tidy(self) -> bool:
+        """Whether nothing of ours is left, as far as is known."""
+        mine = any(run == self._mine for _, run in self._listing.ours())
+        return self._looked and not (mine or self._sent or self._leaving or self._withdrawn)
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """What was added and has not been seen in the list."""
+        return tuple(self._sent)
+
+    @property
+    def tag(self) -> str:
+        """What the torrents of this run bear."""
+        return self._mine.tag
+
+    def start_over(self) -> None:
+        """The server is another one, or has forgotten the session."""
+        self.server = None
+        self._looked = False
+        self._listing = Listing()
+        self._leaving.clear()
+
+    def withdraw(self, errand: Errand) -> None:
+        """Nobody waits any more. A fetch has no end of its own: a torrent of that hash, added and removed, is one."""
+        if errand.way == FETCH and errand.asked:
+            self._withdrawn[errand.info_hash] = None
+
+    async def run(self) -> bool:
+        """Output: whether anything has happened. Errors: `ResolverDown`."""
+        if self.server is None or self._named >= self._config.limits.named_per_session:
+            await self._begin()
+        news = await self._look()
+        await self._tidy()
+        self._choose_ways()
+        news = await self._fetch() or news
+        await self._end_fetches()
+        news = await self._add() or news
+        await self._hurry()
+        news = await self._read() or news
+        self.ran += 1
+        return news
+
+    async def _begin(self) -> None:
+        if self.server is not None:
+            self.start_over()
+            await self._ask(Session.log_out)
+        self._named = 0
+        self.server = await self._ask(Session.log_in)
+
+    def _choose_ways(self) -> None:
+        fetches = self.server is not None and self.server.fetches
+        for errand in self._errands.turn.values():
+            errand.way = errand.way or (FETCH if fetches else ADD)
+
+    async def _look(self) -> bool:
+        """Bring the listing up to date."""
+        rid = self._listing.rid
+        answer = await self._ask(lambda session: session.changes(rid))
+        try:
+            news = self._listing.take(answer)
+        except (Unreadable, ValueError) as error:
+            raise ResolverDown("qbittorrent_stranger") from error
+        self._looked = True
+        now = time.monotonic()
+        for info_hash, at in list(self._sent.items()):
+            if self._listing.find(info_hash) is not None or now > at + _APPEARS_S:
+                del self._sent[info_hash]
+        for torrent_id, at in list(self._leaving.items()):
+            if torrent_id not in self._listing or now > at + _APPEARS_S:
+                del self._leaving[torrent_id]
+        return news
+
+    async def _tidy(self) -> None:
+        """Remove what nobody wants: of this run, and what a run that was killed has left."""
+        wanted = {entry.torrent_id for errand in self._errands.turn.values() if (entry := self._entry(errand))}
+        unwanted = [
+            entry.torrent_id
+            for entry, run in self._listing.ours()
+            if entry.torrent_id not in wanted and entry.torrent_id not in self._leaving and self._is_over(entry, run)
+        ]
+        if unwanted:
+            await self._ask(lambda session: session.remove(unwanted))
+            self._leaving |= dict.fromkeys(unwanted, time.monotonic())
+        unborne = self._listing.tags - self._listing.borne()
+        tags = [tag for tag in unborne if (run := Run.of(tag)) and run.is_over()]
+        if tags:
+            await self._ask(lambda session: session.remove_tags(tags))
+            self._listing.tags.difference_update(tags)
+
+    def _is_over(self, entry: Entry, run: Run) -> bool:
+        if run == self._mine:
+            return True
+        over = run.is_over()
+        return over if over is not None else time.time() > entry.added_on + _FOREIGN_IS_OVER_S
+
+    def _entry(self, errand: Errand) -> Entry | None:
+        return self._listing.find(errand.info_hash)
+
+    def _is_mine(self, entry: Entry) -> bool:
+        return entry.run() == self._mine
+
+    async def _add(self) -> bool:
+        """Add what is wanted and not there. What is there already has been asked for by somebody else."""
+        wanted = []
+        for errand in self._errands.turn.values():
+            entry = self._entry(errand)
+            if entry is None and self._may_be_added(errand):
+                wanted.append(errand)
+            elif entry is not None and entry.torrent_id not in self._leaving and not errand.asked:
+                errand.has_been_asked()
+        for at in range(0, len(wanted), _PORTION):
+            portion = wanted[at : at + _PORTION]
+            magnets = [magnet_for(one.magnet, self._config) for one in portion]
+            await self._send(magnets, [one.info_hash for one in portion])
+            for errand in portion:
+                errand.added += 1
+                errand.has_been_asked()
+        return bool(wanted)
+
+    def _may_be_added(self, errand: Errand) -> bool:
+        on_its_way = errand.info_hash in self._sent or errand.info_hash in self._withdrawn
+        return errand.way == ADD and errand.added < _MOST_ADDS and not on_its_way
+
+    async def _send(self, magnets: list[str], hashes: list[InfoHash], *, stopped: bool = False) -> None:
+        folder = f"{self.server.save_path.rstrip('/') if self.server else ''}/{self.tag}"
+        self._sent |= dict.fromkeys(hashes, time.monotonic())
+        await self._ask(lambda session: session.add(magnets, tag=self.tag, folder=folder, stopped=stopped))
+
+    async def _hurry(self) -> None:
+        waiting = [
+            entry.torrent_id
+            for errand in self._errands.turn.values()
+            if (entry := self._entry(errand)) and entry.is_queued and self._is_mine(entry)
+        ]
+        for portion in portions(waiting, _PORTION):
+            await self._ask(partial(Session.hurry, torrent_ids=portion))
+
+    async def _read(self) -> bool:
+        """Take the metadata of what is in the list and has it."""
+        news = False
+        for errand in list(self._errands.turn.values()):
+            entry = self._entry(errand)
+            if entry is None or entry.torrent_id in self._leaving or not errand.waiters:
+                continue
+            errand.note_peers(entry.num_seeds + entry.num_leechs)
+            if entry.has_metadata and errand.way == ADD:
+                ending = await self._ending(errand, entry)
+                if ending is not None:
+                    errand.end(ending)
+                    news = True
+        return news
+
+    async def _ending(self, errand: Errand, entry: Entry) -> Found | BadMetadata | BadName | None:
+        exported = await self._ask(lambda session: session.torrent_file(entry.torrent_id))
+        if exported is not None:
+            return _read(exported, errand.info_hash)
+        errand.refusals += 1
+        # A title that a person gave to a torrent of their own is nobody else's business.
+        if errand.refusals >= _MOST_REFUSALS and self._is_mine(entry) and is_a_name(entry.name, errand.info_hash):
+            return Claim(entry.name)
+        return None
+
+    async def _fetch(self) -> bool:
+        """Ask for metadata without a torrent in the list."""
+        news = False
+        now = time.monotonic()
+        due = [one for one in self._errands.turn.values() if one.way == FETCH and one.ask_at <= now]
+        for errand in sorted(due, key=lambda one: one.ask_at)[:_FETCHES_A_ROUND]:
+            ending = await self._fetched(errand)
+            if ending is not None:
+                self._named += 1
+                errand.asked = False  # there is nothing left to withdraw
+                errand.end(ending)
+                news = True
+        return news
+
+    async def _fetched(self, errand: Errand) -> Found | BadMetadata | BadName | None:
+        source = magnet_for(errand.magnet, self._config, twice_decoded=True)
+        answer = await self._ask(lambda session: session.fetch(source))
+        if answer is None:
+            errand.way = ADD
+            return None
+        errand.every_s = min(_LAST_FETCH_S, errand.every_s * _SLOWER or _FIRST_FETCH_S)
+        errand.ask_at = time.monotonic() + errand.every_s
+        errand.has_been_asked()
+        info = answer.get("info")
+        if not isinstance(info, dict):
+            return None
+        torrent_id = str(answer.get("hash") or errand.info_hash[:40])
+        torrent = await self._ask(lambda session: session.fetched_file(source))
+        if torrent is None:
+            torrent = await self._ask(lambda session: session.torrent_file(torrent_id))
+        if torrent is not None:
+            return _read(torrent, errand.info_hash)
+        name = info.get("name")
+        return Claim(name) if isinstance(name, str) and is_a_name(name, errand.info_hash) else None
+
+    async def _end_fetches(self) -> None:
+        """Nobody wants these any more: an add takes the place of a fetch, and can be removed."""
+        withdrawn = list(self._withdrawn)
+        ended = [one for one in withdrawn if one not in self._errands.turn and self._listing.find(one) is None]
+        for portion in (ended[at : at + _PORTION] for at in range(0, len(ended), _PORTION)):
+            await self._send([topic(one) for one in portion], portion, stopped=True)
+        for info_hash in withdrawn:
+            del self._withdrawn[info_hash]
+
+
+def _read(torrent: bytes, info_hash: InfoHash) -> Metainfo | BadMetadata | BadName:
+    try:
+        return read_info(info_in(torrent), (info_hash,))
+    except (BadMetadata, BadName) as error:
+        return error

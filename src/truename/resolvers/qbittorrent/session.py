@@ -1,0 +1,267 @@
+"""A conversation with a qBittorrent, over qbittorrent-api. Belongs to one thread.
+
+The password goes to the address that was named, by the scheme that was named, and nowhere else; no redirect is
+followed. Every answer is bounded in time and size before anything reads it.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from truename.errors import ResolverDown
+from truename.resolvers.qbittorrent.config import Limits, QbittorrentConfig
+from truename.resolvers.qbittorrent.marks import CATEGORY, last_part
+from truename.resolvers.qbittorrent.wire import api_version
+
+if TYPE_CHECKING:
+    from requests import Response
+
+_T = TypeVar("_T")
+
+_CONNECT_S: Final = 4.0
+_LOOK_AGAIN_S: Final = 0.05
+_CHUNK_BYTES: Final = 64 * 1024
+_OLDEST_API: Final = (2, 8, 15)  # of qBittorrent 4.5.0: the first to stop a torrent when its metadata is there
+_FETCHES_SINCE: Final = (2, 11, 9)  # of qBittorrent 5.2
+
+REASONS: Final = tuple(
+    f"qbittorrent_{word}"
+    for word in (
+        *("missing", "down", "silent", "broken", "certificate"),
+        *("password", "banned", "host", "stranger", "old"),
+    )
+)
+"""Why a qBittorrent cannot be asked: words of `truename.texts`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """What answered: its versions, and where it keeps what it downloads."""
+
+    version: str
+    api: tuple[int, ...]
+    save_path: str
+
+    @property
+    def fetches(self) -> bool:
+        """Whether it gives metadata without a torrent in its list."""
+        return self.api >= _FETCHES_SINCE
+
+
+class _TooLarge(Exception):  # noqa: N818 - named after what it is
+    """An answer is larger, or takes longer, than any of qBittorrent's."""
+
+
+class Session:
+    """See the module. `log_in` comes first. All that is asked goes through `do`, which knows the libraries' errors.
+
+    Errors: `ResolverDown` when qbittorrent-api is not installed.
+    """
+
+    def __init__(self, config: QbittorrentConfig) -> None:
+        try:
+            from qbittorrentapi import Client
+        except ImportError as error:
+            raise ResolverDown("qbittorrent_missing") from error
+        self._url = config.url.rstrip("/")
+        self._limits = config.limits
+        self._request_args: dict[str, Any] = {
+            "timeout": (min(_CONNECT_S, config.limits.answer_s), config.limits.answer_s),
+            "allow_redirects": False,
+            "stream": True,
+            "hooks": {"response": self._read_bounded},
+        }
+        self._client = Client(
+            host=self._url,
+            username=config.username,
+            password=config.password,
+            EXTRA_HEADERS={"Accept-Encoding": "identity"},  # what is packed has no size
+            REQUESTS_ARGS=self._request_args,
+            HTTPADAPTER_ARGS={"max_retries": 0},
+            FORCE_SCHEME_FROM_HOST=True,
+            DISABLE_LOGGING_DEBUG_OUTPUT=True,
+            SIMPLE_RESPONSES=True,
+        )
+
+    def do(self, work: "Callable[[Session], _T]") -> _T:
+        """Have this session do something. Errors: `ResolverDown` in the place of every error of the libraries."""
+        with _errors_as_sentences(self._why_no_login):
+            return work(self)
+
+    def log_in(self) -> Server:
+        """Begin a session; an earlier one ends."""
+        from qbittorrentapi import APIError, LoginFailed
+
+        try:
+            self._client.auth_log_in()
+        except LoginFailed as error:
+            raise ResolverDown(self._why_no_login()) from error
+        api = api_version(self._client.app_web_api_version())
+        if api is None:
+            raise APIError("not a version")
+        if api < _OLDEST_API:
+            raise ResolverDown("qbittorrent_old")
+        return Server(
+            version=self._client.app_version().strip()[:40], api=api, save_path=self._client.app_default_save_path()
+        )
+
+    def log_out(self) -> None:
+        """End the session, and with it what the server keeps for it."""
+        self._client.auth_log_out()
+
+    def changes(self, rid: int) -> object:
+        """What has changed since an answer. Output: JSON for `Listing.take`."""
+        return self._client.sync_maindata(rid=rid)
+
+    def add(self, magnets: Sequence[str], *, tag: str, folder: str, stopped: bool = False) -> None:
+        """Add torrents that stop when their metadata is there. What is there already, or is refused, is passed over."""
+        self._add(
+            urls=list(magnets),
+            category=CATEGORY,
+            tags=tag,
+            save_path=folder,
+            use_download_path=False,
+            use_auto_torrent_management=False,
+            is_stopped=stopped,
+            stop_condition="MetadataReceived",
+        )
+
+    def give(self, magnet: str, *, name: str) -> bool:
+        """Add a torrent for the person: stopped, with a name, in no category. Output: whether it was not there yet."""
+        return self._add(urls=magnet, rename=name, is_stopped=True)
+
+    def hurry(self, torrent_ids: Sequence[str]) -> None:
+        """Let torrents go before the person's own downloads, behind which they would wait for ever."""
+        self._client.torrents_set_force_start(enable=True, torrent_hashes=list(torrent_ids))
+
+    def remove(self, torrent_ids: Sequence[str]) -> None:
+        """Remove torrents and the folder they were given."""
+        self._client.torrents_delete(delete_files=True, torrent_hashes=list(torrent_ids))
+
+    def remove_tags(self, tags: Sequence[str]) -> None:
+        """Remove tags that nothing bears any more."""
+        self._client.torrents_delete_tags(tags=list(tags))
+
+    def farewell(self, tag: str, expected: Sequence[str], patience_s: float) -> None:
+        """Remove what bears a tag of ours, and the tag, and log out. What was added last may appear a little later."""
+        end = time.monotonic() + patience_s
+        missing = set(expected)
+        while True:
+            bearing: Any = self._client.torrents_info(category=CATEGORY, tag=tag)
+            own = [torrent["hash"] for torrent in bearing if last_part(torrent["save_path"]) == tag]
+            missing.difference_update(own)
+            if own:
+                self._client.torrents_delete(delete_files=True, torrent_hashes=own)
+            elif not missing or time.monotonic() > end:
+                break
+            time.sleep(_LOOK_AGAIN_S)
+        self._client.torrents_delete_tags(tags=tag)
+        self._client.auth_log_out()
+
+    def torrent_file(self, torrent_id: str) -> bytes | None:
+        """The .torrent file of a torrent in the list, or None when the server cannot make one."""
+        return self._unless_missing(lambda: self._client.torrents_export(torrent_hash=torrent_id))
+
+    def fetch(self, source: str) -> Mapping[str, Any] | None:
+        """Ask for the metadata of a magnet. Output: JSON, with `info` once it is there; None: the server refuses."""
+        from qbittorrentapi import InvalidRequest400Error
+
+        try:
+            answer: Any = self._client.torrents_fetch_metadata(source=source)
+        except InvalidRequest400Error:
+            return None
+        if not isinstance(answer, dict):
+            raise TypeError
+        return answer
+
+    def fetched_file(self, source: str) -> bytes | None:
+        """The .torrent file of what was fetched, or None when it was not fetched but is in the list."""
+        return self._unless_missing(lambda: self._client.torrents_save_metadata(source=source))
+
+    def _add(self, **what: Any) -> bool:
+        from qbittorrentapi import Conflict409Error
+
+        try:
+            return self._client.torrents_add(**what) != "Fails."
+        except Conflict409Error:
+            return False
+
+    def _unless_missing(self, ask: Callable[[], bytes]) -> bytes | None:
+        from qbittorrentapi import Conflict409Error, NotFound404Error
+
+        try:
+            return ask() or None
+        except (Conflict409Error, NotFound404Error):
+            return None
+
+    def _why_no_login(self) -> str:
+        """A login was refused. qBittorrent answers strangers with 403, or with 401 when it dislikes the host name."""
+        import requests
+
+        try:
+            answer = requests.get(f"{self._url}/api/v2/app/webapiVersion", **self._request_args)  # noqa: S113 - they hold it
+        except (requests.RequestException, _TooLarge):
+            return "qbittorrent_stranger"
+        return {401: "qbittorrent_host", 403: "qbittorrent_password"}.get(answer.status_code, "qbittorrent_stranger")
+
+    def _read_bounded(self, response: "Response", *_: object, **__: object) -> None:
+        """Read the body of an answer, before anybody else does."""
+        import requests
+        import urllib3
+
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            raise _TooLarge
+        try:
+            body = _bounded(response.raw, self._limits)
+        except urllib3.exceptions.ReadTimeoutError as error:
+            raise requests.exceptions.ReadTimeout from error
+        except urllib3.exceptions.HTTPError as error:
+            raise requests.exceptions.ConnectionError from error
+        response._content = body  # where requests keeps it
+        response._content_consumed = True
+
+
+@contextmanager
+def _errors_as_sentences(why_no_login: Callable[[], str]) -> Iterator[None]:
+    """What a person can do about an error of the libraries decides what becomes of it."""
+    import qbittorrentapi as qbt
+
+    try:
+        yield
+    except qbt.LoginFailed as error:  # a session had ended, and the password is another one by now
+        raise ResolverDown(why_no_login()) from error
+    except qbt.Forbidden403Error as error:
+        raise ResolverDown("qbittorrent_banned") from error
+    except qbt.HTTP5XXError as error:
+        raise ResolverDown("qbittorrent_broken") from error
+    except qbt.HTTP4XXError as error:
+        raise ResolverDown("qbittorrent_stranger") from error
+    except qbt.APIConnectionError as error:
+        raise ResolverDown(_why_no_connection(error)) from error
+    except (qbt.APIError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ResolverDown("qbittorrent_stranger") from error
+
+
+def _bounded(raw: Any, limits: Limits) -> bytes:
+    end = time.monotonic() + limits.answer_s
+    body = bytearray()
+    while chunk := raw.read1(_CHUNK_BYTES):
+        body += chunk
+        if len(body) > limits.answer_bytes or time.monotonic() > end:
+            raise _TooLarge
+    return bytes(body)
+
+
+def _why_no_connection(error: BaseException) -> str:
+    import requests
+
+    cause = error.__context__
+    if isinstance(cause, _TooLarge):
+        return "qbittorrent_stranger"
+    if isinstance(cause, requests.exceptions.SSLError):
+        return "qbittorrent_certificate"
+    if isinstance(cause, requests.exceptions.Timeout):
+        return "qbittorrent_silent"
+    return "qbittorrent_down"

@@ -1,0 +1,88 @@
+"""What goes to qBittorrent and what comes back from it, as values. Pure.
+
+Source: WebAPI_Changelog.md and the wiki page "WebUI API" of qBittorrent; BEP 3, 9.
+"""
+
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from truename import bencode
+from truename.errors import BadMetadata
+from truename.infohash import InfoHash
+from truename.magnet import Magnet
+from truename.metainfo import MAX_NAME_BYTES
+from truename.resolvers.addresses import usable_peers, usable_trackers
+from truename.resolvers.qbittorrent.config import QbittorrentConfig
+
+_MAX_TRACKERS = 30
+_MAX_PEERS = 30
+_MAX_KEYS = 100
+_AMBIGUOUS = frozenset("%&#+;")
+
+
+def magnet_for(magnet: Magnet, config: QbittorrentConfig, *, twice_decoded: bool = False) -> str:
+    """The magnet that qBittorrent is given, made anew: the hash, and those trackers and peers that may be asked.
+
+    Input: `twice_decoded`: `fetchMetadata` undoes the escapes of its source once more than it should. What could then
+           turn into another parameter is left out.
+    """
+    named = magnet.trackers if config.magnet_trackers else ()
+    trackers = [
+        *usable_trackers(config.trackers, allow_private=True),
+        *usable_trackers(named, allow_private=config.allow_private),
+    ]
+    if twice_decoded:
+        trackers = [tracker for tracker in trackers if _AMBIGUOUS.isdisjoint(tracker)]
+    peers = usable_peers(magnet.peers, allow_private=config.allow_private)[:_MAX_PEERS]
+    return "&".join(
+        (
+            topic(magnet.info_hash),
+            *(f"tr={quote(tracker, safe='')}" for tracker in list(dict.fromkeys(trackers))[:_MAX_TRACKERS]),
+            *(f"x.pe={f'[{host}]' if ':' in host else host}:{port}" for host, port in peers),
+        )
+    )
+
+
+def topic(info_hash: InfoHash) -> str:
+    """The magnet of a hash and nothing else. Source: BEP 9, and BEP 52 for the multihash of v2."""
+    return f"magnet:?xt=urn:btmh:1220{info_hash}" if info_hash.is_v2 else f"magnet:?xt=urn:btih:{info_hash}"
+
+
+def info_in(torrent: bytes) -> bytes:
+    """The bytes of the info dictionary, exactly as they stand in a .torrent file.
+
+    Errors: `BadMetadata` when it is no such file.
+    """
+    if torrent[:1] != b"d":
+        raise BadMetadata("not a torrent")
+    rest = torrent[1:]
+    for _ in range(_MAX_KEYS):
+        key, end = bencode.decode_first(rest)
+        rest = rest[end:]
+        _, end = bencode.decode_first(rest)
+        if key == b"info":
+            return rest[:end]
+        rest = rest[end:]
+    raise BadMetadata("no info dictionary")
+
+
+def is_a_name(text: str, info_hash: InfoHash) -> bool:
+    """Whether a name that qBittorrent shows can be the torrent's: without metadata it shows the hash."""
+    name = text.strip()
+    if name in ("", ".", "..") or len(text.encode(errors="replace")) > MAX_NAME_BYTES:
+        return False
+    return not (len(name) >= 40 and info_hash.startswith(name.lower()))
+
+
+def api_version(text: str) -> tuple[int, ...] | None:
+    """A version of the Web API as numbers, or None when it is none."""
+    parts = text.strip().split(".")
+    if not 2 <= len(parts) <= 4 or not all(part.isascii() and part.isdigit() and len(part) < 5 for part in parts):
+        return None
+    return tuple(map(int, parts))
+
+
+def portions(given: Iterable[str], size: int) -> list[list[str]]:
+    """The same in lists of at most `size`."""
+    items = list(given)
+    return [items[at : at + size] for at in range(0, len(items), size)]
