@@ -1,0 +1,249 @@
+"""The resolver `script`: a program of the administrator's that knows how to find a name, as the old helper did.
+
+It is run as `<script> <info-hash>` and prints the name and ends with status 0, or says why not on standard error and
+ends with another one. What it says is claimed, never proven. It gets one validated info-hash, no shell, an environment
+of its own, and an end: at the deadline it is killed with everything that it has started.
+"""
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Final, cast
+from uuid import uuid4
+
+from truename.errors import NotYet, Refused, ResolverDown
+from truename.magnet import Magnet
+from truename.metainfo import MAX_NAME_BYTES
+from truename.names import decode_name
+from truename.resolvers.base import Claim, ResolverHealth, Trail
+
+MAX_OUTPUT_BYTES = 64 * 1024
+_MAX_SAID_CHARS = 200
+_POLITE_S = 0.5
+_LAST_WORDS_S = 0.5
+_KEPT_BYTES = 16 * 1024
+_ALWAYS_PASSED = ("PATH", "HOME", "LANG", "LC_*", "TZ", "TMPDIR")
+_MARK = "TRUENAME_SCRIPT_RUN"
+
+# What stands in a reason may reach people who are not to know where this machine keeps what.
+_SECRETS = re.compile(r"\w+://\S+|(?:[A-Za-z]:)?(?:[\\/][\w.~+-]+){2,}[\\/]?|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptConfig:
+    """What the administrator chose. `passed`: names of variables, with wild cards, that the script may see."""
+
+    path: Path
+    slots: int = 5
+    passed: tuple[str, ...] = ("QBT_*",)
+
+
+class ScriptResolver:
+    """The port `Resolver` over a script, at most `slots` of which run at once. Belongs to one event loop."""
+
+    name: Final = "script"
+
+    def __init__(self, config: ScriptConfig) -> None:
+        self._config = config
+        self._slots = asyncio.Semaphore(config.slots)
+        self._running: set[_Run] = set()
+        self._closed = False
+
+    async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Claim:
+        """See `Resolver.resolve`; the clock starts with the script."""
+        async with self._slots:
+            if self._closed:
+                raise ResolverDown("stopping")
+            run = await _Run.begin(self._config, magnet.info_hash)
+            self._running.add(run)
+            if trail is not None:
+                trail.question_sent()
+            try:
+                async with asyncio.timeout(deadline_s):
+                    ended = await run.end()
+            except TimeoutError as error:
+                raise NotYet(peers_seen=None) from error
+            finally:
+                await asyncio.shield(run.put_down())
+                self._running.discard(run)
+        if self._closed:
+            raise ResolverDown("stopping")
+        return read_answer(ended, magnet.info_hash)
+
+    async def health(self) -> ResolverHealth:
+        """See `Resolver.health`: whether there is something that can be run."""
+        reason = _trouble(self._config.path)
+        if self._closed:
+            reason = "stopping"
+        return ResolverHealth(able=not reason, reason=reason)
+
+    async def aclose(self) -> None:
+        """See `Resolver.aclose`."""
+        self._closed = True
+        await asyncio.gather(*(run.put_down() for run in list(self._running)))
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a script ended. `too_much`: it printed more than it may, and was killed for it."""
+
+    status: int
+    output: bytes
+    errors: bytes
+    too_much: bool = False
+
+
+def read_answer(ended: Ended, info_hash: str) -> Claim:
+    """The name out of what a script has said. Errors: `Refused` with its reason, fit for a person's eyes."""
+    if ended.too_much:
+        raise Refused("printed too much")
+    if ended.status != 0:
+        raise Refused(reason_in(ended.errors))
+    raw = ended.output.strip()
+    name = decode_name(raw).text.strip() if len(raw) <= MAX_NAME_BYTES else ""
+    if not name or name in (".", "..") or name.lower() == info_hash or "\0" in name:
+        raise Refused("gave no usable name")
+    return Claim(name)
+
+
+def reason_in(errors: bytes) -> str:
+    """The last line of what a script said, without addresses, paths and what a defect of it printed."""
+    text = decode_name(errors[-_KEPT_BYTES:]).text
+    lines = [line for line in map(str.strip, text.splitlines()) if line]
+    if not lines or "Traceback (most recent call last)" in text:
+        return ""
+    return _SECRETS.sub("…", lines[-1][: 4 * _MAX_SAID_CHARS])[:_MAX_SAID_CHARS]
+
+
+class _Run(asyncio.SubprocessProtocol):
+    """One process of the script's, from its start to the end of all that it started."""
+
+    def __init__(self, mark: str) -> None:
+        self._mark = mark
+        self._output, self._errors = bytearray(), bytearray()
+        self._open = {1, 2}
+        self._too_much = False
+        self._exited, self._said_all, self._enough = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._transport: asyncio.SubprocessTransport
+
+    @classmethod
+    async def begin(cls, config: ScriptConfig, info_hash: str) -> "_Run":
+        """Start it. Errors: `ResolverDown` when there is nothing that can be started."""
+        if reason := _trouble(config.path):
+            raise ResolverDown(reason)
+        mark = uuid4().hex
+        try:
+            _, run = await asyncio.get_running_loop().subprocess_exec(
+                lambda: cls(mark),
+                *_command(config.path),
+                info_hash,
+                stdin=asyncio.subprocess.DEVNULL,
+                cwd=config.path.parent,
+                env={**dict(_environment(os.environ, config.passed)), _MARK: mark, "PYTHONIOENCODING": "utf-8"},
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise ResolverDown("script_not_started") from error
+        return run
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See `asyncio.SubprocessProtocol`."""
+        self._transport = cast(asyncio.SubprocessTransport, transport)
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        """Keep what fits: a name has to end there, of a reason the newest is kept."""
+        into = self._output if fd == 1 else self._errors
+        into += data
+        if len(into) <= MAX_OUTPUT_BYTES:
+            return
+        if fd == 1:
+            self._too_much = True
+            self._enough.set()
+        del into[:-_KEPT_BYTES]
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
+        """See `asyncio.SubprocessProtocol`."""
+        self._open.discard(fd)
+        if not self._open:
+            self._said_all.set()
+
+    def process_exited(self) -> None:
+        """See `asyncio.SubprocessProtocol`."""
+        self._exited.set()
+        self._enough.set()
+
+    async def end(self) -> Ended:
+        """Wait for it, and for what it has printed, which a child of it may hold open for longer than it lives."""
+        await self._enough.wait()
+        if not self._too_much:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_WORDS_S):
+                    await self._said_all.wait()
+        status = self._transport.get_returncode()
+        return Ended(
+            status=-1 if status is None else status,
+            output=bytes(self._output),
+            errors=bytes(self._errors),
+            too_much=self._too_much,
+        )
+
+    async def put_down(self) -> None:
+        """See to it that nothing of it is left. Idempotent."""
+        await self._end_group()
+        for one in await asyncio.to_thread(list, _marked(self._mark)):  # those that have left its group
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(one, signal.SIGKILL)
+        await self._exited.wait()
+        self._transport.close()
+
+    async def _end_group(self) -> None:
+        """Its process group has its number only as long as it has not been waited for."""
+        if self._exited.is_set():
+            return
+        self._signal(signal.SIGTERM)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_POLITE_S):
+                await self._exited.wait()
+        if not self._exited.is_set():
+            self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._transport.get_pid(), number)
+
+
+def _command(path: Path) -> list[str]:
+    """How it is run: a `.py` under this Python; where the system can, it does not outlive this program."""
+    leash = shutil.which("setpriv")
+    bound = [leash, "--pdeathsig", "KILL", "--"] if leash else []
+    return [*bound, *([sys.executable, str(path)] if path.suffix == ".py" else [str(path)])]
+
+
+def _trouble(path: Path) -> str:
+    """Why it cannot be run, as a word of `truename.texts`; empty when it can."""
+    if not path.is_file():
+        return "script_missing"
+    return "" if os.access(path, os.R_OK if path.suffix == ".py" else os.X_OK) else "script_not_started"
+
+
+def _environment(ours: Mapping[str, str], passed: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    for name, value in ours.items():
+        if any(fnmatchcase(name, pattern) for pattern in (*_ALWAYS_PASSED, *passed)):
+            yield name, value
+
+
+def _marked(mark: str) -> Iterator[int]:
+    """The processes that carry the mark of a run, where the system tells (Linux)."""
+    wanted = f"{_MARK}={mark}".encode()
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if wanted in entry.read_bytes().split(b"\0"):
+                yield int(entry.parent.name)

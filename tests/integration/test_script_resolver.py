@@ -1,0 +1,342 @@
+"""The resolver `script` with real scripts, the hostile ones too."""
+
+import asyncio
+import os
+import stat
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from truename.errors import NotYet, Refused, ResolverDown
+from truename.magnet import InfoHash, Magnet
+from truename.model import TaskStatus
+from truename.resolvers.base import Claim, Trail
+from truename.resolvers.chain import Chain
+from truename.resolvers.script import MAX_OUTPUT_BYTES, Ended, ScriptConfig, ScriptResolver, read_answer, reason_in
+
+HASH = InfoHash("1a" * 20)
+MAGNET = Magnet(info_hash=HASH, trackers=("http://tracker.example/announce",), peers=("192.0.2.1:6881",))
+LONG_S, SHORT_S = 50.0, 0.5
+
+
+def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(90):
+            await scenario()
+
+    asyncio.run(bounded())
+
+
+@asynccontextmanager
+async def script(folder: Path, text: str, *, name: str = "helper.py", **fields: Any) -> AsyncIterator[ScriptResolver]:
+    path = folder / name
+    path.write_text(text)
+    if path.suffix != ".py":
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    resolver = ScriptResolver(ScriptConfig(path=path, **fields))
+    try:
+        yield resolver
+    finally:
+        await resolver.aclose()
+
+
+def ask(
+    resolver: ScriptResolver, *, deadline_s: float = LONG_S, info_hash: InfoHash = HASH
+) -> Coroutine[Any, Any, Claim]:
+    return resolver.resolve(Magnet(info_hash=info_hash), deadline_s=deadline_s)
+
+
+async def gone(pid: int) -> None:
+    """Wait until a process has ended."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_reader(descriptor, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        asyncio.get_running_loop().remove_reader(descriptor)
+        os.close(descriptor)
+
+
+async def read_pid(pipe: Path) -> int:
+    """A number that a script writes into a named pipe."""
+    return int(await asyncio.to_thread(pipe.read_text))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("helper.py", "import sys\nprint('Dunes of', sys.argv[1][:4])\n"),
+        ("helper.sh", '#!/bin/sh\nprintf "Dunes of %.4s\\n\\n" "$1"\n'),
+    ],
+)
+def test_what_it_prints_is_the_name_and_claimed(tmp_path: Path, name: str, text: str) -> None:
+    async def scenario() -> None:
+        async with script(tmp_path, text, name=name) as resolver:
+            assert await ask(resolver) == Claim("Dunes of 1a1a")
+            outcome = await Chain([resolver]).look_up(MAGNET, timeout_s=LONG_S)
+            assert (outcome.status, outcome.source, outcome.verified) == (TaskStatus.COMPLETED, "script", False)
+
+    run(scenario)
+
+
+def test_it_gets_the_hash_alone_and_no_more_of_our_environment_than_it_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QBT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("TRUENAME_WEBHOOK_SECRET", "hush")
+    monkeypatch.setenv("OTHER", "hush")
+    text = (
+        "import os, sys\n"
+        "assert sys.stdin.read() == ''\n"
+        "assert os.getpgrp() == os.getsid(0) and os.path.samefile('.', os.path.dirname(__file__))\n"
+        "kept = sorted(k for k in os.environ if not k.startswith('LC_'))\n"
+        "print(sys.argv[1:], [k for k in kept if k in ('QBT_URL', 'TRUENAME_WEBHOOK_SECRET', 'OTHER')])\n"
+    )
+
+    async def scenario() -> None:
+        async with script(tmp_path, text) as resolver:
+            found = await resolver.resolve(MAGNET, deadline_s=LONG_S)
+            assert found == Claim(f"['{HASH}'] ['QBT_URL']")
+
+    run(scenario)
+
+
+def test_a_reason_on_standard_error_is_told_to_the_person(tmp_path: Path) -> None:
+    text = "import sys\nprint('half a name')\nsys.exit('no torrent with this hash is known')\n"
+
+    async def scenario() -> None:
+        async with script(tmp_path, text) as resolver:
+            outcome = await Chain([resolver]).look_up(MAGNET, timeout_s=LONG_S)
+            assert (outcome.status, outcome.code) == (TaskStatus.FAILED, "resolver_failed")
+            assert outcome.accounts[0].said == "no torrent with this hash is known"
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("errors", "said"),
+    [
+        (b"", ""),
+        (b"a\nthe last line\n\n", "the last line"),
+        (b'Traceback (most recent call last):\n  File "/srv/x.py"\nValueError: password\n', ""),
+        (b"cannot read /home/alice/.netrc or C:\\Users\\alice\\x", "cannot read … or …"),
+        (b"no answer from http://alice:pw@10.0.0.7:8080/api", "no answer from …"),
+        (b"10.1.2.3:8080 refused", "… refused"),
+        (b"AC/DC is not there", "AC/DC is not there"),
+        (b"x" * 100_000, "x" * 200),
+    ],
+)
+def test_a_reason_is_one_line_without_addresses_paths_and_tracebacks(errors: bytes, said: str) -> None:
+    assert reason_in(errors) == said
+
+
+@pytest.mark.parametrize(
+    "output", [b"", b" \n", b".", b"..\n", HASH.encode(), HASH.upper().encode(), b"a\0b", b"x" * 4097]
+)
+def test_what_cannot_be_a_name_is_none(output: bytes) -> None:
+    with pytest.raises(Refused):
+        read_answer(Ended(status=0, output=output, errors=b""), HASH)
+
+
+def test_a_name_that_is_not_utf8_is_read_as_well_as_it_can_be() -> None:
+    assert read_answer(Ended(status=0, output="春天的故事".encode("gbk"), errors=b""), HASH) == Claim("春天的故事")
+
+
+@pytest.mark.parametrize("kind", ["missing", "a folder", "not executable", "no interpreter"])
+def test_what_cannot_be_run_is_said_and_may_be_mended(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "helper"
+    if kind == "a folder":
+        path.mkdir()
+    elif kind == "not executable":
+        path.write_text("#!/bin/sh\necho Dunes\n")
+    elif kind == "no interpreter":
+        path.write_text("#!/nowhere/sh\n")
+        path.chmod(0o700)
+
+    async def scenario() -> None:
+        resolver = ScriptResolver(ScriptConfig(path=path))
+        if kind == "no interpreter":
+            with pytest.raises((ResolverDown, Refused)):
+                await ask(resolver)
+            return
+        with pytest.raises(ResolverDown) as raised:
+            await ask(resolver)
+        health = await resolver.health()
+        assert (health.able, health.reason) == (False, raised.value.reason)
+        if path.is_dir():
+            path.rmdir()
+        path.write_text("#!/bin/sh\necho Dunes\n")
+        path.chmod(0o700)
+        assert await ask(resolver) == Claim("Dunes")
+        assert (await resolver.health()).able
+
+    if kind == "not executable" and os.geteuid() == 0:
+        assert not os.access(path, os.X_OK)  # not even root may run what nobody may
+    run(scenario)
+
+
+def test_at_the_deadline_it_is_killed_with_its_children_although_it_ignores_sigterm(tmp_path: Path) -> None:
+    pipe = tmp_path / "pids"
+    os.mkfifo(pipe)
+    text = (
+        "import os, signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    os.setsid()\n"
+        "    if os.fork():\n"
+        "        os._exit(0)\n"
+        "    with open(sys.argv[0] + '.grandchild', 'w') as f: f.write(str(os.getpid()))\n"
+        "    os.rename(sys.argv[0] + '.grandchild', sys.argv[0] + '.pid')\n"
+        "    time.sleep(1000)\n"
+        "os.waitpid(child, 0)\n"
+        "while not os.path.exists(sys.argv[0] + '.pid'): time.sleep(0.01)\n"
+        f"with open({str(pipe)!r}, 'w') as f: f.write(open(sys.argv[0] + '.pid').read())\n"
+        "time.sleep(1000)\n"
+    )
+
+    async def scenario() -> None:
+        async with script(tmp_path, text) as resolver:
+            asking = asyncio.ensure_future(ask(resolver, deadline_s=3.0))
+            grandchild = await read_pid(pipe)
+            with pytest.raises(NotYet) as raised:
+                await asking
+            assert raised.value.code == "deadline"
+            await gone(grandchild)
+        async with script(tmp_path, "print('Dunes')") as resolver:
+            assert await ask(resolver) == Claim("Dunes")
+
+    run(scenario)
+
+
+def test_a_cancelled_look_up_leaves_no_script(tmp_path: Path) -> None:
+    pipe = tmp_path / "pid"
+    os.mkfifo(pipe)
+    text = f"import os, time\nwith open({str(pipe)!r}, 'w') as f: f.write(str(os.getpid()))\ntime.sleep(1000)\n"
+
+    async def scenario() -> None:
+        async with script(tmp_path, text) as resolver:
+            asking = asyncio.ensure_future(ask(resolver))
+            pid = await read_pid(pipe)
+            asking.cancel()
+            await asyncio.wait({asking})
+            await gone(pid)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_gigabyte_of_output_costs_no_memory_and_no_other_look_up(tmp_path: Path, stream: str) -> None:
+    text = (
+        "import sys\n"
+        f"if sys.argv[1].startswith('1a'):\n"
+        f"    for _ in range(1024): sys.{stream}.write('x' * 2**20)\n"
+        "    sys.exit(3)\n"
+        "print('Dunes')\n"
+    )
+
+    async def scenario() -> None:
+        async with script(tmp_path, text, slots=1) as resolver:
+            with pytest.raises(Refused) as raised:
+                await ask(resolver)
+            assert len(raised.value.said) <= 200
+            assert await ask(resolver, info_hash=InfoHash("2b" * 20)) == Claim("Dunes")
+
+    before = resident_kb()
+    run(scenario)
+    assert resident_kb() - before < 20 * MAX_OUTPUT_BYTES // 1024 + 20_000
+
+
+def resident_kb() -> int:
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0])
+
+
+def test_a_name_is_there_although_a_child_of_the_script_lives_on(tmp_path: Path) -> None:
+    text = "import os, time\nif os.fork() == 0:\n    time.sleep(1000)\nprint('Dunes', flush=True)\n"
+
+    async def scenario() -> None:
+        async with script(tmp_path, text) as resolver:
+            assert await ask(resolver) == Claim("Dunes")
+
+    run(scenario)
+
+
+def test_so_many_run_at_once_and_the_others_wait_without_their_clock_running(tmp_path: Path) -> None:
+    pipe = tmp_path / "begun"
+    os.mkfifo(pipe)
+    text = (
+        "import sys\n"
+        f"if sys.argv[1].startswith('1a'): open({str(pipe)!r}, 'w').close(); open({str(pipe)!r}).read()\n"
+        "print('Dunes')\n"
+    )
+
+    async def scenario() -> None:
+        async with script(tmp_path, text, slots=1) as resolver:
+            first, waits = asyncio.ensure_future(ask(resolver)), Trail()
+            await asyncio.to_thread(pipe.read_text)  # it has begun
+            second = asyncio.ensure_future(
+                resolver.resolve(Magnet(info_hash=InfoHash("2b" * 20)), deadline_s=LONG_S, trail=waits)
+            )
+            await asyncio.wait({second}, timeout=SHORT_S)
+            assert not waits.asked
+            await asyncio.to_thread(pipe.write_text, "")  # it may end
+            assert await first == Claim("Dunes")
+            assert await second == Claim("Dunes")
+            assert waits.asked
+
+    run(scenario)
+
+
+def test_a_script_that_ends_by_a_signal_has_failed(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with script(
+            tmp_path, "import os, signal\nprint('Dunes', flush=True)\nos.kill(os.getpid(), 9)\n"
+        ) as resolver:
+            with pytest.raises(Refused):
+                await ask(resolver)
+
+    run(scenario)
+
+
+def test_the_closed_resolver_says_that_it_stops(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with script(tmp_path, "print('Dunes')") as resolver:
+            await resolver.aclose()
+            with pytest.raises(ResolverDown):
+                await ask(resolver)
+            assert (await resolver.health()).reason == "stopping"
+
+    run(scenario)
+
+
+def test_the_script_dies_with_this_program(tmp_path: Path) -> None:
+    pipe, path = tmp_path / "pid", tmp_path / "helper.py"
+    os.mkfifo(pipe)
+    path.write_text(
+        f"import os, time\nwith open({str(pipe)!r}, 'w') as f: f.write(str(os.getpid()))\ntime.sleep(1000)\n"
+    )
+    program = (
+        "import asyncio, pathlib\n"
+        "from truename.magnet import Magnet\n"
+        "from truename.resolvers.script import ScriptConfig, ScriptResolver\n"
+        f"resolver = ScriptResolver(ScriptConfig(path=pathlib.Path({str(path)!r})))\n"
+        f"asyncio.run(resolver.resolve(Magnet.parse('{HASH}'), deadline_s=1000))\n"
+    )
+
+    async def scenario() -> None:
+        running = await asyncio.create_subprocess_exec(sys.executable, "-c", program)
+        pid = await read_pid(pipe)
+        running.kill()
+        await running.wait()
+        await gone(pid)
+
+    run(scenario)
