@@ -41,8 +41,8 @@ class Pulse:
 class Child:
     """A running child. Belongs to the event loop in whose thread it was made.
 
-    `take` is called with the messages that come, pongs and its start left out, and may raise `BadFrame`; `ended` once,
-    after its death and after everything it still had to say.
+    `up` is called when its session has begun, which is the time to ask it anything; `take` with each message from then
+    on, pongs left out, and it may raise `BadFrame`; `ended` once, after its death and all that it still had to say.
     """
 
     def __init__(
@@ -50,12 +50,14 @@ class Child:
         command: Sequence[str],
         pulse: Pulse,
         *,
+        up: Callable[[], None],
         take: Callable[[list[Any]], None],
         ended: Callable[[], None],
     ) -> None:
         """Errors: `OSError` when there is no room for another process or socket."""
         self._loop = asyncio.get_running_loop()
         self._pulse = pulse
+        self._up = up
         self._take = take
         self._ended = ended
         self._owner = os.getpid()
@@ -131,7 +133,7 @@ class Child:
                     self._pong(number)
                 case ["up"]:
                     self.is_up = True
-                    self._pongs = self._pings
+                    self._up()
                 case _:
                     self._take(message)
 

@@ -95,8 +95,8 @@ class SwarmProcess:
         loop = self._ready()
         question = _Question(next(self._numbers), magnet, deadline_s, trail or Trail(), loop.create_future())
         self._waiting[question.number] = question
-        if self._child is not None and not self._trials.on_trial:
-            self._ask(self._child, question)
+        if not self._trials.on_trial:
+            self._ask(question)
         try:
             raw = await question.answer
         finally:
@@ -111,8 +111,7 @@ class SwarmProcess:
         try:
             loop = self._ready()
             self._unwell[number] = answer = loop.create_future()
-            if self._child is not None:
-                self._child.post(encode(["health", number]))
+            self._say(encode(["health", number]))
             async with asyncio.timeout(_HEALTH_S):
                 state: ResolverHealth = await answer
             return state
@@ -143,21 +142,31 @@ class SwarmProcess:
         if self._child is None and self._again is None:
             if loop.time() < self._rests_until:
                 raise ResolverDown("session_failed")
-            self._again = loop.call_soon(self._start)  # type: ignore[assignment]  # a handle, to be cancelled alike
+            self._start_in(0)
         return loop
 
+    def _start_in(self, seconds: float) -> None:
+        self._again = asyncio.get_running_loop().call_later(seconds, self._start)
+
     def _start(self) -> None:
+        """Start a child, if there is still somebody who waits for one."""
         self._again = None
+        if not (self._waiting or self._unwell):
+            return
         try:
-            child = Child(self._command, self._care.pulse, take=self._take, ended=self._child_ended)
+            child = Child(self._command, self._care.pulse, up=self._child_up, take=self._take, ended=self._child_ended)
         except OSError as error:
             log.warning("the swarm's process cannot be started", extra={"why": error.strerror})
             self._not_started()
             return
         self._child = child
         child.post(messages.begin(self._config))
+
+    def _child_up(self) -> None:
+        """It is asked nothing before, so that what it dies of until then is nobody's fault."""
+        self._failed_starts = 0
         for number in self._unwell:
-            child.post(encode(["health", number]))
+            self._say(encode(["health", number]))
         self._ask_all()
 
     def _child_ended(self) -> None:
@@ -171,21 +180,18 @@ class SwarmProcess:
         if not child.is_up:
             self._not_started()
             return
-        self._failed_starts = 0
         for number in self._trials.crashed([question.number for question in inside]):
             log.error(
                 "a look-up has killed the swarm's process", extra={"hash": self._waiting[number].magnet.info_hash}
             )
             self._waiting[number].fail(Refused(""))
-        if self._waiting or self._unwell:
-            self._start()
+        self._start_in(0)
 
     def _not_started(self) -> None:
         loop = asyncio.get_running_loop()
         self._failed_starts += 1
         if self._failed_starts < self._care.starts:
-            if self._waiting or self._unwell:
-                self._again = loop.call_later(self._care.again_s * 2**self._failed_starts, self._start)
+            self._start_in(self._care.again_s * 2**self._failed_starts)
             return
         self._failed_starts = self._care.starts - 1  # after the rest, once more
         self._rests_until = loop.time() + self._care.rest_s
@@ -200,27 +206,33 @@ class SwarmProcess:
 
     # --- questions --------------------------------------------------------------------------------------------------
 
-    def _ask(self, child: Child, question: _Question) -> None:
-        left_s = question.left_s(child.now)
-        if left_s <= 0:
-            question.fail(NotYet(peers_seen=None))
-        elif not question.answer.done():
+    def _say(self, message: str) -> None:
+        """To a child that is up; the next one is told in `_child_up`."""
+        if self._child is not None and self._child.is_up:
+            self._child.post(message)
+
+    def _ask(self, question: _Question) -> None:
+        """The same with a look-up."""
+        if self._child is None or not self._child.is_up or question.answer.done():
+            return
+        left_s = question.left_s(self._child.now)
+        if left_s > 0:
             question.inside = True
-            child.post(messages.ask(question.number, left_s, question.magnet))
+            self._child.post(messages.ask(question.number, left_s, question.magnet))
+        else:
+            question.fail(NotYet(peers_seen=None))
 
     def _ask_all(self) -> None:
         """Ask the child what it has not been asked; while some are on trial, nothing but those."""
-        child, on_trial = self._child, self._trials.on_trial
-        if child is None:
-            return
+        on_trial = self._trials.on_trial
         for question in list(self._waiting.values()):
             if not question.inside and (not on_trial or question.number in on_trial):
-                self._ask(child, question)
+                self._ask(question)
         if self._trial_end is not None:
             self._trial_end.cancel()
             self._trial_end = None
-        if on_trial:
-            self._watch(child)
+        if on_trial and self._child is not None and self._child.is_up:
+            self._watch(self._child)
 
     def _watch(self, child: Child) -> None:
         """Let a trial have its time, and the child a moment more to show that it lives."""
@@ -238,8 +250,8 @@ class SwarmProcess:
         del self._waiting[question.number]
         if question.bound is not None:
             question.bound.cancel()
-        if question.inside and self._child is not None:
-            self._child.post(encode(["cancel", question.number]))
+        if question.inside:
+            self._say(encode(["cancel", question.number]))
         if self._trials.forget(question.number):
             self._ask_all()
 

@@ -1,0 +1,453 @@
+"""The swarm's child process, killed, stopped, broken: that costs no look-up, and no child outlives its program."""
+
+import asyncio
+import contextlib
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract.resolver_contract import DEAD, LONG_S, SilentPeer, run
+from tests.integration.test_swarm_demo import gone
+from tests.wire import Conversing, Peer, info_named, sha1
+from truename.demo.torrents import dead_hashes
+from truename.errors import Refused, ResolverDown
+from truename.magnet import Magnet
+from truename.resolvers.base import Trail
+from truename.resolvers.chain import Chain
+from truename.resolvers.child.process import COMMAND, Pulse
+from truename.resolvers.child.proxy import Care, SwarmProcess
+from truename.resolvers.swarm_config import SwarmConfig
+
+QUICK = Care(pulse=Pulse(every_s=0.1, silence_s=1.0), again_s=0.01, trial_s=0.3)
+CONFIG = SwarmConfig(listen_interfaces="127.0.0.1:0", dht=False, allow_private=True)
+
+
+class Reluctant(Peer):
+    """Answers nobody until it is told to, and then whoever asks."""
+
+    def __init__(self, *infos: bytes) -> None:
+        super().__init__(*infos)
+        self.willing = False
+        self.heard = asyncio.Condition()
+        self.hashes: list[bytes] = []
+
+    async def answer(self, talk: Conversing, piece: int) -> None:
+        async with self.heard:
+            self.hashes.append(talk.hash20)
+            self.heard.notify_all()
+        if self.willing:
+            await super().answer(talk, piece)
+
+    async def asked_for(self, count: int) -> None:
+        """Wait until it was asked for so many torrents."""
+        async with self.heard:
+            await self.heard.wait_for(lambda: len(set(self.hashes)) >= count)
+
+
+@contextlib.asynccontextmanager
+async def a_process(care: Care = QUICK, config: SwarmConfig = CONFIG, **options: Any) -> AsyncIterator[SwarmProcess]:
+    swarm = SwarmProcess(config, care=care, **options)
+    try:
+        yield swarm
+    finally:
+        await swarm.aclose()
+
+
+def pid_of(swarm: SwarmProcess) -> int:
+    assert swarm._child is not None
+    return swarm._child.pid
+
+
+def of_peer(info: bytes, peer: Peer) -> Magnet:
+    return Magnet.parse(f"magnet:?xt=urn:btih:{sha1(info)}&x.pe={peer.endpoint}")
+
+
+def asking(swarm: SwarmProcess, peer: Peer, infos: Sequence[bytes]) -> list[asyncio.Task[Any]]:
+    return [asyncio.create_task(swarm.resolve(of_peer(info, peer), deadline_s=LONG_S)) for info in infos]
+
+
+async def names(tasks: Sequence[asyncio.Task[Any]]) -> list[str]:
+    return [found.name for found in await asyncio.gather(*tasks)]
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP, signal.SIGABRT])
+def test_a_child_that_dies_or_hangs_with_a_hundred_look_ups_costs_none_of_them(how: signal.Signals) -> None:
+    async def test() -> None:
+        infos = [info_named(f"number {index}") for index in range(100)]
+        async with Reluctant(*infos).serving() as peer, a_process() as swarm:
+            assert isinstance(peer, Reluctant)
+            tasks = asking(swarm, peer, infos)
+            await peer.asked_for(100)
+            first = pid_of(swarm)
+            os.kill(first, how)
+            peer.willing = True
+            assert await names(tasks) == [f"number {index}" for index in range(100)]
+            assert gone(first)
+            assert pid_of(swarm) != first
+
+    run(test())
+
+
+def test_killed_between_two_look_ups_it_is_there_again_for_the_second() -> None:
+    async def test() -> None:
+        info = info_named("twice")
+        async with Peer(info).serving() as peer, a_process() as swarm:
+            assert (await swarm.resolve(of_peer(info, peer), deadline_s=LONG_S)).name == "twice"
+            child = swarm._child
+            assert child is not None
+            os.kill(child.pid, signal.SIGKILL)
+            await child.over.wait()
+            assert (await swarm.resolve(of_peer(info, peer), deadline_s=LONG_S)).name == "twice"
+
+    run(test())
+
+
+def test_a_look_up_that_nobody_has_been_asked_for_keeps_all_its_time_and_another_what_is_left() -> None:
+    async def test() -> None:
+        async with SilentPeer(info_named("slow")).serving() as peer, a_process() as swarm:
+            asked = asyncio.Event()
+            told = Trail(asked.set)
+            task = asyncio.create_task(swarm.resolve(of_peer(info_named("slow"), peer), deadline_s=LONG_S, trail=told))
+            await asyncio.sleep(0)
+            (question,) = swarm._waiting.values()
+            assert question.left_s(asyncio.get_running_loop().time()) == LONG_S
+            await asked.wait()
+            assert question.left_s(asyncio.get_running_loop().time() + 10) <= LONG_S - 10
+            task.cancel()
+            await asyncio.wait([task])
+
+    run(test())
+
+
+DEADLY = """
+import asyncio, os, sys
+from truename.resolvers.child import service
+
+poison, after_s = sys.argv[1], float(sys.argv[2])
+del sys.argv[1:3]
+ask = service.Service._ask
+
+def deadly(self, asked):
+    if asked.magnet.info_hash == poison:
+        asyncio.get_running_loop().call_later(after_s, os.abort) if after_s else os.abort()
+    ask(self, asked)
+
+service.Service._ask = deadly
+from truename.resolvers.child.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize("after_s", [0, 0.1])
+def test_a_look_up_that_kills_every_child_is_given_up_and_its_neighbours_are_named(after_s: float) -> None:
+    async def test() -> None:
+        infos = [info_named(f"neighbour {index}") for index in range(30)]
+        poison = info_named("poison")
+        command = (sys.executable, "-c", DEADLY, sha1(poison), str(after_s))
+        async with Reluctant(*infos, poison).serving() as peer, a_process(command=command) as swarm:
+            assert isinstance(peer, Reluctant)
+            tasks = asking(swarm, peer, infos[:15])
+            chain = Chain([swarm])
+            killing = asyncio.create_task(chain.look_up(of_peer(poison, peer), timeout_s=LONG_S))
+            tasks += asking(swarm, peer, infos[15:])
+            outcome = await killing
+            assert (outcome.status.value, outcome.code) == ("failed", "resolver_failed")
+            peer.willing = True
+            assert await names(tasks) == [f"neighbour {index}" for index in range(30)]
+
+    run(test())
+
+
+def test_a_look_up_alone_is_given_up_after_three_children(tmp_path: Path) -> None:
+    async def test() -> None:
+        command = (sys.executable, "-c", counted(tmp_path / "starts") + DEADLY, DEAD, "0")
+        async with a_process(command=command) as swarm:
+            with pytest.raises(Refused):
+                await swarm.resolve(Magnet.parse(DEAD), deadline_s=LONG_S)
+
+    run(test())
+    assert (tmp_path / "starts").read_text() == "started\n" * 3
+
+
+def counted(file: Path) -> str:
+    """What makes a child leave a line in a file when it starts."""
+    return f"print('started', file=open({str(file)!r}, 'a'))\n"
+
+
+@pytest.mark.parametrize("ending", ["raise SystemExit(3)", "import os; os.abort()", "import time; time.sleep(600)"])
+def test_a_child_that_never_starts_is_told_and_not_tried_without_end(tmp_path: Path, ending: str) -> None:
+    async def test() -> None:
+        care = Care(pulse=Pulse(every_s=0.05, start_s=0.5), again_s=0.01, rest_s=3600)
+        command = (sys.executable, "-c", counted(tmp_path / "starts") + ending)
+        async with a_process(care, command=command) as swarm:
+            endings = await asyncio.gather(
+                *(swarm.resolve(Magnet.parse(DEAD), deadline_s=LONG_S) for _ in range(10)), return_exceptions=True
+            )
+            assert [each.reason for each in endings if isinstance(each, ResolverDown)] == ["session_failed"] * 10
+            with pytest.raises(ResolverDown):
+                await swarm.resolve(Magnet.parse(DEAD), deadline_s=LONG_S)
+            health = await swarm.health()
+            assert (health.able, health.reason) == (False, "session_failed")
+
+    run(test())
+    assert (tmp_path / "starts").read_text() == "started\n" * 3
+
+
+def test_a_program_that_is_not_there_is_told_and_may_be_there_later() -> None:
+    async def test() -> None:
+        info = info_named("later")
+        care = Care(again_s=0.01, rest_s=0)
+        async with Peer(info).serving() as peer, a_process(care, command=("/nonexistent/python",)) as swarm:
+            with pytest.raises(ResolverDown):
+                await swarm.resolve(of_peer(info, peer), deadline_s=LONG_S)
+            swarm._command = COMMAND
+            assert (await swarm.resolve(of_peer(info, peer), deadline_s=LONG_S)).name == "later"
+
+    run(test())
+
+
+def framed(body: bytes) -> bytes:
+    return len(body).to_bytes(4, "big") + body
+
+
+def lying(said: bytes, file: Path) -> str:
+    """The first child starts well and says this; the next one is honest."""
+    return f"""
+import os, socket, sys
+if os.path.exists({str(file)!r}):
+    os.execv(sys.executable, [*{list(COMMAND)!r}, *sys.argv[1:]])
+open({str(file)!r}, "x").close()
+sock = socket.socket(fileno=int(sys.argv[1]))
+sock.recv(4)
+sock.sendall({framed(b'[["up"]]')!r} + {said!r})
+while sock.recv(4096):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        (17 << 20).to_bytes(4, "big"),
+        framed(b"\xff\x00garbage"),
+        framed(b"[" * 100_000),
+        framed(b'[["sudo"]]'),
+        framed(b'[["raw",1,"not base64!",[true,false,[],{}]]]'),
+        framed(b'[["ended",1,["sudo"],[true,false,[],{}]]]'),
+        framed(b'[["log","text"]]'),
+    ],
+)
+def test_a_child_that_cannot_be_understood_is_killed_and_replaced(tmp_path: Path, said: bytes) -> None:
+    async def test() -> None:
+        info = info_named("understood")
+        command = (sys.executable, "-c", lying(said, tmp_path / "been here"))
+        async with Peer(info).serving() as peer, a_process(command=command) as swarm:
+            assert (await swarm.resolve(of_peer(info, peer), deadline_s=LONG_S)).name == "understood"
+        assert (tmp_path / "been here").exists()
+
+    run(test())
+
+
+def test_a_name_that_the_child_only_says_is_not_believed(tmp_path: Path) -> None:
+    async def test() -> None:
+        from truename.errors import BadMetadata
+        from truename.resolvers.child import messages
+
+        lie = messages.raw(1, info_named("a lie"), Trail()).encode()
+        command = (sys.executable, "-c", lying(framed(b"[" + lie + b"]"), tmp_path / "been here"))
+        async with a_process(command=command) as swarm:
+            with pytest.raises(BadMetadata):
+                await swarm.resolve(Magnet.parse(DEAD), deadline_s=LONG_S)
+
+    run(test())
+
+
+def test_ten_thousand_at_once_all_have_their_end_though_the_child_reads_slowly() -> None:
+    async def test() -> None:
+        async with a_process(Care()) as swarm:
+            await swarm.health()
+            os.kill(pid_of(swarm), signal.SIGSTOP)
+            tasks = [
+                asyncio.create_task(swarm.resolve(Magnet.parse(each), deadline_s=LONG_S))
+                for each in dead_hashes(10_000)
+            ]
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert swarm._child is not None
+            assert swarm._child._wire._unsent
+            os.kill(pid_of(swarm), signal.SIGCONT)
+            endings = await asyncio.gather(*tasks, return_exceptions=True)
+            assert {getattr(each, "reason", each) for each in endings} == {"nobody_to_ask"}
+            assert not swarm._waiting
+
+    run(test())
+
+
+def test_those_who_are_cancelled_leave_the_child_too() -> None:
+    async def test() -> None:
+        info = info_named("unwanted")
+        async with SilentPeer(info).serving() as peer, a_process() as swarm:
+            (task,) = asking(swarm, peer, [info])
+            await peer.met.wait()
+            task.cancel()
+            await asyncio.wait([task])
+            await peer.left.wait()
+            assert not swarm._waiting
+
+    run(test())
+
+
+def test_the_child_has_bounds_and_nothing_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        tracker = "http://127.0.0.1:9/passkey/announce"
+        with socket.socket() as ours:
+            os.set_inheritable(ours.fileno(), True)
+            async with a_process(config=SwarmConfig("127.0.0.1:0", trackers=(tracker,), dht=False)) as swarm:
+                await swarm.health()
+                of_child = Path(f"/proc/{pid_of(swarm)}")
+                limits = (of_child / "limits").read_text().splitlines()
+                bounds = {line[:26].strip(): line[26:].split()[:2] for line in limits}
+                assert bounds["Max address space"] == [str(1 << 30)] * 2
+                assert bounds["Max core file size"] == ["0"] * 2
+                hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+                assert bounds["Max open files"][0] == str(65536 if hard == -1 else min(hard, 65536))
+                assert b"hush" not in (of_child / "environ").read_bytes()
+                assert b"passkey" not in (of_child / "cmdline").read_bytes()
+                assert [os.readlink(of_child / "fd" / name) for name in "01"] == ["/dev/null"] * 2
+                mine = os.readlink(f"/proc/self/fd/{ours.fileno()}")
+                assert mine not in [os.readlink(each) for each in (of_child / "fd").iterdir()]
+                assert os.getsid(pid_of(swarm)) == pid_of(swarm)
+
+    monkeypatch.setenv("TRUENAME_TRACKERS", "http://127.0.0.1:9/hush")
+    run(test())
+
+
+def test_what_the_child_has_to_tell_is_in_our_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            where = f"127.0.0.1:{taken.getsockname()[1]}"
+            async with a_process(config=SwarmConfig(where, dht=False, allow_private=True)) as swarm:
+                with pytest.raises(ResolverDown) as down:
+                    await swarm.resolve(Magnet.parse(f"magnet:?xt=urn:btih:{DEAD}&x.pe=127.0.0.1:9"), deadline_s=LONG_S)
+                assert down.value.reason == "cannot_listen"
+        record, *_ = [record for record in caplog.records if record.message == "cannot listen"]
+        assert where in record.subject
+
+    run(test())
+
+
+PARENT = """
+import asyncio, os, sys, threading
+from truename.magnet import Magnet
+from truename.resolvers.child.proxy import SwarmProcess
+from truename.resolvers.swarm_config import SwarmConfig
+
+async def main():
+    swarm = SwarmProcess(SwarmConfig("127.0.0.1:0", dht=False, allow_private=True))
+    await swarm.health()
+    if sys.argv[1] == "forked" and os.fork() == 0:
+        os.closerange(0, 3)
+        os.read(int(sys.argv[2]), 1)
+        os._exit(0)
+    print(swarm._child.pid, flush=True)
+    if sys.argv[1] == "closed":
+        await swarm.aclose()
+    if sys.argv[1] != "closed":
+        await asyncio.Event().wait()
+
+if sys.argv[1] == "in a thread":
+    thread = threading.Thread(target=asyncio.run, args=(main(),))
+    thread.start()
+    thread.join()
+else:
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("how", ["alone", "forked", "in a thread"])
+def test_the_child_ends_with_a_parent_that_is_killed(how: str) -> None:
+    waits, lets_go = os.pipe()
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, how, str(waits)], stdout=subprocess.PIPE, text=True, pass_fds=[waits]
+    ) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        parent.kill()
+        parent.wait()
+        assert gone(child)
+        os.close(lets_go)
+    os.close(waits)
+
+
+def test_after_closing_the_child_is_gone_and_nothing_is_complained_about() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", PARENT, "closed"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert not Path(f"/proc/{ended.stdout.strip()}").exists()
+
+
+def test_a_child_that_is_stopped_is_gone_after_closing_too() -> None:
+    async def test() -> None:
+        async with a_process() as swarm:
+            await swarm.health()
+            pid = pid_of(swarm)
+            os.kill(pid, signal.SIGSTOP)
+        assert not Path(f"/proc/{pid}").exists()
+
+    run(test())
+
+
+def test_closing_that_is_cancelled_leaves_no_child() -> None:
+    async def test() -> None:
+        swarm = SwarmProcess(CONFIG)
+        await swarm.health()
+        pid = pid_of(swarm)
+        os.kill(pid, signal.SIGSTOP)
+        closing = asyncio.create_task(swarm.aclose())
+        await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.wait([closing])
+        assert not Path(f"/proc/{pid}").exists()
+
+    run(test())
+
+
+def test_a_trail_tells_of_the_question_while_the_look_up_goes_on() -> None:
+    async def test() -> None:
+        info = info_named("told")
+        async with SilentPeer(info).serving() as peer, a_process() as swarm:
+            told = asyncio.Event()
+            trail = Trail(told.set)
+            task = asyncio.create_task(swarm.resolve(of_peer(info, peer), deadline_s=LONG_S, trail=trail))
+            await told.wait()
+            assert trail.asked
+            assert not task.done()
+            task.cancel()
+            await asyncio.wait([task])
+
+    run(test())
+
+
+def test_the_program_itself_does_not_load_libtorrent() -> None:
+    code = "import truename.cli, truename.serving\n" + PARENT.replace("print(swarm._child.pid, flush=True)", "pass")
+    ended = subprocess.run(
+        [sys.executable, "-c", code + "\nprint('libtorrent' in sys.modules)", "closed"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.stdout, ended.stderr) == ("False\n", "")
