@@ -3,12 +3,15 @@
 import pytest
 
 from tests.contract.resolver_contract import MakeResolver, ResolverContract
+from truename.errors import BadMetadata, BadName
 from truename.resolvers.child.proxy import SwarmProcess
 from truename.resolvers.swarm_config import SwarmConfig
 
 
 class TestSwarmProcess(ResolverContract):
     """`resolver_contract.py` with libtorrent in another process as the engine."""
+
+    nameless = (BadName, BadMetadata)
 
     @pytest.fixture
     def make_resolver(self) -> MakeResolver:

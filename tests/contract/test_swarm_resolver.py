@@ -3,12 +3,15 @@
 import pytest
 
 from tests.contract.resolver_contract import MakeResolver, ResolverContract
-from truename.resolvers.session import SwarmConfig
+from truename.errors import BadMetadata, BadName
 from truename.resolvers.swarm import SwarmResolver
+from truename.resolvers.swarm_config import SwarmConfig
 
 
 class TestSwarmResolver(ResolverContract):
-    """`resolver_contract.py` with libtorrent as the engine."""
+    """`resolver_contract.py` with libtorrent as the engine, which gives no raw bytes of what it cannot read."""
+
+    nameless = (BadName, BadMetadata)
 
     @pytest.fixture
     def make_resolver(self) -> MakeResolver:

@@ -34,6 +34,7 @@ class Asking:
         self._udp = _Announces(size=_UDP_ANNOUNCES_AT_ONCE, patience_s=_UDP_PATIENCE_S)
         self._dht_turns: Turns[Conversation] = Turns(size=_DHT_LOOKUPS_AT_ONCE, patience_s=_DHT_PATIENCE_S)
         self._dht_again: list[tuple[float, int, Conversation]] = []
+        self._searching: set[Conversation] = set()
         self._order = itertools.count()
         self._doubtful: deque[tuple[float, Conversation]] = deque()
         self._counting = False
@@ -67,7 +68,14 @@ class Asking:
         """There is nothing more to ask."""
         for announces in (self._http, self._udp):
             announces.leave(conversation)
+        self._searching.discard(conversation)
         self._dht_turns.withdraw(conversation)  # a look-up under way goes on, also without its torrent
+
+    def search(self, conversation: Conversation) -> None:
+        """Look its peers up in the DHT once more, for whoever is not in the session and needs their addresses."""
+        if self._dht:
+            self._searching.add(conversation)
+            self._dht_turns.ask(conversation)
 
     def tracker_answered(self, conversation: Conversation, url: str) -> None:
         """One announce has ended."""
@@ -117,15 +125,18 @@ class Asking:
             return
         while self._dht_again and self._dht_again[0][0] <= now:
             conversation = heapq.heappop(self._dht_again)[2]
-            if conversation.handle is not None:
+            if conversation.handle is not None or conversation in self._searching:
                 self._dht_turns.ask(conversation)
         for conversation in self._dht_turns.next_ones(now):
             self._ask_dht(conversation, now)
 
     def _ask_dht(self, conversation: Conversation, now: float) -> None:
-        if conversation.handle is None:
+        if conversation.handle is not None:
+            self._session.ask_dht(conversation.handle)
+        elif conversation not in self._searching:
             return
-        self._session.ask_dht(conversation.handle)
+        if conversation in self._searching:
+            self._session.search_dht(conversation.hash20)
         pause_s = _DHT_AGAIN_S[min(conversation.dht_asks, len(_DHT_AGAIN_S) - 1)]
         heapq.heappush(self._dht_again, (now + pause_s, next(self._order), conversation))
         conversation.dht_asked(now)

@@ -5,7 +5,7 @@ question that never left (refused, no route) does not count as one. Knows nothin
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from truename.errors import NotYet
@@ -17,6 +17,9 @@ Peer = tuple[str, int]
 
 _FIRST_ANSWERS_S = 3.5
 """Beside the look-ups that it is told to make, libtorrent makes one of its own every 4 s."""
+
+_LAST_LOOK_S = 0.5
+"""How long before a waiter's end its peers are looked at once more."""
 
 
 @dataclass(slots=True, eq=False)
@@ -33,7 +36,9 @@ class Waiter:
     answer: asyncio.Future[bytes]
     trail: Trail = field(default_factory=Trail)
     conversations: "dict[Conversation, None]" = field(default_factory=dict)
+    on_last_look: "Callable[[Waiter], None] | None" = None
     _clock: asyncio.TimerHandle | None = None
+    _last_look: asyncio.TimerHandle | None = None
 
     def fail(self, error: Exception) -> None:
         """End with an error, unless it has ended."""
@@ -52,13 +57,31 @@ class Waiter:
         if not any(conversation.asked for conversation in self.conversations):
             self._stop_clock()
         elif self._clock is None and not self.answer.done():
-            self._clock = self.answer.get_loop().call_later(self.deadline_s, self._time_is_over)
+            loop = self.answer.get_loop()
+            self._clock = loop.call_later(self.deadline_s, self._time_is_over)
+            if self.on_last_look is not None:
+                early_s = max(self.deadline_s - _LAST_LOOK_S, self.deadline_s / 2)
+                self._last_look = loop.call_later(early_s, self.on_last_look, self)
             self.trail.question_sent()
 
+    @property
+    def asked_since(self) -> float | None:
+        """When its time began, by the clock of its loop; None when nobody is asked."""
+        return self._clock.when() - self.deadline_s if self._clock is not None else None
+
+    def note(self) -> None:
+        """Write the numbers of its conversations into its trail. Those of two hashes of one torrent are not added."""
+        counts: dict[str, int] = {}
+        for conversation in self.conversations:
+            for word, count in conversation.counts().items():
+                counts[word] = max(count, counts.get(word, 0))
+        self.trail.note(counts)
+
     def _stop_clock(self) -> None:
-        if self._clock is not None:
-            self._clock.cancel()
-            self._clock = None
+        for timer in (self._clock, self._last_look):
+            if timer is not None:
+                timer.cancel()
+        self._clock = self._last_look = None
 
     def _time_is_over(self) -> None:
         self.fail(NotYet(peers_seen=max((each.peers_seen for each in self.conversations), default=0)))
@@ -70,6 +93,8 @@ class Conversation:
 
     `handle` is None until the torrent is in the session, and again once it has been put out.
     `trackers` and `peers` are all that were or will be asked; `peers_ahead` those to be asked once the torrent is in.
+    `is_out`: it was put out since it gets no metadata there; `leaving` is its handle until its peers are known.
+    `unread`: why its metadata, which came, could not be read. `handed`: peers that somebody else was told of.
     """
 
     hash20: str
@@ -81,6 +106,14 @@ class Conversation:
     peers_ahead: list[Peer] = field(default_factory=list)
     asked: bool = False
     dht_asks: int = 0
+    dht_nodes: int = 0
+    leaving: Handle | None = None
+    is_out: bool = False
+    unread: str = ""
+    lied_to: bool = False
+    handed: dict[Peer, None] = field(default_factory=dict)
+    known: int = 0
+    _failed: int = 0
     _announces: dict[str, int] = field(default_factory=dict)
     _reached: set[str] = field(default_factory=set)
     _unreached: set[str] = field(default_factory=set)
@@ -93,6 +126,8 @@ class Conversation:
         self.waiters[waiter] = None
         waiter.conversations[self] = None
         waiter.look_at_the_clock()
+        if self.handed or self.is_out:
+            waiter.trail.needs_help(tuple(map(endpoint, self.handed)))
 
     def dismiss(self, waiter: Waiter) -> None:
         """Somebody does not wait any more, for this hash."""
@@ -150,15 +185,57 @@ class Conversation:
     @property
     def peers_seen(self) -> int:
         """How many peers somebody named, ourselves left out as far as that is known."""
-        return len(self.peers) + max(self.named_by_trackers, self._named_by_dht)
+        return max(len(self.peers) + max(self.named_by_trackers, self._named_by_dht), bool(self.handed))
 
     @property
     def has_somebody(self) -> bool:
         """Whether there is anybody who was reached, or may yet be."""
-        return bool(self.dht_asks or self.peers_seen or len(self.trackers) > len(self._unreached))
+        return bool(self.is_out or self.dht_asks or self.peers_seen or len(self.trackers) > len(self._unreached))
+
+    @property
+    def asked_since(self) -> float | None:
+        """When the time of the first who waits began; None when nobody is asked."""
+        return min((since for waiter in self.waiters if (since := waiter.asked_since) is not None), default=None)
+
+    def hand_over(self, peers: Sequence[Peer]) -> None:
+        """Somebody else may do better with these peers."""
+        self.handed |= dict.fromkeys(peers)
+        for waiter in self.waiters:
+            waiter.trail.needs_help(tuple(map(endpoint, self.handed)))
+
+    def peers_looked_at(self, peers: Sequence[Peer]) -> None:
+        """Of the peers that are known, these have not failed."""
+        self.known = max(self.known, len(peers))
+        self._failed = self.known - len(peers)
+
+    def counts(self) -> dict[str, int]:
+        """What has been done, by the words of `COUNTS`."""
+        counts = {
+            "trackers": len(self._announces),
+            "trackers_answered": len(self._reached),
+            "tracker_peers": self.named_by_trackers,
+            "tried": self.known,
+            "refused": self._failed,
+            "silent": max(0, self.known - self._failed - self.lied_to),
+            "lied": int(self.lied_to),
+        }
+        if self.dht_asks:
+            counts |= {"dht_nodes": self.dht_nodes, "dht_peers": self._named_by_dht}
+        return counts
+
+    def note(self) -> None:
+        """Write the numbers into the trails of all who wait."""
+        for waiter in self.waiters:
+            waiter.note()
 
     def _set_asked(self, *, asked: bool) -> None:
         if self.asked is not asked:
             self.asked = asked
             for waiter in self.waiters:
                 waiter.look_at_the_clock()
+
+
+def endpoint(peer: Peer) -> str:
+    """A peer as a magnet names one."""
+    address, port = peer
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -15,7 +15,7 @@ import libtorrent as lt
 Handle = lt.torrent_handle
 
 # libtorrent's error codes (error_code.hpp), which its Python binding does not name.
-_MISSING_NAME, _MISMATCHING_HASH = 7, 30
+_MISMATCHING_HASH = 30
 _UNSUPPORTED_SCHEME, _URL_UNREADABLE, _INVALID_HOST, _INVALID_PORT = 24, 25, 31, 32
 _BANNED_BY_FILTER, _SOCKET_CLOSED, _NO_ROUTE, _SSRF_BLOCKED, _IDNA_BLOCKED = 89, 116, 180, 201, 202
 _NEVER_SENT = frozenset(
@@ -50,11 +50,17 @@ class MetadataCame:
 
 @dataclass(frozen=True, slots=True)
 class MetadataUnread:
-    """The true info dictionary came, and libtorrent cannot read it; `nameless`: because it finds no name in it."""
+    """The true info dictionary came, and libtorrent cannot read it: it does not know the bytes any more."""
 
     handle: Handle
-    nameless: bool
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataFalse:
+    """Somebody sent what is not the info dictionary."""
+
+    handle: Handle
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +98,40 @@ class TrackersCounted:
 
 
 @dataclass(frozen=True, slots=True)
+class Traffic:
+    """What one torrent has moved so far, in bytes; `connected` and `known` are numbers of peers."""
+
+    handle: Handle
+    sent: int
+    received: int
+    connected: int
+    known: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The torrents of which something is new."""
+
+    torrents: tuple[Traffic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PeersKnown:
+    """The peers of a torrent that have not failed to be connected to, at most a hundred or so."""
+
+    handle: Handle
+    peers: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DhtFound:
+    """The DHT named these peers for a hash that was asked for without a torrent."""
+
+    hash20: str
+    peers: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Listening:
     """A socket is open, or could not be opened: then `error` says why."""
 
@@ -117,8 +157,8 @@ class Counted:
     packets_in: int
 
 
-AboutOne = MetadataUnread | TrackerAsked | TrackerAnswered | DhtAnswered | TrackersCounted
-Event = Added | MetadataCame | AboutOne | Listening | DhtSearching | Counted
+AboutOne = MetadataUnread | MetadataFalse | TrackerAsked | TrackerAnswered | DhtAnswered | TrackersCounted | PeersKnown
+Event = Added | MetadataCame | AboutOne | Moved | DhtFound | Listening | DhtSearching | Counted
 
 
 def read_alert(alert: Any) -> Event | None:
@@ -136,11 +176,10 @@ def _metadata(alert: Any) -> Event | None:
     return MetadataCame(alert.handle, info.info_section()) if info is not None else None
 
 
-def _metadata_failed(alert: Any) -> Event | None:
-    code = alert.error.value()
-    if code == _MISMATCHING_HASH:  # a peer lied; libtorrent asks the others
-        return None
-    return MetadataUnread(alert.handle, code == _MISSING_NAME, alert.error.message())
+def _metadata_failed(alert: Any) -> Event:
+    if alert.error.value() == _MISMATCHING_HASH:
+        return MetadataFalse(alert.handle)
+    return MetadataUnread(alert.handle, alert.error.message())
 
 
 def _conflict(alert: Any) -> Event | None:
@@ -179,6 +218,18 @@ def _trackers_counted(alert: Any) -> Event | None:
     return TrackersCounted(alert.handle, sizes)
 
 
+def _moved(alert: Any) -> Event | None:
+    statuses = alert.status
+    if not statuses:
+        return None
+    return Moved(
+        tuple(
+            Traffic(each.handle, each.total_upload, each.total_download, each.num_peers, each.list_peers)
+            for each in statuses
+        )
+    )
+
+
 def _listening(alert: Any) -> Event:
     return Listening(f"{alert.address}:{alert.port}", "")
 
@@ -202,6 +253,10 @@ _READERS: dict[type, Callable[[Any], Event | None]] = {
     lt.tracker_error_alert: _tracker_failed,
     lt.dht_reply_alert: lambda alert: DhtAnswered(alert.handle, alert.num_peers),
     lt.tracker_list_alert: _trackers_counted,
+    lt.state_update_alert: _moved,
+    lt.save_resume_data_alert: lambda alert: PeersKnown(alert.handle, tuple(alert.params.peers)),
+    lt.save_resume_data_failed_alert: lambda alert: PeersKnown(alert.handle, ()),
+    lt.dht_get_peers_reply_alert: lambda alert: DhtFound(str(alert.info_hash), tuple(alert.peers())),
     lt.listen_succeeded_alert: _listening,
     lt.listen_failed_alert: _listen_failed,
     lt.dht_stats_alert: lambda alert: DhtSearching(len(alert.active_requests)),

@@ -10,14 +10,13 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import libtorrent as lt
 
 from truename.networks import NOT_PUBLIC
-from truename.resolvers.addresses import usable_nodes
 from truename.resolvers.events import Event, Handle, read_alert
+from truename.resolvers.swarm_config import SwarmConfig
 from truename.resolvers.tuning import TORRENT_FLAGS, Room, settings_for
 
 log = logging.getLogger(__name__)
@@ -27,27 +26,6 @@ _ALERT_WAIT_MS = 100
 Deliver = Callable[[Sequence[Event]], None]
 
 
-@dataclass(frozen=True, slots=True)
-class SwarmConfig:
-    """What a person can choose about the swarm.
-
-    `trackers` are the administrator's, asked for every hash; `magnet_trackers`: also ask those a magnet names.
-    `allow_private`: peers, trackers and DHT nodes on private and loopback addresses are allowed.
-    """
-
-    listen_interfaces: str = "0.0.0.0:0,[::]:0"
-    trackers: tuple[str, ...] = ()
-    magnet_trackers: bool = True
-    dht: bool = True
-    dht_bootstrap: tuple[str, ...] = ()
-    allow_private: bool = False
-
-    @property
-    def dht_entrances(self) -> list[str]:
-        """Those nodes of `dht_bootstrap` that may be spoken to."""
-        return usable_nodes(self.dht_bootstrap, allow_private=self.allow_private)
-
-
 class SwarmSession:
     """One libtorrent session. `deliver` is called in the event loop with each batch of events, in their order.
 
@@ -55,7 +33,7 @@ class SwarmSession:
     it may be left when the interpreter goes, or libtorrent aborts the process. Commands after its end do nothing.
     """
 
-    def __init__(self, config: SwarmConfig, deliver: Deliver) -> None:
+    def __init__(self, config: SwarmConfig, deliver: Deliver, *, only_utp: bool = False) -> None:
         self._loop = asyncio.get_running_loop()
         self._deliver = deliver
         self._closing = threading.Event()
@@ -66,6 +44,7 @@ class SwarmSession:
             dht_nodes=config.dht_entrances if config.dht else None,
             allow_private=config.allow_private,
             room=self.room,
+            only_utp=only_utp,
         )
         # Guarded by the lock, so that no command holds the session when the thread lets go of it: its end takes time,
         # and falls to whoever was the last to hold it.
@@ -76,6 +55,10 @@ class SwarmSession:
         self.count()
         self._thread = threading.Thread(target=self._run, name="truename-swarm", daemon=False)
         self._thread.start()
+
+    def time(self) -> float:
+        """The clock of the event loop."""
+        return self._loop.time()
 
     def add(self, hash20: str, trackers: Sequence[str], peers: Sequence[tuple[str, int]]) -> None:
         """Take a torrent in; `Added` will tell.
@@ -113,11 +96,36 @@ class SwarmSession:
             if self._session is not None:
                 handle.force_dht_announce()
 
+    def search_dht(self, hash20: str) -> None:
+        """Look peers up in the DHT for a torrent that need not be here; `DhtFound` will tell, perhaps several times."""
+        with self._lock:
+            if self._session is not None:
+                self._session.dht_get_peers(lt.sha1_hash(bytes.fromhex(hash20)))
+
+    def watch(self) -> None:
+        """Ask for a `Moved` of all torrents of which something is new since the last time."""
+        with self._lock:
+            if self._session is not None:
+                self._session.post_torrent_updates(0)
+
+    def tell_peers(self, handle: Handle) -> None:
+        """Ask for a `PeersKnown`, also of a torrent that libtorrent has stopped."""
+        with self._lock:
+            if self._session is not None:
+                handle.save_resume_data()
+
     def count_trackers(self, handle: Handle) -> None:
         """Ask for a `TrackersCounted`."""
         with self._lock:
             if self._session is not None:
                 handle.post_trackers()
+
+    def take_out(self, handle: Handle) -> None:
+        """Put a torrent out of the session and ask for its `PeersKnown`, which comes nevertheless."""
+        with self._lock:
+            if self._session is not None:
+                handle.save_resume_data()
+                self._session.remove_torrent(handle)
 
     def remove(self, handle: Handle) -> None:
         """Put a torrent out of the session."""

@@ -13,7 +13,7 @@ from truename.errors import ResolverDown
 from truename.magnet import Magnet
 from truename.metainfo import Metainfo, read_info
 from truename.resolvers.base import ResolverHealth, Trail
-from truename.resolvers.session import SwarmConfig
+from truename.resolvers.swarm_config import SwarmConfig
 from truename.resolvers.switchboard import Switchboard
 
 _START_S = 10.0

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from truename.errors import BadMetadata, BadName, NotYet, ResolverDown, TruenameError
+from truename.errors import BadMetadata, NotYet, ResolverDown, TruenameError
 from truename.magnet import Magnet
 from truename.metainfo import matches
 from truename.resolvers.addresses import usable_peers, usable_trackers
@@ -22,17 +22,24 @@ from truename.resolvers.events import (
     Added,
     Counted,
     DhtAnswered,
+    DhtFound,
     DhtSearching,
     Event,
     Handle,
     Listening,
     MetadataCame,
+    MetadataFalse,
     MetadataUnread,
+    Moved,
+    PeersKnown,
     TrackerAnswered,
     TrackerAsked,
     TrackersCounted,
 )
-from truename.resolvers.session import SwarmConfig, SwarmSession
+from truename.resolvers.guard import LOOK_S
+from truename.resolvers.rescue import Endings, Rescue
+from truename.resolvers.session import SwarmSession
+from truename.resolvers.swarm_config import SwarmConfig
 
 log = logging.getLogger(__name__)
 
@@ -56,18 +63,23 @@ class Switchboard:
         self._asking = Asking(self._session, dht=config.dht)
         self._by_hash: dict[str, Conversation] = {}
         self._by_handle: dict[Handle, Conversation] = {}
+        endings = Endings(came=self._named, unread=self._unread)
+        self._rescue = Rescue(config, self._asking, self._session, self._by_handle, endings)
         self._asked_early: list[TrackerAsked] = []
         self._without_hope: set[Conversation] = set()
         self._looked = asyncio.Event()
         self._closed = False
         self._count_at = 0.0
         self._ticker = self._loop.call_soon(self._tick)
+        self._patrol: asyncio.TimerHandle | None = None
 
     async def ask(self, magnet: Magnet, deadline_s: float, trail: Trail) -> bytes:
         """Wait for the raw info dictionary of one of the magnet's hashes. Errors: those of the port."""
         if self.sockets.failure is not None:
             self._listen_again()
-        waiter = Waiter(magnet.info_hash, deadline_s, self._loop.create_future(), trail)
+        waiter = Waiter(
+            magnet.info_hash, deadline_s, self._loop.create_future(), trail, on_last_look=self._look_a_last_time
+        )
         try:
             self._join(waiter, magnet)
             return await waiter.answer
@@ -88,7 +100,9 @@ class Switchboard:
             self._closed = True  # from here on no torrent is put out one by one: the session goes as a whole
             self._end_all(lambda: ResolverDown("stopping"))
             self._looked.set()
-        await self._session.close(timeout_s)
+            if self._patrol is not None:
+                self._patrol.cancel()
+        await asyncio.gather(self._session.close(timeout_s), self._rescue.close(timeout_s))
 
     def _listen_again(self) -> None:
         """What was in the way may be gone. If not, all who ask are told so, as at the beginning."""
@@ -119,6 +133,7 @@ class Switchboard:
         self._session.add(hash20, at_once, peers)
         self._by_hash[hash20] = conversation
         conversation.admit(waiter)
+        self._rescue.begun(conversation)
         if at_once or peers:
             conversation.question_sent()
 
@@ -130,11 +145,23 @@ class Switchboard:
         new_peers = [peer for peer in peers if peer not in conversation.peers][: max(0, room)]
         conversation.trackers |= dict.fromkeys(new_trackers)
         conversation.peers |= dict.fromkeys(new_peers)
+        if conversation.is_out:
+            new_peers = [peer for peer in new_peers if peer not in conversation.handed]
+            if new_trackers or new_peers:
+                self._come_back(conversation, new_trackers, new_peers)
+            return
         conversation.peers_ahead += new_peers
         self._asking.add(conversation, new_trackers)
         self._ask_peers_ahead(conversation)
         self._look_for_hope(conversation)
         self._give_turns()
+
+    def _come_back(self, conversation: Conversation, trackers: list[str], peers: list[Peer]) -> None:
+        """A torrent that was put out comes in again for the sake of these, and without those it had."""
+        conversation.is_out = False
+        at_once = self._asking.begin(conversation, trackers, self._loop.time())
+        self._session.add(conversation.hash20, at_once, peers)
+        conversation.question_sent()
 
     def _ask_peers_ahead(self, conversation: Conversation) -> None:
         if conversation.handle is not None and conversation.peers_ahead:
@@ -143,6 +170,7 @@ class Switchboard:
             conversation.question_sent()
 
     def _dismiss(self, conversation: Conversation, waiter: Waiter) -> None:
+        waiter.note()
         conversation.dismiss(waiter)
         if not conversation.waiters:
             self._forget(conversation)
@@ -150,13 +178,18 @@ class Switchboard:
     def _forget(self, conversation: Conversation) -> None:
         """Nobody waits any more. A torrent that is still on its way in is put out when it has arrived."""
         self._without_hope.discard(conversation)
-        handle = conversation.handle
-        if handle is None or self._closed:
+        if self._closed:
             return
-        conversation.handle = None
+        self._rescue.forget(conversation)
+        handle = conversation.handle
+        if handle is None and not conversation.is_out:
+            return
+        conversation.handle, conversation.is_out = None, False
         self._asking.leave(conversation)
-        del self._by_hash[conversation.hash20], self._by_handle[handle]
-        self._session.remove(handle)
+        del self._by_hash[conversation.hash20]
+        if handle is not None:
+            del self._by_handle[handle]
+            self._session.remove(handle)
 
     def _end(self, conversation: Conversation, error: Callable[[], TruenameError], *, also_elsewhere: bool) -> None:
         """Fail those who wait, unless they wait for another hash too and the error is not about that one as well."""
@@ -169,6 +202,7 @@ class Switchboard:
     @staticmethod
     def _leads_nowhere(conversation: Conversation, waiter: Waiter, error: Callable[[], TruenameError]) -> None:
         """This hash does not help somebody any more; the end, unless they wait for another one as well."""
+        waiter.note()
         conversation.dismiss(waiter)
         if not waiter.conversations:
             waiter.fail(error())
@@ -187,7 +221,10 @@ class Switchboard:
                 case Added():
                     self._added(event)
                 case MetadataCame():
-                    self._metadata_came(event)
+                    same = (self._by_handle.get(handle) for handle in (event.handle, event.also) if handle is not None)
+                    self._named([each for each in same if each is not None], event.raw)
+                case Moved() | DhtFound():
+                    self._for_rescue(event)
                 case Listening():
                     self.sockets.note(event)
                 case DhtSearching(searches):
@@ -202,6 +239,14 @@ class Switchboard:
                         self._asked_early.append(event)
         self._give_turns()
 
+    def _for_rescue(self, event: Moved | DhtFound) -> None:
+        match event:
+            case Moved():
+                self._rescue.moved(event, self._loop.time())
+            case DhtFound(hash20=hash20):
+                if (conversation := self._by_hash.get(hash20)) is not None:
+                    self._rescue.dht_found(conversation, event, self._loop.time())
+
     def _about(self, conversation: Conversation, event: AboutOne) -> None:
         match event:
             case TrackerAsked():
@@ -213,8 +258,12 @@ class Switchboard:
                 self._asking.dht_answered()
             case TrackersCounted(sizes=sizes):
                 conversation.trackers_counted(sizes)
+            case MetadataFalse():
+                self._rescue.metadata_false(conversation, event)
             case MetadataUnread():
-                self._unread(conversation, event)
+                self._rescue.metadata_unread(conversation, event)
+            case PeersKnown():
+                self._rescue.peers_known(conversation, event)
 
     def _tracker_answered(self, conversation: Conversation, event: TrackerAnswered) -> None:
         if event.peers and not conversation.named_by_trackers:
@@ -233,6 +282,9 @@ class Switchboard:
             return
         conversation.handle = event.handle
         self._by_handle[event.handle] = conversation
+        self._rescue.arrived(event.handle)
+        if self._patrol is None:
+            self._patrol = self._loop.call_later(LOOK_S, self._look)
         if not conversation.waiters:
             self._forget(conversation)
             return
@@ -254,23 +306,21 @@ class Switchboard:
         self._asking.leave(conversation)
         self._end(conversation, lambda: ResolverDown("session_failed"), also_elsewhere=False)
 
-    def _metadata_came(self, event: MetadataCame) -> None:
-        for handle in (event.handle, event.also):
-            conversation = self._by_handle.get(handle) if handle is not None else None
-            if conversation is None:
-                continue
+    def _named(self, conversations: Sequence[Conversation], raw: bytes) -> None:
+        """The info dictionary of these has come; they are one torrent."""
+        for conversation in conversations:
             for waiter in list(conversation.waiters):
-                if matches(event.raw, (waiter.info_hash,)):
-                    waiter.succeed(event.raw)
+                if matches(raw, (waiter.info_hash,)):
+                    waiter.succeed(raw)
                 self._leads_nowhere(conversation, waiter, _another_torrent)
             self._forget(conversation)
 
-    def _unread(self, conversation: Conversation, event: MetadataUnread) -> None:
+    def _unread(self, conversation: Conversation) -> None:
         """The end for those who asked for this very hash; for others it was one more way that leads nowhere."""
-        error = BadName if event.nameless else BadMetadata
         for waiter in list(conversation.waiters):
             if waiter.info_hash[:_HASH20_DIGITS] == conversation.hash20:
-                waiter.fail(error(event.reason))
+                waiter.note()
+                waiter.fail(BadMetadata(conversation.unread))
             self._leads_nowhere(conversation, waiter, _another_torrent)
         self._forget(conversation)
 
@@ -311,7 +361,16 @@ class Switchboard:
         for conversation in list(self._without_hope):
             self._look_for_hope(conversation)
         self._asking.settle_doubts(now)
+        self._rescue.tick(now)
         self._give_turns()
+
+    def _look(self) -> None:
+        is_busy = self._rescue.look(self._loop.time())
+        self._patrol = self._loop.call_later(LOOK_S, self._look) if is_busy else None
+
+    def _look_a_last_time(self, waiter: Waiter) -> None:
+        for conversation in waiter.conversations:
+            self._rescue.last_look(conversation)
 
 
 def _another_torrent() -> TruenameError:

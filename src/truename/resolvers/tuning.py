@@ -21,8 +21,10 @@ TORRENT_FLAGS = (
     | lt.torrent_flags.default_dont_download
     | lt.torrent_flags.duplicate_is_error
     | lt.torrent_flags.apply_ip_filter
+    | lt.torrent_flags.update_subscribe
 )
-"""Metadata only. Not `auto_managed`, which queues; not `stop_when_ready`, which stops before the metadata is there."""
+"""Metadata only, with news of what they move. Not `auto_managed`, which queues; not `stop_when_ready`, which stops
+before the metadata is there."""
 
 
 _MOST_CONNECTIONS = 4000
@@ -55,9 +57,9 @@ class Room:
 
 
 def settings_for(
-    *, listen_interfaces: str, dht_nodes: Sequence[str] | None, allow_private: bool, room: Room
+    *, listen_interfaces: str, dht_nodes: Sequence[str] | None, allow_private: bool, room: Room, only_utp: bool = False
 ) -> dict[str, Any]:
-    """The settings pack of a session; `dht_nodes` is None for no DHT at all."""
+    """The settings pack of a session; `dht_nodes` is None for no DHT at all. `only_utp`: peers over uTP and not TCP."""
     settings = {
         "connections_limit": room.connections,
         "max_concurrent_http_announces": room.http_announces,
@@ -66,13 +68,15 @@ def settings_for(
         "dht_bootstrap_nodes": ",".join(dht_nodes or ()),
         "ssrf_mitigation": not allow_private,
     }
-    return _METADATA_ONLY | settings | (_CLOSED_NETWORK_DHT if allow_private else {})
+    transport = _ONLY_UTP if only_utp else {}
+    return _METADATA_ONLY | settings | transport | (_CLOSED_NETWORK_DHT if allow_private else {})
 
 
 _METADATA_ONLY: dict[str, Any] = {
     "alert_mask": lt.alert.category_t.status_notification
     | lt.alert.category_t.error_notification
-    | lt.alert.category_t.tracker_notification,
+    | lt.alert.category_t.tracker_notification
+    | lt.alert.category_t.dht_operation_notification,
     "alert_queue_size": 200_000,
     # A port that is taken is an error to be told, not a reason to take another one.
     "max_retry_port_bind": 0,
@@ -118,6 +122,12 @@ _METADATA_ONLY: dict[str, Any] = {
     "validate_https_trackers": True,
     "allow_idna": False,
     "no_connect_privileged_ports": True,
+}
+
+_ONLY_UTP: dict[str, Any] = {
+    "enable_outgoing_utp": True,
+    "enable_outgoing_tcp": False,
+    "enable_incoming_tcp": False,
 }
 
 # Nodes of a closed network share address ranges, which on the internet would be an attack.

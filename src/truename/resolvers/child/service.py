@@ -18,8 +18,8 @@ from truename.resolvers.child import messages
 from truename.resolvers.child.frames import encode
 from truename.resolvers.child.log import Teller
 from truename.resolvers.child.wire import Wire
-from truename.resolvers.session import SwarmConfig
 from truename.resolvers.swarm import SwarmResolver
+from truename.resolvers.swarm_config import SwarmConfig
 from truename.resolvers.verdict import FAILURES
 
 log = logging.getLogger(__name__)
