@@ -92,6 +92,7 @@ async def _serving(settings: Settings, chain: Chain, language: Language) -> Asyn
                 watch=engine.watch,
                 notes=engine.notes,
                 mode=engine.mode,
+                health=chain.health,
                 max_batch=settings.max_batch,
             )
             application = create_application(services, work)

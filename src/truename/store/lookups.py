@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, insert, select, update
+from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 
 from truename.magnet import InfoHash, Magnet
 from truename.model import Lookup
@@ -333,3 +333,11 @@ async def forget_ended(connection: Connection, *, most: int) -> int:
         .limit(most)
     )
     return (await connection.execute(delete(lookup).where(lookup.c.id.in_(old)))).rowcount
+
+
+async def count_by_state(connection: Connection) -> tuple[int, int]:
+    """How many look-ups wait, also for another try, and how many are on their way."""
+    statement = select(lookup.c.status, func.count().label("lookups")).where(lookup.c.active == ONE)
+    rows = {row.status: row.lookups for row in await connection.execute(statement.group_by(lookup.c.status))}
+    on_the_way = rows.pop("running", 0)
+    return sum(rows.values()), on_the_way

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Self
 
-from sqlalchemy import bindparam, delete, exists, insert, select, update
+from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 
 from truename.metainfo import TorrentFile
 from truename.model import Outcome
@@ -14,6 +14,7 @@ from truename.store.database import Connection
 from truename.store.portable import in_chunks, upsert
 from truename.store.tables import last_failure, torrent, torrent_hash
 
+_NEWEST = 10_000
 _MAX_FILES = 200
 _MAX_FILES_CHARS = 32_768
 
@@ -120,6 +121,13 @@ async def provenance_of(connection: Connection, hashes: Iterable[str]) -> dict[s
                 files=_unpacked(row.files),
             )
     return found
+
+
+async def last_found(connection: Connection) -> dict[str, float]:
+    """When each resolver last found a name, of the newest names that are known."""
+    newest = select(torrent.c.source, torrent.c.found_at).order_by(torrent.c.id.desc()).limit(_NEWEST).subquery()
+    statement = select(newest.c.source, func.max(newest.c.found_at).label("at")).group_by(newest.c.source)
+    return {row.source: row.at for row in await connection.execute(statement)}
 
 
 async def learn(connection: Connection, findings: Sequence[Finding], *, at: float) -> None:

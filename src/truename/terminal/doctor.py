@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -10,14 +11,15 @@ from rich.table import Table
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from truename.health import resolver_states
 from truename.names import make_visible
-from truename.resolvers.base import ResolverHealth
 from truename.resolvers.chain import Chain
 from truename.settings import FILE_NAME, Loaded, Settings, shown_value
+from truename.store import names
 from truename.store.database import FILE_NAME as FILE_NAME_OF_DATABASE
 from truename.store.database import DatabaseError
 from truename.store.tables import torrent
-from truename.terminal.backup import backup_states
+from truename.terminal.backup import backup_states, date_of
 from truename.terminal.catalogue import open_database
 from truename.terminal.screen import Screen
 from truename.texts import Language, say
@@ -37,7 +39,7 @@ async def doctor(chain: Chain, loaded: Loaded, screen: Screen) -> bool:
         data_dir_state(loaded.settings.data_dir, screen.language),
         *await database_states(loaded.settings.data_dir, screen.language),
         *backup_states(loaded.settings, screen.language),
-        *(line for name, health in await chain.health() for line in resolver_states(name, health, screen.language)),
+        *await resolver_lines(chain, loaded.settings.data_dir, screen.language),
     ):
         screen.answer(f"{_GOOD if good else _BAD} {line}")
         well = well and good
@@ -63,6 +65,27 @@ def data_dir_state(folder: Path, language: Language) -> tuple[bool, str]:
     return True, say("doctor_data_dir_ok" if nearest == folder else "doctor_data_dir_new", language, where=where)
 
 
+async def resolver_lines(chain: Chain, data_dir: Path, language: Language) -> list[tuple[bool, str]]:
+    """The lines about each resolver: how it is doing, and when it last found a name."""
+    last = await last_names(data_dir)
+    lines: list[tuple[bool, str]] = []
+    for name, health in await chain.health():
+        lines += resolver_states(name, health, language)
+        if name in last:
+            lines.append((True, say("doctor_last", language, name=name, date=date_of(last[name]))))
+    return lines
+
+
+async def last_names(data_dir: Path) -> Mapping[str, float]:
+    """When each resolver last found a name, as far as the catalogue can be read."""
+    if not (data_dir / FILE_NAME_OF_DATABASE).exists():
+        return {}
+    with suppress(DatabaseError, SQLAlchemyError):
+        async with open_database(data_dir) as database:
+            return await database.read(names.last_found)
+    return {}
+
+
 async def database_states(data_dir: Path, language: Language) -> list[tuple[bool, str]]:
     """The line about the database, when there is one: whether it can be read, and how many names it knows."""
     if not (data_dir / FILE_NAME_OF_DATABASE).exists():
@@ -77,33 +100,6 @@ async def database_states(data_dir: Path, language: Language) -> list[tuple[bool
         why = make_visible(str(getattr(error, "orig", error)))
         return [(False, say("database_unusable", language, what=make_visible(str(data_dir)), why=why))]
     return [(True, say("doctor_database_ok", language, names=count))]
-
-
-def resolver_states(name: str, health: ResolverHealth, language: Language) -> Iterator[tuple[bool, str]]:
-    """The lines about one resolver."""
-    if name == "swarm":
-        yield from swarm_states(health, language)
-    elif health.able:
-        yield True, say("doctor_resolver_ok", language, name=name)
-    else:
-        why = say(health.reason, language)
-        yield False, say("doctor_resolver_bad", language, name=name, why=why)
-
-
-def swarm_states(health: ResolverHealth, language: Language) -> Iterator[tuple[bool, str]]:
-    """The lines about the swarm and its DHT."""
-    if health.listening:
-        yield True, say("doctor_swarm_ok", language, where=", ".join(health.listening))
-    if not health.able:
-        yield False, say("doctor_swarm_bad", language, why=say(health.reason, language))
-        if health.subject:
-            yield False, say("doctor_swarm_tried", language, subject=make_visible(health.subject))
-    elif not health.dht_enabled:
-        yield True, say("doctor_dht_off", language)
-    elif health.dht_nodes:
-        yield True, say("doctor_dht_ok", language, nodes=health.dht_nodes)
-    else:
-        yield True, say("doctor_dht_answers", language)
 
 
 def show_settings(loaded: Loaded, language: Language) -> None:

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from truename.store.database import Connection
-from truename.web import batch, calibrate, entry, note_pages, notes, task_pages, tasks
+from truename.web import batch, calibrate, entry, health_pages, note_pages, notes, task_pages, tasks
 from truename.web.doors import Doors
 from truename.web.errors import Refusal, handle
 from truename.web.guard import Wall
@@ -48,7 +48,7 @@ def create_application(services: Services, work: Work | None = None, *, password
     routers = [entry.router, _own]
     if work is not None:
         application.state.work = work
-        pages = [note_pages.router, task_pages.router]
+        pages = [note_pages.router, task_pages.router, health_pages.router]
         routers = [batch.router, tasks.router, calibrate.router, notes.router, *pages, *routers]
     for router in routers:  # the busiest first: they are searched in this order
         application.include_router(router)

@@ -1,24 +1,33 @@
 """What the routes about names and notes work with."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from truename.batching import Batches
 from truename.mode import Mode
 from truename.notes import Notes
+from truename.resolvers.base import ResolverHealth
 from truename.service import Calibrations
 from truename.watch import Watch
 from truename.web.errors import Refusal
+
+Health = Callable[[], Awaitable[Sequence[tuple[str, ResolverHealth]]]]
 
 SYNC_AT_ONCE = 20
 SYNC_WAIT_S = 60.0
 
 
+async def _nothing_known() -> Sequence[tuple[str, ResolverHealth]]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """The heart as the web sees it. `waiting` counts the synchronous requests of each person that are under way.
+    """The heart as the web sees it.
+
+    `health` asks each resolver how it is doing; `waiting` counts the synchronous requests of each person under way.
 
     Units: `sync_wait_s` is how long one of those waits at most.
     """
@@ -28,6 +37,7 @@ class Work:
     watch: Watch
     notes: Notes
     mode: Mode
+    health: Health = _nothing_known
     max_batch: int = 10_000
     sync_wait_s: float = SYNC_WAIT_S
     waiting: Counter[int] = field(default_factory=Counter)

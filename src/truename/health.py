@@ -1,0 +1,44 @@
+"""How the resolvers are doing, in sentences, each with the next step. Pure."""
+
+from collections.abc import Iterator
+
+from truename.names import make_visible
+from truename.resolvers.base import ResolverHealth
+from truename.texts import Language, say
+
+State = tuple[bool, str]
+"""Whether something is well, and what to say of it."""
+
+
+def resolver_states(name: str, health: ResolverHealth, language: Language, *, whole: bool = True) -> Iterator[State]:
+    """The lines about one resolver. `whole`: with addresses, which are the owner's business alone."""
+    if name == "swarm":
+        yield from _swarm_states(health, language, whole=whole)
+    elif health.able:
+        yield True, say("doctor_resolver_ok", language, name=name)
+    else:
+        yield False, say("doctor_resolver_bad", language, name=name, why=say(health.reason, language))
+    if health.subject and name != "swarm" and whole:
+        yield health.able, f"{name}: {make_visible(health.subject)}"
+
+
+def _swarm_states(health: ResolverHealth, language: Language, *, whole: bool) -> Iterator[State]:
+    """The lines about the swarm and its DHT."""
+    if health.listening:
+        where = ", ".join(health.listening)
+        yield (
+            True,
+            say("doctor_swarm_ok", language, where=where)
+            if whole
+            else say("doctor_resolver_ok", language, name="swarm"),
+        )
+    if not health.able:
+        yield False, say("doctor_swarm_bad", language, why=say(health.reason, language))
+        if health.subject and whole:
+            yield False, say("doctor_swarm_tried", language, subject=make_visible(health.subject))
+    elif not health.dht_enabled:
+        yield True, say("doctor_dht_off", language)
+    elif health.dht_nodes:
+        yield True, say("doctor_dht_ok", language, nodes=health.dht_nodes)
+    else:
+        yield True, say("doctor_dht_answers", language)

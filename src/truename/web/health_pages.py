@@ -1,0 +1,90 @@
+"""The page that says what works and what does not, with the next step for each.
+
+Everybody who is signed in sees how the ways to a name are doing; addresses, the queue and the backups are the owner's.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from truename.health import State, resolver_states
+from truename.resolvers.base import ResolverHealth
+from truename.store import lookups, names
+from truename.terminal.backup import backup_states
+from truename.texts import Language, say
+from truename.web.calibrate import work_of
+from truename.web.entry import services_of
+from truename.web.guard import identity_of
+from truename.web.language import preferred
+from truename.web.render import render
+
+router = APIRouter(include_in_schema=False)
+
+_PATIENCE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """One way to a name on the page. `last`: when it last found one."""
+
+    name: str
+    states: Sequence[State]
+    last: datetime | None
+
+
+@router.get("/health")
+async def page(request: Request) -> Response:
+    """How everything is doing at this moment."""
+    language = preferred(request.headers.get("accept-language", ""))
+    admin = identity_of(request).person.admin
+    ways = await _ways(request, language, whole=admin)
+    backups = await _backups(request, language) if admin else []
+    states = [*(state for way in ways for state in way.states), *backups]
+    return render(
+        request,
+        "health.html",
+        mode=work_of(request).mode.value,
+        ways=ways,
+        work=await _work(request) if admin else None,
+        backups=backups,
+        well=all(well for well, _ in states),
+    )
+
+
+async def _ways(request: Request, language: Language, *, whole: bool) -> list[Way]:
+    services = services_of(request)
+    last = await services.database.read(names.last_found)
+    ways = []
+    for name, health in await _asked(request):
+        states = (
+            [(False, say("doctor_starting", language, name=name))]
+            if health is None
+            else list(resolver_states(name, health, language, whole=whole))
+        )
+        at = last.get(name)
+        ways.append(Way(name=name, states=states, last=None if at is None else datetime.fromtimestamp(at, UTC)))
+    return ways
+
+
+async def _asked(request: Request) -> Sequence[tuple[str, ResolverHealth | None]]:
+    """A page does not wait for a resolver that needs time to come up."""
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            return await work_of(request).health()
+    except TimeoutError:
+        return [(name, None) for name in services_of(request).settings.resolvers]
+
+
+async def _work(request: Request) -> dict[str, int]:
+    services = services_of(request)
+    waiting, running = await services.database.read(lookups.count_by_state)
+    return {"waiting": waiting, "running": running, "slots": services.settings.slots}
+
+
+async def _backups(request: Request, language: Language) -> list[State]:
+    settings = services_of(request).settings
+    return await asyncio.to_thread(lambda: list(backup_states(settings, language)))
