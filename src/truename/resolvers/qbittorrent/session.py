@@ -98,7 +98,10 @@ class Session:
             self._client.auth_log_in()
         except LoginFailed as error:
             raise ResolverDown(self._why_no_login()) from error
-        api = api_version(self._client.app_web_api_version())
+        version = type(self._client).app_web_api_version(self._client)
+        # The library would ask for it again before most calls, and it does not change in a session.
+        self._client.app_web_api_version = lambda **_: version  # type: ignore[method-assign]
+        api = api_version(version)
         if api is None:
             raise APIError("not a version")
         if api < _OLDEST_API:
@@ -211,16 +214,17 @@ class Session:
         import requests
         import urllib3
 
-        if response.headers.get("Content-Encoding", "identity") != "identity":
-            raise _TooLarge
         try:
-            body = _bounded(response.raw, self._limits)
+            if response.headers.get("Content-Encoding", "identity") != "identity":
+                raise _TooLarge
+            response._content = _bounded(response.raw, self._limits)  # where requests keeps it
+            response._content_consumed = True
         except urllib3.exceptions.ReadTimeoutError as error:
             raise requests.exceptions.ReadTimeout from error
         except urllib3.exceptions.HTTPError as error:
             raise requests.exceptions.ConnectionError from error
-        response._content = body  # where requests keeps it
-        response._content_consumed = True
+        finally:
+            response.close()
 
 
 @contextmanager

@@ -1,0 +1,274 @@
+"""The resolver `qbittorrent` and servers that are not what it hopes for, or newer than what Debian has."""
+
+import asyncio
+import contextlib
+import ssl
+import subprocess
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.qbittorrent import PASSWORD, PATIENCE_S, USERNAME
+from tests.qbittorrent_stand_in import Fetching, StandIn, after_login, always, drip, silence
+from tests.wire import info_named, sha1
+from truename.demo.torrents import dead_hashes
+from truename.errors import BadMetadata, BadName, NotYet, ResolverDown
+from truename.magnet import Magnet
+from truename.metainfo import read_info
+from truename.resolvers.base import Claim, Trail
+from truename.resolvers.qbittorrent.config import Limits, QbittorrentConfig
+from truename.resolvers.qbittorrent.resolver import QbittorrentResolver
+
+DEAD = dead_hashes(20, seed=6)
+QUICK = Limits(answer_s=0.3, answer_bytes=1 << 20)
+LONG_S = 50.0
+
+
+@contextlib.asynccontextmanager
+async def resolving(url: str, limits: Limits = QUICK, **more: Any) -> AsyncIterator[QbittorrentResolver]:
+    resolver = QbittorrentResolver(
+        QbittorrentConfig(url=url, username=USERNAME, password=PASSWORD, limits=limits, **more)
+    )
+    try:
+        yield resolver
+    finally:
+        await resolver.aclose()
+
+
+def run(test: Coroutine[Any, Any, None]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            await test
+
+    asyncio.run(bounded())
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+async def reason_at(url: str, limits: Limits = QUICK) -> str:
+    """Why such a server cannot be asked; the second look-up is not even tried."""
+    async with resolving(url, limits) as resolver:
+        for _ in range(2):
+            with pytest.raises(ResolverDown) as ending:
+                await resolver.resolve(Magnet.parse(DEAD[0]), deadline_s=LONG_S)
+        health = await resolver.health()
+        assert (health.able, health.reason) == (False, ending.value.reason)
+        return ending.value.reason
+
+
+PAGE = b"<!doctype html><title>Welcome</title>"
+NESTED = b"[" * 100_000
+STRANGERS: dict[str, tuple[Callable[[], StandIn], str]] = {
+    "a page": (lambda: always(200, PAGE), "stranger"),
+    "an empty page": (lambda: always(200), "stranger"),
+    "not found": (lambda: always(404, PAGE), "stranger"),
+    "errors": (lambda: always(500, PAGE), "broken"),
+    "a gateway": (lambda: always(502, PAGE), "broken"),
+    "host refused": (lambda: always(401, b"Unauthorized"), "host"),
+    "banned": (lambda: always(403, b"Your IP address has been banned"), "banned"),
+    "old": (lambda: after_login(b"", version=b"2.8.3"), "old"),
+    "no version": (lambda: after_login(b"", version=PAGE), "stranger"),
+    "a page later": (lambda: after_login(PAGE), "stranger"),
+    "errors later": (lambda: after_login(PAGE, status=500), "broken"),
+    "not found later": (lambda: after_login(PAGE, status=404), "stranger"),
+    "nested": (lambda: after_login(NESTED), "stranger"),
+    "a list": (lambda: after_login(b"[1]"), "stranger"),
+    "a number for torrents": (lambda: after_login(b'{"rid": 1, "torrents": 5}'), "stranger"),
+    "not UTF-8": (lambda: after_login(b'{"rid": "\xff\xfe'), "stranger"),
+    "packed": (lambda: after_login(b"x", **{"Content-Encoding": "gzip"}), "stranger"),
+    "without an end": (lambda: after_login(b"x" * 65536, **{"X-Times": "10000", "Content-Length": "-1"}), "stranger"),
+}
+
+
+@pytest.mark.parametrize(("make", "reason"), STRANGERS.values(), ids=STRANGERS)
+def test_what_is_no_qbittorrent_is_named_and_left_alone(make: Callable[[], StandIn], reason: str) -> None:
+    with make().serving() as server:
+        run(_expect(server, f"qbittorrent_{reason}"))
+
+
+async def _expect(server: StandIn, reason: str) -> None:
+    assert await reason_at(server.url) == reason
+    assert server.sent < 16 << 20
+    assert server.times("auth/login") <= 2
+    assert len(server.asked) <= 8
+
+
+@pytest.mark.parametrize("server", [silence, drip])
+def test_a_server_that_hangs_costs_a_moment(
+    server: Callable[[], AbstractContextManager[str]],
+) -> None:
+    async def test() -> None:
+        with server() as url:
+            assert await reason_at(url) == "qbittorrent_silent"
+
+    run(test())
+
+
+def test_who_comes_next_need_not_wait_for_a_server_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("truename.resolvers.qbittorrent.resolver._HELP_S", 0.05)
+
+    async def test() -> None:
+        with silence() as url:
+            trail, told = None, asyncio.Event()
+            trail = Trail(told.set)
+            async with resolving(url, Limits(answer_s=20.0)) as resolver:
+                asking = asyncio.create_task(resolver.resolve(Magnet.parse(DEAD[0]), deadline_s=LONG_S, trail=trail))
+                await told.wait()
+                assert (trail.stuck, trail.asked) == (True, False)
+                asking.cancel()
+
+    run(test())
+
+
+def test_a_server_that_is_not_there_is_down() -> None:
+    with always(200).serving() as gone:
+        url = gone.url
+    run(_down(url))
+
+
+async def _down(url: str) -> None:
+    assert await reason_at(url) == "qbittorrent_down"
+
+
+def test_the_password_does_not_follow_a_redirect() -> None:
+    async def test() -> None:
+        with always(200, b"Ok.").serving() as canary:
+            for location in (f"{canary.url}/api/v2/auth/login", "/elsewhere"):
+                with always(307, Location=location).serving() as server:
+                    assert await reason_at(server.url) == "qbittorrent_stranger"
+            assert not canary.asked
+
+    run(test())
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+    key, signed = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    files = ("-keyout", str(key), "-out", str(signed), "-days", "1", "-subj", "/CN=localhost")
+    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    subprocess.run(["openssl", "req", "-x509", *curve, *files], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(signed, key)
+
+    async def test() -> None:
+        async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, ssl=context) as server:
+            port = server.sockets[0].getsockname()[1]
+            assert await reason_at(f"https://127.0.0.1:{port}", Limits(answer_s=5.0)) == "qbittorrent_certificate"
+
+    run(test())
+
+
+def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "qbittorrentapi", None)
+
+    async def test() -> None:
+        assert await reason_at("http://127.0.0.1:1") == "qbittorrent_missing"
+
+    run(test())
+
+
+# A 5.2, which fetches
+
+
+def torrent_of(info: bytes) -> bytes:
+    return b"d4:info" + info + b"e"
+
+
+def test_where_the_server_fetches_nothing_is_added_and_names_are_proven() -> None:
+    infos = [info_named(f"fetched {number}") for number in range(20)]
+    magnets = [Magnet.parse(f"magnet:?xt=urn:btih:{sha1(info)}&tr=udp://tracker.example:1") for info in infos]
+
+    async def test() -> None:
+        with Fetching({sha1(info): torrent_of(info) for info in infos}).serving() as server:
+            async with resolving(server.url, Limits()) as resolver:
+                assert (await resolver.health()).subject == "qBittorrent v5.2.0, Web API 2.13.1"
+                trails = [Trail() for _ in magnets]
+                found = await asyncio.gather(
+                    *(
+                        resolver.resolve(one, deadline_s=LONG_S, trail=trail)
+                        for one, trail in zip(magnets, trails, strict=True)
+                    )
+                )
+                assert found == [read_info(info, (sha1(info),)) for info in infos]
+                assert all(trail.asked for trail in trails)
+            assert server.times("torrents/add") == 0
+            assert server.times("auth/logout") == 1
+            sources = {request.fields["source"] for request in server.asked if "source" in request.fields}
+            assert sources == {
+                f"magnet:?xt=urn:btih:{one.info_hash}&tr=udp%3A%2F%2Ftracker.example%3A1" for one in magnets
+            }
+
+    run(test())
+
+
+def test_a_fetch_that_brought_nothing_is_ended_by_a_stopped_torrent_that_is_removed() -> None:
+    async def test() -> None:
+        with Fetching({}).serving() as server:
+            async with resolving(server.url, Limits()) as resolver:
+                late = asyncio.create_task(resolver.resolve(Magnet.parse(DEAD[0]), deadline_s=0.5))
+                trail = Trail()
+                cancelled = asyncio.create_task(resolver.resolve(Magnet.parse(DEAD[1]), deadline_s=LONG_S, trail=trail))
+                with pytest.raises(NotYet) as ending:
+                    await late
+                assert ending.value.code == "deadline"
+                await until(lambda: trail.asked)
+                cancelled.cancel()
+                await until(lambda: server.times("torrents/delete") and not (server.waiting or server.listed))
+            added = [request.fields for request in server.asked if request.path == "torrents/add"]
+            urls = [url for one in added for url in one["urls"].split("\n")]
+            assert sorted(urls) == sorted(f"magnet:?xt=urn:btih:{one}" for one in DEAD[:2])
+            assert {one["stopped"] for one in added} == {"True"}
+            assert (server.waiting, server.listed) == (set(), {})
+
+    run(test())
+
+
+def test_a_torrent_of_the_person_is_exported_and_else_claimed() -> None:
+    async def test() -> None:
+        info = info_named("the person's")
+        with Fetching({}, own={sha1(info): torrent_of(info), DEAD[3]: b""}).serving() as server:
+            async with resolving(server.url, Limits()) as resolver:
+                found = await resolver.resolve(Magnet.parse(sha1(info)), deadline_s=LONG_S)
+                assert found == read_info(info, (sha1(info),))
+                assert await resolver.resolve(Magnet.parse(DEAD[3]), deadline_s=LONG_S) == Claim("shown")
+            assert server.times("torrents/add") == 0
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("torrent", "error"),
+    [
+        (torrent_of(info_named("another")), BadMetadata),
+        (b"<html>", BadMetadata),
+        (torrent_of(info_named("")), BadName),
+    ],
+)
+def test_metadata_that_proves_nothing_is_no_name(torrent: bytes, error: type[Exception]) -> None:
+    async def test() -> None:
+        asked = sha1(info_named("")) if error is BadName else DEAD[0]
+        with Fetching({asked: torrent}).serving() as server:
+            async with resolving(server.url, Limits()) as resolver:
+                with pytest.raises(error):
+                    await resolver.resolve(Magnet.parse(asked), deadline_s=LONG_S)
+
+    run(test())
+
+
+def test_what_a_session_keeps_for_us_is_given_back_now_and_then() -> None:
+    async def test() -> None:
+        infos = [info_named(f"number {number}") for number in range(4)]
+        with Fetching({sha1(info): torrent_of(info) for info in infos}).serving() as server:
+            async with resolving(server.url, Limits(named_per_session=2)) as resolver:
+                for info in infos:
+                    await resolver.resolve(Magnet.parse(sha1(info)), deadline_s=LONG_S)
+            assert server.times("auth/login") == 2
+            assert server.times("auth/logout") == 2
+
+    run(test())
