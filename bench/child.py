@@ -4,12 +4,12 @@
 
 A local swarm serves the torrents; both take turns, each with a new session that has begun. Compared are the time from
 the first magnet to the last name, the processor time of this process, which is the one that a server needs for its
-pages, and one name after the other. Goal: a tenth of the throughput at most. Then the socket alone: a question that
-the child answers without asking anybody.
+pages, and one name after the other. Goal: a tenth of the throughput at most. Then the way to the child and back alone.
 """
 
 import argparse
 import asyncio
+import contextlib
 import datetime
 import os
 import platform
@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import median, quantiles
 
 import libtorrent as lt
@@ -28,17 +29,18 @@ from truename.demo.torrents import magnet_link
 from truename.errors import ResolverDown
 from truename.magnet import Magnet
 from truename.resolvers.base import Resolver
+from truename.resolvers.child.messages import begin
+from truename.resolvers.child.process import COMMAND, Child, Pulse
 from truename.resolvers.child.proxy import SwarmProcess
-from truename.resolvers.session import SwarmConfig
 from truename.resolvers.swarm import SwarmResolver
-from truename.resolvers.swarm_config import SwarmConfig as ConfigOfChild
+from truename.resolvers.swarm_config import SwarmConfig
 
 GOAL_RATIO = 0.9
 WAYS: dict[str, Callable[[], Resolver]] = {
     "in this process": lambda: SwarmResolver(
         SwarmConfig(listen_interfaces="127.0.0.1:0", dht=False, allow_private=True)
     ),
-    "in a child": lambda: SwarmProcess(ConfigOfChild(listen_interfaces="127.0.0.1:0", dht=False, allow_private=True)),
+    "in a child": lambda: SwarmProcess(SwarmConfig(listen_interfaces="127.0.0.1:0", dht=False, allow_private=True)),
 }
 
 
@@ -66,28 +68,41 @@ async def measure(make: Callable[[], Resolver], magnets: Sequence[str], alone: S
     await resolver.aclose()
 
 
-async def round_trips(count: int) -> tuple[list[float], float]:
-    """Milliseconds of questions one by one that end without asking anybody, and how many a second all at once."""
+async def unanswered(make: Callable[[], Resolver], count: int) -> tuple[float, float]:
+    """Questions that end without asking anybody: ms of one (p50), and how many a second when all come at once."""
     nobody = Magnet.parse("dead" * 10)
 
-    async def ask(resolver: Resolver) -> None:
-        try:
-            await resolver.resolve(nobody, deadline_s=GIVE_UP_S)
-        except ResolverDown:
-            return
-
-    resolver = WAYS["in a child"]()
-    await resolver.health()
-    singly = []
-    for _ in range(count):
+    async def ask() -> float:
         began = time.perf_counter()
-        await ask(resolver)
-        singly.append(1000 * (time.perf_counter() - began))
+        with contextlib.suppress(ResolverDown):
+            await resolver.resolve(nobody, deadline_s=GIVE_UP_S)
+        return 1000 * (time.perf_counter() - began)
+
+    resolver = make()
+    await resolver.health()
+    singly = [await ask() for _ in range(count)]
     began = time.perf_counter()
-    await asyncio.gather(*(ask(resolver) for _ in range(count)))
+    await asyncio.gather(*(ask() for _ in range(count)))
     at_once = count / (time.perf_counter() - began)
     await resolver.aclose()
-    return singly, at_once
+    return median(singly), at_once
+
+
+async def round_trip(count: int) -> list[float]:
+    """Milliseconds until the child has answered a ping: the way there and back, and no more."""
+    loop = asyncio.get_running_loop()
+    is_up, took = asyncio.Event(), []
+    child = Child(COMMAND, Pulse(), up=is_up.set, take=print, ended=lambda: None)
+    child.post(begin(SwarmConfig(listen_interfaces="127.0.0.1:0", dht=False)))
+    await is_up.wait()
+    for _ in range(count):
+        answered = loop.create_future()
+        began = time.perf_counter()
+        child.when_it_has_read(partial(answered.set_result, None))
+        await answered
+        took.append(1000 * (time.perf_counter() - began))
+    await child.close(1)
+    return took
 
 
 def report(names: int, measured: dict[str, Measured]) -> bool:
@@ -127,11 +142,12 @@ def main() -> int:
                 wait_for_ports(asked.names)
                 asyncio.run(measure(make, swarm.magnets, alone, measured[way] if turn else Measured()))
     good = report(asked.names, measured)
-    singly, at_once = asyncio.run(round_trips(5000))
-    print(
-        f"\nthe socket alone: p50 {median(singly):.2f} ms, p99 {quantiles(singly, n=100)[98]:.2f} ms; "
-        f"{at_once:.0f} questions/s at once"
-    )
+    print(f"\n{'a question that asks nobody':32}one: p50 ms   a second, all at once")
+    for way, make in WAYS.items():
+        one, at_once = asyncio.run(unanswered(make, 3000))
+        print(f"{way:32}{one:11.2f}{at_once:24.0f}")
+    trips = asyncio.run(round_trip(3000))
+    print(f"there and back: p50 {median(trips):.2f} ms, p99 {quantiles(trips, n=100)[98]:.2f} ms")
     return 0 if good else 1
 
 

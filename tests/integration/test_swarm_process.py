@@ -387,6 +387,12 @@ def test_the_child_ends_with_a_parent_that_is_killed(how: str) -> None:
     os.close(waits)
 
 
+def test_a_child_whose_parent_has_died_before_it_began_does_not_begin() -> None:
+    with socket.socket() as theirs:
+        begun = [*COMMAND, str(theirs.fileno()), str(os.getppid())]  # not the number of the process that starts it
+        assert subprocess.run(begun, pass_fds=[theirs.fileno()], timeout=60, check=False).returncode == 3
+
+
 def test_after_closing_the_child_is_gone_and_nothing_is_complained_about() -> None:
     ended = subprocess.run(
         [sys.executable, "-X", "dev", "-W", "error", "-c", PARENT, "closed"],
