@@ -64,6 +64,15 @@ class LyingThroughout(LyingHello):
         self.infos = {key: info + b"e" * 5 for key, info in self.infos.items()}
 
 
+class TooMuch(Counting):
+    """Sends more than the size that it claims."""
+
+    async def answer(self, talk: Conversing, piece: int) -> None:
+        info = self.infos[talk.hash20]
+        block = b"\xee" * (len(info) + 1)
+        talk.say(talk.their_ut_metadata, {"msg_type": 1, "piece": piece, "total_size": len(info)}, block)
+
+
 class GarbageThenTrue(Counting):
     """Says nothing true in its first block; the others are right."""
 
@@ -72,7 +81,8 @@ class GarbageThenTrue(Counting):
             await super().answer(talk, piece)
             return
         info = self.infos[talk.hash20]
-        talk.say(talk.their_ut_metadata, {"msg_type": 1, "piece": 0, "total_size": len(info)}, b"\xee" * BLOCK_BYTES)
+        block = b"\xee" * min(len(info), BLOCK_BYTES)
+        talk.say(talk.their_ut_metadata, {"msg_type": 1, "piece": 0, "total_size": len(info)}, block)
 
 
 MakePeer = Callable[[bytes], Peer]

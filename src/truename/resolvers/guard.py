@@ -9,6 +9,7 @@ Source: the reasons and figures are in `docs/adr/0008-a-guard-around-libtorrent.
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from truename.resolvers.events import Handle, Moved, Traffic
@@ -16,8 +17,11 @@ from truename.resolvers.session import SwarmSession
 from truename.resolvers.tuning import MAX_METADATA_BYTES
 
 LOOK_S: Final = 0.02
-_LOOK_S_PER_TORRENT: Final = 0.0001
-"""Between two looks; where many torrents move, looking costs more, and each moves less."""
+_LOOK_S_PER_TORRENT = 0.0001
+"""Between two looks; where many torrents have news, looking costs more, and each moves less."""
+
+_LOOKED_AT_EACH = 10
+"""libtorrent tells of bytes once a second. So many torrents with peers are asked for them at each look, in turn."""
 
 _FREE_BYTES = 128 * 1024
 """What any torrent may move. Most metadata is smaller, and a hundred peers that only greet move less."""
@@ -76,6 +80,7 @@ class Guard:
         self._lied_to = lied_to
         self._watched: dict[Handle, _Watched] = {}
         self._connected: OrderedDict[Handle, float] = OrderedDict()  # since when; so the oldest is the first
+        self._rota: OrderedDict[Handle, None] = OrderedDict()  # those that have peers now
         self._look_at = 0.0
 
     def begin(self, handle: Handle) -> None:
@@ -86,6 +91,7 @@ class Guard:
         """This torrent is not in the session any more, or is about to leave."""
         self._watched.pop(handle, None)
         self._connected.pop(handle, None)
+        self._rota.pop(handle, None)
 
     def look(self, now: float) -> bool:
         """To be called every `LOOK_S` while there are torrents; says whether there are any."""
@@ -93,7 +99,10 @@ class Guard:
             return False
         if now >= self._look_at:
             self._look_at = now
-            self._session.watch()
+            chosen = list(islice(self._rota, _LOOKED_AT_EACH))
+            for handle in chosen:
+                self._rota.move_to_end(handle)
+            self._session.watch(chosen)
             self._end_patience(now)
         return True
 
@@ -109,6 +118,9 @@ class Guard:
     def _judge(self, traffic: Traffic, watched: _Watched, now: float) -> None:
         if traffic.connected:
             self._connected.setdefault(traffic.handle, now)
+            self._rota.setdefault(traffic.handle)
+        else:
+            self._rota.pop(traffic.handle, None)
         if is_a_storm(traffic.sent, traffic.received, greeted=watched.greeted):
             self._lied_to(traffic.handle)
 

@@ -133,10 +133,9 @@ class Rescue:
     def dht_found(self, conversation: Conversation, event: DhtFound, now: float) -> None:
         """Peers for one that is not, or not only, asked for in the first session."""
         conversation.dht_answered(len(event.peers), now)
-        fresh = [peer for peer in event.peers if peer not in conversation.handed]
-        self._second.add_peers(conversation, fresh)
-        if conversation.is_out and fresh:
-            conversation.hand_over(fresh)
+        self._second.add_peers(conversation, event.peers)
+        if conversation.is_out:
+            conversation.hand_over(event.peers)
 
     # --- putting out ---------------------------------------------------------------------------------------------
 

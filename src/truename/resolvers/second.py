@@ -93,8 +93,7 @@ class SecondSession:
             is_coming = conversation.hash20 in self._coming
             self._coming[conversation.hash20] = conversation
             if not is_coming:
-                peers = [peer for peer in conversation.peers if peer not in conversation.handed]
-                session.add(conversation.hash20, list(conversation.trackers), peers)
+                session.add(conversation.hash20, list(conversation.trackers), list(conversation.peers))
 
     def _started(self) -> SwarmSession | None:
         if self._session is None and not self._failed:

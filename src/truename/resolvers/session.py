@@ -102,11 +102,13 @@ class SwarmSession:
             if self._session is not None:
                 self._session.dht_get_peers(lt.sha1_hash(bytes.fromhex(hash20)))
 
-    def watch(self) -> None:
-        """Ask for a `Moved` of all torrents of which something is new since the last time."""
+    def watch(self, handles: Sequence[Handle]) -> None:
+        """Ask for a `Moved` of all torrents of which something is new since the last time, and one of each of these."""
         with self._lock:
             if self._session is not None:
                 self._session.post_torrent_updates(0)
+                for handle in handles:
+                    handle.post_status(0)
 
     def tell_peers(self, handle: Handle) -> None:
         """Ask for a `PeersKnown`, also of a torrent that libtorrent has stopped."""

@@ -98,7 +98,7 @@ _METADATA_ONLY: dict[str, Any] = {
     "smooth_connects": False,
     "peer_connect_timeout": 4,
     "handshake_timeout": 5,
-    "min_reconnect_time": 10,
+    "min_reconnect_time": 2,  # s; a peer that speaks encrypted only is tried so the second time
     "max_failcount": 2,
     "max_peerlist_size": 200,
     "active_limit": 10**6,
@@ -128,6 +128,7 @@ _ONLY_UTP: dict[str, Any] = {
     "enable_outgoing_utp": True,
     "enable_outgoing_tcp": False,
     "enable_incoming_tcp": False,
+    "utp_connect_timeout": 1000,  # ms, doubled at each of two resends; the end of the session waits for the first
 }
 
 # Nodes of a closed network share address ranges, which on the internet would be an attack.
