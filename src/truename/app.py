@@ -3,8 +3,8 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from truename.batching import Batches
 from truename.calibration import Census, Rules
 from truename.feeder import Applier, Cleaner, Feeder, Outlook
 from truename.hub import Hub
+from truename.magnet import Magnet
 from truename.mode import Mode
 from truename.model import Lookup, Outcome
 from truename.notes import Notes
@@ -86,6 +87,18 @@ def _qbittorrent(settings: Settings) -> Resolver:
     from truename.resolvers.qbittorrent.resolver import QbittorrentResolver
 
     return QbittorrentResolver(_qbittorrent_config(settings))
+
+
+@contextmanager
+def open_sending(settings: Settings) -> Iterator[Callable[[Magnet, str], Awaitable[bool]] | None]:
+    """What gives a magnet to the owner's qBittorrent, until the block is left; None when there is none."""
+    if not settings.qbt_url:
+        yield None
+        return
+    from truename.resolvers.qbittorrent.sending import Sender
+
+    with closing(Sender(_qbittorrent_config(settings))) as sender:
+        yield sender.send
 
 
 def _qbittorrent_config(settings: Settings) -> "QbittorrentConfig":

@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from truename.app import Engine, open_engine
+from truename.app import Engine, open_engine, open_sending
 from truename.errors import TruenameError
 from truename.resolvers.chain import Chain
 from truename.settings import Settings
@@ -77,7 +77,7 @@ async def serving(settings: Settings, chain: Chain, language: Language) -> Async
 
 @asynccontextmanager
 async def _serving(settings: Settings, chain: Chain, language: Language) -> AsyncIterator[Served]:
-    with _port(settings) as opened, hold(settings.data_dir):
+    with _port(settings) as opened, hold(settings.data_dir), open_sending(settings) as send:
         async with open_engine(settings, chain) as engine:
             stopping = asyncio.Event()
             services = Services(
@@ -93,6 +93,7 @@ async def _serving(settings: Settings, chain: Chain, language: Language) -> Asyn
                 notes=engine.notes,
                 mode=engine.mode,
                 health=chain.health,
+                send=send,
                 max_batch=settings.max_batch,
             )
             application = create_application(services, work)

@@ -584,6 +584,15 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "notes_changed_marked": ("Marked lines do not stand in your text.", "标出的行在我写的内容中没有。"),
     "notes_changed_save": ("Save mine in its place", "用我的内容替换"),
     "notes_changed_drop": ("Drop mine", "放弃我的内容"),
+    "notes_send": ("Send to qBittorrent", "发送到 qBittorrent"),
+    "qbittorrent_sent": (
+        "Sent to qBittorrent, where it is stopped until you start it.",
+        "已发送到 qBittorrent，处于停止状态，可在那里开始。",
+    ),
+    "qbittorrent_there": (
+        "qBittorrent has this torrent already; nothing was changed there.",
+        "qBittorrent 中已有该种子，未作任何更改。",
+    ),
     "notes_gone": (
         "This note is not there any more. What you wrote can be kept as a new one.",
         "这条笔记已不存在，所写内容可以另存为新笔记。",

@@ -94,13 +94,14 @@ class Chromium:
         scenario: Callable[[Live, Window], Awaitable[None]],
         *,
         window: dict[str, Any] | None = None,
+        admin: bool = False,
         **settings: Any,
     ) -> None:
         """A person at a window, signed in."""
 
         async def run() -> None:
             async with live(folder, Oracle(), **settings) as site, listening(site) as address:
-                await site.person()
+                await site.person(admin=admin)
                 async with window_of(self.browser, address, **(window or {})) as opened:
                     await opened.sign_in()
                     await scenario(site, opened)

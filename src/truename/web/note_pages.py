@@ -24,6 +24,7 @@ from truename.web.line_ends import bare, restored
 from truename.web.notes import DEFAULT_LIMIT, cursor_of, found, note_id_of, text_of
 from truename.web.paths import limit_of
 from truename.web.render import render
+from truename.web.sending import may_send, said_to_script, said_word, send
 from truename.web.views import link_of, sleeps, state_of, why_of
 
 _OTHER_FIELDS_BYTES = 1024
@@ -64,7 +65,9 @@ async def page(request: Request, after: str = "") -> Response:
 
 @router.post("/notes")
 async def save_by_form(request: Request) -> Response:
-    """Save a text, or ask for the names of a note (`calibrate`) or of one hash in it (`only`; `stop`: no longer)."""
+    """Save a text, or do something about a note (`calibrate`): ask for its names, or for that of one hash (`only`), or
+    no longer (`stop`), or give it to qBittorrent (`send`).
+    """
     fields = await form_fields(request)
     if "calibrate" in fields:
         return await _calibrate(request, fields)
@@ -127,10 +130,13 @@ async def delete_by_form(request: Request, note_id: NoteId) -> Response:
 
 
 async def _calibrate(request: Request, fields: dict[str, str]) -> Response:
-    work = work_of(request) if "stop" in fields else work_for_asking(request)
+    work = work_of(request) if "stop" in fields or "send" in fields else work_for_asking(request)
     person_id = identity_of(request).person.id
     view = found(await work.notes.get(person_id, note_id_of(fields["calibrate"])))
     after, only = _after(fields.get("after")), fields.get("only")
+    if "send" in fields:
+        word = await send(request, view, fields["send"])
+        return said_to_script(request, word) or _go(request, _way_back(after, view.note.id, said=word))
     if "stop" in fields:
         await work.watch.stop(person_id, fields["stop"])
     else:
@@ -227,6 +233,8 @@ def _page(request: Request, template: str, *, status: int = 200, **fields: Any) 
         story_of=partial(story_of, language=language),
         file_lines=file_lines,
         sleeps=sleeps,
+        may_send=may_send(request),
+        said=said_word(request.query_params.get("said", "")),
         **fields,
     )
 
@@ -235,11 +243,12 @@ def _go(request: Request, path: str) -> Response:
     return RedirectResponse(f"{request.scope.get('root_path', '')}{path}", 303)
 
 
-def _way_back(after: str | None, note_id: int) -> str:
-    """To where the person came from: the note's own page, or its page of the list."""
+def _way_back(after: str | None, note_id: int, *, said: str = "") -> str:
+    """To where the person came from: the note's own page, or its page of the list; what is `said` there."""
+    query = "&".join(f"{name}={value}" for name, value in (("after", after), ("said", said)) if value)
     if after is None:
-        return f"/notes/{note_id}"
-    return f"/notes{f'?after={after}' if after else ''}#note-{note_id}"
+        return f"/notes/{note_id}{query and '?' + query}"
+    return f"/notes{query and '?' + query}#note-{note_id}"
 
 
 def _after(given: str | None) -> str | None:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from truename.batching import Batches
+from truename.magnet import Magnet
 from truename.mode import Mode
 from truename.notes import Notes
 from truename.resolvers.base import ResolverHealth
@@ -14,6 +15,12 @@ from truename.watch import Watch
 from truename.web.errors import Refusal
 
 Health = Callable[[], Awaitable[Sequence[tuple[str, ResolverHealth]]]]
+
+Sending = Callable[[Magnet, str], Awaitable[bool]]
+"""Gives a magnet, by its true name, to a program of the owner's.
+
+Output: whether it did not have it yet. Errors: `ResolverDown`.
+"""
 
 SYNC_AT_ONCE = 20
 SYNC_WAIT_S = 60.0
@@ -27,7 +34,8 @@ async def _nothing_known() -> Sequence[tuple[str, ResolverHealth]]:
 class Work:
     """The heart as the web sees it.
 
-    `health` asks each resolver how it is doing; `waiting` counts the synchronous requests of each person under way.
+    `health` asks each resolver how it is doing; `send` is there when there is a qBittorrent; `waiting` counts the
+    synchronous requests of each person under way.
 
     Units: `sync_wait_s` is how long one of those waits at most.
     """
@@ -38,6 +46,7 @@ class Work:
     notes: Notes
     mode: Mode
     health: Health = _nothing_known
+    send: Sending | None = None
     max_batch: int = 10_000
     sync_wait_s: float = SYNC_WAIT_S
     waiting: Counter[int] = field(default_factory=Counter)

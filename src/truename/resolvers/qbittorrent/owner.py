@@ -82,6 +82,10 @@ class Owner(Generic[_C]):
             self.end()
             raise ResolverDown("qbittorrent_silent") from error
 
+    def last(self, work: Callable[[_C], object]) -> None:
+        """Have the thread do it, whatever comes of it; nobody waits."""
+        self._a_hand().put(work, sure=True)
+
     def end(self) -> None:
         """End the thread when it has done all that was put to it. Idempotent."""
         hand, self._hand = self._hand, None

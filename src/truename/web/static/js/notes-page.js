@@ -54,6 +54,10 @@ class TruenameNote extends HTMLElement {
 
   async #press(form, button) {
     this.#over = false;
+    if (button?.name === 'send') {
+      await this.#send(form, button);
+      return;
+    }
     const magnet = button?.closest('.magnet');
     const stop = button?.name === 'stop';
     const buttons = stop ? [] : magnet ? [button] : [...this.querySelectorAll('.note-magnets button')];
@@ -74,6 +78,21 @@ class TruenameNote extends HTMLElement {
     if (this.#waits()) {
       void this.#follow();
     }
+  }
+
+  /** Give a magnet to another program; the server says what came of it. */
+  async #send(form, button) {
+    const sending = this.#sent(form, button); // a form does not send a button that is disabled
+    button.disabled = true;
+    this.#say('');
+    const answer = await sending;
+    if (answer?.type === 'opaqueredirect') {
+      signIn();
+    }
+    const body = await answer?.json().catch(() => null);
+    this.#say(body?.said ?? body?.error ?? words.lost);
+    button.disabled = false;
+    button.focus({preventScroll: true});
   }
 
   async #askOne(magnet) {
@@ -98,16 +117,20 @@ class TruenameNote extends HTMLElement {
 
   /** Send a form whose answer leads elsewhere when it went well. Rejects with the server's words. */
   async #post(form, button = null) {
-    const answer = await fetch(form.action, {
+    const answer = await this.#sent(form, button);
+    if (answer?.type !== 'opaqueredirect' && answer?.status !== 404) {
+      const body = await answer?.json().catch(() => ({}));
+      throw new Error(body?.error ?? words.lost);
+    }
+  }
+
+  #sent(form, button) {
+    return fetch(form.action, {
       method: 'POST',
       body: new URLSearchParams(new FormData(form, button)),
       redirect: 'manual',
       headers: {Accept: 'application/json'},
     }).catch(() => null);
-    if (answer?.type !== 'opaqueredirect' && answer?.status !== 404) {
-      const body = await answer?.json().catch(() => ({}));
-      throw new Error(body?.error ?? words.lost);
-    }
   }
 
   /** What became of it is read from the server: a session that had ended deletes nothing. */
