@@ -319,6 +319,7 @@ def test_the_child_has_bounds_and_nothing_of_ours(monkeypatch: pytest.MonkeyPatc
                 assert bounds["Max core file size"] == ["0"] * 2
                 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
                 assert bounds["Max open files"][0] == str(65536 if hard == -1 else min(hard, 65536))
+                assert (of_child / "oom_score_adj").read_text() == "500\n"
                 assert b"hush" not in (of_child / "environ").read_bytes()
                 assert b"passkey" not in (of_child / "cmdline").read_bytes()
                 assert [os.readlink(of_child / "fd" / name) for name in "01"] == ["/dev/null"] * 2

@@ -1,17 +1,21 @@
 """What a child process does to itself before it touches anything of the network.
 
-Source: prctl(2), setrlimit(2). It is done here and not between fork and exec, where hardly anything may be done.
+It is done here and not between fork and exec, where hardly anything may be done.
+Source: prctl(2), setrlimit(2), proc(5).
 """
 
+import contextlib
 import ctypes
 import os
 import resource
 import signal
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _MEMORY_BYTES = 1 << 30
 _MOST_FILES = 65_536
 _ORPHANED = 3
+_OOM_SCORE = Path("/proc/self/oom_score_adj")
 
 
 def settle(parent: int) -> None:
@@ -24,6 +28,8 @@ def settle(parent: int) -> None:
         raise OSError(ctypes.get_errno(), "prctl")
     if os.getppid() != parent:
         os._exit(_ORPHANED)
+    with contextlib.suppress(OSError):
+        _OOM_SCORE.write_text("500")  # where memory runs out, the one to take is this process
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_AS, _MEMORY_BYTES)
     take_files()
