@@ -41,17 +41,23 @@ _STOP_S = 5.0
 
 @asynccontextmanager
 async def open_chain(settings: Settings) -> AsyncIterator[Chain]:
-    """The resolvers that the settings name, in their order, ended when the block is left.
+    """The resolvers that the settings name, in their order, ended when the block is left; offline none is even made.
 
     With thousands in conversation, putting a session away takes a while. Who leaves the block waits only a moment.
     """
-    chain = Chain([_RESOLVERS[name](settings) for name in settings.resolvers])
+    chain = Chain(_offline() if settings.offline else [_RESOLVERS[name](settings) for name in settings.resolvers])
     try:
         yield chain
     finally:
         with suppress(TimeoutError):
             async with asyncio.timeout(_PUT_AWAY_S):
                 await chain.aclose()
+
+
+def _offline() -> list[Resolver]:
+    from truename.resolvers.offline import Offline
+
+    return [Offline()]
 
 
 def _swarm(settings: Settings) -> Resolver:
@@ -92,7 +98,7 @@ def _qbittorrent(settings: Settings) -> Resolver:
 @contextmanager
 def open_sending(settings: Settings) -> Iterator[Callable[[Magnet, str], Awaitable[bool]] | None]:
     """What gives a magnet to the owner's qBittorrent, until the block is left; None when there is none."""
-    if not settings.qbt_url:
+    if not settings.qbt_url or settings.offline:
         yield None
         return
     from truename.resolvers.qbittorrent.sending import Sender
@@ -180,6 +186,9 @@ def _engine(settings: Settings, database: Database, queue: JobQueue) -> Engine:
         feeder=feeder,
         clock=time.time,
         rules=rules,
+    def watch_resting() -> bool:
+        return settings.offline or resting()
+
         census=census,
         task_ttl_s=settings.task_ttl_s,
     )
@@ -190,7 +199,7 @@ def _engine(settings: Settings, database: Database, queue: JobQueue) -> Engine:
         clock=time.time,
         submit=partial(calibration.submit_all, rules=rules, census=census),
         slots=settings.watch_slots or max(1, settings.slots // 10),
-        resting=resting,
+        resting=watch_resting,
         wake=feeder.wake,
     )
     return Engine(
@@ -221,7 +230,7 @@ def _loops(settings: Settings, engine: Engine, queue: JobQueue, chain: Chain) ->
     yield queue.serve(work)
     yield Cleaner(writer, time.time, task_ttl_s=settings.task_ttl_s, interval_s=settings.cleanup_interval_s).run()
     yield Keeper(shelf, time.time, interval_s=settings.backup_interval_s).run()
-    if settings.webhook_url:
+    if settings.webhook_url and not settings.offline:
         yield _webhook(settings, engine).run()
 
 
@@ -238,7 +247,7 @@ def _webhook(settings: Settings, engine: Engine) -> "Webhook":
 
 def _rules(settings: Settings) -> Rules:
     return Rules(
-        max_attempts=settings.max_attempts,
+        max_attempts=1 if settings.offline else settings.max_attempts,  # what is chosen is no trouble that passes
         retry_delays_s=settings.retry_delays_s,
         max_queued=settings.max_queued,
         max_queued_per_user=settings.max_queued_per_user,

@@ -12,7 +12,9 @@ State = tuple[bool, str]
 
 def resolver_states(name: str, health: ResolverHealth, language: Language, *, whole: bool = True) -> Iterator[State]:
     """The lines about one resolver. `whole`: with addresses, which are the owner's business alone."""
-    if name == "swarm":
+    if health.reason == "offline":  # as it is wanted
+        yield True, say("doctor_offline", language)
+    elif name == "swarm":
         yield from _swarm_states(health, language, whole=whole)
     elif health.able:
         yield True, say("doctor_resolver_ok", language, name=name)

@@ -72,6 +72,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "The swarm session could not be started; `truename doctor` says more.",
         "无法启动 swarm 会话；请运行 `truename doctor` 查看详情。",
     ),
+    "offline": (
+        "TRUENAME_OFFLINE is on, so nobody is asked, and the catalogue does not have this hash. Switch it off to ask.",
+        "TRUENAME_OFFLINE 已开启，不会向任何人查询，而目录中没有这个哈希。关闭它即可查询。",
+    ),
     "stopping": ("The program is stopping; ask again afterwards.", "程序正在停止，请稍后再试。"),
     "no_dht_node": (
         "No DHT node answers; check that UDP may leave this machine, or set TRUENAME_DHT_BOOTSTRAP.",
@@ -837,6 +841,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "doctor_database_new": ("database: none yet; the first command makes it", "数据库：尚未建立，第一个命令会创建它"),
     "doctor_last": ("{name}: found its last name {date}", "{name}：最近一次得到名称：{date}"),
     "doctor_starting": ("{name}: has not said yet how it is doing; look again", "{name}：尚未报告状态；请稍后再看"),
+    "doctor_offline": (
+        "offline: TRUENAME_OFFLINE is on; names come from the catalogue alone, and nothing leaves this machine",
+        "offline：TRUENAME_OFFLINE 已开启；名称只取自目录，不向本机之外发送任何内容",
+    ),
     "doctor_resolver_ok": ("{name}: ready", "{name}：就绪"),
     "doctor_resolver_bad": ("{name}: {why}", "{name}：{why}"),
     "doctor_swarm_ok": ("swarm: listening on {where}", "swarm：正在监听 {where}"),

@@ -255,6 +255,36 @@ class Settings(BaseSettings):
         default="", rule="rule_text", help=("The password there.", "qBittorrent 的密码。"), secret=True
     )
 
+    script_path: Annotated[Path, AfterValidator(expanded)] = _setting(
+        default=Path("calibrate_qbt_helper.py"),
+        rule="rule_file",
+        help=(
+            "The program of the resolver script, run with an info-hash; a relative path is in the data folder.",
+            "解析器 script 的程序，以 info-hash 为参数运行；相对路径位于数据文件夹内。",
+        ),
+    )
+    script_slots: Annotated[int, BeforeValidator(no_switch), Field(ge=1, le=1000)] = _setting(
+        default=5, rule="rule_script_slots", help=("How many of it run at once.", "同时运行的数量。")
+    )
+    script_env: List = _setting(
+        default=("QBT_*",),
+        rule="rule_list",
+        help=("The variables that it sees, with wild cards.", "传给该程序的环境变量，可用通配符。"),
+    )
+
+    offline: bool = _setting(
+        default=False,
+        rule="rule_switch",
+        help=(
+            "Nothing leaves this machine: names come from the catalogue alone.",
+            "不向本机之外发送任何内容：名称只取自目录。",
+        ),
+    )
+
+    @property
+    def script_file(self) -> Path:
+        """Where the script is."""
+        return self.data_dir / self.script_path
 
     @property
     def backup_folder(self) -> Path:
