@@ -120,7 +120,15 @@ def _qbittorrent_config(settings: Settings) -> "QbittorrentConfig":
     )
 
 
-_RESOLVERS = {"swarm": _swarm, "direct": _direct, "qbittorrent": _qbittorrent}
+def _script(settings: Settings) -> Resolver:
+    from truename.resolvers.script import ScriptConfig, ScriptResolver
+
+    return ScriptResolver(
+        ScriptConfig(path=settings.script_file, slots=settings.script_slots, passed=settings.script_env)
+    )
+
+
+_RESOLVERS = {"swarm": _swarm, "direct": _direct, "qbittorrent": _qbittorrent, "script": _script}
 """How each word of the setting becomes a resolver; imported when chosen."""
 
 
@@ -178,6 +186,9 @@ def _engine(settings: Settings, database: Database, queue: JobQueue) -> Engine:
     def resting() -> bool:
         return mode.value == "off"
 
+    def watch_resting() -> bool:
+        return settings.offline or resting()
+
     feeder = Feeder(writer, queue, time.time, resting=resting)
     desk = Desk(
         database=database,
@@ -186,9 +197,6 @@ def _engine(settings: Settings, database: Database, queue: JobQueue) -> Engine:
         feeder=feeder,
         clock=time.time,
         rules=rules,
-    def watch_resting() -> bool:
-        return settings.offline or resting()
-
         census=census,
         task_ttl_s=settings.task_ttl_s,
     )

@@ -11,7 +11,7 @@ from pydantic_settings import NoDecode
 
 MAX_SECONDS = 86_400
 MAX_TTL_S = 10 * 365 * 86_400
-RESOLVERS = frozenset(("swarm", "direct", "qbittorrent"))
+RESOLVERS = frozenset(("swarm", "direct", "qbittorrent", "script"))
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
 _ROOT_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
 
