@@ -32,6 +32,7 @@ from truename.store.writer import StoreUnavailable, Writer
 from truename.watch import Watch
 
 if TYPE_CHECKING:
+    from truename.gateway import Gateway
     from truename.resolvers.qbittorrent.config import QbittorrentConfig
     from truename.web.webhook import Webhook
 
@@ -45,7 +46,7 @@ async def open_chain(settings: Settings) -> AsyncIterator[Chain]:
 
     With thousands in conversation, putting a session away takes a while. Who leaves the block waits only a moment.
     """
-    chain = Chain(_offline() if settings.offline else [_RESOLVERS[name](settings) for name in settings.resolvers])
+    chain = Chain(_resolvers(settings))
     try:
         yield chain
     finally:
@@ -54,10 +55,27 @@ async def open_chain(settings: Settings) -> AsyncIterator[Chain]:
                 await chain.aclose()
 
 
-def _offline() -> list[Resolver]:
-    from truename.resolvers.offline import Offline
+def _resolvers(settings: Settings) -> list[Resolver]:
+    if settings.offline:
+        from truename.resolvers.offline import Offline
 
-    return [Offline()]
+        return [Offline()]
+    chosen = [_RESOLVERS[name](settings) for name in settings.resolvers]
+    if (gateway := _gateway(settings)) is not None:
+        from truename.resolvers.behind import Behind
+
+        return [Behind(one, gateway) for one in chosen]
+    return chosen
+
+
+def _gateway(settings: Settings) -> "Gateway | None":
+    """The proxy that everything goes through, if there is one."""
+    if not settings.proxy:
+        return None
+    from truename.gateway import Gateway
+    from truename.proxy import Proxy
+
+    return Gateway(Proxy.of(settings.proxy))
 
 
 def _swarm(settings: Settings) -> Resolver:
@@ -72,6 +90,7 @@ def _swarm(settings: Settings) -> Resolver:
             dht=settings.dht,
             dht_bootstrap=settings.dht_bootstrap,
             allow_private=settings.allow_private_network,
+            proxy=settings.proxy,
         )
     )
 
@@ -85,7 +104,8 @@ def _direct(settings: Settings) -> Resolver:
             trackers=settings.trackers,
             magnet_trackers=settings.magnet_trackers == "public",
             allow_private=settings.allow_private_network,
-        )
+        ),
+        gateway=_gateway(settings),
     )
 
 
@@ -97,8 +117,11 @@ def _qbittorrent(settings: Settings) -> Resolver:
 
 @contextmanager
 def open_sending(settings: Settings) -> Iterator[Callable[[Magnet, str], Awaitable[bool]] | None]:
-    """What gives a magnet to the owner's qBittorrent, until the block is left; None when there is none."""
-    if not settings.qbt_url or settings.offline:
+    """What gives a magnet to the owner's qBittorrent, until the block is left; None when there is none.
+
+    What goes there goes around a proxy.
+    """
+    if not settings.qbt_url or settings.offline or settings.proxy:
         yield None
         return
     from truename.resolvers.qbittorrent.sending import Sender
@@ -249,6 +272,7 @@ def _webhook(settings: Settings, engine: Engine) -> "Webhook":
         url=settings.webhook_url,
         secret=settings.webhook_secret,
         allow_private=settings.allow_private_network,
+        gateway=_gateway(settings),
     )
     return Webhook(target, engine.database, engine.writer, engine.batches, clock=time.time)
 

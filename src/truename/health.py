@@ -9,6 +9,8 @@ from truename.texts import Language, say
 State = tuple[bool, str]
 """Whether something is well, and what to say of it."""
 
+_WELL_PROXIED = ("", "dht_needs_address", "no_dht_through_proxy")
+
 
 def resolver_states(name: str, health: ResolverHealth, language: Language, *, whole: bool = True) -> Iterator[State]:
     """The lines about one resolver. `whole`: with addresses, which are the owner's business alone."""
@@ -17,7 +19,7 @@ def resolver_states(name: str, health: ResolverHealth, language: Language, *, wh
     elif name == "swarm":
         yield from _swarm_states(health, language, whole=whole)
     elif health.able:
-        yield True, say("doctor_resolver_ok", language, name=name)
+        yield True, say("doctor_proxied" if health.proxied else "doctor_resolver_ok", language, name=name)
     else:
         yield False, say("doctor_resolver_bad", language, name=name, why=say(health.reason, language))
     if health.subject and name != "swarm" and whole:
@@ -26,7 +28,9 @@ def resolver_states(name: str, health: ResolverHealth, language: Language, *, wh
 
 def _swarm_states(health: ResolverHealth, language: Language, *, whole: bool) -> Iterator[State]:
     """The lines about the swarm and its DHT."""
-    if health.listening:
+    if health.proxied and health.reason in _WELL_PROXIED:
+        yield True, say("doctor_proxied", language, name="swarm")
+    elif health.listening:
         where = ", ".join(health.listening)
         yield (
             True,
@@ -39,7 +43,7 @@ def _swarm_states(health: ResolverHealth, language: Language, *, whole: bool) ->
         if health.subject and whole:
             yield False, say("doctor_swarm_tried", language, subject=make_visible(health.subject))
     elif not health.dht_enabled:
-        yield True, say("doctor_dht_off", language)
+        yield True, say(health.reason or "doctor_dht_off", language)
     elif health.dht_nodes:
         yield True, say("doctor_dht_ok", language, nodes=health.dht_nodes)
     else:

@@ -3,7 +3,7 @@
 Source: the IANA special-purpose registries (RFC 6890 and what was added to them since).
 """
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 # In IPv6 only 2000::/3 is given out at all, so everything before and after it is closed as a whole; that includes
 # IPv4 in its IPv6 disguises (::ffff:0:0/96, 64:ff9b::/96).
@@ -36,3 +36,12 @@ NOT_PUBLIC: tuple[IPv4Network | IPv6Network, ...] = tuple(map(ip_network, _NOT_P
 def is_public(address: IPv4Address | IPv6Address) -> bool:
     """Whether an address belongs to the internet and not to a private, local or special network."""
     return not any(address in network for network in NOT_PUBLIC if network.version == address.version)
+
+
+def is_address(host: str) -> bool:
+    """Whether it is an address as everybody writes it, so that nobody will take it for a name and look it up."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -72,6 +72,27 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "The swarm session could not be started; `truename doctor` says more.",
         "无法启动 swarm 会话；请运行 `truename doctor` 查看详情。",
     ),
+    "no_dht_through_proxy": (
+        "No DHT node answers through the proxy, which may not carry UDP; trackers are asked nevertheless. If it does "
+        "not, set TRUENAME_DHT=off.",
+        "经由代理没有 DHT 节点应答，该代理可能不转发 UDP；tracker 仍会被询问。若确实不支持，请设置 TRUENAME_DHT=off。",
+    ),
+    "dht_needs_address": (
+        "DHT: not asked, since TRUENAME_DHT_BOOTSTRAP names hosts, and to look those up would go around "
+        "TRUENAME_PROXY; give address:port of a node if the proxy carries UDP",
+        "DHT：未启用，因为 TRUENAME_DHT_BOOTSTRAP 中是主机名，解析它们会绕过 TRUENAME_PROXY；"
+        "若代理支持 UDP，请改填节点的 地址:端口",
+    ),
+    "proxy_down": (
+        "The proxy of TRUENAME_PROXY does not answer, and nothing goes around it. See that it runs, and that its "
+        "address is right.",
+        "TRUENAME_PROXY 所指的代理没有应答，而任何内容都不会绕过它。请检查它是否在运行、地址是否正确。",
+    ),
+    "proxy_refused": (
+        "The proxy of TRUENAME_PROXY does not let truename in. See that it is a SOCKS5 proxy, and that user name and "
+        "password are right.",
+        "TRUENAME_PROXY 所指的代理拒绝了连接。请检查它是否为 SOCKS5 代理、用户名和密码是否正确。",
+    ),
     "offline": (
         "TRUENAME_OFFLINE is on, so nobody is asked, and the catalogue does not have this hash. Switch it off to ask.",
         "TRUENAME_OFFLINE 已开启，不会向任何人查询，而目录中没有这个哈希。关闭它即可查询。",
@@ -271,6 +292,16 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "qbittorrent_without_url": (
         "{name} names qbittorrent; set TRUENAME_QBT_URL to the address of its Web UI too.",
         "{name} 中有 qbittorrent：请同时将 TRUENAME_QBT_URL 设为其 Web UI 的地址。",
+    ),
+    "around_the_proxy": (
+        "{name} names {resolver}, a program that would go around TRUENAME_PROXY. Take it out, or leave TRUENAME_PROXY "
+        "empty and give that program the proxy itself.",
+        "{name} 中有 {resolver}，它是会绕过 TRUENAME_PROXY 的独立程序。"
+        "请将其移除，或留空 TRUENAME_PROXY 并在该程序中设置代理。",
+    ),
+    "rule_proxy": (
+        "the socks5 URL of a proxy, with host and port, and a user name and a password or neither, in ASCII",
+        "代理的 socks5 网址，含主机和端口，用户名与密码须同时给出或都不给，仅限 ASCII",
     ),
     "rule_server_url": (
         "an http or https URL, without a user name and with nothing after its path",
@@ -845,6 +876,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "offline: TRUENAME_OFFLINE is on; names come from the catalogue alone, and nothing leaves this machine",
         "offline：TRUENAME_OFFLINE 已开启；名称只取自目录，不向本机之外发送任何内容",
     ),
+    "doctor_proxied": ("{name}: ready, through the proxy", "{name}：就绪，经由代理"),
     "doctor_resolver_ok": ("{name}: ready", "{name}：就绪"),
     "doctor_resolver_bad": ("{name}: {why}", "{name}：{why}"),
     "doctor_swarm_ok": ("swarm: listening on {where}", "swarm：正在监听 {where}"),

@@ -11,7 +11,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
 
-from truename.networks import is_public
+from truename.networks import is_address, is_public
 
 _TRACKER_SCHEMES = frozenset(("http", "https", "udp"))
 _MAX_URL_CHARS = 2048
@@ -44,11 +44,13 @@ def usable_peers(endpoints: Iterable[str], *, allow_private: bool) -> list[tuple
     return list(peers)
 
 
-def usable_nodes(endpoints: Iterable[str], *, allow_private: bool) -> list[str]:
+def usable_nodes(endpoints: Iterable[str], *, allow_private: bool, only_addresses: bool = False) -> list[str]:
     """Those `host:port` by which the DHT may be entered, in order and each once."""
     usable: dict[str, None] = {}
     for endpoint in endpoints:
         host, port = _split(endpoint)
+        if only_addresses and not is_address(host):
+            continue
         if port and _is_usable_host(host, allow_private=allow_private):
             usable[endpoint.strip()] = None
     return list(usable)

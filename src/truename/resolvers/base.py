@@ -12,7 +12,8 @@ from truename.metainfo import Metainfo
 class ResolverHealth:
     """How a resolver is doing, for `truename doctor`.
 
-    `able`: it can ask somebody now. `reason` is a word of `truename.texts` that says why not, `subject` what about.
+    `able`: it can ask somebody now. `reason` is a word of `truename.texts` that says why not, or why no DHT, `subject`
+    what about. `proxied`: it goes out through a proxy.
     """
 
     able: bool
@@ -21,6 +22,7 @@ class ResolverHealth:
     dht_nodes: int = 0
     reason: str = ""
     subject: str = ""
+    proxied: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,9 +55,11 @@ class Sockets:
     """The session's listening sockets. Without one, libtorrent asks nobody, so a look-up must not wait for it.
 
     A failure alone says little: where IPv6 is missing one socket fails, before the others are told to be open.
+    `only_udp`: there are none for TCP, as behind a proxy.
     """
 
-    def __init__(self, wanted: str) -> None:
+    def __init__(self, wanted: str, *, only_udp: bool = False) -> None:
+        self._needed = 1 if only_udp else 2
         self.settled = asyncio.Event()
         self._wanted = wanted
         self._open: dict[str, int] = {}
@@ -83,7 +85,7 @@ class Sockets:
     @property
     def open(self) -> tuple[str, ...]:
         """Addresses that peers and trackers can be spoken to from."""
-        return tuple(address for address, count in self._open.items() if count > 1)
+        return tuple(address for address, count in self._open.items() if count >= self._needed)
 
     @property
     def failure(self) -> ResolverDown | None:

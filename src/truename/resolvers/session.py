@@ -15,6 +15,7 @@ from typing import Any
 import libtorrent as lt
 
 from truename.networks import NOT_PUBLIC
+from truename.proxy import Proxy
 from truename.resolvers.events import Event, Handle, read_alert
 from truename.resolvers.swarm_config import SwarmConfig
 from truename.resolvers.tuning import TORRENT_FLAGS, Room, settings_for
@@ -41,10 +42,11 @@ class SwarmSession:
         self.room = Room.of_this_process()
         settings: Any = settings_for(
             listen_interfaces=config.listen_interfaces,
-            dht_nodes=config.dht_entrances if config.dht else None,
+            dht_nodes=config.dht_entrances if config.asks_dht else None,
             allow_private=config.allow_private,
             room=self.room,
             only_utp=only_utp,
+            proxy=Proxy.of(config.proxy) if config.proxy else None,
         )
         # Guarded by the lock, so that no command holds the session when the thread lets go of it: its end takes time,
         # and falls to whoever was the last to hold it.
@@ -95,6 +97,17 @@ class SwarmSession:
         with self._lock:
             if self._session is not None:
                 handle.force_dht_announce()
+
+    def knock(self, nodes: Sequence[tuple[str, int]]) -> None:
+        """Speak to these nodes of the DHT.
+
+        Behind a proxy libtorrent's own first words are lost, since the way is not open yet, and it waits long with the
+        next.
+        """
+        with self._lock:
+            if self._session is not None:
+                for node in nodes:
+                    self._session.add_dht_node(node)
 
     def search_dht(self, hash20: str) -> None:
         """Look peers up in the DHT for a torrent that need not be here; `DhtFound` will tell, perhaps several times."""

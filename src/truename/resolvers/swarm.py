@@ -54,18 +54,25 @@ class SwarmResolver:
         try:
             switchboard = self._started()
         except ResolverDown as down:
-            return ResolverHealth(able=False, reason=down.reason, subject=down.subject, dht_enabled=self._config.dht)
-        await _come_up(switchboard, dht=self._config.dht)
+            return ResolverHealth(
+                able=False, reason=down.reason, subject=down.subject, dht_enabled=self._config.asks_dht
+            )
+        await _come_up(switchboard, dht=self._config.asks_dht)
         failure = switchboard.sockets.failure
-        asleep = self._config.dht and not switchboard.dht.woke.is_set()
+        asleep = self._config.asks_dht and not switchboard.dht.woke.is_set()
         return ResolverHealth(
             able=failure is None and not asleep,
             listening=switchboard.sockets.open,
-            dht_enabled=self._config.dht,
+            dht_enabled=self._config.asks_dht,
             dht_nodes=switchboard.dht.nodes,
-            reason=failure.reason if failure else "no_dht_node" if asleep else "",
+            reason=failure.reason if failure else self._why_no_dht(asleep=asleep),
             subject=failure.subject if failure else "",
         )
+
+    def _why_no_dht(self, *, asleep: bool) -> str:
+        if asleep:
+            return "no_dht_through_proxy" if self._config.proxy else "no_dht_node"
+        return "dht_needs_address" if self._config.dht and not self._config.asks_dht else ""
 
     async def aclose(self) -> None:
         """See `Resolver.aclose`."""

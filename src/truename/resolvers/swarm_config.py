@@ -10,6 +10,8 @@ class SwarmConfig:
     """`trackers` are the administrator's, asked for every hash; `magnet_trackers`: also ask those a magnet names.
 
     `allow_private`: peers, trackers and DHT nodes on private and loopback addresses are allowed.
+    `proxy`: the URL of the proxy that all of it goes through. The names of DHT nodes would be looked up here, beside
+    it, so then the DHT is asked only where nodes are given by their addresses.
     `guard_s`: how long a torrent may have peers and no metadata; `utp_s`: from the first question until peers that do
     not answer over TCP are tried over uTP.
     """
@@ -22,8 +24,14 @@ class SwarmConfig:
     allow_private: bool = False
     guard_s: float = 5.0
     utp_s: float = 5.0
+    proxy: str = ""
 
     @property
     def dht_entrances(self) -> list[str]:
         """Those nodes of `dht_bootstrap` that may be spoken to."""
-        return usable_nodes(self.dht_bootstrap, allow_private=self.allow_private)
+        return usable_nodes(self.dht_bootstrap, allow_private=self.allow_private, only_addresses=bool(self.proxy))
+
+    @property
+    def asks_dht(self) -> bool:
+        """Whether the DHT is asked."""
+        return self.dht and (not self.proxy or bool(self.dht_entrances))

@@ -56,11 +56,11 @@ class Switchboard:
 
     def __init__(self, config: SwarmConfig) -> None:
         self._config = config
-        self.dht = DhtPulse(enabled=config.dht, has_entrance=bool(config.dht_entrances))
-        self.sockets = Sockets(config.listen_interfaces)
+        self.dht = DhtPulse(enabled=config.asks_dht, has_entrance=bool(config.dht_entrances))
+        self.sockets = Sockets(config.listen_interfaces, only_udp=bool(config.proxy))
         self._loop = asyncio.get_running_loop()
         self._session = SwarmSession(config, self._take)
-        self._asking = Asking(self._session, dht=config.dht)
+        self._asking = Asking(self._session, dht=config.asks_dht)
         self._by_hash: dict[str, Conversation] = {}
         self._by_handle: dict[Handle, Conversation] = {}
         endings = Endings(came=self._named, unread=self._unread)
@@ -355,9 +355,11 @@ class Switchboard:
     def _tick(self) -> None:
         now = self._loop.time()
         self._ticker = self._loop.call_later(_TICK_S, self._tick)
-        if self._config.dht and (now >= self._count_at or self._asking.wants_dht):
+        if self._config.asks_dht and (now >= self._count_at or self._asking.wants_dht):
             self._count_at = now + _COUNT_EVERY_S
             self._asking.count()
+            if self._config.proxy and not self.dht.woke.is_set():
+                self._session.knock(usable_peers(self._config.dht_entrances, allow_private=self._config.allow_private))
         for conversation in list(self._without_hope):
             self._look_for_hope(conversation)
         self._asking.settle_doubts(now)

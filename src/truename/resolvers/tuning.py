@@ -11,6 +11,8 @@ from typing import Any, Self
 
 import libtorrent as lt
 
+from truename.proxy import Proxy
+
 MAX_METADATA_BYTES = 4 << 20
 """libtorrent sets this much memory aside per torrent as soon as a peer claims that its metadata is so large."""
 
@@ -57,7 +59,13 @@ class Room:
 
 
 def settings_for(
-    *, listen_interfaces: str, dht_nodes: Sequence[str] | None, allow_private: bool, room: Room, only_utp: bool = False
+    *,
+    listen_interfaces: str,
+    dht_nodes: Sequence[str] | None,
+    allow_private: bool,
+    room: Room,
+    only_utp: bool = False,
+    proxy: Proxy | None = None,
 ) -> dict[str, Any]:
     """The settings pack of a session; `dht_nodes` is None for no DHT at all. `only_utp`: peers over uTP and not TCP."""
     settings = {
@@ -69,7 +77,26 @@ def settings_for(
         "ssrf_mitigation": not allow_private,
     }
     transport = _ONLY_UTP if only_utp else {}
-    return _METADATA_ONLY | settings | transport | (_CLOSED_NETWORK_DHT if allow_private else {})
+    closed = _CLOSED_NETWORK_DHT if allow_private else {}
+    return _METADATA_ONLY | settings | transport | closed | (_behind(proxy) if proxy else {})
+
+
+def _behind(proxy: Proxy) -> dict[str, Any]:
+    """Everything through the proxy, host names of trackers too; then libtorrent opens no TCP port to listen on.
+
+    The names of DHT nodes it would look up itself, so it must not be given any.
+    """
+    return {
+        "proxy_type": lt.proxy_type_t.socks5_pw if proxy.username else lt.proxy_type_t.socks5,
+        "proxy_hostname": proxy.host,
+        "proxy_port": proxy.port,
+        "proxy_username": proxy.username,
+        "proxy_password": proxy.password,
+        "proxy_hostnames": True,
+        "proxy_peer_connections": True,
+        "proxy_tracker_connections": True,
+        "anonymous_mode": True,
+    }
 
 
 _METADATA_ONLY: dict[str, Any] = {

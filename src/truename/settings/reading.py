@@ -19,6 +19,9 @@ _FROM_FILE = "_FILE"
 _ALSO_WITHOUT_PREFIX = ("qbt_url", "qbt_username", "qbt_password")
 """The helper script of the old way reads these."""
 
+_GO_THEIR_OWN_WAY = frozenset(("qbittorrent", "script"))
+"""Resolvers that are programs of their own, which no proxy of ours can hold."""
+
 
 class SettingsError(TruenameError):
     """Settings that cannot be used. `word` and `fields` make the sentence, in `truename.texts`."""
@@ -59,6 +62,8 @@ def load() -> Loaded:
     settings = _checked(values, known)
     if "qbittorrent" in settings.resolvers and not settings.qbt_url:
         raise SettingsError("qbittorrent_without_url", name=known["resolvers"].variable)
+    if settings.proxy and (around := next((one for one in settings.resolvers if one in _GO_THEIR_OWN_WAY), None)):
+        raise SettingsError("around_the_proxy", name=known["resolvers"].variable, resolver=around)
     return Loaded(
         settings=settings,
         origin=origin | dict.fromkeys(environment, "from_environment"),

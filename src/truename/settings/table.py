@@ -27,6 +27,7 @@ from truename.settings.values import (
     known_resolvers,
     no_switch,
     not_empty,
+    proxy_url,
     server_url,
     tracker_urls,
     url_path,
@@ -272,6 +273,15 @@ class Settings(BaseSettings):
         help=("The variables that it sees, with wild cards.", "传给该程序的环境变量，可用通配符。"),
     )
 
+    proxy: Annotated[str, AfterValidator(proxy_url)] = _setting(
+        default="",
+        rule="rule_proxy",
+        help=(
+            "A SOCKS5 proxy for everything that leaves this machine; nothing goes around it.",
+            "一切外发内容都经由的 SOCKS5 代理；没有任何内容会绕过它。",
+        ),
+        secret=True,  # it may hold a password
+    )
     offline: bool = _setting(
         default=False,
         rule="rule_switch",

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
+from truename.proxy import Proxy
+
 MAX_SECONDS = 86_400
 MAX_TTL_S = 10 * 365 * 86_400
 RESOLVERS = frozenset(("swarm", "direct", "qbittorrent", "script"))
@@ -107,6 +109,13 @@ def server_url(url: str) -> str:
     parts = urlsplit(web_url(url))
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError(url)
+    return url
+
+
+def proxy_url(url: str) -> str:
+    """The URL of a SOCKS5 proxy, or nothing."""
+    if url:
+        Proxy.of(url)
     return url
 
 

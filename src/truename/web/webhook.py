@@ -1,7 +1,8 @@
 """Tells a URL of the owner's when a batch has ended: the batch's body, signed, tried again when it does not arrive.
 
 The address is looked up here and connected to as it was checked, so that a name which means something else the next
-moment leads nowhere; redirects are not followed, and nothing of the answer is kept.
+moment leads nowhere; behind a proxy that is the proxy's task. Redirects are not followed, and nothing of the answer is
+kept.
 Source: https://www.standardwebhooks.com (practice of signing the body); RFC 2104 (HMAC).
 """
 
@@ -22,12 +23,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from truename.batching import Batches
 from truename.checked_net import Forbidden, checked
 from truename.feeder import Clock
+from truename.gateway import Gateway
+from truename.networks import is_address
 from truename.store import batches
 from truename.store.database import Database
 from truename.store.writer import StoreUnavailable, Writer
 from truename.texts import Language
 from truename.web.batch import batch_body
 from truename.web.paging import MAX_LIMIT
+from truename.web.tunnel import Tunnel
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +48,12 @@ _NOT_ARRIVED = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Whom to tell. Without a secret the body is not signed."""
+    """Whom to tell. Without a secret the body is not signed; with a `gateway` it is told through that proxy."""
 
     url: str
     secret: str
     allow_private: bool
+    gateway: Gateway | None = None
 
 
 class Webhook:
@@ -63,7 +68,7 @@ class Webhook:
 
     async def run(self) -> None:
         """Tell what there is to tell, until cancelled."""
-        async with open_pool(allow_private=self._target.allow_private) as pool:
+        async with open_pool(allow_private=self._target.allow_private, gateway=self._target.gateway) as pool:
             while True:
                 try:
                     await self.tell(pool)
@@ -107,10 +112,11 @@ class Webhook:
 
 
 class _Checked(httpcore.AsyncNetworkBackend):
-    """Connects only to addresses that were looked at."""
+    """Connects only to addresses that were looked at. A name is for the proxy to look up, where there is one."""
 
-    def __init__(self, *, allow_private: bool) -> None:
+    def __init__(self, *, allow_private: bool, gateway: Gateway | None) -> None:
         self._allow_private = allow_private
+        self._gateway = gateway
         self._inner = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -121,6 +127,10 @@ class _Checked(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
+        if self._gateway is not None:
+            if is_address(host):
+                checked((host,), allow_private=self._allow_private)
+            return await Tunnel.over(await self._gateway.connect(host, port))
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         addresses = checked((str(info[4][0]) for info in found), allow_private=self._allow_private)
         return await self._inner.connect_tcp(addresses[0], port, timeout, local_address, socket_options)
@@ -132,11 +142,11 @@ class _Checked(httpcore.AsyncNetworkBackend):
         await self._inner.sleep(seconds)
 
 
-def open_pool(*, allow_private: bool) -> httpcore.AsyncConnectionPool:
+def open_pool(*, allow_private: bool, gateway: Gateway | None = None) -> httpcore.AsyncConnectionPool:
     """A client that follows no redirect, uses no proxy of the environment, and looks where it goes."""
     return httpcore.AsyncConnectionPool(
         ssl_context=ssl.create_default_context(),
         max_connections=_AT_ONCE,
         max_keepalive_connections=0,
-        network_backend=_Checked(allow_private=allow_private),
+        network_backend=_Checked(allow_private=allow_private, gateway=gateway),
     )

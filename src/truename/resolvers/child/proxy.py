@@ -116,9 +116,11 @@ class SwarmProcess:
                 state: ResolverHealth = await answer
             return state
         except TimeoutError:
-            return ResolverHealth(able=False, reason="session_failed", dht_enabled=self._config.dht)
+            return ResolverHealth(able=False, reason="session_failed", dht_enabled=self._config.asks_dht)
         except ResolverDown as down:
-            return ResolverHealth(able=False, reason=down.reason, subject=down.subject, dht_enabled=self._config.dht)
+            return ResolverHealth(
+                able=False, reason=down.reason, subject=down.subject, dht_enabled=self._config.asks_dht
+            )
         finally:
             self._unwell.pop(number, None)
 

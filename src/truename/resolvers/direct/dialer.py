@@ -1,7 +1,7 @@
 """Where the resolver's TCP connections begin: to an address, never to a name, and only to one that is allowed.
 
 Every socket of `direct` but those of UDP trackers is opened here; the check of a peer's or tracker's address before is
-the first barrier, this is the second.
+the first barrier, this is the second. Behind a proxy, what a name means is up to that; addresses are checked as ever.
 """
 
 import asyncio
@@ -13,6 +13,8 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar, cast
 
 from truename.checked_net import checked
+from truename.gateway import Gateway
+from truename.networks import is_address
 
 _RECEIVE_BUFFER_BYTES = 64 * 1024
 """So that not much of a flood is under way when we have heard enough of it."""
@@ -50,10 +52,14 @@ ListenerT = TypeVar("ListenerT", bound=Listener)
 
 
 class Dialer:
-    """Opens connections. `allow_private`: private and loopback addresses are allowed for all of them."""
+    """Opens connections. `allow_private`: private and loopback addresses are allowed for all of them.
 
-    def __init__(self, *, allow_private: bool) -> None:
+    `gateway`: the proxy that all of them go through; only then names may be connected to.
+    """
+
+    def __init__(self, *, allow_private: bool, gateway: Gateway | None = None) -> None:
         self._allow_private = allow_private
+        self._gateway = gateway
 
     async def connect(
         self,
@@ -68,13 +74,10 @@ class Dialer:
 
         Errors: `Forbidden`; `OSError` when nobody is there or it is not who it should be.
         """
-        (address,) = checked((address,), allow_private=exempt or self._allow_private)
-        opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+        if self._gateway is None or is_address(address):
+            (address,) = checked((address,), allow_private=exempt or self._allow_private)
+        opened = await self._open(address, port)
         try:
-            opened.setblocking(False)  # noqa: FBT003
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_THE_END)
-            await _connected(opened, address, port)
             listener = make()
             if tls is None:
                 _PlainLine(opened, listener)
@@ -84,6 +87,26 @@ class Dialer:
             opened.close()
             raise
         return listener
+
+    async def _open(self, address: str, port: int) -> socket.socket:
+        if self._gateway is not None:
+            opened = await self._gateway.connect(address, port)
+            _set_options(opened)
+            return opened
+        opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            opened.setblocking(False)  # noqa: FBT003
+            _set_options(opened)
+            await _connected(opened, address, port)
+        except BaseException:
+            opened.close()
+            raise
+        return opened
+
+
+def _set_options(opened: socket.socket) -> None:
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_THE_END)
 
 
 async def _connected(opened: socket.socket, address: str, port: int) -> None:

@@ -8,10 +8,12 @@ Source: BEP 3, 7, 9, 10, 15, 23.
 import asyncio
 import logging
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
 from truename.errors import NotYet, ResolverDown, TruenameError
+from truename.gateway import Gateway
 from truename.infohash import InfoHash
 from truename.magnet import Magnet
 from truename.metainfo import Metainfo, matches, read_info
@@ -100,15 +102,16 @@ class _Errand:
 class DirectResolver:
     """The port `Resolver` over our own client. Belongs to one event loop.
 
-    Any number of `resolve` calls may run at once; those for one hash share a quest.
+    Any number of `resolve` calls may run at once; those for one hash share a quest. With a `gateway` everything goes
+    through that proxy: names are looked up by it, and trackers over UDP are not asked.
     """
 
     name: Final = "direct"
 
-    def __init__(self, config: DirectConfig, *, look_up: LookUp = ask_system) -> None:
+    def __init__(self, config: DirectConfig, *, look_up: LookUp = ask_system, gateway: Gateway | None = None) -> None:
         self._config = config
-        self._hosts = HostNames(look_up)
-        dialer = Dialer(allow_private=config.allow_private)
+        self._hosts = None if gateway else HostNames(look_up)
+        dialer = Dialer(allow_private=config.allow_private, gateway=gateway)
         self._reach = Reach(
             dialer=dialer,
             trackers=Trackers(dialer, self._hosts, config.limits, allow_private=config.allow_private),
@@ -120,7 +123,9 @@ class DirectResolver:
             connections=asyncio.Semaphore(config.limits.connections),
             room=Allowance(config.limits.held_bytes),
         )
-        self._own = [Tracker(url, exempt=True) for url in usable_trackers(config.trackers, allow_private=True)]
+        self._own = [
+            Tracker(url, exempt=True) for url in self._askable(usable_trackers(config.trackers, allow_private=True))
+        ]
         self._errands: dict[str, _Errand] = {}
         self._running: dict[asyncio.Task[bytes], _Errand] = {}
         self._closed = False
@@ -151,13 +156,18 @@ class DirectResolver:
                 waiter.fail(ResolverDown("stopping"))
             errand.task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
-        await self._hosts.aclose()
+        if self._hosts is not None:
+            await self._hosts.aclose()
 
     def _whom_to_ask(self, magnet: Magnet) -> tuple[list[Tracker], list[Peer]]:
         private = self._config.allow_private
         named = magnet.trackers if self._config.magnet_trackers else ()
-        trackers = [*self._own, *map(Tracker, usable_trackers(named, allow_private=private))]
+        trackers = [*self._own, *map(Tracker, self._askable(usable_trackers(named, allow_private=private)))]
         return trackers, usable_peers(magnet.peers, allow_private=private)[:MAX_PEERS_ASKED]
+
+    def _askable(self, urls: Iterable[str]) -> Iterable[str]:
+        """Without those over UDP where a proxy is the only way out."""
+        return urls if self._hosts is not None else (url for url in urls if not url.startswith("udp:"))
 
     def _join(self, waiter: _Waiter, magnet: Magnet) -> None:
         trackers, peers = self._whom_to_ask(magnet)

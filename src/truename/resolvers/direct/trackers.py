@@ -44,9 +44,12 @@ class Tracker:
 
 
 class Trackers:
-    """All conversations with trackers. Belongs to one event loop."""
+    """All conversations with trackers. Belongs to one event loop.
 
-    def __init__(self, dialer: Dialer, hosts: HostNames, limits: Limits, *, allow_private: bool) -> None:
+    Without `hosts` no name is looked up here: the dialer's proxy does that, and carries no UDP for us.
+    """
+
+    def __init__(self, dialer: Dialer, hosts: HostNames | None, limits: Limits, *, allow_private: bool) -> None:
         self._dialer = dialer
         self._hosts = hosts
         self._limits = limits
@@ -63,6 +66,8 @@ class Trackers:
         """
         parts = urlsplit(tracker.url)
         udp = parts.scheme == "udp"
+        if udp and self._hosts is None:
+            raise TrackerUnreached
         ask, turns = (self._ask_udp, self._udp_turns) if udp else (self._ask_http, self._http_turns)
         its_turns = self._turns_to(parts)
         try:
@@ -157,7 +162,9 @@ class Trackers:
                 tracker.close()
 
     async def _address(self, host: str, *, exempt: bool) -> str:
-        """The address to connect to. Errors: `OSError`; `Forbidden`."""
+        """The address to connect to, or the name for the proxy. Errors: `OSError`; `Forbidden`."""
+        if self._hosts is None:
+            return host
         allow = exempt or self._allow_private
         found = checked(await self._hosts.addresses(host, ahead=exempt), allow_private=allow)
         # A machine without IPv6 has no use for it, and one that has it nearly always has IPv4 too.
