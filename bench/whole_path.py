@@ -4,7 +4,8 @@
 
 A local swarm serves the torrents. `truename serve` runs as its users run it, new for each round and with its swarm
 begun; the client is this process. Both take turns. Goals: the batch at least 0.8 of the bare session; one name, over
-the route that waits for it, under 25 ms more than the bare session takes (p50). With `--one-core` the work is compared, and not its spreading.
+the route that waits for it, under 25 ms more than the bare session takes (p50). `--one-core` compares the work alone,
+and not how it is spread.
 """
 
 import argparse
