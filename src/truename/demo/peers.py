@@ -25,12 +25,13 @@ _DHT_READY_NODES = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwarmPlan:
-    """What the child is asked to serve."""
+    """What the child is asked to serve. `utp`: the seeder can also be reached over uTP, and not over TCP alone."""
 
     real: bool = True
     invented: int = 0
     info_bytes: int = 600
     seeders: bool = True
+    utp: bool = True
     dht_nodes: int = 0
 
 
@@ -59,7 +60,7 @@ async def _serve(plan: SwarmPlan, folder: str) -> None:
     ended = await _end_of_input()
     torrents = torrents_of(plan)
     nodes = await _dht_net(plan.dht_nodes) if plan.dht_nodes else []
-    seeder = _seeder(torrents, folder, nodes) if plan.seeders else None
+    seeder = _seeder(torrents, folder, nodes, utp=plan.utp) if plan.seeders else None
     with _nobody() as closed_port:
         # The tracker answers as if everybody were there, so that a name can only come from a seeder.
         port = seeder.listen_port() if seeder else closed_port
@@ -91,9 +92,10 @@ async def _end_of_input() -> asyncio.Event:
     return ended
 
 
-def _seeder(torrents: Iterable[DemoTorrent], folder: str, nodes: list[lt.session]) -> lt.session:
+def _seeder(torrents: Iterable[DemoTorrent], folder: str, nodes: list[lt.session], *, utp: bool) -> lt.session:
     session = _session(
         listen_interfaces="127.0.0.1:0",
+        enable_incoming_utp=utp,
         enable_dht=bool(nodes),
         dht_bootstrap_nodes=f"127.0.1.1:{nodes[0].listen_port()}" if nodes else "",
         active_limit=10**6,
