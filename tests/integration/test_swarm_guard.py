@@ -288,15 +288,15 @@ def test_honest_exchanges_are_no_storms() -> None:
         for peers in (1, 3, 50):
             requests = blocks + 2 * peers  # the last ones are on their way
             sent, received = peers * hello + 33 * requests, peers * 200 + (blocks - 1) * (BLOCK + 50)
-            assert not is_a_storm(sent, received, greeted=peers)
-    assert not is_a_storm(200 * 1_400, 200 * 600, greeted=200), "peers that greet, encrypted, and hang up"
+            assert not is_a_storm(sent, received, plainly=peers, otherwise=0)
+    assert not is_a_storm(200 * 1_400, 200 * 600, plainly=0, otherwise=200), "that greet, encrypted, and hang up"
 
 
 @pytest.mark.parametrize("block", [100, 600, 6_000, 12_000, 15_000])
 def test_the_same_blocks_again_and_again_are_a_storm(block: int) -> None:
-    requests = next(n for n in range(10**6) if is_a_storm(600 + 31 * n, block * n, greeted=2))
-    assert requests * (31 + block) < (MEGABYTE if block <= 6_000 else 6 * MEGABYTE)
+    requests = next(n for n in range(10**6) if is_a_storm(600 + 31 * n, block * n, plainly=2, otherwise=0))
+    assert requests * (31 + block) < (MEGABYTE if block <= 12_000 else 6 * MEGABYTE)
 
 
 def test_more_than_any_metadata_is_a_storm() -> None:
-    assert is_a_storm(0, 6 << 20, greeted=1)
+    assert is_a_storm(0, 6 << 20, plainly=0, otherwise=1)

@@ -5,14 +5,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 import libtorrent as lt
 import pytest
 
 from tests.contract.resolver_contract import DEAD, LONG_S, SHORT_S, SilentPeer, run
-from tests.integration.test_swarm_guard import Following, chain_with, naming, swarm_with
+from tests.integration.test_swarm_guard import Following, naming, swarm_with
 from tests.integration.test_swarm_session import empty
 from tests.liars import GarbageThenTrue
 from tests.loopback import DhtNode, Tracker, refusing_port
@@ -30,8 +30,11 @@ ONLY_ENCRYPTED = {"in_enc_policy": 0, "out_enc_policy": 0}
 
 
 @contextlib.contextmanager
-def seeding(*infos: bytes, **settings: Any) -> Iterator[int]:
-    """A libtorrent session that has the metadata of these torrents. Output: its port on loopback."""
+def seeding(*infos: bytes, metadata_of: Sequence[str] = (), **settings: Any) -> Iterator[int]:
+    """A libtorrent session that has the metadata of these torrents. Output: its port on loopback.
+
+    `metadata_of`: hashes of which it wants the metadata itself.
+    """
     quiet = {
         "enable_dht": False,
         "enable_lsd": False,
@@ -51,6 +54,12 @@ def seeding(*infos: bytes, **settings: Any) -> Iterator[int]:
     for info in infos:
         params = lt.add_torrent_params()
         params.ti = lt.torrent_info(b"d4:info" + info + b"e")
+        params.save_path = "/unused"
+        params.flags = flags.upload_mode | flags.disable_dht | flags.disable_lsd | flags.disable_pex
+        session.add_torrent(params)
+    for hash20 in metadata_of:
+        params = lt.add_torrent_params()
+        params.info_hashes = lt.info_hash_t(lt.sha1_hash(bytes.fromhex(hash20)))
         params.save_path = "/unused"
         params.flags = flags.upload_mode | flags.disable_dht | flags.disable_lsd | flags.disable_pex
         session.add_torrent(params)
@@ -113,15 +122,39 @@ def test_a_silent_peer_over_tcp_does_not_keep_from_one_that_speaks_utp_only() ->
 
 def test_the_dht_is_asked_on_for_a_torrent_that_was_put_out_and_its_new_peers_are_handed_over() -> None:
     async def test() -> None:
-        async with SilentPeer(INFO).serving() as silent, Peer(INFO).serving() as honest, DhtNode().serving() as node:
-            config = {"dht": True, "dht_bootstrap": (node.endpoint,)}
-            node.peers = [silent.compact]
-            async with chain_with(guard_s=0.1, **config) as chain:
-                asking = asyncio.create_task(chain.look_up(Magnet.parse(sha1(INFO)), timeout_s=LONG_S))
-                await silent.met.wait()
-                node.peers = [silent.compact, honest.compact]
-                outcome = await asking
-                assert (outcome.name, outcome.source) == ("over another way", "direct")
+        async with SilentPeer(INFO).serving() as silent, DhtNode([silent.compact]).serving() as node:
+            following = Following()
+            async with swarm_with(guard_s=0.1, dht=True, dht_bootstrap=(node.endpoint,)) as swarm:
+                asking = asyncio.create_task(
+                    swarm.resolve(Magnet.parse(sha1(INFO)), deadline_s=LONG_S, trail=following.trail)
+                )
+                await following.until_stuck()
+                node.peers.append(compact("127.0.0.9", 9999))  # the search begins after this
+                while "127.0.0.9:9999" not in following.trail.peers:
+                    following.news.clear()
+                    await following.news.wait()
+                assert silent.endpoint in following.trail.peers
+                asking.cancel()
+                await asyncio.wait([asking])
+
+    run(test())
+
+
+def test_the_same_guard_holds_in_the_second_session() -> None:
+    async def test() -> None:
+        with seeding(**ONLY_UTP, metadata_of=(sha1(INFO),)) as port:
+            async with swarm_with(guard_s=0.2, utp_s=0.1) as swarm:
+                await swarm.health()
+                following = Following()
+                asking = asyncio.create_task(swarm.resolve(at(INFO, port), deadline_s=LONG_S, trail=following.trail))
+                await torrents_in_the_second(swarm, 1)
+                await following.until_stuck()
+                await torrents_in_the_second(swarm, 0)
+                assert following.trail.peers == (f"127.0.0.1:{port}",)
+                assert not asking.done()
+                asking.cancel()
+                await asyncio.wait([asking])
+                await empty(swarm)
 
     run(test())
 
@@ -261,7 +294,7 @@ def test_a_look_up_that_ends_without_a_name_has_counted_whom_it_asked_and_how_th
                     asked = Magnet.parse(f"magnet:?xt=urn:btih:{sha1(INFO)}{trackers}")
                     following = Following()
                     with pytest.raises(NotYet):
-                        await swarm.resolve(asked, deadline_s=4 * SHORT_S, trail=following.trail)
+                        await swarm.resolve(asked, deadline_s=2 * SHORT_S, trail=following.trail)
         counts = following.trail.counts
         assert set(counts) == set(COUNTS)
         asked_and_named = {"trackers": 2, "trackers_answered": 1, "tracker_peers": 3, "dht_peers": 1}

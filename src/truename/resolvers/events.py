@@ -27,6 +27,10 @@ _NEVER_SENT = frozenset(
 # A broken pipe, a reset or a late answer mean that the question got there; other errors of the system, that it did not.
 _GOT_THERE = frozenset((errno.EPIPE, errno.ECONNRESET, errno.ETIMEDOUT))
 
+_NOT_PLAIN = (
+    lt.peer_info.connecting | lt.peer_info.handshake | lt.peer_info.rc4_encrypted | lt.peer_info.plaintext_encrypted
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Added:
@@ -116,6 +120,14 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
+class PeersSeen:
+    """With so many peers a torrent is in conversation now, without encryption."""
+
+    handle: Handle
+    plain: int
+
+
+@dataclass(frozen=True, slots=True)
 class PeersKnown:
     """The peers of a torrent that have not failed to be connected to, at most a hundred or so."""
 
@@ -158,7 +170,7 @@ class Counted:
 
 
 AboutOne = MetadataUnread | MetadataFalse | TrackerAsked | TrackerAnswered | DhtAnswered | TrackersCounted | PeersKnown
-Event = Added | MetadataCame | AboutOne | Moved | DhtFound | Listening | DhtSearching | Counted
+Event = Added | MetadataCame | AboutOne | Moved | PeersSeen | DhtFound | Listening | DhtSearching | Counted
 
 
 def read_alert(alert: Any) -> Event | None:
@@ -230,6 +242,14 @@ def _moved(alert: Any) -> Event | None:
     )
 
 
+def _peers_seen(alert: Any) -> Event | None:
+    try:
+        peers = alert.handle.get_peer_info()  # the binding does not know the form in which the alert carries them
+    except RuntimeError:  # the torrent has been removed
+        return None
+    return PeersSeen(alert.handle, sum(not each.flags & _NOT_PLAIN for each in peers))
+
+
 def _listening(alert: Any) -> Event:
     return Listening(f"{alert.address}:{alert.port}", "")
 
@@ -254,6 +274,7 @@ _READERS: dict[type, Callable[[Any], Event | None]] = {
     lt.dht_reply_alert: lambda alert: DhtAnswered(alert.handle, alert.num_peers),
     lt.tracker_list_alert: _trackers_counted,
     lt.state_update_alert: _moved,
+    lt.peer_info_alert: _peers_seen,
     lt.save_resume_data_alert: lambda alert: PeersKnown(alert.handle, tuple(alert.params.peers)),
     lt.save_resume_data_failed_alert: lambda alert: PeersKnown(alert.handle, ()),
     lt.dht_get_peers_reply_alert: lambda alert: DhtFound(str(alert.info_hash), tuple(alert.peers())),

@@ -12,15 +12,20 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from truename.resolvers.events import Handle, Moved, Traffic
+from truename.resolvers.events import Handle, Moved, PeersSeen, Traffic
 from truename.resolvers.session import SwarmSession
 from truename.resolvers.tuning import MAX_METADATA_BYTES
 
-LOOK_S: Final = 0.02
-_LOOK_S_PER_TORRENT = 0.0001
-"""Between two looks; where many torrents have news, looking costs more, and each moves less."""
+LOOK_S: Final = 0.004
+"""Until the first look at a torrent. Where few torrents have peers, a storm has the whole machine."""
 
-_LOOKED_AT_EACH = 10
+_LATER_LOOK_S = 0.02
+_LOOK_S_PER_TORRENT = 0.0001
+_FEW_TORRENTS = 16
+_FRESH_S = 1.0
+"""Between later looks; where many torrents have news, looking costs more, and each moves less."""
+
+_LOOKED_AT_EACH = 50
 """libtorrent tells of bytes once a second. So many torrents with peers are asked for them at each look, in turn."""
 
 _FREE_BYTES = 128 * 1024
@@ -28,35 +33,50 @@ _FREE_BYTES = 128 * 1024
 
 _MOST_BYTES = MAX_METADATA_BYTES + (1 << 20)
 
+_PLAIN_HELLO_BYTES = 400
 _HELLO_BYTES = 1500
-_REQUEST_BYTES = 33
+_REQUEST_BYTES = 31
 _UNANSWERED = 2
-"""What one peer is sent at most: its greeting, encrypted and padded; a request; so many at a time."""
+"""What one peer is sent at most: a plain greeting, an encrypted and padded one; a request, and one more for
+each digit of the number of its block but the first; so many at a time."""
 
-_NEARLY_A_BLOCK_BYTES = 16_000
+_BLOCK_BYTES = 16 * 1024
 
 
 @dataclass(slots=True)
 class _Watched:
-    """One torrent. `greeted` counts the connections that were seen."""
+    """One torrent. `greeted` counts the connections that were seen; `asked`: its peers are being looked at."""
 
     connected: int = 0
     greeted: int = 0
+    sent: int = 0
+    received: int = 0
+    asked: bool = False
 
-    def note(self, connected: int) -> None:
-        self.greeted += max(0, connected - self.connected)
-        self.connected = connected
+    def note(self, traffic: Traffic) -> bool:
+        """Say whether there are more peers than before."""
+        more = max(0, traffic.connected - self.connected)
+        self.greeted += more
+        self.connected, self.sent, self.received = traffic.connected, traffic.sent, traffic.received
+        return more > 0
+
+    def is_a_storm(self, plainly: int) -> bool:
+        plainly = min(plainly, self.greeted)
+        return is_a_storm(self.sent, self.received, plainly=plainly, otherwise=self.greeted - plainly)
 
 
-def is_a_storm(sent: int, received: int, *, greeted: int) -> bool:
+def is_a_storm(sent: int, received: int, *, plainly: int, otherwise: int) -> bool:
     """Whether the requests of a torrent, which moved so many bytes, cannot all have been for different blocks.
 
     All blocks but the last have 16 KiB: requests that brought less than that each, asked for the same ones again.
+    Input: how many peers were greeted `plainly`, and how many perhaps `otherwise`.
     """
     if sent + received < _FREE_BYTES:
         return False
-    asked = (sent - greeted * _HELLO_BYTES) // _REQUEST_BYTES - greeted * _UNANSWERED
-    return received < asked * _NEARLY_A_BLOCK_BYTES or received > _MOST_BYTES
+    sent -= plainly * _PLAIN_HELLO_BYTES + otherwise * _HELLO_BYTES
+    last = max(received, _BLOCK_BYTES) // _BLOCK_BYTES + (plainly + otherwise) * _UNANSWERED
+    asked = sent // (_REQUEST_BYTES + len(str(last)) - 1) - (plainly + otherwise) * _UNANSWERED
+    return received < asked * _BLOCK_BYTES or received > _MOST_BYTES
 
 
 class Guard:
@@ -81,11 +101,13 @@ class Guard:
         self._watched: dict[Handle, _Watched] = {}
         self._connected: OrderedDict[Handle, float] = OrderedDict()  # since when; so the oldest is the first
         self._rota: OrderedDict[Handle, None] = OrderedDict()  # those that have peers now
-        self._look_at = 0.0
+        self._fresh_until = 0.0
+        self._busy_until = 0.0
 
-    def begin(self, handle: Handle) -> None:
+    def begin(self, handle: Handle, now: float) -> None:
         """This torrent is in the session now."""
         self._watched[handle] = _Watched()
+        self._fresh_until = now + _FRESH_S
 
     def left(self, handle: Handle) -> None:
         """This torrent is not in the session any more, or is about to leave."""
@@ -93,27 +115,36 @@ class Guard:
         self._connected.pop(handle, None)
         self._rota.pop(handle, None)
 
-    def look(self, now: float) -> bool:
-        """To be called every `LOOK_S` while there are torrents; says whether there are any."""
+    def look(self, now: float) -> float | None:
+        """Look at all of them. Output: in how many seconds to do so again, None: when there is another torrent."""
         if not self._watched:
-            return False
-        if now >= self._look_at:
-            self._look_at = now
-            chosen = list(islice(self._rota, _LOOKED_AT_EACH))
-            for handle in chosen:
-                self._rota.move_to_end(handle)
-            self._session.watch(chosen)
-            self._end_patience(now)
-        return True
+            return None
+        if now < self._busy_until:
+            return self._busy_until - now
+        chosen = list(islice(self._rota, _LOOKED_AT_EACH))
+        for handle in chosen:
+            self._rota.move_to_end(handle)
+        self._session.watch(chosen)
+        self._end_patience(now)
+        return LOOK_S if now < self._fresh_until and len(self._rota) <= _FEW_TORRENTS else _LATER_LOOK_S
 
     def moved(self, event: Moved, now: float) -> None:
         """Take in what the torrents have moved; those that have left may still be among them."""
-        self._look_at = now + _LOOK_S_PER_TORRENT * len(event.torrents)
+        self._busy_until = max(self._busy_until, now + _LOOK_S_PER_TORRENT * len(event.torrents))
         for traffic in event.torrents:
             watched = self._watched.get(traffic.handle)
             if watched is not None:
-                watched.note(traffic.connected)
+                if watched.note(traffic):
+                    self._fresh_until = now + _FRESH_S
                 self._judge(traffic, watched, now)
+
+    def peers_seen(self, event: PeersSeen) -> None:
+        """Take in who the peers of a suspicious torrent are."""
+        watched = self._watched.get(event.handle)
+        if watched is not None:
+            watched.asked = False
+            if watched.is_a_storm(event.plain):
+                self._lied_to(event.handle)
 
     def _judge(self, traffic: Traffic, watched: _Watched, now: float) -> None:
         if traffic.connected:
@@ -121,8 +152,11 @@ class Guard:
             self._rota.setdefault(traffic.handle)
         else:
             self._rota.pop(traffic.handle, None)
-        if is_a_storm(traffic.sent, traffic.received, greeted=watched.greeted):
+        if watched.is_a_storm(0):
             self._lied_to(traffic.handle)
+        elif not watched.asked and watched.is_a_storm(watched.greeted):
+            watched.asked = True
+            self._session.look_at_peers(traffic.handle)
 
     def _end_patience(self, now: float) -> None:
         """Those whose peers have all gone again may meet others."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from truename.resolvers.asking import Asking
 from truename.resolvers.conversation import Conversation, Peer
-from truename.resolvers.events import DhtFound, Handle, MetadataFalse, MetadataUnread, Moved, PeersKnown
+from truename.resolvers.events import DhtFound, Handle, MetadataFalse, MetadataUnread, Moved, PeersKnown, PeersSeen
 from truename.resolvers.guard import Guard
 from truename.resolvers.second import SecondSession, Told
 from truename.resolvers.session import SwarmSession
@@ -25,8 +25,9 @@ _NOT_YET_ASKED_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Endings:
-    """How conversations end through what is found here."""
+    """How conversations end through what is found here; and `arrived`: there is something to `look` at."""
 
+    arrived: Callable[[], None]
     came: Callable[[Sequence[Conversation], bytes], None]
     unread: Callable[[Conversation], None]
 
@@ -48,7 +49,7 @@ class Rescue:
         self._by_handle = by_handle
         self._endings = endings
         self._guard = Guard(session, config.guard_s, stuck=self._stuck, lied_to=self._lied_to)
-        told = Told(endings.came, self._unread_there, self._out_there)
+        told = Told(endings.arrived, endings.came, self._unread_there, self._out_there)
         self._second = SecondSession(config, told, session.time)
         self._later: list[tuple[float, int, Conversation]] = []
         self._order = itertools.count()
@@ -61,7 +62,8 @@ class Rescue:
 
     def arrived(self, handle: Handle) -> None:
         """A torrent is in the first session."""
-        self._guard.begin(handle)
+        self._guard.begin(handle, self._session.time())
+        self._endings.arrived()
 
     def forget(self, conversation: Conversation) -> None:
         """Nobody waits any more."""
@@ -72,9 +74,9 @@ class Rescue:
         if conversation.handle is not None:
             self._guard.left(conversation.handle)
 
-    def look(self, now: float) -> bool:
-        """To be called every `guard.LOOK_S`; says whether there was anything to look at."""
-        return any((self._guard.look(now), self._second.look(now)))
+    def look(self, now: float) -> float | None:
+        """Let the guards look. Output: in how many seconds to do so again; None: when there is another torrent."""
+        return min((each for each in (self._guard.look(now), self._second.look(now)) if each is not None), default=None)
 
     def tick(self, now: float) -> None:
         """To be called now and then."""
@@ -102,6 +104,10 @@ class Rescue:
             if conversation is not None:
                 conversation.known = max(conversation.known, traffic.known)
         self._guard.moved(event, now)
+
+    def peers_seen(self, event: PeersSeen) -> None:
+        """Who the peers of a suspicious torrent are."""
+        self._guard.peers_seen(event)
 
     def metadata_false(self, conversation: Conversation, event: MetadataFalse) -> None:
         """One of the peers lies. libtorrent goes on, but it may take long; somebody else can begin at once."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from truename.resolvers.conversation import Conversation, Peer
-from truename.resolvers.events import Added, Event, Handle, MetadataCame, MetadataUnread, Moved, PeersKnown
+from truename.resolvers.events import Added, Event, Handle, MetadataCame, MetadataUnread, Moved, PeersKnown, PeersSeen
 from truename.resolvers.guard import Guard
 from truename.resolvers.pacing import Turns
 from truename.resolvers.session import SwarmSession
@@ -25,9 +25,11 @@ _PATIENCE_S = 1.0
 class Told:
     """What the second session says goes to whoever owns the conversations.
 
-    `came` and `unread` are about the metadata, `put_out` about a torrent that had to leave; both tell of its peers.
+    `arrived`: a torrent is there, and there is something to `look` at. `came` and `unread` are about the metadata,
+    `put_out` about a torrent that had to leave; both tell of its peers.
     """
 
+    arrived: Callable[[], None]
     came: Callable[[Sequence[Conversation], bytes], None]
     unread: Callable[[Conversation, str, Sequence[Peer]], None]
     put_out: Callable[[Conversation, Sequence[Peer]], None]
@@ -71,9 +73,9 @@ class SecondSession:
             self._left(handle)
             self._session.remove(handle)
 
-    def look(self, now: float) -> bool:
-        """To be called every `guard.LOOK_S`; says whether there was anything to look at."""
-        return self._guard is not None and self._guard.look(now)
+    def look(self, now: float) -> float | None:
+        """See `Guard.look`."""
+        return self._guard.look(now) if self._guard is not None else None
 
     def tick(self) -> None:
         """To be called now and then."""
@@ -114,6 +116,8 @@ class SecondSession:
                     self._added(event)
                 case Moved():
                     self._guard.moved(event, self._clock())
+                case PeersSeen():
+                    self._guard.peers_seen(event)
                 case MetadataCame():
                     same = (self._in.get(handle) for handle in (event.handle, event.also) if handle is not None)
                     self._told.came([each for each in same if each is not None], event.raw)
@@ -132,7 +136,8 @@ class SecondSession:
         self._in[event.handle] = conversation
         self._handles[conversation] = event.handle
         if self._guard is not None:
-            self._guard.begin(event.handle)
+            self._guard.begin(event.handle, self._clock())
+            self._told.arrived()
 
     def _take_out(self, handle: Handle, unread: str = "") -> None:
         if handle in self._in and handle not in self._leaving and self._session is not None:

@@ -123,6 +123,12 @@ class SwarmSession:
                 for handle in handles:
                     handle.post_status(0)
 
+    def look_at_peers(self, handle: Handle) -> None:
+        """Ask for a `PeersSeen`."""
+        with self._lock:
+            if self._session is not None:
+                handle.post_peer_info()
+
     def tell_peers(self, handle: Handle) -> None:
         """Ask for a `PeersKnown`, also of a torrent that libtorrent has stopped."""
         with self._lock:

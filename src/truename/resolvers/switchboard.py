@@ -32,6 +32,7 @@ from truename.resolvers.events import (
     MetadataUnread,
     Moved,
     PeersKnown,
+    PeersSeen,
     TrackerAnswered,
     TrackerAsked,
     TrackersCounted,
@@ -63,7 +64,8 @@ class Switchboard:
         self._asking = Asking(self._session, dht=config.asks_dht)
         self._by_hash: dict[str, Conversation] = {}
         self._by_handle: dict[Handle, Conversation] = {}
-        endings = Endings(came=self._named, unread=self._unread)
+        self._patrol: asyncio.TimerHandle | None = None
+        endings = Endings(arrived=self._begin_looking, came=self._named, unread=self._unread)
         self._rescue = Rescue(config, self._asking, self._session, self._by_handle, endings)
         self._asked_early: list[TrackerAsked] = []
         self._without_hope: set[Conversation] = set()
@@ -71,7 +73,6 @@ class Switchboard:
         self._closed = False
         self._count_at = 0.0
         self._ticker = self._loop.call_soon(self._tick)
-        self._patrol: asyncio.TimerHandle | None = None
 
     async def ask(self, magnet: Magnet, deadline_s: float, trail: Trail) -> bytes:
         """Wait for the raw info dictionary of one of the magnet's hashes. Errors: those of the port."""
@@ -223,7 +224,7 @@ class Switchboard:
                 case MetadataCame():
                     same = (self._by_handle.get(handle) for handle in (event.handle, event.also) if handle is not None)
                     self._named([each for each in same if each is not None], event.raw)
-                case Moved() | DhtFound():
+                case Moved() | PeersSeen() | DhtFound():
                     self._for_rescue(event)
                 case Listening():
                     self.sockets.note(event)
@@ -239,10 +240,12 @@ class Switchboard:
                         self._asked_early.append(event)
         self._give_turns()
 
-    def _for_rescue(self, event: Moved | DhtFound) -> None:
+    def _for_rescue(self, event: Moved | PeersSeen | DhtFound) -> None:
         match event:
             case Moved():
                 self._rescue.moved(event, self._loop.time())
+            case PeersSeen():
+                self._rescue.peers_seen(event)
             case DhtFound(hash20=hash20):
                 if (conversation := self._by_hash.get(hash20)) is not None:
                     self._rescue.dht_found(conversation, event, self._loop.time())
@@ -283,8 +286,6 @@ class Switchboard:
         conversation.handle = event.handle
         self._by_handle[event.handle] = conversation
         self._rescue.arrived(event.handle)
-        if self._patrol is None:
-            self._patrol = self._loop.call_later(LOOK_S, self._look)
         if not conversation.waiters:
             self._forget(conversation)
             return
@@ -366,9 +367,13 @@ class Switchboard:
         self._rescue.tick(now)
         self._give_turns()
 
+    def _begin_looking(self) -> None:
+        if self._patrol is None:
+            self._patrol = self._loop.call_later(LOOK_S, self._look)
+
     def _look(self) -> None:
-        is_busy = self._rescue.look(self._loop.time())
-        self._patrol = self._loop.call_later(LOOK_S, self._look) if is_busy else None
+        again_in_s = self._rescue.look(self._loop.time())
+        self._patrol = self._loop.call_later(again_in_s, self._look) if again_in_s is not None else None
 
     def _look_a_last_time(self, waiter: Waiter) -> None:
         for conversation in waiter.conversations:

@@ -155,6 +155,7 @@ _ONLY_UTP: dict[str, Any] = {
     "enable_outgoing_utp": True,
     "enable_outgoing_tcp": False,
     "enable_incoming_tcp": False,
+    "max_concurrent_http_announces": 50,  # file descriptors beyond the `Room` that the first session has taken
     "utp_connect_timeout": 1000,  # ms, doubled at each of two resends; the end of the session waits for the first
 }
 
