@@ -10,6 +10,7 @@ import pytest
 from tests.integration.live_support import Live, with_live
 from tests.integration.test_web_wall import PATTERNS
 from truename.magnet import find_magnets
+from truename.web.express import Express
 
 TEXT = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
 ROUTE = re.compile(r"`(GET|POST|PUT|PATCH|DELETE) (/[^`]*)`")
@@ -24,6 +25,16 @@ HASH = "722fe65b2aa26d14f35b4ad627d20236e481d924"
 def test_every_route_stands_in_the_document_and_no_other() -> None:
     routes = {(method, path) for method, path in PATTERNS if not path.startswith("/static")}
     assert set(ROUTE.findall(TEXT)) == routes
+
+
+def test_what_goes_by_the_short_way_is_a_route_of_the_application_too(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        (express,) = (one for one in site.application.user_middleware if one.cls is Express)
+        routes: Any = express.kwargs["routes"]
+        assert routes
+        assert set(routes) <= set(PATTERNS)
+
+    with_live(tmp_path, scenario)
 
 
 def test_every_route_for_programs_has_a_heading() -> None:
@@ -53,10 +64,11 @@ def test_the_examples_have_the_shape_of_real_answers(tmp_path: Path) -> None:
         assert set(submitted.json()) == set(example("task_id", "status"))
         (status,) = await site.ended(client, submitted.json()["task_id"])
         shown = next(one for one in EXAMPLES if "verified" in one)
-        assert {**shown, **dict.fromkeys(("task_id", "created_at", "completed_at"))} == {
-            **status,
-            **dict.fromkeys(("task_id", "created_at", "completed_at")),
-        }
+        others = dict.fromkeys(
+            ("task_id", "created_at", "completed_at", "found_at", "peers_seen", "size_bytes", "files", "detail")
+        )
+        assert {**shown, **others} == {**status, **others}
+        assert all(type(shown[key]) is type(status[key]) for key in others)
         assert (await client.post("/api/calibrate", json=example("info_hash"))).json()["result"] == "alice.txt"
         results = next(one for one in EXAMPLES if "success_count" in one)
         text = " ".join(one["old_magnet"] for one in results["results"])

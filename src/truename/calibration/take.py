@@ -55,4 +55,7 @@ async def _take(connection: Connection, wanted: Wanted) -> Sequence[Lookup]:
 
 def shares_of(count: int, turn: int = 0) -> Counter[int]:
     """How many of the next `count` places each priority has, when there have been `turn` before."""
-    return Counter(TURNS[place % len(TURNS)] for place in range(turn, turn + count))
+    rounds, rest = divmod(count, len(TURNS))
+    start = turn % len(TURNS)
+    last = Counter((TURNS + TURNS)[start : start + rest])
+    return Counter({priority: rounds * TURNS.count(priority) + last[priority] for priority in Priority})

@@ -15,6 +15,7 @@ from truename.store.database import Connection
 from truename.web import batch, calibrate, entry, health_pages, note_pages, notes, task_pages, tasks
 from truename.web.doors import Doors
 from truename.web.errors import Refusal, handle
+from truename.web.express import Express
 from truename.web.guard import Wall
 from truename.web.passwords import Passwords
 from truename.web.render import render
@@ -44,6 +45,8 @@ def create_application(services: Services, work: Work | None = None, *, password
     )
     application.state.services = services
     application.state.doors = Doors.of(services, passwords)
+    if work is not None:
+        application.add_middleware(Express, routes={("POST", "/api/calibrate/async"): calibrate.submit})
     application.add_middleware(Wall, services=services, doors=application.state.doors)
     routers = [entry.router, _own]
     if work is not None:

@@ -13,7 +13,7 @@ import resource
 from asyncio import AbstractEventLoop, Transport
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import httptools
 from uvicorn._types import ASGI3Application
@@ -24,6 +24,7 @@ from uvicorn.server import ServerState
 
 from truename.texts import Language, say
 from truename.web.guard import HEADERS, MAX_HEAD_BYTES
+from truename.web.one_write import OneWrite
 
 _MOST, _FEWEST = 1000, 64
 _ELSEWHERE = 4600
@@ -103,7 +104,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         room = self._crowd.make_room()
-        super().connection_made(transport)
+        super().connection_made(cast(Transport, OneWrite(transport, self.loop)))
         self.heard_at = self._head_since = self.loop.time()
         if not room:
             self._refuse(HTTPStatus.TOO_MANY_REQUESTS, "web_too_many", "too_many")
