@@ -59,7 +59,8 @@ def read_packets(tunnel: int) -> list[str]:
 
 
 async def resolve(folder: Path, magnet: str, settings: dict[str, str]) -> dict[str, Any]:
-    """Run the program, with no settings but these."""
+    """Run the program in a new folder, with no settings but these."""
+    folder.mkdir()
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"}
     program = await asyncio.create_subprocess_exec(
         *(Path(sys.executable).with_name("truename"), "resolve", "--timeout", "3", magnet),
@@ -73,7 +74,7 @@ async def resolve(folder: Path, magnet: str, settings: dict[str, str]) -> dict[s
 
 
 async def main(folder: Path) -> dict[str, Any]:
-    """Four runs, each with the same magnet."""
+    """Some runs, each with the same magnet and an empty catalogue."""
     tunnel = seal(folder)
     peer, tracker = Peer(INFO), Tracker()
     proxy = SocksServer({"tracker.example": "127.0.0.1", PEER: "127.0.0.1"})
@@ -94,15 +95,15 @@ async def main(folder: Path) -> dict[str, Any]:
             "with nodes": {
                 "TRUENAME_PROXY": proxy.url,
                 "TRUENAME_DHT_BOOTSTRAP": f"{NODE}:6881,router.example:6881",
-                "TRUENAME_DATA_DIR": str(folder / "other"),
             },
-            "open": {"TRUENAME_DATA_DIR": str(folder / "third")},
+            "direct alone": {"TRUENAME_PROXY": proxy.url, "TRUENAME_RESOLVERS": "direct"},
+            "open": {},
         }
         told: dict[str, Any] = {}
         for name, settings in runs.items():
             read_packets(tunnel)
             proxy.asked.clear()
-            told[name] = await resolve(folder, magnet, settings)
+            told[name] = await resolve(folder / name, magnet, settings)
             told[name] |= {"left": read_packets(tunnel), "proxy": proxy.asked.copy()}
     return told
 

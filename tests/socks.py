@@ -25,7 +25,8 @@ class SocksServer:
     """`names`: what host names mean, which nobody else knows. `login`: without it nobody gets in.
 
     `udp`: whether it carries that. `deaf`: accepts connections and says nothing; `numb`: greets, and then connects
-    nobody. `asked`: every command as (command, host, port), datagrams with command 0.
+    nobody. `slow_s`: how long it takes to carry UDP. `asked`: every command as (command, host, port), datagrams with
+    command 0.
     """
 
     def __init__(
@@ -36,12 +37,14 @@ class SocksServer:
         udp: bool = True,
         deaf: bool = False,
         numb: bool = False,
+        slow_s: float = 0.0,
     ) -> None:
         self.names = dict(names)
         self.login = login
         self.udp = udp
         self.deaf = deaf
         self.numb = numb
+        self.slow_s = slow_s
         self.connections = 0
         self.asked: list[tuple[int, str, int]] = []
         self.news = asyncio.Event()
@@ -68,7 +71,8 @@ class SocksServer:
             line.cancel()
         await asyncio.gather(*self._lines, return_exceptions=True)
         for relay in self._relays:
-            relay.close()
+            relay.abort()
+        await asyncio.sleep(0)  # a transport lets go of its socket in the next turn of the loop
 
     @property
     def url(self) -> str:
@@ -149,12 +153,14 @@ class SocksServer:
 
     async def _associate(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         loop = asyncio.get_running_loop()
+        await asyncio.sleep(self.slow_s)
         outside = _Outside()
         out, _ = await loop.create_datagram_endpoint(lambda: outside, local_addr=(SOURCE, 0))
+        self._relays.append(out)
         relay = _Relay(self.names, self._note, out)
         inside, _ = await loop.create_datagram_endpoint(lambda: relay, local_addr=("127.0.0.1", 0))
         outside.back = relay.back
-        self._relays += [out, inside]
+        self._relays.append(inside)
         writer.write(_reply(_GRANTED, *inside.get_extra_info("sockname")))
         with contextlib.suppress(OSError):
             await reader.read()

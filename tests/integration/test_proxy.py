@@ -24,8 +24,10 @@ from truename.proxy import Proxy
 from truename.resolvers import connectivity
 from truename.resolvers.behind import Behind
 from truename.resolvers.chain import Chain
+from truename.resolvers.direct.announce import Announce
 from truename.resolvers.direct.config import DirectConfig
 from truename.resolvers.direct.resolver import DirectResolver
+from truename.resolvers.direct.trackers import Tracker, TrackerUnreached
 from truename.resolvers.swarm import SwarmResolver
 from truename.resolvers.swarm_config import SwarmConfig
 from truename.settings import Settings
@@ -126,6 +128,21 @@ def test_where_the_proxy_carries_udp_the_dht_and_udp_trackers_are_asked_through_
         assert found.name == "Through the proxy.mkv"
         assert (node.sources, udp.sources, peer.sources) == ({SOURCE}, {SOURCE}, {SOURCE})
         assert (0, "udp.example", udp.port) in proxy.asked
+
+    run(test())
+
+
+def test_a_tracker_over_udp_is_asked_although_the_way_there_takes_a_while_to_open() -> None:
+    async def test() -> None:
+        udp = SeenUdpTracker()
+        proxy = SocksServer({"udp.example": "127.0.0.1"}, slow_s=0.4)
+        async with world(proxy) as (_, peer), udp.serving():
+            udp.peers = peer.compact
+            async with closing(swarm(proxy.url)) as resolver:
+                # What libtorrent could not send it would send again after half a minute.
+                found = await resolver.resolve(asking(f"udp://udp.example:{udp.port}"), deadline_s=15)
+        assert found.name == "Through the proxy.mkv"
+        assert (udp.sources, peer.sources) == ({SOURCE}, {SOURCE})
 
     run(test())
 
@@ -276,9 +293,14 @@ def test_direct_asks_no_udp_tracker_through_a_proxy() -> None:
     async def test() -> None:
         udp = SeenUdpTracker()
         async with SocksServer(NAMES).serving() as proxy, udp.serving():
-            async with closing(direct(proxy.url, trackers=(udp.url,))) as resolver:
+            inner = DirectResolver(DirectConfig(trackers=(udp.url,)), gateway=Gateway(Proxy.of(proxy.url)))
+            async with closing(Behind(inner, Gateway(Proxy.of(proxy.url)))) as resolver:
                 with pytest.raises(ResolverDown) as ending:
                     await resolver.resolve(asking(udp.url), deadline_s=LONG_S)
+                trackers = inner._reach.trackers  # the second barrier
+                announce = Announce(hash20=b"h" * 20, peer_id=b"p" * 20, port=1, key=2)
+                with pytest.raises(TrackerUnreached):
+                    await trackers.ask(Tracker(udp.url, exempt=True), announce, on_turn=lambda: None)
             assert (ending.value.reason, udp.sources, proxy.asked) == ("nobody_to_ask", set(), [])
 
     run(test())

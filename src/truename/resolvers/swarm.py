@@ -19,6 +19,9 @@ from truename.resolvers.switchboard import Switchboard
 _START_S = 10.0
 _CLOSE_S = 3.0
 _LARGE_BYTES = 256 * 1024
+_WAY_S = 1.0
+"""For four round trips to a proxy. Until then libtorrent drops what it wants to send over UDP, and sends it again only
+after half a minute."""
 
 
 class SwarmResolver:
@@ -32,6 +35,7 @@ class SwarmResolver:
     def __init__(self, config: SwarmConfig) -> None:
         self._config = config
         self._switchboard: Switchboard | None = None
+        self._way_open_at = 0.0
         self._closed = False
 
     async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Metainfo:
@@ -47,6 +51,8 @@ class SwarmResolver:
 
     async def ask(self, magnet: Magnet, *, deadline_s: float, trail: Trail) -> bytes:
         """As `resolve`, but for the raw info dictionary, whose digest is right and which has not been read."""
+        self._started()
+        await self._way_out()
         return await self._started().ask(magnet, deadline_s, trail)
 
     async def health(self) -> ResolverHealth:
@@ -69,6 +75,12 @@ class SwarmResolver:
             subject=failure.subject if failure else "",
         )
 
+    async def _way_out(self) -> None:
+        """Wait until the proxy, if there is one, has had its time to open the way for UDP. Nobody is asked before."""
+        wait_s = self._way_open_at - asyncio.get_running_loop().time()
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+
     def _why_no_dht(self, *, asleep: bool) -> str:
         if asleep:
             return "no_dht_through_proxy" if self._config.proxy else "no_dht_node"
@@ -86,6 +98,8 @@ class SwarmResolver:
         if self._switchboard is None:
             try:
                 self._switchboard = Switchboard(self._config)
+                if self._config.proxy:
+                    self._way_open_at = asyncio.get_running_loop().time() + _WAY_S
             except (RuntimeError, TypeError, ValueError) as error:
                 raise ResolverDown("session_failed") from error
         return self._switchboard
