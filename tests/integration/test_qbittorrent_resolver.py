@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,7 +35,8 @@ TOUCHABLE = ("hash", "name", "state", "category", "tags", "save_path", "magnet_u
 
 @pytest.fixture(scope="module")
 def qbittorrent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QBittorrent]:
-    with QBittorrent(tmp_path_factory.mktemp("qbittorrent")).running() as running:
+    settings = {"bittorrent_protocol": 1}  # TCP: the peers of these tests have no uTP, which would be tried first
+    with QBittorrent(tmp_path_factory.mktemp("qbittorrent"), settings=settings).running() as running:
         yield running
 
 
@@ -390,10 +393,30 @@ def test_what_a_killed_process_left_is_removed_at_the_next_start_before_anybody_
     run(test())
 
 
+def test_a_command_that_is_interrupted_takes_away_what_it_added(clean: QBittorrent, tmp_path: Path) -> None:
+    async def test() -> None:
+        client = clean.client()
+        environment = os.environ | clean.environment()
+        environment |= {"TRUENAME_RESOLVERS": "qbittorrent", "TRUENAME_DATA_DIR": str(tmp_path)}
+        with subprocess.Popen(
+            [sys.executable, "-m", "truename", "resolve", *DEAD],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            await until(lambda: len(client.torrents_info()) == len(DEAD))
+            process.send_signal(signal.SIGINT)
+            assert await asyncio.to_thread(process.wait, PATIENCE_S) == 130
+        assert not client.torrents_info()
+        assert not client.torrents_tags()
+
+    run(test())
+
+
 # Trouble
 
 
-def test_a_wrong_password_is_tried_once_and_then_rests(tmp_path: Any) -> None:
+def test_a_wrong_password_is_tried_once_and_then_rests(tmp_path: Path) -> None:
     async def test() -> None:
         with QBittorrent(tmp_path, settings={"web_ui_max_auth_fail_count": 2}).running() as strict:
             async with resolving(config_for(strict, password="wrong")) as resolver:
@@ -413,11 +436,11 @@ def test_a_wrong_password_is_tried_once_and_then_rests(tmp_path: Any) -> None:
     run(test())
 
 
-def test_a_server_that_stops_and_comes_back_is_asked_again(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_stops_and_comes_back_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("truename.resolvers.qbittorrent.circuit._SOON", (0.05,))
 
     async def test() -> None:
-        server, info = QBittorrent(tmp_path), info_named("after the storm")
+        server, info = QBittorrent(tmp_path, settings={"bittorrent_protocol": 1}), info_named("after the storm")
         async with contextlib.AsyncExitStack() as stack:
             running = stack.enter_context(contextlib.ExitStack())
             running.enter_context(server.running())

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import typer
 from sqlalchemy.exc import DBAPIError
 
+from truename import partings
 from truename.names import make_visible
 from truename.settings import Loaded, SettingsError, load
 from truename.store.database import FILE_NAME, Database, DatabaseError
@@ -127,7 +128,11 @@ def complain(text: str) -> None:
 
 
 def end_process(status: int) -> NoReturn:
-    """End at once: a thread may still wait for standard input or for a tracker's goodbye, and nobody waits for it."""
+    """End at once: a thread may still wait for standard input or for a tracker's goodbye, and nobody waits for it.
+
+    Only what would be left behind with others is taken away first.
+    """
+    partings.part()
     if status >= INTERRUPTED and sys.stderr.isatty():
         sys.stderr.write(_CLEAR_PROGRESS)
     try:

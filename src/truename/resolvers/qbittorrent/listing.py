@@ -3,7 +3,7 @@
 Source: wiki page "WebUI API" of qBittorrent, "Get main data".
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
@@ -122,9 +122,9 @@ class Listing:
         for torrent_id, run in self._ours.items():
             yield self._entries[torrent_id], run
 
-    def borne(self) -> set[str]:
-        """Tags of ours that some torrent bears, whosever it is."""
-        return {run.tag for runs in self._borne.values() for run in runs}
+    def borne(self, *, without: Container[str] = ()) -> set[str]:
+        """Tags of ours that some torrent bears, whosever it is, not counting those torrents."""
+        return {run.tag for torrent_id, runs in self._borne.items() if torrent_id not in without for run in runs}
 
     def __contains__(self, torrent_id: str) -> bool:
         return torrent_id in self._entries

@@ -5,11 +5,9 @@ behind end when their call does; while too many of them hang there is no new one
 """
 
 import asyncio
-import atexit
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, Final, Generic, TypeVar
 
@@ -19,7 +17,6 @@ _T = TypeVar("_T")
 _C = TypeVar("_C")
 
 _MOST_LEFT_BEHIND: Final = 3
-_AT_EXIT_S: Final = 2.0
 
 
 class _Hand(Generic[_C]):
@@ -66,7 +63,6 @@ class Owner(Generic[_C]):
         self._patience_s = patience_s
         self._hand: _Hand[_C] | None = None
         self._left_behind: list[threading.Thread] = []
-        atexit.register(self._at_exit)
 
     async def call(self, work: Callable[[_C], _T], *, sure: bool = False) -> _T:
         """Have the thread do it.
@@ -86,6 +82,11 @@ class Owner(Generic[_C]):
         """Have the thread do it, whatever comes of it; nobody waits."""
         self._a_hand().put(work, sure=True)
 
+    def join(self, within_s: float) -> None:
+        """Wait until the thread that was ended last has ended."""
+        for thread in self._left_behind[-1:]:
+            thread.join(within_s)
+
     def end(self) -> None:
         """End the thread when it has done all that was put to it. Idempotent."""
         hand, self._hand = self._hand, None
@@ -100,9 +101,3 @@ class Owner(Generic[_C]):
                 raise ResolverDown("qbittorrent_silent")
             self._hand = _Hand(self._make)
         return self._hand
-
-    def _at_exit(self) -> None:
-        """Give what was put last a moment: the process may end before the loop has waited for it."""
-        self.end()
-        with suppress(IndexError):
-            self._left_behind[-1].join(_AT_EXIT_S)

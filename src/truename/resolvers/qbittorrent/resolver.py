@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, TypeVar
 
+from truename import partings
 from truename.errors import ResolverDown
 from truename.magnet import Magnet
 from truename.resolvers.base import Found, ResolverHealth, Trail
@@ -52,7 +53,9 @@ class QbittorrentResolver:
         self._round_over = asyncio.Event()
         self._looked_for = True  # what a killed run has left is looked for at once
         self._closed = False
+        self._owes_farewell = False  # something of ours may be there
         self._running = self._loop.create_task(self._run())
+        partings.add(self._part)
 
     async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Found:
         """See `Resolver.resolve`."""
@@ -94,17 +97,31 @@ class QbittorrentResolver:
         self._closed = True
         self._errands.fail_all(ResolverDown("stopping"))
         self._running.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._running
         try:
-            if self._rounds.server is not None and not self._circuit.reason:
-                expected, tag = self._rounds.unseen, self._rounds.tag
-                with suppress(ResolverDown):
-                    await self._owner.call(
-                        lambda session: session.do(lambda same: same.farewell(tag, expected, _FAREWELL_S)), sure=True
-                    )
+            await asyncio.wait([self._running])
+            if (farewell := self._farewell()) is not None:
+                with suppress(ResolverDown, TimeoutError):
+                    async with asyncio.timeout(2 * _FAREWELL_S):
+                        await self._owner.call(farewell, sure=True)
+            partings.remove(self._part)
         finally:
             self._owner.end()
+
+    def _farewell(self) -> Callable[[Session], None] | None:
+        """Remove what is ours, and log out; None when that was done, or there is nobody to say it to."""
+        owes, self._owes_farewell = self._owes_farewell, False
+        if not owes or self._rounds.server is None:
+            return None
+        expected, tag = self._rounds.unseen, self._rounds.tag
+        return lambda session: session.do(lambda same: same.farewell(tag, expected, _FAREWELL_S))
+
+    def _part(self, within_s: float) -> None:
+        """The process ends without `aclose`, or before that is done."""
+        if (farewell := self._farewell()) is not None:
+            with suppress(ResolverDown):
+                self._owner.last(farewell)
+        self._owner.end()
+        self._owner.join(within_s)
 
     async def _ask(self, work: Callable[[Session], _T]) -> _T:
         helped = self._loop.call_later(_HELP_S, self._let_others_begin)
@@ -124,6 +141,7 @@ class QbittorrentResolver:
         while True:
             await self._until_due()
             self._news.clear()
+            self._owes_farewell = True
             try:
                 brought_news = await self._rounds.run()
             except ResolverDown as error:
@@ -160,6 +178,7 @@ class QbittorrentResolver:
     def _give_up(self, error: ResolverDown) -> None:
         if error.reason != self._circuit.reason:
             log.warning("qBittorrent cannot be asked", extra={"reason": error.reason})
+        self._owes_farewell = False
         self._circuit.failed(error.reason, self._loop.time())
         self._rounds.start_over()
         self._errands.fail_all(ResolverDown(error.reason))

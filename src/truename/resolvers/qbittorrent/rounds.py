@@ -135,7 +135,7 @@ class Rounds:
         if unwanted:
             await self._ask(lambda session: session.remove(unwanted))
             self._leaving |= dict.fromkeys(unwanted, time.monotonic())
-        unborne = self._listing.tags - self._listing.borne()
+        unborne = self._listing.tags - self._listing.borne(without=self._leaving)
         tags = [tag for tag in unborne if (run := Run.of(tag)) and run.is_over()]
         if tags:
             await self._ask(lambda session: session.remove_tags(tags))
