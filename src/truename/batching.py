@@ -12,6 +12,7 @@ from truename.service import Desk, TaskView, view
 from truename.store import batches, tasks
 from truename.store.batches import BatchLine, BatchRow
 from truename.store.database import Connection
+from truename.store.ids import new_task_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ class Batches:
         """
         now, batch_id = self._desk.clock(), str(uuid.uuid4())
         submissions = tuple(
-            Submission(task_id=str(uuid.uuid4()), person_id=person_id, magnet=magnet, priority=priority, at=now)
+            Submission(task_id=new_task_id(), person_id=person_id, magnet=magnet, priority=priority, at=now)
             for magnet in magnets
         )
         order = BatchOrder(batch_id=batch_id, person_id=person_id, submissions=submissions, total=total, at=now)

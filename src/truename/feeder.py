@@ -14,7 +14,7 @@ from truename import calibration
 from truename.calibration import Rules, Told, Wanted
 from truename.hub import Hub
 from truename.model import Lookup
-from truename.queue.base import JobQueue
+from truename.queue.base import JobQueue, Report
 from truename.store import batches, events, lookups, tasks
 from truename.store.database import Connection
 from truename.store.portable import data_versions
@@ -135,7 +135,7 @@ class Applier:
     async def run(self) -> None:
         """Apply until cancelled. A batch is applied before the next is read: no beginning comes after its end."""
         async for reports in self._queue.reports():
-            told = [Told(report=report, at=self._clock(), chance=self._luck()) for report in reports]
+            told = [Told(report=one, at=self._clock(), chance=self._luck()) for one in _without_needless(reports)]
             while told:
                 told = await self._apply(told)
             self._hub.publish()
@@ -160,6 +160,12 @@ class Applier:
             log.warning("outcomes wait for the database", extra={"count": len(again)})
             await asyncio.sleep(_RETRY_S)
         return again
+
+
+def _without_needless(reports: Sequence[Report]) -> list[Report]:
+    """The reports but the beginnings of what is named already: to complete a task is to begin it as well."""
+    named = {one.lookup.delivery for one in reports if one.outcome is not None and one.outcome.name is not None}
+    return [one for one in reports if one.outcome is not None or one.lookup.delivery not in named]
 
 
 class Outlook:

@@ -5,7 +5,6 @@ Reading goes past the writer; whatever changes goes through it. Knows the person
 
 import asyncio
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,6 +19,7 @@ from truename.magnet import Magnet
 from truename.model import TaskStatus
 from truename.store import lookups, names, tasks
 from truename.store.database import Connection, Database
+from truename.store.ids import new_task_id
 from truename.store.names import Provenance
 from truename.store.tasks import TaskRow
 from truename.store.writer import Writer
@@ -78,7 +78,7 @@ class Calibrations:
         """
         now = self._desk.clock()
         asked = [
-            Submission(task_id=str(uuid.uuid4()), person_id=person_id, magnet=magnet, priority=priority, at=now)
+            Submission(task_id=new_task_id(), person_id=person_id, magnet=magnet, priority=priority, at=now)
             for magnet in magnets
         ]
         answers = await asyncio.gather(*(self._desk.writer.begin(self._submit_all, one) for one in asked))

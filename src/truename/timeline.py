@@ -18,6 +18,8 @@ _NAMED = ("named", "claimed")
 _OF_TRACKERS = ("trackers", "trackers_answered")
 _MOST_KEPT = 8
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode  # `json.dumps` would make one for each
+
 ENDINGS = frozenset(
     (
         *("named", "claimed", "stopped", "nobody_to_ask"),
@@ -39,7 +41,7 @@ def pack(accounts: Sequence[Account]) -> str:
         }
         for one in accounts[:_MOST_KEPT]
     ]
-    return json.dumps(kept, separators=(",", ":"))
+    return _encode(kept)
 
 
 def unpack(text: str | None) -> tuple[Account, ...]:
@@ -64,7 +66,7 @@ def own(accounts: Iterable[Account], *, trackers: int, joined: bool) -> tuple[Ac
     """What somebody may know of a look-up for whom so many trackers were to be asked, and who perhaps only joined."""
     if joined:
         return tuple(Account(resolver=one.resolver, ended=one.ended) for one in accounts if one.ended in _NAMED)
-    return tuple(replace(one, counts=dict(_own_counts(one, trackers))) for one in accounts)
+    return tuple(_with_own_counts(one, trackers) for one in accounts)
 
 
 def lines(accounts: Iterable[Account], language: Language) -> list[str]:
@@ -100,9 +102,11 @@ def next_step(accounts: Sequence[Account], code: str | None, language: Language)
     return say(word, language)
 
 
-def _own_counts(account: Account, trackers: int) -> Iterator[tuple[str, int]]:
-    for key, count in account.counts.items():
-        yield key, min(count, trackers) if key in _OF_TRACKERS else count
+def _with_own_counts(account: Account, trackers: int) -> Account:
+    if all(account.counts.get(key, 0) <= trackers for key in _OF_TRACKERS):
+        return account
+    own_counts = {key: min(count, trackers) if key in _OF_TRACKERS else count for key, count in account.counts.items()}
+    return replace(account, counts=own_counts)
 
 
 def _parts(account: Account, language: Language) -> Iterator[str]:

@@ -5,7 +5,6 @@ It asks as the person would, at low priority and never for more at once than its
 
 import asyncio
 import logging
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -18,6 +17,7 @@ from truename.magnet import InfoHash, Magnet
 from truename.notes import magnets_of
 from truename.store import notes, tasks, watches
 from truename.store.database import Connection, Database
+from truename.store.ids import new_task_id
 from truename.store.watches import Postponed
 from truename.store.writer import StoreUnavailable, Work, Writer
 
@@ -81,7 +81,7 @@ class Watch:
         still_due = await asyncio.gather(*(self._writer.begin(watches.postpone_all, one) for one in late))
         asked = [
             Submission(
-                task_id=str(uuid.uuid4()),
+                task_id=new_task_id(),
                 person_id=person_id,
                 magnet=magnet,
                 priority=Priority.LOW,

@@ -11,6 +11,7 @@ from truename.model import TaskStatus
 from truename.store import batches, lookups, names, tasks, watches
 from truename.store.batches import BatchTask, NewBatch
 from truename.store.database import Connection
+from truename.store.ids import new_task_id
 from truename.store.tasks import TaskRow
 
 
@@ -57,7 +58,7 @@ async def _retry_batch(connection: Connection, wanted: OfBatch, rules: Rules, ce
     sources = await lookups.sources_of(connection, (row.lookup_id for row in old if row.lookup_id is not None))
     submissions = [
         Submission(
-            task_id=batches.new_task_id(),
+            task_id=new_task_id(),
             person_id=wanted.person_id,
             magnet=magnet_of(row, sources.get(row.lookup_id or 0)),
             priority=Priority(row.prio),

@@ -66,7 +66,7 @@ class Chain:
         return race.outcome()
 
     async def health(self) -> list[tuple[str, ResolverHealth]]:
-        """How each resolver is doing, in their order."""
+        """How each resolver is doing, in their order; each has a few seconds to come up."""
         states = await asyncio.gather(*(each.health() for each in self.resolvers))
         return [(each.name, state) for each, state in zip(self.resolvers, states, strict=True)]
 
@@ -140,14 +140,15 @@ class _Race:
         self._patience = patience
         self._legs: list[_Leg] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self._news = asyncio.Event()
+        self._news: asyncio.Future[None] = self._loop.create_future()
         self._started = self._loop.time()
         self._asked_at: float | None = None
         self._claimed_at: float | None = None
 
     def wake(self) -> None:
         """Something has happened."""
-        self._news.set()
+        if not self._news.done():
+            self._news.set_result(None)
 
     def left_s(self) -> float:
         """What is left of the time; all of it until somebody has been asked."""
@@ -160,18 +161,18 @@ class _Race:
         while True:
             timer = self._loop.call_at(at, self.wake) if (at := self._next_look()) is not None else None
             try:
-                await self._news.wait()
+                await self._news
             finally:
                 if timer is not None:
                     timer.cancel()
-            self._news.clear()
+            if self._is_decided():
+                return
+            self._news = self._loop.create_future()
             self._note_time()
             self._pass_peers_on()
             while self._to_come and self._legs[-1].is_late(self._loop.time(), self._patience.late_s):
-                if self._is_decided():
-                    return
                 self._begin_next()
-            if self._is_decided() or self._is_over():
+            if self._is_over():
                 return
 
     def stop(self) -> list[asyncio.Task[None]]:
@@ -195,9 +196,9 @@ class _Race:
         self._legs.append(self._begin(self._to_come.pop()))
 
     def _begin(self, resolver: Resolver) -> _Leg:
-        known = self._known_peers()
-        peers = tuple(dict.fromkeys((*known, *self._magnet.peers)))
-        magnet = replace(self._magnet, peers=peers) if known else self._magnet
+        known, magnet = self._known_peers(), self._magnet
+        if known:
+            magnet = replace(magnet, peers=tuple(dict.fromkeys((*known, *magnet.peers))))
         leg = _Leg(resolver, magnet, self.left_s(), self.wake)
         self._tasks.append(leg.task)
         return leg

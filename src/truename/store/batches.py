@@ -1,6 +1,5 @@
 """Batches: requests that were made together, and what has become of them."""
 
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -63,11 +62,6 @@ _MEMBERS = (
     .group_by(batch_task.c.batch_id)
 )
 _COUNT_DOWN = update(batch).where(batch.c.id == bindparam("this_id")).values(active=batch.c.active - bindparam("fewer"))
-
-
-def new_task_id() -> str:
-    """An id for a task."""
-    return str(uuid.uuid4())
 
 
 async def insert_all(

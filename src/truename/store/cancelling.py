@@ -37,6 +37,7 @@ _gone = Table(
     Column("lookup_id", BigInteger, index=False),
     Column("person_id", Integer),
     prefixes=["TEMPORARY"],
+    sqlite_with_rowid=False,  # one tree instead of two, and read in the order of the tables it is joined with
 )
 _idle = Table(
     "idle_lookup",
@@ -47,6 +48,7 @@ _idle = Table(
     Column("prio", Integer),
     Column("person_id", Integer),
     prefixes=["TEMPORARY"],
+    sqlite_with_rowid=False,
 )
 _OF_GONE = select(_gone.c.lookup_id)
 _OF_IDLE = select(_idle.c.lookup_id)

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -57,9 +56,16 @@ class TaskRow:
     detail: str | None = None
 
 
+# What a task that waits for its first turn does not have: half of the columns, and much of the cost of ten thousand.
+_LATER = frozenset(
+    (
+        *("attempt", "next_attempt_at", "name", "source", "verified", "code", "reason"),
+        *("started_at", "completed_at", "detail"),
+    )
+)
 _COLUMNS = [column for column in task.c if column.name != "active"]
 _NAMES = [column.name for column in _COLUMNS]
-_VALUES = attrgetter(*_NAMES)
+_OF_WAITING = [name for name in _NAMES if name not in _LATER]
 _OF_HASHES = task.c.hash.in_(bindparam("hashes", expanding=True))
 
 # Statements of the busy paths are built once: building one costs more than running it.
@@ -89,8 +95,12 @@ _COUNT_BY_PERSON = (
 
 async def insert_all(connection: Connection, tasks: Sequence[TaskRow], begun: Sequence[int] = ()) -> None:
     """New tasks. The look-up of a task may be -1 minus its index in `begun`, the look-ups that were just made."""
-    if tasks:
-        await connection.execute(_INSERT, [_as_row(one, begun) for one in tasks])
+    for names, alike in (
+        (_OF_WAITING, [one for one in tasks if one.status is TaskStatus.PENDING]),
+        (_NAMES, [one for one in tasks if one.status is not TaskStatus.PENDING]),
+    ):
+        if alike:
+            await connection.execute(_INSERT, [_as_row(one, begun, names) for one in alike])
 
 
 async def place_all(connection: Connection, raised: Collection[TaskRow]) -> None:
@@ -100,8 +110,8 @@ async def place_all(connection: Connection, raised: Collection[TaskRow]) -> None
         await connection.execute(_PLACE, rows)
 
 
-def _as_row(one: TaskRow, begun: Sequence[int]) -> dict[str, object]:
-    row: dict[str, object] = dict(zip(_NAMES, _VALUES(one), strict=True))
+def _as_row(one: TaskRow, begun: Sequence[int], names: Sequence[str]) -> dict[str, object]:
+    row: dict[str, object] = {name: getattr(one, name) for name in names}
     row["status"] = one.status.value
     row["active"] = None if one.status.is_final else 1
     if one.lookup_id is not None and one.lookup_id < 0:
