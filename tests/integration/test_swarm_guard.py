@@ -25,11 +25,14 @@ from truename.resolvers.direct.resolver import DirectResolver
 from truename.resolvers.guard import is_a_storm
 from truename.resolvers.swarm import SwarmResolver
 from truename.resolvers.swarm_config import SwarmConfig
+from truename.resolvers.tuning import SLOW_BYTES_A_S
 
 NEVER_S = 10.0**6
 MEGABYTE = 1_000_000
 INFO = info_named("the honest name")
 TWO_BLOCKS = info_named("the honest name", pieces=1_000)
+FULL_BLOCKS = info_named("the honest name", pieces=4_900)
+LARGE = info_named("the honest name", pieces=100_000)
 BLOCK = 16 * 1024
 
 
@@ -44,6 +47,19 @@ class SilentAtFirst(Peer):
             await super().converse(talk)
         while True:
             await talk.listen()
+
+
+class KeepingTheLastBlock(Peer):
+    """Sends its last block when `may_end` is set, and all the others when they are asked for."""
+
+    def __init__(self, *infos: bytes) -> None:
+        super().__init__(*infos)
+        self.may_end = asyncio.Event()
+
+    async def answer(self, talk: Conversing, piece: int) -> None:
+        if (piece + 1) * BLOCK >= len(self.infos[talk.hash20]):
+            await self.may_end.wait()
+        await super().answer(talk, piece)
 
 
 @contextlib.asynccontextmanager
@@ -86,9 +102,9 @@ class Following:
             await self.news.wait()
 
 
-@pytest.mark.parametrize("info", [INFO, TWO_BLOCKS], ids=["one block", "two blocks"])
+@pytest.mark.parametrize("info", [INFO, TWO_BLOCKS, FULL_BLOCKS], ids=["one block", "two blocks", "full blocks"])
 @pytest.mark.parametrize("make_liar", [LyingHello, LyingThroughout])
-def test_a_liar_in_the_worst_moment_costs_neither_the_name_nor_a_megabyte_of_a_small_torrent(
+def test_a_liar_in_the_worst_moment_costs_neither_the_name_nor_a_megabyte(
     info: bytes, make_liar: type[LyingHello]
 ) -> None:
     async def test() -> None:
@@ -97,8 +113,7 @@ def test_a_liar_in_the_worst_moment_costs_neither_the_name_nor_a_megabyte_of_a_s
             await meet_in_the_bad_order(honest, liar)
             outcome = await asking
             assert (outcome.name, outcome.source) == ("the honest name", "direct")
-            if info is INFO:  # on loopback, blocks come as fast as they are asked for
-                assert honest.moved + liar.moved < MEGABYTE
+            assert honest.moved + liar.moved < MEGABYTE
 
     run(test())
 
@@ -123,6 +138,23 @@ def test_a_storm_of_requests_ends_with_its_torrent_and_the_look_up_goes_on() -> 
             assert honest.requests + liar.requests == requests
             assert following.trail.counts["lied"] == 1
             await empty(swarm)
+
+    run(test())
+
+
+def test_large_metadata_is_slowed_down_and_helped_with_and_comes_nevertheless() -> None:
+    async def test() -> None:
+        async with KeepingTheLastBlock(LARGE).serving() as peer, swarm_with() as swarm:
+            following = Following()
+            asking = asyncio.create_task(swarm.resolve(naming(LARGE, peer), deadline_s=LONG_S, trail=following.trail))
+            await following.until_stuck()
+            assert following.trail.peers == (peer.endpoint,)
+            assert swarm._switchboard is not None
+            (handle,) = swarm._switchboard._by_handle
+            assert handle.download_limit() == SLOW_BYTES_A_S
+            peer.may_end.set()
+            assert (await asking).name == "the honest name"
+            assert following.trail.counts["lied"] == 0
 
     run(test())
 

@@ -111,6 +111,7 @@ class Conversation:
     is_out: bool = False
     unread: str = ""
     lied_to: bool = False
+    doubted: bool = False
     handed: dict[Peer, None] = field(default_factory=dict)
     known: int = 0
     _failed: int = 0

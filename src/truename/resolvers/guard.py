@@ -1,8 +1,9 @@
 """The guard around one libtorrent session: which torrents have to leave it, since it will not get their metadata.
 
 A peer that lies about the size of the metadata at the right moment stops libtorrent 2.1.1 for that torrent, and where
-its blocks are true, makes it ask all peers for them thousands of times a second. So a torrent that asks for more than
-its metadata can be is put out at once, and any other when it has had peers for a while. Knows nothing of who waits.
+its blocks are true, makes it ask all peers for them thousands of times a second. So a torrent that has moved more than
+most metadata is slowed down, one that asks for more than its metadata can be is put out, and any other when it has had
+peers for a while. Knows nothing of who waits.
 Source: the reasons and figures are in `docs/adr/0008-a-guard-around-libtorrent.md`.
 """
 
@@ -16,7 +17,7 @@ from truename.resolvers.events import Handle, Moved, PeersSeen, Traffic
 from truename.resolvers.session import SwarmSession
 from truename.resolvers.tuning import MAX_METADATA_BYTES
 
-LOOK_S: Final = 0.004
+LOOK_S: Final = 0.002
 """Until the first look at a torrent. Where few torrents have peers, a storm has the whole machine."""
 
 _LATER_LOOK_S = 0.02
@@ -29,7 +30,8 @@ _LOOKED_AT_EACH = 50
 """libtorrent tells of bytes once a second. So many torrents with peers are asked for them at each look, in turn."""
 
 _FREE_BYTES = 128 * 1024
-"""What any torrent may move. Most metadata is smaller, and a hundred peers that only greet move less."""
+"""What any torrent may move. Most metadata is smaller, and a hundred peers that only greet move less. With more it is
+slowed down: large metadata still comes in time, and requests for full blocks, which prove nothing, cost little."""
 
 _MOST_BYTES = MAX_METADATA_BYTES + (1 << 20)
 
@@ -45,13 +47,18 @@ _BLOCK_BYTES = 16 * 1024
 
 @dataclass(slots=True)
 class _Watched:
-    """One torrent. `greeted` counts the connections that were seen; `asked`: its peers are being looked at."""
+    """One torrent. `greeted` counts the connections that were seen; `asked`: its peers are being looked at.
 
+    `slowed`: it has moved more than most metadata. `fresh_until`: it is looked at though it has no peers yet.
+    """
+
+    fresh_until: float
     connected: int = 0
     greeted: int = 0
     sent: int = 0
     received: int = 0
     asked: bool = False
+    slowed: bool = False
 
     def note(self, traffic: Traffic) -> bool:
         """Say whether there are more peers than before."""
@@ -83,7 +90,7 @@ class Guard:
     """Looks at the torrents of a session.
 
     `stuck` is called for each that has had peers for too long, `lied_to` for each that asks too much; then it has
-    `left`.
+    `left`. Before, `doubted` may be called, once for each that may be asking too much; it stays.
     """
 
     def __init__(
@@ -93,21 +100,25 @@ class Guard:
         *,
         stuck: Callable[[Handle], None],
         lied_to: Callable[[Handle], None],
+        doubted: Callable[[Handle], None],
     ) -> None:
         self._session = session
         self._patience_s = patience_s
         self._stuck = stuck
         self._lied_to = lied_to
+        self._doubted = doubted
         self._watched: dict[Handle, _Watched] = {}
         self._connected: OrderedDict[Handle, float] = OrderedDict()  # since when; so the oldest is the first
-        self._rota: OrderedDict[Handle, None] = OrderedDict()  # those that have peers now
+        self._rota: OrderedDict[Handle, None] = OrderedDict()  # those that have peers, or may soon
         self._fresh_until = 0.0
         self._busy_until = 0.0
 
     def begin(self, handle: Handle, now: float) -> None:
         """This torrent is in the session now."""
-        self._watched[handle] = _Watched()
         self._fresh_until = now + _FRESH_S
+        self._watched[handle] = _Watched(self._fresh_until)
+        if len(self._rota) < _FEW_TORRENTS:
+            self._rota[handle] = None
 
     def left(self, handle: Handle) -> None:
         """This torrent is not in the session any more, or is about to leave."""
@@ -150,11 +161,16 @@ class Guard:
         if traffic.connected:
             self._connected.setdefault(traffic.handle, now)
             self._rota.setdefault(traffic.handle)
-        else:
+        elif now >= watched.fresh_until:
             self._rota.pop(traffic.handle, None)
         if watched.is_a_storm(0):
             self._lied_to(traffic.handle)
-        elif not watched.asked and watched.is_a_storm(watched.greeted):
+            return
+        if traffic.received >= _FREE_BYTES and not watched.slowed:
+            watched.slowed = True
+            self._session.slow_down(traffic.handle)
+            self._doubted(traffic.handle)
+        if not watched.asked and watched.is_a_storm(watched.greeted):
             watched.asked = True
             self._session.look_at_peers(traffic.handle)
 

@@ -48,7 +48,7 @@ class Rescue:
         self._session = session
         self._by_handle = by_handle
         self._endings = endings
-        self._guard = Guard(session, config.guard_s, stuck=self._stuck, lied_to=self._lied_to)
+        self._guard = Guard(session, config.guard_s, stuck=self._stuck, lied_to=self._lied_to, doubted=self._doubted)
         told = Told(endings.arrived, endings.came, self._unread_there, self._out_there)
         self._second = SecondSession(config, told, session.time)
         self._later: list[tuple[float, int, Conversation]] = []
@@ -132,7 +132,7 @@ class Rescue:
                 return
             log.info("a torrent was put out", extra={"info_hash": conversation.hash20, "peers": len(event.peers)})
             self._asking.search(conversation)
-        elif conversation.lied_to:
+        elif conversation.lied_to or conversation.doubted:
             conversation.hand_over(event.peers)
         conversation.note()
 
@@ -151,6 +151,11 @@ class Rescue:
     def _lied_to(self, handle: Handle) -> None:
         self._by_handle[handle].lied_to = True
         self._take_out(self._by_handle[handle])
+
+    def _doubted(self, handle: Handle) -> None:
+        """It goes on, and may be right to; somebody else can begin at once."""
+        self._by_handle[handle].doubted = True
+        self._session.tell_peers(handle)
 
     def _take_out(self, conversation: Conversation) -> None:
         """Put the torrent out. Its peers are known a moment later, and what it still had to say is heard until then."""

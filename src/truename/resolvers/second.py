@@ -101,7 +101,13 @@ class SecondSession:
         if self._session is None and not self._failed:
             try:
                 self._session = SwarmSession(self._config, self._take, only_utp=True)
-                self._guard = Guard(self._session, self._config.guard_s, stuck=self._take_out, lied_to=self._lied_to)
+                self._guard = Guard(
+                    self._session,
+                    self._config.guard_s,
+                    stuck=self._take_out,
+                    lied_to=self._lied_to,
+                    doubted=lambda _: None,  # nobody else can speak to these peers
+                )
             except (RuntimeError, TypeError, ValueError):
                 self._failed = True
                 log.warning("no second session", exc_info=True)

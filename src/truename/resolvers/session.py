@@ -18,7 +18,7 @@ from truename.networks import NOT_PUBLIC
 from truename.proxy import Proxy
 from truename.resolvers.events import Event, Handle, read_alert
 from truename.resolvers.swarm_config import SwarmConfig
-from truename.resolvers.tuning import TORRENT_FLAGS, Room, settings_for
+from truename.resolvers.tuning import SLOW_BYTES_A_S, TORRENT_FLAGS, Room, settings_for
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +128,12 @@ class SwarmSession:
         with self._lock:
             if self._session is not None:
                 handle.post_peer_info()
+
+    def slow_down(self, handle: Handle) -> None:
+        """Let a torrent receive no more than `SLOW_BYTES_A_S` from now on; the limit is shared out once in a tick."""
+        with self._lock:
+            if self._session is not None:
+                handle.set_download_limit(SLOW_BYTES_A_S)
 
     def tell_peers(self, handle: Handle) -> None:
         """Ask for a `PeersKnown`, also of a torrent that libtorrent has stopped."""

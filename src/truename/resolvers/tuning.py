@@ -16,6 +16,10 @@ from truename.proxy import Proxy
 MAX_METADATA_BYTES = 4 << 20
 """libtorrent sets this much memory aside per torrent as soon as a peer claims that its metadata is so large."""
 
+SLOW_BYTES_A_S = 2 << 20
+"""With it the largest metadata still comes in time. It is set while a torrent runs and never from the start, since a
+limit makes the first reads wait for ticks."""
+
 ANNOUNCE_TIMEOUT_S = 8
 
 TORRENT_FLAGS = (
