@@ -58,10 +58,11 @@ def server_batch(load: Load) -> Ended:
     """One HTTP batch to a server that has begun, until all are named and stored."""
 
     async def measure() -> Ended:
-        async with begun_server(load.first) as (server, connection):
+        async with begun_server(load.first) as (server, connection, file):
             used = used_s(family(server.pid))
-            seconds = await seconds_of_batch(connection, load.magnets, live=len(load.names))
-            return Ended(named=len(load.names), seconds=seconds, cpu_s=used_s(family(server.pid)) - used)
+            seconds = await seconds_of_batch(connection, file, load.magnets, live=len(load.names))
+            named = len(load.names) if seconds < float("inf") else 0
+            return Ended(named=named, seconds=seconds, cpu_s=used_s(family(server.pid)) - used)
 
     return asyncio.run(measure())
 
