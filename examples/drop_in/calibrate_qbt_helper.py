@@ -191,11 +191,13 @@ class Visit:
         """The torrent's true name, or None when qBittorrent does not have its metadata yet. Errors: `Reason`."""
         from qbittorrentapi import NotFound404Error
 
-        with contextlib.suppress(NotFound404Error):
-            return self._name(self._info_hash[:40])  # that is also how qBittorrent names a v2 torrent
-        if not self._brought and not self._bring():
-            return self._name_of_twin()
-        # A hybrid torrent goes by another id once its metadata is there; in our category it is found under any.
+        if not (self._brought and self._own()):
+            with contextlib.suppress(NotFound404Error):
+                return self._name(self._info_hash[:40])  # that is also how qBittorrent names a v2 torrent
+            if not self._brought and not self._bring():
+                return self._name_of_twin()
+        # What was brought is in the list a little later. A hybrid torrent goes by another id once its metadata is
+        # there; in our category it is found under any.
         for torrent in self._own():
             self._arrived = True
             if torrent["state"] == "queuedDL":  # behind the person's own downloads it would wait for ever
