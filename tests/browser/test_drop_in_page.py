@@ -48,7 +48,8 @@ class Visitor:
 
     def save(self, text: str) -> None:
         self.page.get_by_label("新笔记").fill(text)
-        self.page.get_by_role("button", name="保存").click()
+        with self.page.expect_navigation():  # to its end, when the page's scripts have run
+            self.page.get_by_role("button", name="保存").click()
         expect(self.page.locator(".note").first).to_be_visible()
 
     def paths(self, address: str) -> list[str]:
