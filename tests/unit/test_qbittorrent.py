@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from urllib.parse import unquote
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from truename.bencode import decode
 from truename.errors import BadMetadata
 from truename.magnet import InfoHash, Magnet
+from truename.resolvers.qbittorrent import listing
 from truename.resolvers.qbittorrent.circuit import _TO_BE_MENDED, Circuit
 from truename.resolvers.qbittorrent.config import QbittorrentConfig
 from truename.resolvers.qbittorrent.listing import Listing, Unreadable
@@ -157,6 +159,39 @@ def test_what_lacks_one_mark_is_the_persons(changes: dict[str, object], ours: bo
 def test_an_answer_that_is_none_of_qbittorrents_is_refused(answer: object) -> None:
     with pytest.raises(Unreadable):
         Listing().take(answer)
+
+
+@pytest.mark.parametrize(
+    "news",
+    [
+        lambda turn: {"tags": [f"tag {turn}"]},
+        lambda turn: {"torrents": {f"{turn:040x}": {}}},
+        lambda turn: {"torrents": {"a" * 40: {"name": "x" * turn * 100}}},
+    ],
+)
+def test_of_a_server_that_tells_ever_more_nothing_is_kept(
+    monkeypatch: pytest.MonkeyPatch, news: Callable[[int], dict[str, object]]
+) -> None:
+    monkeypatch.setattr(listing, "MAX_CHARS", 100_000)
+    kept = Listing()
+
+    def listen() -> None:
+        for turn in range(1, 10_000):
+            kept.take({"rid": turn, **news(turn)})
+
+    with pytest.raises(Unreadable):
+        listen()
+    assert (kept.rid, kept.tags, kept.find(InfoHash("a" * 40))) == (0, set(), None)
+    assert kept.take({"rid": 1, "full_update": True, "torrents": {"a" * 40: {"name": "Dunes"}}})
+
+
+def test_a_torrent_that_keeps_changing_takes_no_more_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "MAX_CHARS", 100_000)
+    kept = Listing()
+    for turn in range(5_000):
+        kept.take({"rid": turn, "torrents": {"a" * 40: {"infohash_v2": f"{turn:08x}{0:056x}", "name": f"{turn}"}}})
+    assert kept.find(InfoHash(f"{4_999:08x}{0:056x}")) is not None
+    assert kept.find(InfoHash(f"{4_998:08x}{0:056x}")) is None
 
 
 def test_fields_of_a_wrong_type_are_passed_over() -> None:

@@ -3,7 +3,7 @@
 Source: wiki page "WebUI API" of qBittorrent, "Get main data".
 """
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
@@ -23,6 +23,12 @@ _FIELDS: Final = {
     "num_seeds": int,
     "num_leechs": int,
 }
+
+
+MAX_CHARS: Final = 64 << 20
+"""Of all that is kept; a real qBittorrent with a hundred thousand torrents has half as much."""
+
+_CHARS_EACH = 200
 
 
 class Unreadable(ValueError):  # noqa: N818 - named after what it is
@@ -57,6 +63,12 @@ class Entry:
         return (self.torrent_id, self.infohash_v1, self.infohash_v2, self.infohash_v2[:40])
 
     @property
+    def chars(self) -> int:
+        """How much room it takes, about."""
+        texts = (self.torrent_id, self.name, self.state, self.category, self.tags, self.save_path)
+        return _CHARS_EACH + sum(map(len, (*texts, self.infohash_v1, self.infohash_v2)))
+
+    @property
     def has_metadata(self) -> bool:
         """Whether qBittorrent knows what is in it."""
         return self.total_size >= 0
@@ -89,17 +101,16 @@ class Listing:
         self._ids: dict[str, str] = {}
         self._ours: dict[str, Run] = {}
         self._borne: dict[str, list[Run]] = {}
+        self._chars = 0
 
     def take(self, answer: object) -> bool:
         """Take in an answer. Output: whether a torrent has changed. Errors: `Unreadable`."""
         if not isinstance(answer, dict) or type(answer.get("rid")) is not int:
             raise Unreadable
         if answer.get("full_update") is True:
-            for each in (self.tags, self._entries, self._ids, self._ours, self._borne):
-                each.clear()
+            self._forget()
         self.rid = answer["rid"]
-        self.tags.update(_texts(answer.get("tags")))
-        self.tags.difference_update(_texts(answer.get("tags_removed")))
+        self._take_tags(_texts(answer.get("tags")), removed=_texts(answer.get("tags_removed")))
         changed = answer.get("torrents", {})
         removed = _texts(answer.get("torrents_removed"))
         if not isinstance(changed, dict):
@@ -110,6 +121,7 @@ class Listing:
             if not isinstance(fields, dict):
                 raise Unreadable
             self._put(self._entries.get(torrent_id, Entry(torrent_id=torrent_id)).changed(fields))
+            self._refuse_too_much()
         return bool(changed or removed)
 
     def find(self, info_hash: InfoHash) -> Entry | None:
@@ -129,14 +141,33 @@ class Listing:
     def __contains__(self, torrent_id: str) -> bool:
         return torrent_id in self._entries
 
+    def _take_tags(self, tags: Iterable[str], *, removed: Iterable[str]) -> None:
+        self._chars -= sum(len(one) + _CHARS_EACH for one in self.tags)
+        self.tags.update(tags)
+        self.tags.difference_update(removed)
+        self._chars += sum(len(one) + _CHARS_EACH for one in self.tags)
+        self._refuse_too_much()
+
+    def _refuse_too_much(self) -> None:
+        """Nothing of a server that tells ever more is kept; it has to begin from the beginning."""
+        if self._chars > MAX_CHARS:
+            self._forget()
+            self.rid = 0
+            raise Unreadable
+
+    def _forget(self) -> None:
+        for each in (self.tags, self._entries, self._ids, self._ours, self._borne):
+            each.clear()
+        self._chars = 0
+
     def _put(self, entry: Entry) -> None:
+        self._remove(entry.torrent_id)  # and with it hashes that it has no more
+        self._chars += entry.chars
         self._entries[entry.torrent_id] = entry
         for known in entry.hashes:
             if known:
                 self._ids[known] = entry.torrent_id
         run, runs = entry.run(), entry.runs()
-        self._ours.pop(entry.torrent_id, None)
-        self._borne.pop(entry.torrent_id, None)
         if runs:
             self._borne[entry.torrent_id] = runs
         if run is not None:
@@ -146,7 +177,10 @@ class Listing:
         self._ours.pop(torrent_id, None)
         self._borne.pop(torrent_id, None)
         entry = self._entries.pop(torrent_id, None)
-        for known in () if entry is None else entry.hashes:
+        if entry is None:
+            return
+        self._chars -= entry.chars
+        for known in entry.hashes:
             if self._ids.get(known) == torrent_id:
                 del self._ids[known]
 

@@ -4,6 +4,7 @@ It is told nothing of what changed since the last round but what it sees: wanted
 wanted is removed. So whatever was interrupted, here or there, is mended by the next round.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -23,6 +24,7 @@ from truename.resolvers.qbittorrent.wire import info_in, is_a_name, magnet_for, 
 _T = TypeVar("_T")
 Ask = Callable[[Callable[[Session], _T]], Awaitable[_T]]
 
+_LARGE_BYTES = 256 * 1024
 _PORTION: Final = 100
 _MOST_ADDS: Final = 3
 _APPEARS_S: Final = 5.0
@@ -207,7 +209,7 @@ class Rounds:
     async def _ending(self, errand: Errand, entry: Entry) -> Found | BadMetadata | BadName | None:
         exported = await self._ask(lambda session: session.torrent_file(entry.torrent_id))
         if exported is not None:
-            return _read(exported, errand.info_hash)
+            return await _read(exported, errand.info_hash)
         errand.refusals += 1
         # A title that a person gave to a torrent of their own is nobody else's business.
         if errand.refusals >= _MOST_REFUSALS and self._is_mine(entry) and is_a_name(entry.name, errand.info_hash):
@@ -245,7 +247,7 @@ class Rounds:
         if torrent is None:
             torrent = await self._ask(lambda session: session.torrent_file(torrent_id))
         if torrent is not None:
-            return _read(torrent, errand.info_hash)
+            return await _read(torrent, errand.info_hash)
         name = info.get("name")
         return Claim(name) if isinstance(name, str) and is_a_name(name, errand.info_hash) else None
 
@@ -259,7 +261,14 @@ class Rounds:
             del self._withdrawn[info_hash]
 
 
-def _read(torrent: bytes, info_hash: InfoHash) -> Metainfo | BadMetadata | BadName:
+async def _read(torrent: bytes, info_hash: InfoHash) -> Metainfo | BadMetadata | BadName:
+    """A server may send many megabytes, which would hold up the loop."""
+    if len(torrent) > _LARGE_BYTES:
+        return await asyncio.to_thread(_read_now, torrent, info_hash)
+    return _read_now(torrent, info_hash)
+
+
+def _read_now(torrent: bytes, info_hash: InfoHash) -> Metainfo | BadMetadata | BadName:
     try:
         return read_info(info_in(torrent), (info_hash,))
     except (BadMetadata, BadName) as error:
