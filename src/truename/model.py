@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:  # the scanner and its tables would be half of the cost of `import truename`
     from collections.abc import Mapping
@@ -106,6 +106,13 @@ COUNTS = (
 )
 """What a resolver may count in an `Account`."""
 
+_PEERS_SEEN: Final = ("tracker_peers", "dht_peers", "tried")
+
+
+def peers_in(counts: "Mapping[str, int]") -> int:
+    """How many peers somebody named, by the words of `COUNTS`."""
+    return max(counts.get(word, 0) for word in _PEERS_SEEN)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
@@ -147,8 +154,7 @@ class Outcome:
     @property
     def peers_seen(self) -> int:
         """How many peers somebody named, as far as the resolvers have told."""
-        seen = ("tracker_peers", "dht_peers", "tried")
-        return max((one.counts.get(key, 0) for one in self.accounts for key in seen), default=0)
+        return max((peers_in(one.counts) for one in self.accounts), default=0)
 
     @property
     def hashes(self) -> tuple[str, ...]:

@@ -244,6 +244,34 @@ def test_the_time_is_for_all_together_and_begins_with_the_first_question() -> No
     assert second.deadlines[0] <= 0.05
 
 
+@pytest.mark.parametrize(
+    ("name", "counts", "code"),
+    [
+        ("swarm", {}, "no_peers"),
+        ("swarm", {"trackers": 2, "dht_peers": 3}, "no_metadata"),
+        ("direct", {"tried": 1}, "no_metadata"),
+        ("script", {}, "deadline"),
+        ("qbittorrent", {"tried": 4}, "deadline"),
+    ],
+)
+def test_one_that_is_stopped_at_the_end_of_the_time_says_whether_it_has_seen_peers(
+    name: str, counts: dict[str, int], code: str
+) -> None:
+    async def act(_: Magnet, trail: Trail) -> Found:
+        trail.question_sent()
+        trail.note(counts)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    outcome = look_up(Scripted(name, act), patience=AT_ONCE, timeout_s=0.01)
+    assert (outcome.status, outcome.code) == (TaskStatus.TIMEOUT, code)
+
+
+def test_a_script_that_is_late_beside_an_empty_swarm_makes_no_deadline_of_it() -> None:
+    outcome = look_up(silent("swarm"), silent("script"), patience=AT_ONCE, timeout_s=0.01)
+    assert outcome.code == "no_peers"
+
+
 def test_a_cancelled_look_up_leaves_nobody_in_conversation() -> None:
     async def scenario() -> None:
         first, second = silent("swarm", stuck_with=()), silent("direct")

@@ -7,7 +7,7 @@ from typing import Final
 from truename.errors import BadMetadata, BadName, NotYet, Refused, ResolverDown
 from truename.magnet import Magnet
 from truename.metainfo import Metainfo
-from truename.model import Account, Outcome, TaskStatus
+from truename.model import Account, Outcome, TaskStatus, peers_in
 from truename.resolvers.base import Claim, Found
 
 Ending = Found | NotYet | BadName | BadMetadata | Refused | ResolverDown
@@ -15,14 +15,17 @@ Ending = Found | NotYet | BadName | BadMetadata | Refused | ResolverDown
 FAILURES: Final = (NotYet, BadName, BadMetadata, Refused, ResolverDown)
 """What a resolver may raise."""
 
+_ASKS_SOMEBODY_ELSE: Final = frozenset(("script", "qbittorrent"))
+"""Who knows nothing of peers: only they end as `deadline`."""
+
 
 def judge(
     magnet: Magnet, endings: Sequence[tuple[str, Ending | None]], *, accounts: tuple[Account, ...], elapsed_s: float
 ) -> Outcome:
     """The outcome of a look-up.
 
-    Input: how each resolver, by its name, ended; None: it was stopped. What is proven goes before what is claimed, and
-           that before every failure.
+    Input: how each resolver, by its name, ended; None: it was stopped. `accounts` are of the same ones. What is proven
+           goes before what is claimed, and that before every failure.
     """
     for source, ending in endings:
         if isinstance(ending, Metainfo):
@@ -38,7 +41,7 @@ def judge(
                 elapsed_s=elapsed_s,
             )
     claim = next(((source, ending.name) for source, ending in endings if isinstance(ending, Claim)), None)
-    why = _Why(TaskStatus.COMPLETED) if claim else _failure([ending for _, ending in endings])
+    why = _Why(TaskStatus.COMPLETED) if claim else _failure([ending for _, ending in endings], _late(endings, accounts))
     return Outcome(
         info_hash=magnet.info_hash,
         info_hash_v2=magnet.info_hash_v2,
@@ -84,15 +87,25 @@ def _why(failure: NotYet | BadName | BadMetadata | Refused | ResolverDown) -> _W
             return _Why(TaskStatus.FAILED, "resolver_unavailable", failure.reason)
 
 
-def _failure(endings: Sequence[Ending | None]) -> _Why:
+def _late(endings: Sequence[tuple[str, Ending | None]], accounts: Sequence[Account]) -> list[NotYet]:
+    """Those who have not answered in the time given, as who was stopped has not; its account says what it has seen."""
+    late = []
+    for (name, ending), account in zip(endings, accounts, strict=True):
+        if isinstance(ending, NotYet):
+            late.append(ending)
+        elif ending is None:
+            late.append(NotYet(peers_seen=None if name in _ASKS_SOMEBODY_ELSE else peers_in(account.counts)))
+    return late
+
+
+def _failure(endings: Sequence[Ending | None], late: Sequence[NotYet]) -> _Why:
     """What to say when nobody has named it: what is proven, what may be otherwise another day, what can be mended.
 
-    Who was stopped has not answered in the time given. Of several resolvers that are down the first is the one to mend.
+    Of several resolvers that are down the first is the one to mend.
     """
     failures = [ending for ending in endings if isinstance(ending, FAILURES)]
-    late = [failure for failure in failures if isinstance(failure, NotYet)]
     proven = [failure for failure in failures if isinstance(failure, BadName | BadMetadata)]
-    if not proven and (late or None in endings):
+    if late and not proven:
         seen = [failure.peers_seen for failure in late if failure.peers_seen is not None]
         return _why(NotYet(peers_seen=max(seen, default=None)))
     refused = [failure for failure in failures if isinstance(failure, Refused)]
