@@ -234,7 +234,8 @@ def _demo_server(swarm: "LocalSwarm") -> bool:
 
 def _run_server(work: Coroutine[Any, Any, None]) -> None:
     """Run a server to its end. What ended it, if it was not told to, is an error of the whole."""
-    from truename.serving import CannotServe, take_files
+    from truename.open_files import take_files
+    from truename.serving import CannotServe
     from truename.terminal.log import telling
 
     take_files()

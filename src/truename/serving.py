@@ -8,7 +8,6 @@ import asyncio
 import fcntl
 import gc
 import os
-import resource
 import secrets
 import signal
 import socket
@@ -36,7 +35,6 @@ from truename.web.work import Work
 _COLLECT_AFTER = (20_000, 20, 50)
 LOCK_NAME = "serve.lock"
 _LOOK_EVERY_S = 1.0
-_MOST_FILES = 65_536
 
 
 class CannotServe(TruenameError):  # noqa: N818 - named after what it is
@@ -159,14 +157,6 @@ async def stay_with(file: Path, *, every_s: float = _LOOK_EVERY_S) -> None:
             if first.get(one) != now:
                 raise CannotServe("serve_database_gone", what=str(one))
         await asyncio.sleep(every_s)
-
-
-def take_files() -> None:
-    """Ask for as many open files as the system lets this process have: each peer and each client takes one."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextmanager

@@ -331,6 +331,19 @@ def test_the_child_has_bounds_and_nothing_of_ours(monkeypatch: pytest.MonkeyPatc
     run(test())
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_what_a_whole_group_of_processes_is_told_is_not_for_the_child(number: signal.Signals) -> None:
+    async def test() -> None:
+        async with a_process() as swarm:
+            await swarm.health()
+            child = pid_of(swarm)
+            os.kill(child, number)
+            assert (await swarm.health()).able
+            assert pid_of(swarm) == child
+
+    run(test())
+
+
 def test_what_the_child_has_to_tell_is_in_our_log(caplog: pytest.LogCaptureFixture) -> None:
     async def test() -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:

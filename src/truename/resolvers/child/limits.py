@@ -1,7 +1,7 @@
 """What a child process does to itself before it touches anything of the network.
 
 It is done here and not between fork and exec, where hardly anything may be done.
-Source: prctl(2), setrlimit(2), proc(5).
+Source: prctl(2), setrlimit(2), proc(5), signal(7).
 """
 
 import contextlib
@@ -11,9 +11,10 @@ import resource
 import signal
 from pathlib import Path
 
+from truename.open_files import take_files
+
 _PR_SET_PDEATHSIG = 1
 _MEMORY_BYTES = 1 << 30
-_MOST_FILES = 65_536
 _ORPHANED = 3
 _OOM_SCORE = Path("/proc/self/oom_score_adj")
 
@@ -21,9 +22,13 @@ _OOM_SCORE = Path("/proc/self/oom_score_adj")
 def settle(parent: int) -> None:
     """Die with the parent, and have bounds: on memory, on open files, and no core dump, which would be full of names.
 
+    What is said to a whole group of processes, by a service manager or a terminal, is for the parent: it may still need
+    this one, which ends with the socket.
     The kernel kills this process when the thread that started it ends. A parent that died before this could be asked
     for is noticed by the number of the process that has taken its place.
     """
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl")
     if os.getppid() != parent:
@@ -33,14 +38,6 @@ def settle(parent: int) -> None:
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_AS, _MEMORY_BYTES)
     take_files()
-
-
-def take_files() -> None:
-    """Ask for as many open files as the system lets this process have: each peer takes one."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _lower(which: int, wanted: int) -> None:

@@ -1,0 +1,14 @@
+"""How many files this process may have open at once. Source: setrlimit(2)."""
+
+import resource
+from typing import Final
+
+_MOST: Final = 65_536
+
+
+def take_files() -> None:
+    """Ask for as many open files as the system lets this process have: each peer and each client takes one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST if hard == resource.RLIM_INFINITY else min(hard, _MOST)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
