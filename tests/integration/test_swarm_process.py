@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import pytest
@@ -354,6 +355,51 @@ def test_what_the_child_has_to_tell_is_in_our_log(caplog: pytest.LogCaptureFixtu
                 assert down.value.reason == "cannot_listen"
         record, *_ = [record for record in caplog.records if record.message == "cannot listen"]
         assert where in record.subject
+
+    run(test())
+
+
+def first_child(file: Path, does: str) -> tuple[str, ...]:
+    """A command whose first child does something of its own before it begins; the next ones are honest."""
+    code = f"""
+import os, sys
+if not os.path.exists({str(file)!r}):
+    open({str(file)!r}, "x").close()
+{indent(does, " " * 4)}
+from truename.resolvers.child.main import main
+main()
+"""
+    return (sys.executable, "-c", code)
+
+
+def test_a_child_whose_libtorrent_stands_still_is_killed_and_replaced(tmp_path: Path) -> None:
+    async def test() -> None:
+        info = info_named("moving")
+        still = """
+import threading
+from truename.resolvers.session import SwarmSession
+SwarmSession._pass_on = lambda *_: threading.Event().wait()
+"""
+        command = first_child(tmp_path / "been here", still)
+        async with Peer(info).serving() as peer, a_process(command=command) as swarm:
+            assert (await swarm.resolve(of_peer(info, peer), deadline_s=LONG_S)).name == "moving"
+
+    run(test())
+
+
+def test_a_look_up_that_is_cancelled_in_the_child_is_an_answer_too(tmp_path: Path) -> None:
+    async def test() -> None:
+        gives_up = """
+import asyncio
+from truename.resolvers.swarm import SwarmResolver
+async def ask(*_, **__):
+    asyncio.current_task().cancel()
+    await asyncio.sleep(0)
+SwarmResolver.ask = ask
+"""
+        async with a_process(command=first_child(tmp_path / "been here", gives_up)) as swarm:
+            with pytest.raises(Refused):
+                await swarm.resolve(Magnet.parse(DEAD), deadline_s=LONG_S)
 
     run(test())
 

@@ -75,6 +75,11 @@ class SwarmResolver:
             subject=failure.subject if failure else "",
         )
 
+    async def pulse(self) -> None:
+        """Wait for an answer of libtorrent, if there is a session; for ever, where its threads stand still."""
+        if self._switchboard is not None:
+            await self._switchboard.look_around()
+
     async def _way_out(self) -> None:
         """Wait until the proxy, if there is one, has had its time to open the way for UDP. Nobody is asked before."""
         wait_s = self._way_open_at - asyncio.get_running_loop().time()

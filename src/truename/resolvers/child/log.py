@@ -4,6 +4,8 @@ Of an error its kind and place are told, never its text, which may hold what a s
 """
 
 import logging
+import math
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +17,7 @@ log = logging.getLogger(__name__)
 
 _MAX_CHARS = 500
 _MAX_FIELDS = 20
+_MOST_IN_A_SECOND = 10
 _OF_EVERY_RECORD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
@@ -34,14 +37,33 @@ class Teller(logging.Handler):
         self._post(encode(["log", record.levelno, text[:_MAX_CHARS], _bounded(fields)]))
 
 
-def tell_again(message: list[Any]) -> None:
-    """In the program: says what the child has said. Errors: `BadFrame`."""
-    match message:
-        case ["log", int(level), str(text), dict(fields)]:
-            known = {str(name): value for name, value in fields.items() if name not in _OF_EVERY_RECORD}
+class Retelling:
+    """In the program: says what the children have said, and no more than `most` of it in a second."""
+
+    def __init__(self, *, most: int = _MOST_IN_A_SECOND, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most = most
+        self._clock = clock
+        self._since = -math.inf
+        self._told = 0
+
+    def tell_again(self, message: list[Any]) -> None:
+        """Say it, unless much has been said just now. Errors: `BadFrame`."""
+        match message:
+            case ["log", int(level), str(text), dict(fields)]:
+                known = {str(name): value for name, value in fields.items() if name not in _OF_EVERY_RECORD}
+            case _:
+                raise BadFrame("no record")
+        if self._may_tell():
             log.log(min(max(level, logging.DEBUG), logging.CRITICAL), text[:_MAX_CHARS], extra=_bounded(known))
-        case _:
-            raise BadFrame("no record")
+
+    def _may_tell(self) -> bool:
+        now = self._clock()
+        if now >= self._since + 1:
+            self._since, self._told = now, 0
+        self._told += 1
+        if self._told == self._most + 1:
+            log.warning("the swarm's process says more than is told here")
+        return self._told <= self._most
 
 
 def _bounded(fields: dict[str, Any]) -> dict[str, str]:

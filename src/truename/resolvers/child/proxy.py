@@ -18,7 +18,7 @@ from truename.metainfo import Metainfo, read_info
 from truename.resolvers.base import ResolverHealth, Trail
 from truename.resolvers.child import messages
 from truename.resolvers.child.frames import BadFrame, encode
-from truename.resolvers.child.log import tell_again
+from truename.resolvers.child.log import Retelling
 from truename.resolvers.child.process import COMMAND, Child, Pulse
 from truename.resolvers.child.trials import Trials
 from truename.resolvers.swarm_config import SwarmConfig
@@ -82,6 +82,7 @@ class SwarmProcess:
         self._numbers = count(1)
         self._waiting: dict[int, _Question] = {}
         self._unwell: dict[int, asyncio.Future[ResolverHealth]] = {}
+        self._retelling = Retelling()
         self._trials = Trials()
         self._trial_end: asyncio.TimerHandle | None = None
         self._child: Child | None = None
@@ -277,7 +278,7 @@ class SwarmProcess:
                 if (answer := self._unwell.get(number)) is not None and not answer.done():
                     answer.set_result(messages.read_health(state))
             case ["log", *_]:
-                tell_again(message)
+                self._retelling.tell_again(message)
             case _:
                 raise BadFrame("no message")
 

@@ -52,7 +52,7 @@ class Service:
                     if (asked := self._asked.pop(message[1], None)) is not None:
                         asked[0].cancel()
                 case "ping":
-                    self._wire.post(encode(["pong", message[1]]))
+                    self._begin(self._answer_ping(message[1]))
                 case "health":
                     self._begin(self._tell_health(message[1]))
                 case "begin":
@@ -84,11 +84,21 @@ class Service:
             answer = messages.raw(number, raw, trail)
         except FAILURES as failure:
             answer = messages.ended(number, failure, trail)
+        except asyncio.CancelledError:
+            if number not in self._asked:  # the program does not wait any more
+                raise
+            log.exception("a look-up was given up by its own resolver")
+            answer = messages.ended(number, Refused(""), trail)
         except Exception:  # a defect is not the end of all the others
             log.exception("a look-up broke")
             answer = messages.ended(number, Refused(""), trail)
         if self._asked.pop(number, None) is not None:
             self._wire.post(answer)
+
+    async def _answer_ping(self, number: int) -> None:
+        """Where libtorrent's threads stand still, there is no answer, and that is the end of this process."""
+        await self._resolver.pulse()
+        self._wire.post(encode(["pong", number]))
 
     async def _tell_health(self, number: int) -> None:
         try:
