@@ -6,11 +6,13 @@ end. Source: pidfd_open(2), socketpair(2).
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import socket
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -54,7 +56,7 @@ class Child:
         take: Callable[[list[Any]], None],
         ended: Callable[[], None],
     ) -> None:
-        """Errors: `OSError` when there is no room for another process or socket."""
+        """Errors: `OSError` when there is no room for another process or socket, or before Linux 5.3."""
         self._loop = asyncio.get_running_loop()
         self._pulse = pulse
         self._up = up
@@ -71,6 +73,7 @@ class Child:
         self.how = ""
         self.over = asyncio.Event()
         self._beat = self._loop.call_later(pulse.every_s, self._look)
+        _living.add(self)
 
     @property
     def pid(self) -> int:
@@ -98,17 +101,26 @@ class Child:
 
     async def close(self, timeout_s: float) -> None:
         """Hang up, which ends it, and kill it when that takes longer or this is cancelled. Idempotent."""
+        if self._owner != os.getpid():
+            return
         self._wire.close()
         try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(timeout_s):
-                    await self.over.wait()
+            await self._end_within(timeout_s)
         finally:
             if not self.over.is_set():
                 self.kill()
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self._process.wait(_REAP_S)
-                self._gone()
+                await self._end_within(_REAP_S)
+
+    def forget(self) -> None:
+        """In a forked copy of this process: the child is somebody else's, and so is what the loop watches."""
+        self._wire.forget()
+        os.close(self._pidfd)
+        self._process.returncode = 0  # else the copy complains about a process that it never had
+
+    async def _end_within(self, timeout_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self.over.wait()
 
     def _look(self) -> None:
         """Each so often: is it still there? Its pings are counted, so that a machine that was asleep is not blamed."""
@@ -151,6 +163,7 @@ class Child:
         """It is dead. What it said before is still in the socket."""
         if self.over.is_set():
             return
+        _living.discard(self)
         self._loop.remove_reader(self._pidfd)
         os.close(self._pidfd)
         self._beat.cancel()
@@ -165,6 +178,8 @@ class Child:
 
 def _start(command: Sequence[str]) -> tuple[subprocess.Popen[bytes], socket.socket, int]:
     """A process, our end of the socket to it, and its pidfd. Of all that is open here it holds the other end alone."""
+    if not hasattr(os, "pidfd_open"):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     with contextlib.ExitStack() as stack:
         ours, theirs = (stack.enter_context(end) for end in socket.socketpair())
         # Where a standard stream was closed, the socket may have taken its number.
@@ -179,11 +194,24 @@ def _start(command: Sequence[str]) -> tuple[subprocess.Popen[bytes], socket.sock
             env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
         )
         try:
-            return process, ours.dup(), os.pidfd_open(process.pid)
+            pidfd = os.pidfd_open(process.pid)
         except OSError:
             process.kill()
             process.wait()
             raise
+        return process, socket.socket(fileno=ours.detach()), pidfd
+
+
+_living: "weakref.WeakSet[Child]" = weakref.WeakSet()
+
+
+def _forget_children() -> None:
+    for child in _living:
+        child.forget()
+    _living.clear()
+
+
+os.register_at_fork(after_in_child=_forget_children)
 
 
 def _told(status: int | None) -> str:

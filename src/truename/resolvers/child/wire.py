@@ -6,6 +6,7 @@ by a loop that is closed.
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -78,6 +79,12 @@ class Wire:
             with contextlib.suppress(OSError):
                 self._sock.shutdown(socket.SHUT_RDWR)
             self._sock.close()
+
+    def forget(self) -> None:
+        """In a forked copy of this process: neither the other side nor the loop, which both share, notices."""
+        if self._is_open:
+            self._is_open = False
+            os.close(self._sock.detach())
 
     def _end(self, error: BadFrame | None) -> None:
         if self._is_open:
