@@ -8,16 +8,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from types import MappingProxyType
+from typing import NamedTuple
 
 from truename.errors import InvalidInput, TruenameError
 from truename.feeder import Clock
 from truename.hub import Hub
-from truename.magnet import Magnet, MagnetSpan, find_magnets, rename
+from truename.magnet import InfoHash, Magnet, MagnetSpan, find_magnets, rename
 from truename.store import events, names, notes, tasks, watches
 from truename.store.database import Connection, Database
 from truename.store.names import KnownName, Provenance
 from truename.store.notes import NoteRow
+from truename.store.portable import in_chunks
 from truename.store.tasks import TaskRow
 from truename.store.watches import Watched
 from truename.store.writer import Writer
@@ -54,6 +57,14 @@ class NoteView:
 
     note: NoteRow
     magnets: tuple[MagnetView, ...]
+
+
+class Candidate(NamedTuple):
+    """A magnet of a text that is to be asked for, or why it cannot be: the code of an `InvalidInput`."""
+
+    info_hash: InfoHash | None
+    magnet: Magnet | None = None
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,9 +129,14 @@ class Notes:
         """What a person's note said in a version; None when there is no such note or version."""
         return await self._database.read(_text_at, person_id, note_id, version)
 
-    async def magnets_of_each(self, person_id: int, note_ids: Iterable[int]) -> Mapping[int, Sequence[MagnetSpan]]:
-        """The magnets of a person's notes, broken ones too; notes that the person does not have are left out."""
-        return await self._database.read(_magnets_of_each, person_id, list(note_ids))
+    async def magnets_of_each(
+        self, person_id: int, note_ids: Iterable[int], *, most: int
+    ) -> Mapping[int, Sequence[Candidate]]:
+        """The magnets of a person's notes, broken ones too; notes that the person does not have are left out.
+
+        Nothing more is read when there are more than `most` in all.
+        """
+        return await self._database.read(_magnets_of_each, person_id, list(note_ids), most)
 
     async def unnamed(self, person_id: int, *, most: int) -> tuple[Sequence[Magnet], int]:
         """Magnets in a person's notes whose names nobody knows, the oldest notes first; and how many more there are."""
@@ -146,13 +162,17 @@ def magnets_of(text: str) -> list[Magnet]:
     return list(found.values())
 
 
+def candidate_of(span: MagnetSpan) -> Candidate:
+    """A magnet of a text, as far as it can be asked for."""
+    try:
+        return Candidate(span.info_hash, Magnet.of(span))
+    except InvalidInput as error:
+        return Candidate(span.info_hash, problem=error.code)
+
+
 def problem_of(span: MagnetSpan) -> str | None:
     """Why a magnet of a text cannot be asked for: the code of an `InvalidInput`, or None."""
-    try:
-        Magnet.of(span)
-    except InvalidInput as error:
-        return error.code
-    return None
+    return candidate_of(span).problem
 
 
 def own_hashes(before: str, after: str) -> frozenset[str]:
@@ -269,10 +289,17 @@ async def _newest(connection: Connection, person_id: int, *, limit: int, before_
 
 
 async def _magnets_of_each(
-    connection: Connection, person_id: int, note_ids: Sequence[int]
-) -> Mapping[int, Sequence[MagnetSpan]]:
-    texts = await notes.texts_of(connection, person_id, note_ids)
-    return {note_id: list(find_magnets(text, broken=True)) for note_id, text in texts.items()}
+    connection: Connection, person_id: int, note_ids: Sequence[int], most: int
+) -> Mapping[int, Sequence[Candidate]]:
+    found: dict[int, Sequence[Candidate]] = {}
+    left = most + 1
+    for some in in_chunks(note_ids):
+        for note_id, text in await notes.texts_of(connection, person_id, some):
+            found[note_id] = [candidate_of(span) for span in islice(find_magnets(text, broken=True), left)]
+            left -= len(found[note_id])
+            if not left:
+                return found
+    return found
 
 
 async def _unnamed(connection: Connection, person_id: int, most: int) -> tuple[Sequence[Magnet], int]:

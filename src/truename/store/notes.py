@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, insert,
 
 from truename.magnet import find_magnets, rename
 from truename.store.database import Connection
-from truename.store.portable import by_hash, in_chunks
+from truename.store.portable import by_hash
 from truename.store.tables import note, note_magnet, note_revision, torrent, torrent_hash
 
 SAVED, EDITED, RENAMED = "saved", "edited", "renamed"
@@ -176,15 +176,12 @@ async def texts_with(connection: Connection, person_id: int, info_hash: str, *, 
     return list(rows.scalars())
 
 
-async def texts_of(connection: Connection, person_id: int, note_ids: Iterable[int]) -> dict[int, str]:
-    """The texts of those of these notes that are the person's."""
-    found: dict[int, str] = {}
-    for some in in_chunks(note_ids):
-        rows = await connection.execute(
-            select(note.c.id, note.c.text).where(note.c.person_id == person_id, note.c.id.in_(some))
-        )
-        found |= {row.id: row.text for row in rows}
-    return found
+async def texts_of(connection: Connection, person_id: int, note_ids: Sequence[int]) -> Iterable[tuple[int, str]]:
+    """Those of these notes that are the person's, each as (id, text), read as they are wanted; at most `CHUNK`."""
+    rows = await connection.execute(
+        select(note.c.id, note.c.text).where(note.c.person_id == person_id, note.c.id.in_(note_ids))
+    )
+    return ((row.id, row.text) for row in rows)
 
 
 async def unnamed_hashes(connection: Connection, person_id: int) -> set[str]:

@@ -11,7 +11,7 @@ from truename.calibration import Refused
 from truename.errors import InvalidInput
 from truename.magnet import Magnet
 from truename.model import TaskStatus
-from truename.notes import problem_of
+from truename.notes import Candidate
 from truename.texts import Language, say
 from truename.web.bodies import json_object
 from truename.web.calibrate import MAX_ID, json_body, priority_in, work_for_asking, work_of
@@ -130,21 +130,31 @@ def _item_of_hash(given: object) -> Item:
 
 
 async def _items_of_notes(work: Work, person_id: int, given: Sequence[object]) -> Sequence[Item]:
-    ids = [one for one in given if isinstance(one, int) and not isinstance(one, bool) and 1 <= one <= MAX_ID]
-    found = await work.notes.magnets_of_each(person_id, ids)
+    """A note that is named twice counts once. More than there may be are not all read."""
+    ids = [_note_id(one) for one in given]
+    found = await work.notes.magnets_of_each(person_id, filter(None, ids), most=work.max_batch)
     items: list[Item] = []
-    for one in given:
-        spans = found.get(one) if isinstance(one, int) and not isinstance(one, bool) else None
-        if spans is None:
-            items.append(Item(None, code="not_found", word="web_no_such_note"))
+    done: set[int] = set()
+    for note_id in ids:
+        if note_id in done:
             continue
-        for span in spans:
-            problem = problem_of(span)
-            if problem is None:
-                items.append(Item(span.info_hash, Magnet.of(span)))
-            else:
-                items.append(Item(span.info_hash, code="invalid_info_hash", word=problem))
+        if note_id is None or note_id not in found:
+            items.append(Item(None, code="not_found", word="web_no_such_note"))
+        else:
+            items += map(_item_of_candidate, found[note_id])
+        if note_id is not None:
+            done.add(note_id)
     return items
+
+
+def _note_id(given: object) -> int | None:
+    return given if isinstance(given, int) and not isinstance(given, bool) and 1 <= given <= MAX_ID else None
+
+
+def _item_of_candidate(one: Candidate) -> Item:
+    if one.problem is None:
+        return Item(one.info_hash, one.magnet)
+    return Item(one.info_hash, code="invalid_info_hash", word=one.problem)
 
 
 def _answer(items: Sequence[Item], submitted: BatchSubmitted, language: Language) -> Body:
