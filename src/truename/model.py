@@ -160,9 +160,11 @@ class Outcome:
     def hashes(self) -> tuple[str, ...]:
         """Every hash for which a verified name is proven; of a SHA-256 also its first 40 digits, as the DHT cuts it.
 
-        What else stood in the magnet is a stranger's word: one that pairs a hash with that of another torrent must not
-        lend it its name.
+        What is not proven is said of the hash that was asked for alone. What else stood in the magnet, and what its
+        digits make of themselves, is a stranger's word: it must not lend one torrent the name of another.
         """
+        if not self.verified:
+            return (str(self.info_hash),)
         known = [str(each) for each in (self.info_hash, self.info_hash_v2) if each is not None]
         return (*known, *(each[:40] for each in known if len(each) == 64))
 

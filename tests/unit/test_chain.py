@@ -214,6 +214,37 @@ def test_a_claimed_name_is_taken_when_nobody_proves_another() -> None:
     assert (waited.name, waited.verified) == ("Desert.mkv", False)
 
 
+@pytest.mark.parametrize("claimed_first", [True, False])
+def test_who_claims_a_name_is_not_believed_when_it_is_proven_that_there_is_none(*, claimed_first: bool) -> None:
+    proof = asyncio.Event()
+
+    async def proves(_: Magnet, trail: Trail) -> Found:
+        trail.question_sent()
+        await proof.wait()
+        raise BadName("..")
+
+    async def claims(_: Magnet, __: Trail) -> Found:
+        asyncio.get_running_loop().call_soon(proof.set)
+        return Claim("Desert.mkv")
+
+    both = [Scripted("script", claims), Scripted("swarm", proves)]
+    outcome = look_up(*(both if claimed_first else reversed(both)), patience=Patience(late_s=0.0, proof_s=NEVER_S))
+    assert (outcome.status, outcome.code, outcome.name) == (TaskStatus.FAILED, "bad_name", None)
+
+
+@pytest.mark.parametrize("ending", [Claim("Desert.mkv"), NotYet(peers_seen=0)])
+@pytest.mark.parametrize("asked", [MAGNET.info_hash, InfoHash("2b" * 32)])
+def test_what_nobody_has_proven_is_said_of_no_hash_but_the_one_that_was_asked_for(
+    asked: InfoHash, ending: Claim | NotYet
+) -> None:
+    """A magnet may pair its hash with that of any other torrent, and 40 digits of a SHA-256 may be chosen."""
+    magnet = Magnet(info_hash=asked, info_hash_v2=InfoHash("3c" * 32) if len(asked) == 40 else None)
+    resolver = answering("script", ending) if isinstance(ending, Claim) else failing("script", ending)
+    outcome = run(Chain([resolver], patience=PATIENT).look_up(magnet, timeout_s=NEVER_S))
+    assert outcome.hashes == (asked,)
+    assert outcome.info_hash_v2 is None
+
+
 @pytest.mark.parametrize(
     ("errors", "status", "code"),
     [
@@ -223,7 +254,11 @@ def test_a_claimed_name_is_taken_when_nobody_proves_another() -> None:
         ([ResolverDown("cannot_listen"), NotYet(peers_seen=0)], TaskStatus.TIMEOUT, "no_peers"),
         ([NotYet(peers_seen=0), Refused("no")], TaskStatus.TIMEOUT, "no_peers"),
         ([Refused("no"), ResolverDown("nobody_to_ask")], TaskStatus.FAILED, "resolver_failed"),
-        ([BadMetadata("unreadable"), NotYet(peers_seen=1)], TaskStatus.FAILED, "bad_name"),
+        ([BadMetadata("unreadable"), NotYet(peers_seen=1)], TaskStatus.TIMEOUT, "no_metadata"),
+        ([BadMetadata("unreadable"), ResolverDown("nobody_to_ask")], TaskStatus.FAILED, "resolver_failed"),
+        ([BadMetadata("unreadable")], TaskStatus.FAILED, "resolver_failed"),
+        ([NotYet(peers_seen=1), BadName("..")], TaskStatus.FAILED, "bad_name"),
+        ([BadMetadata("unreadable"), BadName("..")], TaskStatus.FAILED, "bad_name"),
         ([ResolverDown("cannot_listen"), ResolverDown("nobody_to_ask")], TaskStatus.FAILED, "resolver_unavailable"),
     ],
 )

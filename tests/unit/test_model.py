@@ -100,5 +100,7 @@ def test_a_task_is_a_snapshot() -> None:
 def test_an_outcome_proves_its_name_for_all_forms_of_its_hashes(
     info_hash: InfoHash, info_hash_v2: InfoHash | None, proven: tuple[str, ...]
 ) -> None:
-    outcome = Outcome(info_hash=info_hash, info_hash_v2=info_hash_v2, status=TaskStatus.COMPLETED, name="A name")
+    named = {"status": TaskStatus.COMPLETED, "name": "A name", "verified": True}
+    outcome = Outcome(info_hash=info_hash, info_hash_v2=info_hash_v2, **named)
     assert outcome.hashes == proven
+    assert dataclasses.replace(outcome, verified=False).hashes == (info_hash,)

@@ -78,7 +78,7 @@ def test_a_name_completes_and_is_verified() -> None:
         (BadName("..."), TaskStatus.FAILED, "bad_name", "bad_name"),
         (ResolverDown("nobody_to_ask"), TaskStatus.FAILED, "resolver_unavailable", "nobody_to_ask"),
         (ResolverDown("cannot_listen", "127.0.0.1:1"), TaskStatus.FAILED, "resolver_unavailable", "cannot_listen"),
-        (BadMetadata("cannot be read"), TaskStatus.FAILED, "bad_name", "bad_name"),
+        (BadMetadata("cannot be read"), TaskStatus.FAILED, "resolver_failed", "resolver_failed"),
     ],
 )
 def test_each_failure_has_its_status_and_code(error: Exception, status: TaskStatus, code: str, reason: str) -> None:

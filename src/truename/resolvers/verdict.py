@@ -25,7 +25,7 @@ def judge(
     """The outcome of a look-up.
 
     Input: how each resolver, by its name, ended; None: it was stopped. `accounts` are of the same ones. What is proven
-           goes before what is claimed, and that before every failure.
+           (a name, or that there is none) goes before what is claimed, and that before every other failure.
     """
     for source, ending in endings:
         if isinstance(ending, Metainfo):
@@ -40,11 +40,12 @@ def judge(
                 accounts=accounts,
                 elapsed_s=elapsed_s,
             )
-    claim = next(((source, ending.name) for source, ending in endings if isinstance(ending, Claim)), None)
-    why = _Why(TaskStatus.COMPLETED) if claim else _failure([ending for _, ending in endings], _late(endings, accounts))
+    nameless = any(isinstance(ending, BadName) for _, ending in endings)
+    claims = ((source, ending.name) for source, ending in endings if isinstance(ending, Claim))
+    claim = None if nameless else next(claims, None)
+    why = _Why(TaskStatus.COMPLETED) if claim else _failure(endings, accounts)
     return Outcome(
         info_hash=magnet.info_hash,
-        info_hash_v2=magnet.info_hash_v2,
         status=why.status,
         name=claim[1] if claim else None,
         source=claim[0] if claim else None,
@@ -79,9 +80,9 @@ def _why(failure: NotYet | BadName | BadMetadata | Refused | ResolverDown) -> _W
     match failure:
         case NotYet():
             return _Why(TaskStatus.TIMEOUT, failure.code)
-        case BadName() | BadMetadata():  # the torrent is there, and asking longer would not give it a name
+        case BadName():  # the torrent is there, and asking longer would not give it a name
             return _Why(TaskStatus.FAILED, "bad_name")
-        case Refused():
+        case Refused() | BadMetadata():  # what could not be read, or is of another torrent, proves nothing
             return _Why(TaskStatus.FAILED, "resolver_failed")
         case ResolverDown():
             return _Why(TaskStatus.FAILED, "resolver_unavailable", failure.reason)
@@ -98,15 +99,16 @@ def _late(endings: Sequence[tuple[str, Ending | None]], accounts: Sequence[Accou
     return late
 
 
-def _failure(endings: Sequence[Ending | None], late: Sequence[NotYet]) -> _Why:
+def _failure(endings: Sequence[tuple[str, Ending | None]], accounts: Sequence[Account]) -> _Why:
     """What to say when nobody has named it: what is proven, what may be otherwise another day, what can be mended.
 
     Of several resolvers that are down the first is the one to mend.
     """
-    failures = [ending for ending in endings if isinstance(ending, FAILURES)]
-    proven = [failure for failure in failures if isinstance(failure, BadName | BadMetadata)]
+    failures = [ending for _, ending in endings if isinstance(ending, FAILURES)]
+    proven = [failure for failure in failures if isinstance(failure, BadName)]
+    late = _late(endings, accounts)
     if late and not proven:
         seen = [failure.peers_seen for failure in late if failure.peers_seen is not None]
         return _why(NotYet(peers_seen=max(seen, default=None)))
-    refused = [failure for failure in failures if isinstance(failure, Refused)]
-    return next(map(_why, (*proven, *refused, *failures)), _Why(TaskStatus.FAILED, "resolver_unavailable"))
+    answered = [failure for failure in failures if isinstance(failure, Refused | BadMetadata)]
+    return next(map(_why, (*proven, *answered, *failures)), _Why(TaskStatus.FAILED, "resolver_unavailable"))
