@@ -4,17 +4,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from tests.integration.heart_support import BOB, HASHES, V2, Heart, dead, magnet, named, trouble, with_heart
 from truename import calibration
 from truename.calibration import Told
-from truename.magnet import Magnet
+from truename.magnet import InfoHash, Magnet
 from truename.metainfo import Metainfo, TorrentFile
 from truename.model import Account, Lookup, Outcome, TaskStatus
 from truename.queue.base import Report
 from truename.store import names
-from truename.store.tables import last_failure
+from truename.store.tables import last_failure, torrent, torrent_hash
 from truename.timeline import unpack
 
 
@@ -205,6 +205,90 @@ def test_a_proven_name_takes_the_place_of_a_claimed_one_with_all_that_is_known(t
         await heart.apply((lookup, found_with(lookup)))
         (kept,) = (await heart.database.read(names.provenance_of, [HASHES[0]])).values()
         assert (kept.known.name, kept.known.verified, kept.known.file_count) == (named(lookup).name, True, 3)
+
+    with_heart(tmp_path, scenario)
+
+
+VICTIM = HASHES[7]
+PAIRED = InfoHash(VICTIM + "0" * 24)  # its first 40 digits are the hash of another torrent
+
+
+@pytest.mark.parametrize("asked", [magnet(0, info_hash_v2=PAIRED), Magnet(info_hash=PAIRED)])
+def test_a_claim_names_nothing_but_the_hash_that_was_asked_for(tmp_path: Path, asked: Magnet) -> None:
+    """Who makes a magnet may put any hash beside its own; and what is proven later is proven of that torrent alone."""
+
+    async def scenario(heart: Heart) -> None:
+        await heart.submit(asked)
+        (theirs,) = await heart.submit(Magnet(info_hash=VICTIM), who=BOB)
+        taken = await heart.take()
+        lookup = next(one for one in taken if one.magnet == asked)
+        claimed = replace(
+            named(lookup, "Claimed.mkv"), info_hash_v2=asked.info_hash_v2, source="script", verified=False
+        )
+        await heart.apply((lookup, claimed))
+        assert (await heart.task(theirs, BOB)).status is TaskStatus.PENDING
+        assert await names_of(heart, asked.info_hash, PAIRED, VICTIM) == {asked.info_hash: "Claimed.mkv"}
+        await heart.submit(asked)
+        (again,) = [one for one in await heart.take() if one.magnet == asked]
+        await heart.apply((again, named(again, "True.mkv")))
+        proven = dict.fromkeys(named(again).hashes, "True.mkv")
+        assert await names_of(heart, asked.info_hash, PAIRED, VICTIM) == proven
+
+    with_heart(tmp_path, scenario)
+
+
+async def names_of(heart: Heart, *hashes: str) -> dict[str, str]:
+    return {one: known.name for one, known in (await heart.database.read(names.known_names, hashes)).items()}
+
+
+async def lent(heart: Heart, name: str, *, verified: bool) -> None:
+    """What an older version kept: one name for the hash that was asked for and all that stood beside it."""
+    async with heart.database.writing() as connection:
+        row = {"name": name, "name_guessed": False, "source": "script", "verified": verified, "found_at": 0.0}
+        await connection.execute(insert(torrent).values(id=1, hash=HASHES[0], **row))
+        links = [{"hash": one, "torrent_id": 1} for one in (HASHES[0], PAIRED, VICTIM)]
+        await connection.execute(insert(torrent_hash), links)
+
+
+async def prove(heart: Heart, info_hash: InfoHash, name: str, info_hash_v2: InfoHash | None = None) -> None:
+    """A late delivery brings a proof: nobody asks any more for what is known."""
+    lookup = Lookup(delivery="late", lookup_id=0, magnet=Magnet(info_hash=info_hash), prio=1)
+    await heart.apply((lookup, named(lookup, name, info_hash_v2=info_hash_v2)))
+
+
+@pytest.mark.parametrize("order", [(HASHES[0], VICTIM), (VICTIM, HASHES[0])])
+def test_a_name_that_an_older_version_lent_by_a_claim_is_no_name(tmp_path: Path, order: tuple[InfoHash, ...]) -> None:
+    async def scenario(heart: Heart) -> None:
+        await lent(heart, "Claimed.mkv", verified=False)
+        assert await names_of(heart, HASHES[0], PAIRED, VICTIM) == {HASHES[0]: "Claimed.mkv"}
+        (submitted,) = await heart.submit(Magnet(info_hash=VICTIM))
+        assert submitted.status is TaskStatus.PENDING
+        proofs = {HASHES[0]: "True.mkv", VICTIM: "Victim.mkv"}
+        known = {HASHES[0]: "Claimed.mkv"}
+        for one in order:
+            await prove(heart, one, proofs[one])
+            known[one] = proofs[one]
+            assert await names_of(heart, HASHES[0], PAIRED, VICTIM) == known
+        assert (await heart.task(submitted)).name == "Victim.mkv"
+
+    with_heart(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("was_proven", [HASHES[0], VICTIM])
+def test_a_name_that_was_lent_and_then_believed_gives_way_to_the_next_proof(tmp_path: Path, was_proven: str) -> None:
+    """Nothing in the row tells whose name it is; and what a proof says of two hashes must not be drawn into it."""
+
+    async def scenario(heart: Heart) -> None:
+        await lent(heart, f"{was_proven}.mkv", verified=True)
+        other = VICTIM if was_proven == HASHES[0] else HASHES[0]
+        await prove(heart, other, "Other.mkv", V2)
+        assert await names_of(heart, was_proven, other, V2) == {
+            was_proven: f"{was_proven}.mkv",
+            other: "Other.mkv",
+            V2: "Other.mkv",
+        }
+        await prove(heart, InfoHash(was_proven), f"{was_proven}.mkv")
+        assert (await names_of(heart, was_proven, other))[other] == "Other.mkv"
 
     with_heart(tmp_path, scenario)
 

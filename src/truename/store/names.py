@@ -1,10 +1,14 @@
-"""The catalogue of names: found once, kept for ever. Every hash that a torrent turns out to have leads to its name."""
+"""The catalogue of names: found once, kept for ever. Every hash that a torrent turns out to have leads to its name.
+
+A claimed name belongs to the hash that was asked for, and to no other: only a proof can tell which hashes are one
+torrent's.
+"""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 
@@ -18,8 +22,11 @@ _NEWEST = 10_000
 _MAX_FILES = 200
 _MAX_FILES_CHARS = 32_768
 
-_Torrent = tuple[int, bool]
-"""The id of a torrent, and whether its name is verified."""
+
+class _Torrent(NamedTuple):
+    id: int
+    name: str
+    verified: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +88,8 @@ class Finding:
 
 # Statements of the busy paths are built once: building one costs more than running it.
 _HASHES = torrent_hash.c.hash.in_(bindparam("hashes", expanding=True))
+# A database of old times, and a backup of one, may have claims for hashes that stood beside the one that was asked for.
+_IS_ITS_NAME = torrent.c.verified.is_(True) | (torrent.c.hash == torrent_hash.c.hash)
 _KNOWN = (
     select(
         torrent_hash.c.hash,
@@ -92,7 +101,7 @@ _KNOWN = (
         torrent.c.file_count,
     )
     .join(torrent, torrent.c.id == torrent_hash.c.torrent_id)
-    .where(_HASHES)
+    .where(_HASHES, _IS_ITS_NAME)
 )
 _PROVENANCE = _KNOWN.add_columns(torrent.c.found_at, torrent.c.peers_seen, torrent.c.name_guessed, torrent.c.files)
 _INSERT = insert(torrent)
@@ -133,35 +142,47 @@ async def last_found(connection: Connection) -> dict[str, float]:
 async def learn(connection: Connection, findings: Sequence[Finding], *, at: float) -> None:
     """Keep names. A name that was verified once stays as it is; a claimed one gives way to a verified one.
 
-    Two torrents of which one finding has the hashes were one from the beginning, and become one.
+    Two torrents of which one proof has the hashes were one from the beginning, and become one; a mere claim makes
+    nothing one.
     """
-    before = await _torrents(connection, (one for finding in findings for one in finding.hashes))
+    there = await _torrents(connection, (one for finding in findings for one in finding.hashes))
     new: list[Finding] = []
+    moved: dict[str, int] = {}
+    over: set[_Torrent] = set()
     seen: set[str] = set()
-    for finding in findings:
-        there = sorted({before[one] for one in finding.hashes if one in before}, key=lambda one: not one[1])
-        if there:
-            await _add_to(connection, there, finding, before, at)
-        elif seen.isdisjoint(finding.hashes):
+    for finding in sorted(findings, key=lambda one: not one.known.verified):
+        before = {there[one] for one in finding.hashes if one in there}
+        kept = min((one for one in before if _is_proven(one, finding)), default=None)
+        if kept is not None:
+            moved |= {one: kept.id for one in finding.hashes if there.get(one) != kept}
+        elif (finding.known.verified or not before) and seen.isdisjoint(finding.hashes):
             new.append(finding)
+        if finding.known.verified:
+            over |= before - {kept}
         seen.update(finding.hashes)
+    await _give_way(connection, over)
+    await upsert(connection, torrent_hash, [{"hash": one, "torrent_id": kept_id} for one, kept_id in moved.items()])
     await _insert(connection, new, at)
+    await _forget_empty(connection, over)
 
 
-async def _add_to(
-    connection: Connection, there: Sequence[_Torrent], finding: Finding, before: Mapping[str, _Torrent], at: float
-) -> None:
-    """What a finding adds to the torrents that have some of its hashes already; the verified one is the first."""
-    kept, verified = there[0]
-    if finding.known.verified and not verified:
-        await connection.execute(update(torrent).where(torrent.c.id == kept).values(_row(finding, at)))
-    elif not finding.known.verified and len(there) > 1:
-        return  # a mere claim makes nothing one
-    moved = [one for one in finding.hashes if one not in before or before[one][0] != kept]
-    await upsert(connection, torrent_hash, [{"hash": one, "torrent_id": kept} for one in moved])
-    if len(there) > 1:
-        empty = ~exists().where(torrent_hash.c.torrent_id == torrent.c.id)
-        await connection.execute(delete(torrent).where(torrent.c.id.in_([one for one, _ in there[1:]]), empty))
+def _is_proven(one: _Torrent, finding: Finding) -> bool:
+    """Whether the catalogue has what a proof says. A verified name that is another one was lent by a claim once."""
+    return one.verified and finding.known.verified and one.name == finding.known.name
+
+
+async def _give_way(connection: Connection, over: Iterable[_Torrent]) -> None:
+    """Claims go, with every hash that leads to them; what is verified keeps the hashes for which nothing else is."""
+    for some in in_chunks(one.id for one in over if not one.verified):
+        await connection.execute(delete(torrent).where(torrent.c.id.in_(some)))
+    for some in in_chunks(one.id for one in over if one.verified):
+        await connection.execute(update(torrent).where(torrent.c.id.in_(some)).values(hash=None))
+
+
+async def _forget_empty(connection: Connection, over: Iterable[_Torrent]) -> None:
+    empty = ~exists().where(torrent_hash.c.torrent_id == torrent.c.id)
+    for some in in_chunks(one.id for one in over if one.verified):
+        await connection.execute(delete(torrent).where(torrent.c.id.in_(some), empty))
 
 
 async def note_failures(connection: Connection, codes: Mapping[str, str], *, at: float) -> None:
@@ -173,7 +194,7 @@ async def _torrents(connection: Connection, hashes: Iterable[str]) -> dict[str, 
     found: dict[str, _Torrent] = {}
     for some in in_chunks(hashes):
         rows = await connection.execute(_KNOWN, {"hashes": some})
-        found |= {row.hash: (row.id, row.verified) for row in rows}
+        found |= {row.hash: _Torrent(row.id, row.name, row.verified) for row in rows}
     return found
 
 
