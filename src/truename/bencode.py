@@ -7,7 +7,8 @@ leading zeros, trailing bytes), and bounded: no recursion, so depth is a number 
 from truename.errors import BadMetadata
 
 MAX_DEPTH = 100
-MAX_TOKENS = 2_000_000
+MAX_TOKENS = 1_000_000
+"""Four megabytes of files with names of eight letters have fewer."""
 
 Value = int | bytes | list["Value"] | dict[bytes, "Value"]
 
@@ -18,18 +19,19 @@ _DICTIONARY = ord("d")
 _MAX_DIGITS = 20
 
 
-def decode(data: bytes) -> Value:
+def decode(data: bytes, *, max_tokens: int | None = None) -> Value:
     """Decode exactly one value that fills `data`.
 
-    Errors: `BadMetadata` for anything malformed, nested deeper than `MAX_DEPTH` or longer than `MAX_TOKENS` values.
+    Errors: `BadMetadata` for anything malformed, nested deeper than `MAX_DEPTH`, or of more than `max_tokens` values,
+            ends counted too (`MAX_TOKENS`, unless there is a reason to expect less).
     """
-    value, end = decode_first(data)
+    value, end = decode_first(data, max_tokens=max_tokens)
     if end != len(data):
         raise BadMetadata("bytes after the end")
     return value
 
 
-def decode_first(data: bytes) -> tuple[Value, int]:
+def decode_first(data: bytes, *, max_tokens: int | None = None) -> tuple[Value, int]:
     """Decode the value with which `data` begins; where it ends (BEP 9 has a block of bytes after it).
 
     Errors: as `decode`.
@@ -37,11 +39,11 @@ def decode_first(data: bytes) -> tuple[Value, int]:
     open_containers: list[list[Value]] = []
     kinds: list[int] = []
     at = 0
-    tokens = 0
+    tokens = MAX_TOKENS if max_tokens is None else max_tokens
     size = len(data)
     while at < size:
-        tokens += 1
-        if tokens > MAX_TOKENS:
+        tokens -= 1
+        if tokens < 0:
             raise BadMetadata("too many values")
         lead = data[at]
         value: Value

@@ -13,11 +13,11 @@ from typing import NamedTuple
 from truename import bencode
 from truename.errors import BadMetadata, BadName
 from truename.infohash import InfoHash
-from truename.names import decode_name
+from truename.names import decode_alike, decode_name
 
 MAX_NAME_BYTES = 4096
 MAX_PATH_BYTES = 4096
-MAX_FILES_KEPT = 1000
+MAX_FILES_KEPT = 200
 MAX_SIZE_BYTES = 2**63 - 1
 
 
@@ -124,13 +124,15 @@ def _files(info: dict[bytes, bencode.Value], raw_name: bytes) -> tuple[int, int,
         case _:
             entries = iter(())
     total = count = 0
-    kept: list[TorrentFile] = []
+    paths: list[bytes] = []
+    sizes: list[int] = []
     for path, size_bytes in entries:
         total += size_bytes
         count += 1
-        if len(kept) < MAX_FILES_KEPT and sum(map(len, path)) + len(path) <= MAX_PATH_BYTES:
-            kept.append(TorrentFile(decode_name(b"/".join(path)).text, size_bytes))
-    return min(total, MAX_SIZE_BYTES), count, tuple(kept)
+        if len(paths) < MAX_FILES_KEPT and sum(map(len, path)) + len(path) <= MAX_PATH_BYTES:
+            paths.append(b"/".join(path))
+            sizes.append(size_bytes)
+    return min(total, MAX_SIZE_BYTES), count, tuple(map(TorrentFile, decode_alike(paths), sizes))
 
 
 def _listed(files: list[bencode.Value]) -> Iterator[tuple[Sequence[bytes], int]]:

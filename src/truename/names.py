@@ -6,6 +6,7 @@ Source: Unicode 15 general categories; libtorrent's list in `torrent_info.cpp` (
 """
 
 import unicodedata
+from collections.abc import Sequence
 from typing import NamedTuple
 
 MAX_SHOWN_CHARS = 512
@@ -13,6 +14,9 @@ MAX_SHOWN_CHARS = 512
 # By so much of a text its encoding is guessed: a stranger's megabyte must not cost seconds.
 _JUDGED_CHARS = 512
 _GUESSES = ("gb18030", "big5", "shift_jis", "cp1251", "cp1252")
+_READS_ANYTHING = "latin-1"
+_UNREADABLE = 10.0
+"""How strange it is that an encoding does not fit, beside the strangeness of letters."""
 
 # Not of category C, and nothing to be seen of them all the same: fillers, blanks and variation selectors.
 _INVISIBLE = frozenset(
@@ -38,21 +42,19 @@ def decode_name(raw: bytes) -> DecodedName:
 
     Output: all of the bytes, none replaced by U+FFFD; it never fails, for latin-1 reads anything.
     """
-    try:
-        return DecodedName(raw.decode("utf-8"), "utf-8", guessed=False)
-    except UnicodeDecodeError:
-        pass
-    candidates = []
-    for encoding in _GUESSES:
-        try:
-            text = raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        candidates.append((_strangeness(text[:_JUDGED_CHARS], encoding), text, encoding))
-    if not candidates:
-        return DecodedName(raw.decode("latin-1"), "latin-1", guessed=True)
-    _, text, encoding = min(candidates, key=lambda candidate: candidate[0])
-    return DecodedName(text, encoding, guessed=True)
+    text = _as("utf-8", raw)
+    return DecodedName(text, "utf-8", guessed=False) if text is not None else _decode_as(_guess([raw]), raw)
+
+
+def decode_alike(names: Sequence[bytes]) -> list[str]:
+    """Decode names that somebody wrote on one machine: those that are not UTF-8 are in one encoding, guessed once.
+
+    A guess takes milliseconds, and a torrent may have many names. Output: as of `decode_name`, in the same order.
+    """
+    texts = [_as("utf-8", raw) for raw in names]
+    strange = [raw for raw, text in zip(names, texts, strict=True) if text is None]
+    encoding = _guess(_sample(strange)) if strange else ""
+    return [_decode_as(encoding, raw).text if text is None else text for raw, text in zip(names, texts, strict=True)]
 
 
 def make_visible(text: str) -> str:
@@ -80,6 +82,43 @@ def _mark(char: str) -> str:
     if not is_hidden(char):
         return char
     return _CONTROL_PICTURES.get(ord(char)) or f"⟨U+{ord(char):04X}⟩"
+
+
+def _as(encoding: str, raw: bytes) -> str | None:
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError:
+        return None
+
+
+def _sample(names: Sequence[bytes]) -> Sequence[bytes]:
+    """The first of these names, as many as are judged."""
+    size = 0
+    for count, raw in enumerate(names, 1):
+        size += len(raw)
+        if size >= _JUDGED_CHARS:
+            return names[:count]
+    return names
+
+
+def _guess(names: Sequence[bytes]) -> str:
+    """The encoding in which these names read best; some of them may be cut in the middle of a letter."""
+    candidates = []
+    for encoding in _GUESSES:
+        readable = [text for raw in names if (text := _as(encoding, raw)) is not None]
+        if readable:
+            strange = _strangeness("\n".join(readable)[:_JUDGED_CHARS], encoding)
+            candidates.append((strange + _UNREADABLE * (1 - len(readable) / len(names)), encoding))
+    return min(candidates, key=lambda candidate: candidate[0])[1] if candidates else _READS_ANYTHING
+
+
+def _decode_as(encoding: str, raw: bytes) -> DecodedName:
+    """By a guess that was made of other names too: what it does not fit is read in the first encoding that it fits."""
+    for each in (encoding, *_GUESSES):
+        text = _as(each, raw)
+        if text is not None:
+            return DecodedName(text, each, guessed=True)
+    return DecodedName(raw.decode(_READS_ANYTHING), _READS_ANYTHING, guessed=True)
 
 
 def _strangeness(text: str, encoding: str) -> float:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from truename import bencode
-from truename.bencode import Value, decode
+from truename.bencode import Value, decode, decode_first
 from truename.errors import BadMetadata
 
 VALUES: st.SearchStrategy[Value] = st.recursive(
@@ -109,3 +109,7 @@ def test_the_number_of_values_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> No
     decode(b"l" + b"i1e" * 998 + b"e")
     with pytest.raises(BadMetadata, match="many"):
         decode(b"l" + b"i1e" * 999 + b"e")
+    decode_first(b"lli1eee" + b"x", max_tokens=5)
+    for read in (decode, decode_first):
+        with pytest.raises(BadMetadata, match="many"):
+            read(b"lli1eee", max_tokens=4)

@@ -2,18 +2,19 @@
 
 import contextlib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import libtorrent as lt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from truename import names
 from truename.bencode import Value
 from truename.demo.torrents import DemoTorrent, real_torrents
 from truename.errors import BadMetadata, BadName
 from truename.metainfo import MAX_FILES_KEPT, MAX_NAME_BYTES, MAX_PATH_BYTES, MAX_SIZE_BYTES, Metainfo, read_info
-from truename.names import DecodedName, decode_name
+from truename.names import decode_alike
 
 PIECES: dict[bytes, Value] = {b"piece length": 16384, b"pieces": b"x" * 20}
 LEAF: Value = {b"": {b"length": 5, b"pieces root": b"r" * 32}}
@@ -309,12 +310,29 @@ def test_many_files_in_a_folder_with_an_endless_name_cost_no_memory(monkeypatch:
     """Each path written out would be a megabyte: forty gigabytes from a dictionary of two megabytes."""
     joined: list[bytes] = []
 
-    def watched(raw: bytes) -> DecodedName:
-        joined.append(raw)
-        return decode_name(raw)
+    def watched(raws: Sequence[bytes]) -> list[str]:
+        joined.extend(raws)
+        return decode_alike(raws)
 
-    monkeypatch.setattr("truename.metainfo.decode_name", watched)
+    monkeypatch.setattr("truename.metainfo.decode_alike", watched)
     files: dict[bytes, Value] = {b"%d" % n: {b"": {b"length": 1}} for n in range(40_000)}
     found = read(V2 | {b"file tree": {b"x" * 1_000_000: files}})
     assert (found.file_count, found.files) == (40_000, ())
-    assert max(map(len, joined)) <= MAX_PATH_BYTES
+    assert joined == []
+
+
+def test_the_encoding_of_very_many_paths_is_guessed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guess takes milliseconds, and the loop waits for it."""
+    judged: list[str] = []
+
+    def watched(text: str, encoding: str) -> float:
+        judged.append(text)
+        return strangeness(text, encoding)
+
+    strangeness = names._strangeness
+    monkeypatch.setattr(names, "_strangeness", watched)
+    path = "海边的风景".encode("gb18030") * 20
+    found = several(*(file(1, path, b"%d" % n) for n in range(1_000)))
+    assert [each.path for each in found.files] == [f"{path.decode('gb18030')}/{n}" for n in range(MAX_FILES_KEPT)]
+    assert len(judged) <= 5
+    assert sum(map(len, judged)) <= 5 * 512

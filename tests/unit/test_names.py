@@ -1,5 +1,6 @@
 """Names as bytes, as text, and as something safe to look at."""
 
+import contextlib
 import unicodedata
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from truename import names
-from truename.names import MAX_SHOWN_CHARS, decode_name, is_hidden, make_visible, shown
+from truename.names import MAX_SHOWN_CHARS, decode_alike, decode_name, is_hidden, make_visible, shown
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 ZERO_WIDTH = "\u00ad\u034f\u180e\u200b\u200c\u200d\u2060\u2061\u2064\ufeff\ufe0f\ufe00\U000e0100\U000e0041\u115f\u3164"
@@ -51,6 +52,36 @@ def test_bytes_of_no_encoding_are_kept_as_something(raw: bytes) -> None:
     assert decoded.guessed
     assert decoded.text
     assert "\ufffd" not in decoded.text
+
+
+def test_names_from_one_machine_are_read_in_one_encoding() -> None:
+    texts = ["海", "海边的风景", "readme.txt", "Ночной поезд", "的"]
+    encodings = ["gb18030", "gb18030", "ascii", "utf-8", "gb18030"]
+    raws = [text.encode(encoding) for text, encoding in zip(texts, encodings, strict=True)]
+    assert decode_alike(raws) == texts
+    assert decode_alike([]) == []
+
+
+def test_a_name_that_was_cut_within_a_letter_does_not_spoil_the_guess_of_the_others() -> None:
+    texts = [f"海边的风景{number}" for number in range(5)]
+    raws = [text.encode("gb18030") for text in texts]
+    cut = "海边".encode("gb18030")[:-1]
+    assert decode_alike([cut, *raws])[1:] == texts
+
+
+def readings(raw: bytes) -> set[str]:
+    """What these bytes may mean."""
+    found = set()
+    for encoding in ("utf-8", "gb18030", "big5", "shift_jis", "cp1251", "cp1252", "latin-1"):
+        with contextlib.suppress(UnicodeDecodeError):
+            found.add(raw.decode(encoding))
+    return found
+
+
+@given(st.lists(st.binary(max_size=12), max_size=6))
+def test_any_bytes_are_read_among_others_and_nothing_is_replaced(raws: list[bytes]) -> None:
+    for raw, text in zip(raws, decode_alike(raws), strict=True):
+        assert text in readings(raw)
 
 
 def test_the_guess_looks_at_the_beginning_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,14 +11,14 @@ from typing import Final
 
 from truename.errors import ResolverDown
 from truename.magnet import Magnet
-from truename.metainfo import Metainfo, read_info
+from truename.metainfo import Metainfo
 from truename.resolvers.base import ResolverHealth, Trail
+from truename.resolvers.reading import Reading
 from truename.resolvers.swarm_config import SwarmConfig
 from truename.resolvers.switchboard import Switchboard
 
 _START_S = 10.0
 _CLOSE_S = 3.0
-_LARGE_BYTES = 256 * 1024
 _WAY_S = 1.0
 """For four round trips to a proxy. Until then libtorrent drops what it wants to send over UDP, and sends it again only
 after half a minute."""
@@ -35,15 +35,14 @@ class SwarmResolver:
     def __init__(self, config: SwarmConfig) -> None:
         self._config = config
         self._switchboard: Switchboard | None = None
+        self._reading = Reading()
         self._way_open_at = 0.0
         self._closed = False
 
     async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Metainfo:
         """See `Resolver.resolve`. The torrent leaves the session as soon as nobody waits for it."""
         raw = await self.ask(magnet, deadline_s=deadline_s, trail=trail or Trail())
-        if len(raw) > _LARGE_BYTES:
-            return await asyncio.to_thread(read_info, raw, magnet.hashes)
-        return read_info(raw, magnet.hashes)
+        return await self._reading.read(raw, magnet.hashes)
 
     def begin(self) -> None:
         """Open the session now, and not with the first question. Errors: `ResolverDown`."""

@@ -14,20 +14,20 @@ from typing import Any, Final
 
 from truename.errors import NotYet, Refused, ResolverDown
 from truename.magnet import Magnet
-from truename.metainfo import Metainfo, read_info
+from truename.metainfo import Metainfo
 from truename.resolvers.base import ResolverHealth, Trail
 from truename.resolvers.child import messages
 from truename.resolvers.child.frames import BadFrame, encode
 from truename.resolvers.child.log import Retelling
 from truename.resolvers.child.process import COMMAND, Child, Pulse
 from truename.resolvers.child.trials import Trials
+from truename.resolvers.reading import Reading
 from truename.resolvers.swarm_config import SwarmConfig
 
 log = logging.getLogger(__name__)
 
 _CLOSE_S = 0.1
 _HEALTH_S = 60.0
-_LARGE_BYTES = 256 * 1024
 _LAST_WORD_S = 5.0
 """The child keeps the time of each look-up; one that it forgets ends here, so much later."""
 
@@ -82,6 +82,7 @@ class SwarmProcess:
         self._numbers = count(1)
         self._waiting: dict[int, _Question] = {}
         self._unwell: dict[int, asyncio.Future[ResolverHealth]] = {}
+        self._reading = Reading()
         self._retelling = Retelling()
         self._trials = Trials()
         self._trial_end: asyncio.TimerHandle | None = None
@@ -102,9 +103,7 @@ class SwarmProcess:
             raw = await question.answer
         finally:
             self._forget(question)
-        if len(raw) > _LARGE_BYTES:
-            return await asyncio.to_thread(read_info, raw, magnet.hashes)
-        return read_info(raw, magnet.hashes)
+        return await self._reading.read(raw, magnet.hashes)
 
     async def health(self) -> ResolverHealth:
         """See `Resolver.health`."""

@@ -16,7 +16,7 @@ from truename.errors import NotYet, ResolverDown, TruenameError
 from truename.gateway import Gateway
 from truename.infohash import InfoHash
 from truename.magnet import Magnet
-from truename.metainfo import Metainfo, matches, read_info
+from truename.metainfo import Metainfo, matches
 from truename.resolvers.addresses import usable_peers, usable_trackers
 from truename.resolvers.base import ResolverHealth, Trail
 from truename.resolvers.direct.announce import Peer
@@ -26,12 +26,12 @@ from truename.resolvers.direct.hosts import HostNames, LookUp, ask_system
 from truename.resolvers.direct.quest import Quest, Reach
 from truename.resolvers.direct.talk import Allowance
 from truename.resolvers.direct.trackers import Tracker, Trackers
+from truename.resolvers.reading import Reading
 
 log = logging.getLogger(__name__)
 
 MAX_PEERS_ASKED = 50
 _HASH20_DIGITS = 40
-_LARGE_BYTES = 256 * 1024
 _PORTS = range(61_000, 65_536)
 """One of these is announced. Systems take ports for connections from below, so no neighbour is taken for ourselves."""
 
@@ -126,6 +126,7 @@ class DirectResolver:
         self._own = [
             Tracker(url, exempt=True) for url in self._askable(usable_trackers(config.trackers, allow_private=True))
         ]
+        self._reading = Reading()
         self._errands: dict[str, _Errand] = {}
         self._running: dict[asyncio.Task[bytes], _Errand] = {}
         self._closed = False
@@ -140,9 +141,7 @@ class DirectResolver:
             raw = await waiter.answer
         finally:
             self._leave(waiter)
-        if len(raw) > _LARGE_BYTES:
-            return await asyncio.to_thread(read_info, raw, magnet.hashes)
-        return read_info(raw, magnet.hashes)
+        return await self._reading.read(raw, magnet.hashes)
 
     async def health(self) -> ResolverHealth:
         """See `Resolver.health`. It needs nothing but those whom a magnet or the administrator names."""
