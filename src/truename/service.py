@@ -22,9 +22,10 @@ from truename.store.database import Connection, Database
 from truename.store.ids import new_task_id
 from truename.store.names import Provenance
 from truename.store.tasks import TaskRow
-from truename.store.writer import Writer
+from truename.store.writer import GROUP, Writer
 
 _LOOK_AGAIN_S = 1.0
+_LOOKED_AT = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,16 +75,19 @@ class Calibrations:
     ) -> Sequence[Answer]:
         """Ask for the names of magnets; an answer for each, in order, as soon as they are stored.
 
+        They are written in portions, so that however many there are, others can write in between.
         Errors: `StoreUnavailable`, and then it is not known which of them were stored; asking again does no harm.
         """
         now = self._desk.clock()
-        asked = [
-            Submission(task_id=new_task_id(), person_id=person_id, magnet=magnet, priority=priority, at=now)
-            for magnet in magnets
-        ]
-        answers = await asyncio.gather(*(self._desk.writer.begin(self._submit_all, one) for one in asked))
-        self._desk.feeder.wake()
-        self._desk.hub.publish()
+        answers: list[Answer] = []
+        for start in range(0, len(magnets), GROUP):
+            asked = [
+                Submission(task_id=new_task_id(), person_id=person_id, magnet=magnet, priority=priority, at=now)
+                for magnet in magnets[start : start + GROUP]
+            ]
+            answers += await asyncio.gather(*(self._desk.writer.begin(self._submit_all, one) for one in asked))
+            self._desk.feeder.wake()
+            self._desk.hub.publish()
         return answers
 
     async def submit_one(self, person_id: int, magnet: Magnet, *, priority: Priority = Priority.NORMAL) -> Submitted:
@@ -183,15 +187,20 @@ class Calibrations:
         waiting = list(task_ids)
         while True:
             seen = self._desk.hub.count
-            remembered_from = self._desk.clock() - self._desk.task_ttl_s
-            rows |= await self._desk.database.read(
-                tasks.of_ids, waiting, person_id=person_id, ended_after=remembered_from
-            )
-            waiting = [one for one in waiting if one in rows and not rows[one].status.is_final]
             left_s = end - time.monotonic()
-            if left_s <= 0 or not waiting or enough():
+            over = left_s <= 0 or enough()
+            looked_at = waiting if over else waiting[:_LOOKED_AT]  # until these have ended the others need no look
+            rows |= await self._of_ids(person_id, looked_at)
+            active = [one for one in looked_at if one in rows and not rows[one].status.is_final]
+            waiting = active + waiting[len(looked_at) :]
+            if over or not waiting:
                 return rows
-            await self._desk.hub.wait(seen, timeout_s=min(left_s, _LOOK_AGAIN_S))
+            if active:
+                await self._desk.hub.wait(seen, timeout_s=min(left_s, _LOOK_AGAIN_S))
+
+    async def _of_ids(self, person_id: int, task_ids: Sequence[str]) -> dict[str, TaskRow]:
+        remembered_from = self._desk.clock() - self._desk.task_ttl_s
+        return await self._desk.database.read(tasks.of_ids, task_ids, person_id=person_id, ended_after=remembered_from)
 
 
 async def _status(connection: Connection, task_id: str, *, person_id: int, ended_after: float) -> TaskView | None:

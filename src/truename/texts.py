@@ -605,6 +605,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "notes_empty": ("There is nothing to save: the text is empty.", "内容为空，无法保存。"),
     "notes_too_large": ("The text is too large: a note has at most 5 MiB.", "内容过大：一条笔记最多 5 MiB。"),
+    "notes_no_room": (
+        "So many names are waited for already that {refused} of {asked} could not be asked for; try again later.",
+        "等待查询的名称太多，{asked} 个中有 {refused} 个未能加入，请稍后再试。",
+    ),
     "notes_too_large_here": (
         "This note is too large to be edited in a browser. The API takes it.",
         "这条笔记过大，无法在浏览器中编辑，可通过接口修改。",

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
+from fastapi.responses import JSONResponse, Response
 from pydantic import BeforeValidator
 
 from truename.calibration import Priority, Refused
@@ -16,6 +17,7 @@ from truename.errors import InvalidInput
 from truename.magnet import Magnet
 from truename.mode import MODES
 from truename.notes import magnets_of
+from truename.service import TooMany
 from truename.web.bodies import json_object
 from truename.web.errors import Refusal
 from truename.web.guard import identity_of
@@ -82,18 +84,28 @@ async def submit_and_wait(request: Request) -> Body:
 
 
 @router.post("/api/calibrate/{note_id}", summary="Name all magnets of a note and wait")
-async def calibrate_note(request: Request, note_id: NoteId) -> Body:
-    """Waits up to a minute; one result for each magnet, in the order of the text."""
+async def calibrate_note(request: Request, note_id: NoteId) -> Response:
+    """Waits up to a minute; one result for each magnet, in the order of the text. 429 when there is no room for any."""
     work, person_id = work_for_asking(request), identity_of(request).person.id
     view = await work.notes.get(person_id, note_id)
     if view is None:
         raise Refusal("web_not_found", status=404, code="not_found")
     with work.one_more_waiting(person_id):
         async with _while_it_makes_sense(request) as enough:
-            submitted = await work.calibrations.submit(person_id, magnets_of(view.note.text))
-            ids = [one.task_id for one in submitted if not isinstance(one, Refused)]
+            magnets = await asyncio.to_thread(magnets_of, view.note.text)  # there may be many
+            answers = await work.calibrations.submit(person_id, magnets)
+            ids = [one.task_id for one in answers if not isinstance(one, Refused)]
+            if answers and not ids:
+                raise TooMany
             rows = await work.calibrations.wait(person_id, ids, timeout_s=work.sync_wait_s, enough=enough)
-    return note_results(view.note.text, rows.values(), preferred(request.headers.get("accept-language", "")))
+    asked = zip(magnets, answers, strict=True)
+    refused = {magnet.info_hash for magnet, answer in asked if isinstance(answer, Refused)}
+    language = preferred(request.headers.get("accept-language", ""))
+
+    def written() -> Response:
+        return JSONResponse(note_results(view.note.text, rows.values(), language, refused=refused))
+
+    return await asyncio.to_thread(written)
 
 
 @router.get("/api/config", summary="How pages ask")

@@ -75,6 +75,11 @@ def answer(request: Request, error: Exception) -> Response:
     return render(request, "error.html", status=refusal.status_code, headers=headers, error=text)
 
 
+def no_room(word: str = "web_too_many", **fields: object) -> Refusal:
+    """The refusal of what may not wait besides all that waits already."""
+    return Refusal(word, status=429, code="too_many", headers={"Retry-After": _RETRY_AFTER_S}, **fields)
+
+
 async def handle(request: Request, error: Exception) -> Response:
     """The same as a handler for FastAPI."""
     return answer(request, error)
@@ -82,7 +87,7 @@ async def handle(request: Request, error: Exception) -> Response:
 
 def _of_work(error: TooMany | StillActive) -> Refusal:
     if isinstance(error, TooMany):
-        return Refusal("web_too_many", status=429, code="too_many", headers={"Retry-After": _RETRY_AFTER_S})
+        return no_room()
     return Refusal("web_still_active", status=409, code="conflict")
 
 

@@ -3,6 +3,7 @@
 Nothing that a person wrote is lost here: what cannot be saved comes back in its field, with the reason.
 """
 
+import asyncio
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -11,12 +12,13 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
+from truename.calibration import Refused
 from truename.names import is_hidden, shown
 from truename.notes import MagnetView, NoteView, Stale, caught_up, magnets_of
 from truename.web.bodies import form_fields
 from truename.web.calibrate import MAX_ID, NoteId, work_for_asking, work_of
 from truename.web.cards import Card, changed_lines, direction_of, visible_lines
-from truename.web.errors import Refusal
+from truename.web.errors import Refusal, no_room
 from truename.web.facts import facts_of, file_lines, story_of
 from truename.web.guard import identity_of
 from truename.web.language import preferred
@@ -140,8 +142,11 @@ async def _calibrate(request: Request, fields: dict[str, str]) -> Response:
     if "stop" in fields:
         await work.watch.stop(person_id, fields["stop"])
     else:
-        magnets = [one for one in magnets_of(view.note.text) if only in (None, one.info_hash)]
-        await work.calibrations.submit(person_id, magnets)
+        magnets = [one for one in await asyncio.to_thread(magnets_of, view.note.text) if only in (None, one.info_hash)]
+        answers = await work.calibrations.submit(person_id, magnets)
+        refused = sum(isinstance(one, Refused) for one in answers)
+        if refused:
+            raise no_room("notes_no_room", refused=f"{refused:,}", asked=f"{len(magnets):,}")
     return _go(request, _way_back(after, view.note.id))
 
 

@@ -4,7 +4,7 @@ Times are epoch seconds. A field that does not apply is absent: `result` only of
 only of one that ended without a name.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 from urllib.parse import quote
 
@@ -116,10 +116,18 @@ def link_of(view: MagnetView, text: str) -> str:
     return "".join(quote(one) if is_hidden(one) else one for one in link)
 
 
-def note_results(text: str, rows: Iterable[TaskRow], language: Language) -> Body:
-    """What the synchronous route says of a note: one result for each magnet, in the order of the text."""
+def note_results(
+    text: str, rows: Iterable[TaskRow], language: Language, *, refused: Container[str] = frozenset()
+) -> Body:
+    """What the synchronous route says of a note: one result for each magnet, in the order of the text.
+
+    Input: `refused` are the hashes that could not be asked for, since so much waits already.
+    """
     by_hash = {row.hash: row for row in rows}
-    results = [_result(span, by_hash.get(span.info_hash or ""), language) for span in find_magnets(text, broken=True)]
+    results = [
+        _result(span, by_hash.get(span.info_hash or ""), language, refused=span.info_hash in refused)
+        for span in find_magnets(text, broken=True)
+    ]
     named = sum(result["success"] for result in results)
     return {
         "success": named == len(results),
@@ -130,7 +138,7 @@ def note_results(text: str, rows: Iterable[TaskRow], language: Language) -> Body
     }
 
 
-def _result(span: MagnetSpan, row: TaskRow | None, language: Language) -> Body:
+def _result(span: MagnetSpan, row: TaskRow | None, language: Language, *, refused: bool) -> Body:
     body: Body = {"info_hash": span.info_hash, "old_magnet": span.text}
     problem = problem_of(span)
     if problem is not None:
@@ -140,4 +148,6 @@ def _result(span: MagnetSpan, row: TaskRow | None, language: Language) -> Body:
         return body | {"filename": row.name, "success": True}
     if row is not None and row.status.is_final:
         return body | {"error": error_of(row, language), "code": row.code, "success": False}
+    if refused:
+        return body | {"error": say("web_too_many", language), "code": "too_many", "success": False}
     return body | {"error": say("web_waiting", language), "code": "waiting", "success": False}

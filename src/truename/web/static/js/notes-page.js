@@ -109,7 +109,11 @@ class TruenameNote extends HTMLElement {
   async #askAll(form) {
     this.querySelectorAll('.magnet').forEach((magnet) => this.#mark(magnet, 'pending'));
     if (this.dataset.mode === 'sync') {
-      await calibrateNote(this.dataset.note);
+      const {results} = await calibrateNote(this.dataset.note);
+      const refused = results.find(({code}) => code === 'too_many');
+      if (refused !== undefined) {
+        throw new Error(refused.error);
+      }
     } else {
       await this.#post(form);
     }
