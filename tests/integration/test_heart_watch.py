@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,20 @@ async def answer(heart: Heart, how: Callable[[Lookup], Outcome]) -> list[str]:
     return [one.magnet.info_hash for one in taken]
 
 
-@pytest.mark.parametrize("how", [dead, trouble])
+def ends_as(code: str, status: TaskStatus = TaskStatus.FAILED) -> Callable[[Lookup], Outcome]:
+    """A look-up that ends with that code."""
+    return lambda lookup: replace(dead(lookup), status=status, code=code, reason=code)
+
+
+def of_a_script(lookup: Lookup) -> Outcome:
+    return ends_as("deadline", TaskStatus.TIMEOUT)(lookup)
+
+
+def claimed(lookup: Lookup) -> Outcome:
+    return replace(named(lookup, "Claimed.mkv"), source="script", verified=False)
+
+
+@pytest.mark.parametrize("how", [dead, trouble, of_a_script])
 def test_it_asks_more_and_more_rarely_and_ends_after_its_days(tmp_path: Path, how: Callable[[Lookup], Outcome]) -> None:
     async def scenario(heart: Heart, looking: Watch) -> None:
         began = heart.now
@@ -78,6 +92,67 @@ def test_it_asks_more_and_more_rarely_and_ends_after_its_days(tmp_path: Path, ho
         (row,) = await rows(heart)
         assert (row.asked, row.asked_at, row.since) == (4, heart.now, began)
         heart.now += 30 * DAY_S
+        assert await looking.ask() == 0
+
+    with_watch(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    ("later", "code"), [(ends_as("resolver_failed"), "resolver_failed"), (of_a_script, "deadline")]
+)
+def test_whatever_comes_of_what_it_asks_it_asks_more_and_more_rarely_and_tells_the_last_reason(
+    tmp_path: Path, later: Callable[[Lookup], Outcome], code: str
+) -> None:
+    async def scenario(heart: Heart, looking: Watch) -> None:
+        began = heart.now
+        await heart.note(f"magnet:?xt=urn:btih:{HASHES[0]}")
+        await heart.submit(magnet(0))
+        await answer(heart, dead)
+        delays = []
+        while (next_at := (await rows(heart))[0].next_at) is not None:
+            delays.append(next_at - heart.now)
+            heart.now = next_at
+            assert await looking.ask() == 1
+            assert await answer(heart, later) == [HASHES[0]]
+            (row,) = await rows(heart)
+            assert (row.code, row.asked, row.asked_at) == (code, len(delays), heart.now)
+        assert delays == [600.0, 3600.0, DAY_S, DAY_S]
+        assert heart.now - began <= 3 * DAY_S
+
+    with_watch(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("code", ["resolver_failed", "bad_name"])
+def test_an_answer_that_there_is_no_name_begins_no_watch(tmp_path: Path, code: str) -> None:
+    async def scenario(heart: Heart, looking: Watch) -> None:
+        await heart.note(f"magnet:?xt=urn:btih:{HASHES[0]}")
+        await heart.submit(magnet(0))
+        await answer(heart, ends_as(code))
+        assert await rows(heart) == []
+        await heart.submit(magnet(0))
+        await answer(heart, dead)
+        assert await looking.stop(ALICE, HASHES[0])
+        await heart.submit(magnet(0))
+        await answer(heart, ends_as(code))
+        assert [row.next_at for row in await rows(heart)] == ([None] if code == "resolver_failed" else [])
+
+    with_watch(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("watch_asks", [True, False])
+def test_a_proof_that_there_is_no_name_ends_the_watch(tmp_path: Path, *, watch_asks: bool) -> None:
+    async def scenario(heart: Heart, looking: Watch) -> None:
+        await heart.note(f"magnet:?xt=urn:btih:{HASHES[0]}")
+        await heart.submit(magnet(0))
+        await answer(heart, dead)
+        heart.now += 600
+        if watch_asks:
+            assert await looking.ask() == 1
+        else:
+            await heart.submit(magnet(0))
+        assert await answer(heart, ends_as("bad_name")) == [HASHES[0]]
+        assert await rows(heart) == []
+        heart.now += DAY_S
         assert await looking.ask() == 0
 
     with_watch(tmp_path, scenario)
@@ -137,6 +212,37 @@ def test_a_name_that_somebody_else_found_comes_into_the_note_of_who_watches(tmp_
         assert await heart.text_of(mine) == f"magnet:?xt=urn:btih:{HASHES[0]}&dn=Tide%20Tables.mkv"
         assert await rows(heart) == []
         assert await looking.ask() == 0
+
+    with_watch(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("how", [named, claimed])
+def test_a_name_that_somebody_else_found_does_not_begin_again_what_was_stopped(
+    tmp_path: Path, how: Callable[[Lookup], Outcome]
+) -> None:
+    async def scenario(heart: Heart, looking: Watch) -> None:
+        await heart.note(f"magnet:?xt=urn:btih:{HASHES[0]}")
+        await heart.submit(magnet(0))
+        await answer(heart, dead)
+        assert await looking.stop(ALICE, HASHES[0])
+        await heart.submit(magnet(0), who=BOB)
+        await answer(heart, how)
+        assert [row.next_at for row in await rows(heart)] == [None]
+        heart.now += DAY_S
+        assert await looking.ask() == 0
+
+    with_watch(tmp_path, scenario)
+
+
+def test_a_name_that_is_claimed_for_somebody_else_changes_nothing_in_when_it_asks(tmp_path: Path) -> None:
+    async def scenario(heart: Heart, looking: Watch) -> None:
+        await heart.note(f"magnet:?xt=urn:btih:{HASHES[0]}")
+        await heart.submit(magnet(0))
+        await answer(heart, dead)
+        before = await rows(heart)
+        await heart.submit(magnet(0), who=BOB)
+        await answer(heart, claimed)
+        assert await rows(heart) == before
 
     with_watch(tmp_path, scenario)
 

@@ -18,7 +18,9 @@ from truename.timeline import own, pack
 
 TRANSIENT = "resolver_unavailable"
 _Cause = tuple[TaskStatus, str, str]
-WATCHED = frozenset(("no_peers", "no_metadata", TRANSIENT))
+NAMELESS = "bad_name"
+WATCHED = frozenset(("no_peers", "no_metadata", "deadline", TRANSIENT))
+"""With these a watch begins; one that has begun ends with a name, or with the proof that there is none."""
 
 
 async def apply_all(connection: Connection, told: Sequence[Told], *, rules: Rules) -> Sequence[bool]:
@@ -58,7 +60,7 @@ async def _name_all(connection: Connection, reports: Sequence[Report], rules: Ru
     details = _Details(reports, at=changes.at, trackers=rules.trackers)
     completed = await progress.complete(connection, by_lookup, at=changes.at, detail=details.of)
     await lookups.end_all(connection, by_lookup)
-    await watches.answered(connection, answered, at=changes.at)
+    await watches.answered(connection, (one for one, known in answered.items() if known.verified), at=changes.at)
     await watches.forget(connection, ((task.person_id, task.hash) for task in completed))
     changes.ended(completed)
     await changes.rename(
@@ -100,8 +102,7 @@ async def _fail(connection: Connection, cause: _Cause, failed: Sequence[Told], r
     changes.ended(ended)
     details = _Details([one.report for one in failed], at=changes.at, trackers=rules.trackers)
     await progress.tell(connection, {task.id: detail for task in ended if (detail := details.of(task))})
-    if code in WATCHED:
-        await _watch(connection, ended, code, rules, changes.at)
+    await _watch(connection, ended, code, rules, changes.at)
     for attempt in range(1, tries):
         due = {_id(one): changes.at + rules.retry_delay_s(attempt, one.chance) for one in failed}
         changes.begun(await progress.put_off(connection, due, attempt=attempt))
@@ -116,10 +117,13 @@ async def _wait_again(connection: Connection, current: Iterable[int]) -> None:
 
 
 async def _watch(connection: Connection, ended: Sequence[Touched], code: str, rules: Rules, at: float) -> None:
-    """Hashes in the person's notes are asked for again, more and more rarely."""
+    """Hashes in the person's notes are asked for again, more and more rarely, while that can help."""
+    if code == NAMELESS:
+        await watches.forget(connection, ((task.person_id, task.hash) for task in ended))
+        return
     standing = await notes.standing(connection, {(task.person_id, task.hash) for task in ended})
     failures = {
-        (task.person_id, task.hash): Failure(code=code, at=at, by_watch=task.watched)
+        (task.person_id, task.hash): Failure(code=code, at=at, by_watch=task.watched, begins=code in WATCHED)
         for task in ended
         if (task.person_id, task.hash) in standing
     }

@@ -26,11 +26,15 @@ class Watched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A hash did not answer. `by_watch`: the watch had asked, not the person."""
+    """A hash did not answer. `by_watch`: the watch had asked, not the person.
+
+    `begins`: whoever is not watched, or not any more, is from now on, unless it was the watch that had asked.
+    """
 
     code: str
     at: float
     by_watch: bool
+    begins: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +55,11 @@ class NextAsk(Protocol):
 
 _OF = select(watch).where(watch.c.hash.in_(bindparam("hashes", expanding=True)))
 _FORGET = delete(watch).where(watch.c.person_id == bindparam("of_person"), watch.c.hash == bindparam("this_hash"))
-_ANSWERED = update(watch).where(watch.c.hash.in_(bindparam("hashes", expanding=True))).values(next_at=bindparam("now"))
+_ANSWERED = (
+    update(watch)
+    .where(watch.c.hash.in_(bindparam("hashes", expanding=True)), watch.c.next_at.is_not(None))
+    .values(next_at=bindparam("now"))
+)
 
 
 async def of(connection: Connection, asked: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Watched]:
@@ -69,16 +77,17 @@ async def failed(connection: Connection, failures: Mapping[tuple[int, str], Fail
     if not failures:
         return
     before = await of(connection, failures)
-    rows = [after(before.get(key), key, failure, next_ask) for key, failure in failures.items()]
+    rows = [row for key, failure in failures.items() if (row := after(before.get(key), key, failure, next_ask))]
     await upsert(connection, watch, [{name: getattr(row, name) for name in Watched.__slots__} for row in rows])
 
 
-def after(before: Watched | None, key: tuple[int, str], failure: Failure, next_ask: NextAsk) -> Watched:
-    """The watch after a failure. A person who asks again after it has stopped begins a new one."""
-    begins = before is None or (before.next_at is None and not failure.by_watch)
-    since = failure.at if before is None or begins else before.since
-    asked = 0 if before is None or begins else before.asked + 1
-    stopped = before is not None and before.next_at is None and failure.by_watch
+def after(before: Watched | None, key: tuple[int, str], failure: Failure, next_ask: NextAsk) -> Watched | None:
+    """The watch after a failure, or None when there is none. Who asks again after it has stopped begins a new one."""
+    since, asked, stopped = failure.at, 0, False
+    if not (failure.begins and (before is None or (before.next_at is None and not failure.by_watch))):
+        if before is None:
+            return None
+        since, asked, stopped = before.since, before.asked + 1, before.next_at is None
     return Watched(
         person_id=key[0],
         hash=key[1],
@@ -91,7 +100,7 @@ def after(before: Watched | None, key: tuple[int, str], failure: Failure, next_a
 
 
 async def answered(connection: Connection, hashes: Iterable[str], *, at: float) -> None:
-    """These hashes have names now: whoever watches them is due, and finds the name at once."""
+    """These hashes have verified names now: whoever watches them is due, and finds the name at once."""
     for some in in_chunks(hashes):
         await connection.execute(_ANSWERED, {"hashes": some, "now": at})
 
