@@ -77,7 +77,9 @@ def test_the_state_of_a_magnet(task: TaskRow | None, name: str | None, dn: str |
     [
         ("no_peers", None, None, "timeout", True),
         ("no_metadata", None, None, "timeout", True),
+        ("deadline", None, None, "timeout", True),
         ("resolver_unavailable", None, None, "failed", True),
+        ("resolver_failed", None, None, "failed", True),
         ("no_peers", DEAD, None, "timeout", True),
         ("no_peers", replace(DEAD, status=TaskStatus.CANCELLED), None, "cancelled", True),
         ("no_peers", ROW, None, "pending", False),

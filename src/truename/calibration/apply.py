@@ -19,7 +19,8 @@ from truename.timeline import own, pack
 TRANSIENT = "resolver_unavailable"
 _Cause = tuple[TaskStatus, str, str]
 NAMELESS = "bad_name"
-WATCHED = frozenset(("no_peers", "no_metadata", "deadline", TRANSIENT))
+TIMEOUTS = frozenset(("no_peers", "no_metadata", "deadline"))
+WATCHED = TIMEOUTS | {TRANSIENT}
 """With these a watch begins; one that has begun ends with a name, or with the proof that there is none."""
 
 

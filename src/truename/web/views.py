@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable
 from typing import Any
 from urllib.parse import quote
 
-from truename.calibration.apply import TRANSIENT
+from truename.calibration.apply import TIMEOUTS
 from truename.magnet import MagnetSpan, find_magnets
 from truename.model import TaskStatus
 from truename.names import is_hidden
@@ -91,7 +91,7 @@ def state_of(view: MagnetView) -> str:
     if view.name is not None:
         return "completed" if view.dn == view.name else "known"
     if view.task is None and view.watch is not None:  # the task is forgotten, its end is not
-        return "failed" if view.watch.code == TRANSIENT else "timeout"
+        return "timeout" if view.watch.code in TIMEOUTS else "failed"
     return view.task.status.value if view.task is not None else "none"
 
 
