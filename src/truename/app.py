@@ -204,7 +204,6 @@ async def open_engine(settings: Settings, chain: Chain) -> AsyncIterator[Engine]
 def _engine(settings: Settings, database: Database, queue: JobQueue) -> Engine:
     """The objects, none of them running yet."""
     writer, hub, rules, census = Writer(database), Hub(), _rules(settings), Census()
-    mode = Mode(database, writer, settings.calibration_mode)
 
     def resting() -> bool:
         return mode.value == "off"
@@ -213,6 +212,7 @@ def _engine(settings: Settings, database: Database, queue: JobQueue) -> Engine:
         return settings.offline or resting()
 
     feeder = Feeder(writer, queue, time.time, resting=resting)
+    mode = Mode(database, writer, settings.calibration_mode, settle=feeder.settle)
     desk = Desk(
         database=database,
         writer=writer,

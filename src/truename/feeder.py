@@ -67,6 +67,12 @@ class Feeder:
             if not (room or high) or not await self._feed(room or high, only_high=not room):
                 await self._wait()
 
+    async def settle(self) -> None:
+        """Whether it rests may have changed. When this returns, nothing begins any more while it does."""
+        if self._resting():
+            await self._withdraw()
+        self.wake()
+
     def ended(self, delivery: str) -> None:
         """A delivery is over."""
         self.out.pop(delivery, None)
@@ -84,9 +90,8 @@ class Feeder:
     async def _take_back(self) -> None:
         """What lies in the queue and has not begun waits in the database again, as soon as the database takes it."""
         if self._resting():
-            self._owed |= self.out.keys() - self.begun
+            await self._withdraw()
         idle = [self.out[delivery] for delivery in self._owed]
-        await self._queue.abort([lookup.delivery for lookup in idle])
         try:
             await asyncio.gather(*(self._writer.begin(calibration.give_back_all, (one, self._clock())) for one in idle))
         except StoreUnavailable as trouble:
@@ -94,6 +99,11 @@ class Feeder:
             return
         for lookup in idle:
             self.ended(lookup.delivery)
+
+    async def _withdraw(self) -> None:
+        """Take out of the queue what has not begun."""
+        self._owed |= self.out.keys() - self.begun
+        await self._queue.abort(list(self._owed))
 
     async def _feed(self, room: int, *, only_high: bool) -> int:
         delivery = str(uuid.uuid4())
@@ -107,7 +117,8 @@ class Feeder:
         wanted_still = [lookup for lookup in taken if lookup.delivery not in self._unwanted]
         self._unwanted.clear()  # what was dropped before this came back is behind us
         self.out |= {lookup.delivery: lookup for lookup in wanted_still}
-        await self._queue.put(wanted_still)
+        if not self._resting():  # otherwise it is taken back in the next round
+            await self._queue.put(wanted_still)
         return len(taken)
 
     async def _wait(self) -> None:

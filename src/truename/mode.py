@@ -3,7 +3,7 @@
 What was chosen is kept in the database and wins over environment and file until it is taken back.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from sqlalchemy import delete, select
 
@@ -17,12 +17,15 @@ _NAME = "calibration_mode"
 
 
 class Mode:
-    """The mode in force."""
+    """The mode in force. `settle` is waited for when another one has been chosen: whoever goes by it does so then."""
 
-    def __init__(self, database: Database, writer: Writer, default: str) -> None:
+    def __init__(
+        self, database: Database, writer: Writer, default: str, *, settle: Callable[[], Awaitable[None]]
+    ) -> None:
         self._database = database
         self._writer = writer
         self._default = default
+        self._settle = settle
         self._chosen: str | None = None
 
     @property
@@ -39,6 +42,7 @@ class Mode:
         """From now on this mode; None: what the settings say. Errors: `StoreUnavailable`, and nothing has changed."""
         await self._writer.write(_choose_all, value)
         self._chosen = value
+        await self._settle()
 
 
 async def _chosen(connection: Connection) -> str | None:

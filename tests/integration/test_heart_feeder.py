@@ -46,7 +46,8 @@ class Works:
     def __init__(self, heart: Heart, *, slots: int) -> None:
         self.writer = Writer(heart.database)
         self.queue = Measured(slots=slots)
-        self.feeder = Feeder(self.writer, self.queue, lambda: heart.now, resting=lambda: False)
+        self.rests = False
+        self.feeder = Feeder(self.writer, self.queue, lambda: heart.now, resting=lambda: self.rests)
         shared: dict[str, Any] = {"clock": lambda: heart.now, "rules": RULES, "luck": lambda: 0.5}
         self.applier = Applier(self.writer, self.queue, self.feeder, Hub(), **shared)
         self.now = heart.now
@@ -161,5 +162,28 @@ def test_what_is_cancelled_in_the_moment_of_its_taking_is_not_put_at_all(tmp_pat
             await works.until(lambda: len(works.worked) == 2 and not works.feeder.out)
         assert [one.magnet.info_hash for one in works.worked] == [HASHES[0], HASHES[2]]
         assert works.queue.given == 2
+
+    with_works(tmp_path, scene, slots=5)
+
+
+def test_what_is_switched_off_in_the_moment_of_its_taking_is_not_put_and_waits(tmp_path: Path) -> None:
+    async def scene(works: Works) -> None:
+        await works.submit([0, 1, 2], NORMAL)
+        write = works.writer.write
+
+        async def then_off(work: Any, item: Any) -> Any:
+            done = await write(work, item)
+            works.writer.write = write  # type: ignore[method-assign]
+            works.rests = True
+            await works.feeder.settle()
+            return done
+
+        works.writer.write = then_off  # type: ignore[method-assign]
+        async with works.going():
+            await works.until(lambda: works.rests and not works.feeder.out)
+            assert (works.queue.given, works.worked) == (0, [])
+            works.rests = False
+            await works.feeder.settle()
+            await works.until(lambda: len(works.worked) == 3 and not works.feeder.out)
 
     with_works(tmp_path, scene, slots=5)

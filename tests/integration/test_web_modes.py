@@ -111,10 +111,9 @@ def test_switching_off_starts_nothing_new_and_what_waits_stays(tmp_path: Path) -
         assert note.status_code == 201
         bodies = [(await client.post("/api/calibrate/async", json={"info_hash": one})).json() for one in hashes]
         ids = [body["task_id"] for body in bodies]
-        await site.oracle.until_asked(hashes[0])
-        await site.oracle.until_asked(hashes[1])
+        for task_id in ids[:2]:
+            await site.until(client, task_id, "running")
         await choose(client, "off")
-        await until_resting(site)
         running = list(site.oracle.asked)
         await site.oracle.let_go()
         began = [ids[hashes.index(one)] for one in running]
@@ -133,11 +132,33 @@ def test_switching_off_starts_nothing_new_and_what_waits_stays(tmp_path: Path) -
 
 
 async def until_resting(site: Live) -> None:
-    """The feeder has looked, and nothing is out that does not run."""
+    """Nothing is out that does not run."""
     async with asyncio.timeout(PATIENCE_S):
-        site.engine.feeder.wake()
         while site.engine.feeder.out.keys() - site.engine.feeder.begun:
             await site.engine.hub.wait(site.engine.hub.count, timeout_s=0.05)
+
+
+def test_a_slot_that_is_freed_after_the_answer_begins_nothing(tmp_path: Path) -> None:
+    """Also when the feeder does not come to look before."""
+
+    async def scenario(site: Live) -> None:
+        site.oracle.held = {HASH, OTHER}
+        client = await site.signed_in(admin=True)
+        answers = [await client.post("/api/calibrate/async", json={"info_hash": one}) for one in (HASH, OTHER)]
+        first, second = (answer.json()["task_id"] for answer in answers)
+        await site.until(client, first, "running")
+        async with asyncio.timeout(PATIENCE_S):
+            while len(site.engine.feeder.out) < 2:
+                await site.engine.hub.wait(site.engine.hub.count, timeout_s=0.05)
+        await choose(client, "off")
+        await site.oracle.let_go()
+        assert [body["status"] for body in await site.ended(client, first)] == ["completed"]
+        assert site.oracle.asked == [HASH]
+        assert (await client.get(f"/api/calibrate/status/{second}")).json()["status"] == "pending"
+        await choose(client, "sync")
+        assert [body["status"] for body in await site.ended(client, second)] == ["completed"]
+
+    with_live(tmp_path, scenario, slots=1)
 
 
 def test_a_restart_switched_off_leaves_what_waits_alone(tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def work_on(database: Database, writer: Writer, clock: Clock) -> Work:
             wake=feeder.wake,
         ),
         notes=Notes(database, writer, hub, clock=now),
-        mode=Mode(database, writer, "async"),
+        mode=Mode(database, writer, "async", settle=feeder.settle),
     )
 
 
