@@ -38,7 +38,7 @@ class Gateway:
     async def connect(self, host: str, port: int) -> socket.socket:
         """A connection to a host, by name or address, as the proxy makes it.
 
-        Errors: `OSError` when the proxy is not there or has not made it.
+        Errors: `OSError` when the proxy is not there or has not made it, or cannot even be told of such a name.
         """
         mine = self._proxy
         socks = Socks(ProxyType.SOCKS5, mine.host, mine.port, mine.username or None, mine.password or None, rdns=True)
@@ -46,6 +46,8 @@ class Gateway:
             return await socks.connect(host, port, timeout=_CONNECT_S)
         except ProxyError as error:
             raise ConnectionRefusedError("the proxy has not made it") from error
+        except ValueError as error:  # what cannot be written as a host name of the DNS, or is too long for SOCKS5
+            raise OSError("no name of a host") from error
 
     async def check(self, *, good_for_s: float = _GOOD_FOR_S) -> None:
         """See whether the proxy is there and lets us in; what was seen lately is good for a while.

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from truename.demo.torrents import dead_hashes
 from truename.errors import NotYet, ResolverDown
 from truename.magnet import Magnet
 from truename.metainfo import read_info
-from truename.resolvers.direct import hosts, quest, udp_client
+from truename.resolvers.direct import hosts, quest, trackers, udp_client
 from truename.resolvers.direct.config import DirectConfig, Limits
 from truename.resolvers.direct.hosts import ask_system
 from truename.resolvers.direct.http_client import MAX_ANSWER_BYTES
@@ -350,6 +351,34 @@ def test_more_announces_than_may_be_sent_at_once_wait_without_losing_time() -> N
             assert (await late).name == NAME
 
     run(test())
+
+
+# --- trackers that break something -------------------------------------------------------------------------------
+
+
+UNASKABLE = ["http://trac\u212aer.example.com/announce", "http://a..b.com/announce", f"http://{'a' * 70}.com/announce"]
+
+
+@pytest.mark.parametrize("barrier", ["closed", "open"])
+def test_a_tracker_that_cannot_be_asked_hinders_no_other(
+    barrier: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first barrier leaves such URLs out. Where one gets through, it is only one tracker that does not answer."""
+
+    async def test() -> None:
+        async with a_tracker() as tracker, resolver(look_up=lambda _: ["127.0.0.1"]) as direct:
+            unaskable = Magnet(info_hash=magnet(sha1(INFO)).info_hash, trackers=tuple(UNASKABLE))
+            everybody = replace(unaskable, trackers=(*UNASKABLE, tracker.url))
+            assert (await direct.resolve(everybody, deadline_s=LONG_S)).name == NAME
+            with pytest.raises(ResolverDown) as ending:
+                await direct.resolve(unaskable, deadline_s=10**6)
+            assert ending.value.reason == "nobody_to_ask"
+
+    if barrier == "open":
+        monkeypatch.setattr("truename.resolvers.direct.resolver.usable_trackers", lambda urls, **_: list(urls))
+    run(test())
+    said = [record.message for record in caplog.records if record.name == trackers.__name__]
+    assert said == (["asking a tracker broke"] if barrier == "open" else [])  # once, though it was asked twice
 
 
 # --- host names --------------------------------------------------------------------------------------------------

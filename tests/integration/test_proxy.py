@@ -6,6 +6,7 @@ Whoever is spoken to knows the proxy by its address (`SOURCE`); the hosts have n
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -285,6 +286,23 @@ def test_private_addresses_are_refused_through_the_proxy_as_well() -> None:
                     await resolver.resolve(asking(by_name(tracker)), deadline_s=SHORT_S)
         assert proxy.asked == [(CONNECT, "tracker.example", tracker.port)]
         assert peer.sources == set()
+
+    run(test())
+
+
+@pytest.mark.parametrize("host", ["a..b.com", "a" * 70 + ".com", "a." * 150 + "com", "trac\u212aer.example"])
+def test_a_name_that_no_proxy_can_be_told_of_hinders_no_other(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("truename.resolvers.direct.resolver.usable_trackers", lambda urls, **_: list(urls))
+
+    async def test() -> None:
+        proxy = SocksServer(NAMES)
+        async with world(proxy) as (tracker, _), closing(direct(proxy.url)) as resolver:
+            both = replace(asking(), trackers=(f"http://{host}/announce", by_name(tracker)))
+            assert (await resolver.resolve(both, deadline_s=LONG_S)).name == "Through the proxy.mkv"
+            with pytest.raises(ResolverDown) as ending:
+                await resolver.resolve(replace(both, trackers=both.trackers[:1]), deadline_s=LONG_S)
+            assert ending.value.reason == "nobody_to_ask"
+            assert proxy.asked[-1][1] == "127.0.0.1"  # the peer
 
     run(test())
 

@@ -5,6 +5,7 @@ from ipaddress import ip_address
 import pytest
 
 from truename.networks import is_public
+from truename.resolvers import addresses
 from truename.resolvers.addresses import usable_nodes, usable_peers, usable_trackers
 
 PUBLIC = ["1.1.1.1", "8.8.8.8", "172.15.255.255", "172.32.0.0", "100.63.255.255", "223.255.255.255", "2606:4700::1111"]
@@ -114,6 +115,9 @@ def test_a_tracker_at_a_private_address_is_refused_unless_private_ones_are_allow
         "http://[2606:4700::1111]:6969/announce",
         "http://tracker.org./announce",
         "http://under_score.tracker.org/announce",
+        f"http://{'a' * 63}.org/announce",
+        f"http://{'a.' * 125}org./announce",
+        "http://tracker.org/" + "é" * 1_000,
     ],
 )
 def test_a_tracker_of_the_internet_is_used(url: str) -> None:
@@ -142,11 +146,31 @@ def test_a_tracker_of_the_internet_is_used(url: str) -> None:
         "http://tracker.org/\ud800",
         "http://[::1",
         "http://tracker.org/" + "a" * 2048,
+        "http://trac\u212aer.example.com/",
+        "http://a..b.com/",
+        "http://.tracker.org/",
+        "http://tracker.org../",
+        "http://./",
+        f"http://{'a' * 64}.org/",
+        f"udp://{'a' * 70}.org:80",
+        f"http://{'a.' * 126}orgs/",
     ],
 )
 @pytest.mark.parametrize("allow_private", [False, True])
 def test_what_is_not_the_url_of_a_tracker_is_left_out(url: str, allow_private: bool) -> None:
     assert usable_trackers([url, "udp://tracker.org:80"], allow_private=allow_private) == ["udp://tracker.org:80"]
+
+
+def test_long_urls_are_not_remembered() -> None:
+    """Thousands of them, each of a few kilobytes, are nothing to keep for ever."""
+    addresses._remembered.cache_clear()
+    long = [f"http://tracker.org/{'a' * 250}{number}" for number in range(5)]
+    endless = [f"http://tracker.org/{'a' * 100_000}{number}" for number in range(5)]
+    assert usable_trackers([*long, *endless, "http://tracker.org/"], allow_private=False) == [
+        *long,
+        "http://tracker.org/",
+    ]
+    assert addresses._remembered.cache_info().currsize == 1
 
 
 def test_trackers_keep_their_order_and_stand_once_whatever_the_case_of_their_scheme() -> None:

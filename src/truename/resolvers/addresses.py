@@ -15,6 +15,9 @@ from truename.networks import is_address, is_public
 
 _TRACKER_SCHEMES = frozenset(("http", "https", "udp"))
 _MAX_URL_CHARS = 2048
+_REMEMBERED_CHARS = 256
+_MAX_HOST_CHARS = 253
+_MAX_LABEL_CHARS = 63
 _AMBIGUOUS = frozenset(" \\")
 _HOST_CHARS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-._")
 
@@ -26,7 +29,7 @@ _OWN_DOMAINS = frozenset(
 
 def usable_trackers(urls: Iterable[str], *, allow_private: bool) -> list[str]:
     """Those trackers that may be asked, in order and each once, their scheme in lower case."""
-    found = (_tracker(url, allow_private=allow_private) for url in urls)
+    found = (_looked_at(url, allow_private=allow_private) for url in urls)
     return list(dict.fromkeys(url for url in found if url is not None))
 
 
@@ -56,15 +59,21 @@ def usable_nodes(endpoints: Iterable[str], *, allow_private: bool, only_addresse
     return list(usable)
 
 
-@lru_cache(maxsize=4096)
+def _looked_at(url: str, *, allow_private: bool) -> str | None:
+    """As `_tracker`. Short ones are remembered, since most magnets name the same few; long ones would fill memory."""
+    if len(url) > _MAX_URL_CHARS:
+        return None
+    return (_remembered if len(url) <= _REMEMBERED_CHARS else _tracker)(url, allow_private=allow_private)
+
+
 def _tracker(url: str, *, allow_private: bool) -> str | None:
-    """The URL, or None when nobody may ask it. Remembered, since most magnets name the same few.
+    """The URL, or None when nobody may ask it.
 
     Whatever two readers of a URL could understand differently (a backslash, a user name, an escaped host) is refused.
     """
     scheme, colon, rest = url.partition(":")
     scheme = scheme.lower()
-    if scheme not in _TRACKER_SCHEMES or len(url) > _MAX_URL_CHARS:
+    if scheme not in _TRACKER_SCHEMES:
         return None
     if not url.isprintable() or not _AMBIGUOUS.isdisjoint(url):
         return None
@@ -74,9 +83,15 @@ def _tracker(url: str, *, allow_private: bool) -> str | None:
         host, port = parts.hostname, parts.port
     except ValueError:
         return None
-    if not host or port == 0 or (scheme == "udp" and port is None) or "@" in parts.netloc or "%" in parts.netloc:
+    if not host or port == 0 or (scheme == "udp" and port is None):
+        return None
+    # Not the host alone: that is in lower case already, and the Kelvin sign has become a `k`.
+    if not parts.netloc.isascii() or "@" in parts.netloc or "%" in parts.netloc:
         return None
     return url if _is_usable_host(host, allow_private=allow_private) else None
+
+
+_remembered = lru_cache(maxsize=4096)(_tracker)
 
 
 def _split(endpoint: str) -> tuple[str, int]:
@@ -92,7 +107,15 @@ def _is_usable_host(host: str, *, allow_private: bool) -> bool:
     address = _literal(host)
     if address is not None:
         return allow_private or is_public(address)
-    return _HOST_CHARS.issuperset(host.lower()) and (allow_private or _is_public_name(host))
+    return _is_name(host) and (allow_private or _is_public_name(host))
+
+
+def _is_name(host: str) -> bool:
+    """Whether it can stand in a question to the DNS; its last dot may be written (RFC 1035, 2.3.4)."""
+    name = host.removesuffix(".")
+    if not name.isascii() or not _HOST_CHARS.issuperset(name.lower()) or len(name) > _MAX_HOST_CHARS:
+        return False
+    return all(0 < len(label) <= _MAX_LABEL_CHARS for label in name.split("."))
 
 
 def _literal(host: str) -> IPv4Address | IPv6Address | None:

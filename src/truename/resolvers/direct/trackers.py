@@ -4,6 +4,7 @@ Redirects are followed a few times, and each target is checked as if a stranger 
 """
 
 import asyncio
+import logging
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -21,6 +22,8 @@ from truename.resolvers.direct.dialer import Dialer
 from truename.resolvers.direct.hosts import HostNames
 from truename.resolvers.direct.http_client import Answer, Get, NoAnswer, build_get
 from truename.resolvers.direct.udp_client import UdpTracker
+
+log = logging.getLogger(__name__)
 
 _MAX_REDIRECTS = 3
 _MOVED = frozenset((301, 302, 303, 307, 308))
@@ -58,27 +61,41 @@ class Trackers:
         self._udp_turns = asyncio.Semaphore(limits.udp_announces)
         self._turns_of: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._udp: dict[tuple[str, int], tuple[UdpTracker, int]] = {}
+        self._logged: set[type[Exception]] = set()
 
     async def ask(self, tracker: Tracker, announce: Announce, *, on_turn: Callable[[], None]) -> Announced:
         """Ask once; `on_turn` is called when the turn has come and the question is about to be sent.
 
         Errors: `TrackerUnreached`, `TrackerSilent`, `TrackerRefused`.
         """
+        try:
+            return await self._ask(tracker, announce, on_turn)
+        except (NoAnswer, TimeoutError, ConnectionResetError, BrokenPipeError) as error:
+            raise TrackerSilent from error
+        except (OSError, Forbidden) as error:
+            raise TrackerUnreached from error
+        except (TrackerUnreached, TrackerRefused):
+            raise
+        except Exception as error:  # a defect that one tracker of a stranger brings to light ends nobody's look-up
+            self._log_once(error)
+            raise TrackerUnreached from error
+
+    async def _ask(self, tracker: Tracker, announce: Announce, on_turn: Callable[[], None]) -> Announced:
         parts = urlsplit(tracker.url)
         udp = parts.scheme == "udp"
         if udp and self._hosts is None:
             raise TrackerUnreached
         ask, turns = (self._ask_udp, self._udp_turns) if udp else (self._ask_http, self._http_turns)
-        its_turns = self._turns_to(parts)
-        try:
-            # First the tracker's own turn: those who wait for a slow one must not keep turns from all others.
-            async with its_turns, turns:
-                on_turn()
-                return await ask(parts, announce, exempt=tracker.exempt)
-        except (NoAnswer, TimeoutError, ConnectionResetError, BrokenPipeError) as error:
-            raise TrackerSilent from error
-        except (OSError, Forbidden) as error:
-            raise TrackerUnreached from error
+        # First the tracker's own turn: those who wait for a slow one must not keep turns from all others.
+        async with self._turns_to(parts), turns:
+            on_turn()
+            return await ask(parts, announce, exempt=tracker.exempt)
+
+    def _log_once(self, error: Exception) -> None:
+        """Each kind of it once: a stranger could fill the log with it."""
+        if type(error) not in self._logged:
+            self._logged.add(type(error))
+            log.error("asking a tracker broke", exc_info=error)
 
     def _turns_to(self, parts: SplitResult) -> asyncio.Semaphore:
         """The turns of one tracker, which live as long as somebody has or wants one."""
