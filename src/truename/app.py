@@ -241,7 +241,7 @@ def _engine(settings: Settings, database: Database, queue: JobQueue) -> Engine:
         calibrations=Calibrations(desk),
         batches=Batches(desk),
         watch=watch,
-        notes=Notes(database, writer, hub, clock=time.time),
+        notes=Notes(database, writer, hub, clock=time.time, task_ttl_s=settings.task_ttl_s),
         mode=mode,
     )
 

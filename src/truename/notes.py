@@ -90,11 +90,12 @@ class Edit:
 class Notes:
     """The notes of people, on one database."""
 
-    def __init__(self, database: Database, writer: Writer, hub: Hub, *, clock: Clock) -> None:
+    def __init__(self, database: Database, writer: Writer, hub: Hub, *, clock: Clock, task_ttl_s: float) -> None:
         self._database = database
         self._writer = writer
         self._hub = hub
         self._clock = clock
+        self._task_ttl_s = task_ttl_s
 
     async def save(self, person_id: int, text: str) -> NoteView:
         """Keep a new text."""
@@ -119,7 +120,7 @@ class Notes:
 
     async def get(self, person_id: int, note_id: int) -> NoteView | None:
         """A person's note, or None: also when it is somebody else's."""
-        return await self._database.read(_get, person_id, note_id)
+        return await self._database.read(_get, person_id, note_id, ended_after=self._remembered_from())
 
     async def provenance(self, hashes: Iterable[str]) -> Mapping[str, Provenance]:
         """All that the catalogue, which is everybody's, knows of these hashes."""
@@ -144,11 +145,16 @@ class Notes:
 
     async def newest(self, person_id: int, *, limit: int, before_id: int | None = None) -> Sequence[NoteView]:
         """A person's notes, newest first."""
-        return await self._database.read(_newest, person_id, limit=limit, before_id=before_id)
+        return await self._database.read(
+            _newest, person_id, limit=limit, before_id=before_id, ended_after=self._remembered_from()
+        )
 
     async def _view(self, row: NoteRow) -> NoteView:
-        (seen,) = await self._database.read(_views, [row])
+        (seen,) = await self._database.read(_views, [row], ended_after=self._remembered_from())
         return seen
+
+    def _remembered_from(self) -> float:
+        return self._clock() - self._task_ttl_s
 
 
 def magnets_of(text: str) -> list[Magnet]:
@@ -272,9 +278,9 @@ def view(
     )
 
 
-async def _get(connection: Connection, person_id: int, note_id: int) -> NoteView | None:
+async def _get(connection: Connection, person_id: int, note_id: int, *, ended_after: float) -> NoteView | None:
     row = await notes.get(connection, note_id, person_id=person_id)
-    return None if row is None else (await _views(connection, [row]))[0]
+    return None if row is None else (await _views(connection, [row], ended_after=ended_after))[0]
 
 
 async def _text_at(connection: Connection, person_id: int, note_id: int, version: int) -> str | None:
@@ -282,10 +288,11 @@ async def _text_at(connection: Connection, person_id: int, note_id: int, version
     return None if there is None else await notes.revision(connection, note_id, version)
 
 
-async def _newest(connection: Connection, person_id: int, *, limit: int, before_id: int | None) -> Sequence[NoteView]:
-    return await _views(
-        connection, await notes.newest(connection, person_id=person_id, limit=limit, before_id=before_id)
-    )
+async def _newest(
+    connection: Connection, person_id: int, *, limit: int, before_id: int | None, ended_after: float
+) -> Sequence[NoteView]:
+    rows = await notes.newest(connection, person_id=person_id, limit=limit, before_id=before_id)
+    return await _views(connection, rows, ended_after=ended_after)
 
 
 async def _magnets_of_each(
@@ -313,7 +320,7 @@ async def _unnamed(connection: Connection, person_id: int, most: int) -> tuple[S
     return taken, max(0, len(wanted) - sum(len(wanted.intersection(one.hashes)) for one in taken))
 
 
-async def _views(connection: Connection, rows: Sequence[NoteRow]) -> Sequence[NoteView]:
+async def _views(connection: Connection, rows: Sequence[NoteRow], *, ended_after: float) -> Sequence[NoteView]:
     asked = {
         (row.person_id, span.info_hash): None
         for row in rows
@@ -321,7 +328,7 @@ async def _views(connection: Connection, rows: Sequence[NoteRow]) -> Sequence[No
         if span.info_hash is not None
     }
     known = await names.known_names(connection, (info_hash for _, info_hash in asked))
-    latest = await tasks.latest_of(connection, asked)
+    latest = await tasks.latest_of(connection, asked, ended_after=ended_after)
     watched = await watches.of(connection, (one for one in asked if one[1] not in known))
     return [view(row, known, latest, watched) for row in rows]
 

@@ -161,7 +161,8 @@ class Calibrations:
     async def newer_than(self, person_id: int, views: Sequence[TaskView]) -> Mapping[str, TaskRow]:
         """For those of a person's tasks whose hash was asked for again since: the newest task, by the old one's id."""
         asked = [(person_id, view.row.hash) for view in views]
-        latest = await self._desk.database.read(tasks.latest_of, asked)
+        remembered_from = self._desk.clock() - self._desk.task_ttl_s
+        latest = await self._desk.database.read(tasks.latest_of, asked, ended_after=remembered_from)
         found = {view.row.id: latest.get((person_id, view.row.hash)) for view in views}
         return {old: new for old, new in found.items() if new is not None and new.id != old}
 

@@ -112,7 +112,7 @@ class Engine:
             task_ttl_s=TTL_S,
         )
         self.calibrations, self.batches = Calibrations(desk), Batches(desk)
-        self.notes = Notes(self.database, self.writer, hub, clock=now)
+        self.notes = Notes(self.database, self.writer, hub, clock=now, task_ttl_s=TTL_S)
         self.cleaner = Cleaner(self.writer, now, task_ttl_s=TTL_S, interval_s=1)
         self.apply_all = partial(calibration.apply_all, rules=RULES)
         self.watch = Watch(

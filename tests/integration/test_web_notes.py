@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.integration.live_support import HYBRID_V1, HYBRID_V2, Live, with_live
-from tests.integration.web_support import ENGLISH, PAGE
+from tests.integration.web_support import ENGLISH, PAGE, Site, with_site
 
 HASH, OTHER = "1a" * 20, "2b" * 20
 LINK = f"magnet:?xt=urn:btih:{HASH}"
@@ -71,6 +71,29 @@ def test_a_magnet_says_how_its_newest_task_is_doing(tmp_path: Path) -> None:
         assert (magnet["start"], magnet["end"]) == (0, len(NAMED))
 
     with_live(tmp_path, scenario)
+
+
+def test_a_task_whose_time_is_over_is_over_for_its_note_too(tmp_path: Path) -> None:
+    """At once, swept or not, for programs and on the page."""
+
+    async def scenario(site: Site) -> None:
+        client = await site.signed_in()
+        note = await save(client, LINK)
+        task_id = (await client.post("/api/calibrate/async", json={"info_hash": HASH})).json()["task_id"]
+        await client.post(f"/api/calibrate/cancel/{task_id}")
+        site.clock.move(3599)
+        assert (await client.get(f"/api/notes/{note['id']}")).json()["magnets"][0]["task_id"] == task_id
+        site.clock.move(1)
+        assert (await client.get(f"/api/calibrate/status/{task_id}")).status_code == 404
+        listed = (await client.get("/api/notes")).json()["notes"][0]
+        edited = await client.patch(f"/api/notes/{note['id']}", json={"text": f"{LINK} ", "version": 1})
+        for body in ((await client.get(f"/api/notes/{note['id']}")).json(), listed, edited.json()):
+            (magnet,) = body["magnets"]
+            assert (magnet["status"], magnet["task_id"]) == (None, None)
+        for path in ("/notes", f"/notes/{note['id']}"):
+            assert f'data-hash="{HASH}" data-state="none"' in (await client.get(path, headers=PAGE)).text
+
+    with_site(tmp_path, scenario)
 
 
 def test_a_name_is_written_only_into_the_notes_of_who_asked(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def work_on(database: Database, writer: Writer, clock: Clock) -> Work:
             resting=lambda: True,
             wake=feeder.wake,
         ),
-        notes=Notes(database, writer, hub, clock=now),
+        notes=Notes(database, writer, hub, clock=now, task_ttl_s=3600),
         mode=Mode(database, writer, "async", settle=feeder.settle),
     )
 

@@ -71,7 +71,6 @@ _OF_HASHES = task.c.hash.in_(bindparam("hashes", expanding=True))
 # Statements of the busy paths are built once: building one costs more than running it.
 _INSERT = insert(task)
 _ACTIVE_OF = select(*_COLUMNS).where(task.c.active == ONE, _OF_HASHES)
-_LATEST_OF = select(*_COLUMNS).where(_OF_HASHES, task.c.person_id.in_(bindparam("persons", expanding=True)))
 _ENDED_AFTER: ColumnElement[float] = bindparam("ended_after")
 _IN_A_LATER_BATCH = exists().where(
     batch_task.c.task_id == task.c.id,
@@ -79,6 +78,9 @@ _IN_A_LATER_BATCH = exists().where(
     batch.c.ended_at.is_(None) | (batch.c.ended_at > _ENDED_AFTER),
 )
 _REMEMBERED = task.c.completed_at.is_(None) | (task.c.completed_at > _ENDED_AFTER) | _IN_A_LATER_BATCH
+_LATEST_OF = select(*_COLUMNS).where(
+    _OF_HASHES, task.c.person_id.in_(bindparam("persons", expanding=True)), _REMEMBERED
+)
 _OF_IDS = select(*_COLUMNS).where(
     task.c.id.in_(bindparam("ids", expanding=True)), task.c.person_id == bindparam("person_id"), _REMEMBERED
 )
@@ -128,12 +130,15 @@ async def active_of(connection: Connection, asked: Iterable[tuple[int, str]]) ->
     return found
 
 
-async def latest_of(connection: Connection, asked: Iterable[tuple[int, str]]) -> dict[tuple[int, str], TaskRow]:
-    """The newest task of each of these (person, hash), ended or not."""
+async def latest_of(
+    connection: Connection, asked: Iterable[tuple[int, str]], *, ended_after: float
+) -> dict[tuple[int, str], TaskRow]:
+    """The newest task of each of these (person, hash), ended or not, without those whose time is over."""
     found: dict[tuple[int, str], TaskRow] = {}
     for keys, hashes in by_hash(asked):
         persons = list({person_id for person_id, _ in keys})
-        rows = [_read(row) for row in await connection.execute(_LATEST_OF, {"hashes": hashes, "persons": persons})]
+        values = {"hashes": hashes, "persons": persons, "ended_after": ended_after}
+        rows = [_read(row) for row in await connection.execute(_LATEST_OF, values)]
         for row in sorted(rows, key=lambda row: (row.created_at, not row.status.is_final)):
             if (row.person_id, row.hash) in keys:
                 found[row.person_id, row.hash] = row
