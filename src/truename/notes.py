@@ -25,6 +25,8 @@ from truename.store.tasks import TaskRow
 from truename.store.watches import Watched
 from truename.store.writer import Writer
 
+_MANY_CHARS = 2_000_000  # a list is not longer than this and one note more
+
 
 class Stale(TruenameError):  # noqa: N818 - named after what it is
     """The note was changed by somebody else meanwhile. `now` is what it says."""
@@ -143,8 +145,10 @@ class Notes:
         """Magnets in a person's notes whose names nobody knows, the oldest notes first; and how many more there are."""
         return await self._database.read(_unnamed, person_id, most)
 
-    async def newest(self, person_id: int, *, limit: int, before_id: int | None = None) -> Sequence[NoteView]:
-        """A person's notes, newest first."""
+    async def newest(
+        self, person_id: int, *, limit: int, before_id: int | None = None
+    ) -> tuple[Sequence[NoteView], bool]:
+        """A person's notes, newest first, fewer where they are very long; and whether there are older ones."""
         return await self._database.read(
             _newest, person_id, limit=limit, before_id=before_id, ended_after=self._remembered_from()
         )
@@ -290,9 +294,11 @@ async def _text_at(connection: Connection, person_id: int, note_id: int, version
 
 async def _newest(
     connection: Connection, person_id: int, *, limit: int, before_id: int | None, ended_after: float
-) -> Sequence[NoteView]:
-    rows = await notes.newest(connection, person_id=person_id, limit=limit, before_id=before_id)
-    return await _views(connection, rows, ended_after=ended_after)
+) -> tuple[Sequence[NoteView], bool]:
+    rows, more = await notes.newest(
+        connection, person_id=person_id, limit=limit, before_id=before_id, enough_chars=_MANY_CHARS
+    )
+    return await _views(connection, rows, ended_after=ended_after), more
 
 
 async def _magnets_of_each(

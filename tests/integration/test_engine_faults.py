@@ -367,7 +367,7 @@ def test_an_engine_whose_database_fails_again_and_again_brings_everything_to_its
             faults.fails = lambda _: None
             assert [mine[one].status for one in ids] == [TaskStatus.COMPLETED] * 100 + [TaskStatus.TIMEOUT] * 20
             assert {one.status for one in bobs.values()} == {TaskStatus.COMPLETED, TaskStatus.CANCELLED}
-            (note,) = await engine.notes.newest(ALICE, limit=10)
+            ((note,), _) = await engine.notes.newest(ALICE, limit=10)
             assert note.note.text.count("dn=Name%20of%20") == 20
 
     asyncio.run(run())

@@ -1,6 +1,7 @@
 """Requests that ask for more than there is room for: what is read of them, what is taken, what is told."""
 
 import asyncio
+import re
 import threading
 from pathlib import Path
 
@@ -137,3 +138,20 @@ def test_the_page_of_notes_tells_what_found_no_room(tmp_path: Path) -> None:
         assert again.status_code == 303  # it waits already
 
     with_live(tmp_path, scenario, max_queued_per_user=3)
+
+
+def test_a_list_of_long_notes_comes_in_portions_none_of_which_is_large(tmp_path: Path) -> None:
+    async def scenario(site: Site) -> None:
+        client = await site.signed_in()
+        sizes = [10, 900_000, 900_000, 900_000, 5_000_000, 10, 10]
+        ids = [await save(client, "x" * size) for size in sizes]
+        portions, pages, after = [], [], ""
+        while after is not None:
+            body = (await client.get("/api/notes", params={"limit": 500, "after": after})).json()
+            portions.append([note["id"] for note in body["notes"]])
+            page = (await client.get("/notes", params={"after": after}, headers=PAGE)).text
+            pages.append(list(map(int, re.findall(r'id="note-(\d+)"', page))))
+            after = body["next"]
+        assert portions == pages == [ids[:3:-1], ids[3:0:-1], ids[:1]]
+
+    with_site(tmp_path, scenario)

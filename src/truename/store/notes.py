@@ -71,13 +71,23 @@ async def get(connection: Connection, note_id: int, *, person_id: int) -> NoteRo
 
 
 async def newest(
-    connection: Connection, *, person_id: int, limit: int, before_id: int | None = None
-) -> Sequence[NoteRow]:
-    """A person's notes, newest first, from before a given one on."""
-    statement = select(*_COLUMNS).where(note.c.person_id == person_id).order_by(note.c.id.desc()).limit(limit)
+    connection: Connection, *, person_id: int, limit: int, before_id: int | None = None, enough_chars: int
+) -> tuple[Sequence[NoteRow], bool]:
+    """A person's notes, newest first, from before a given one on; and whether there are older ones.
+
+    Where they are long, only as many are read as are enough, but one at least.
+    """
+    statement = select(*_COLUMNS).where(note.c.person_id == person_id).order_by(note.c.id.desc()).limit(limit + 1)
     if before_id is not None:
         statement = statement.where(note.c.id < before_id)
-    return [_read(row) for row in await connection.execute(statement)]
+    found: list[NoteRow] = []
+    chars = 0
+    for row in await connection.execute(statement):
+        if len(found) == limit or chars >= enough_chars:
+            return found, True
+        found.append(_read(row))
+        chars += len(row.text)
+    return found, False
 
 
 async def revision(connection: Connection, note_id: int, version: int) -> str | None:

@@ -14,7 +14,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from truename.calibration import Refused
 from truename.names import is_hidden, shown
-from truename.notes import MagnetView, NoteView, Stale, caught_up, magnets_of
+from truename.notes import MagnetView, Stale, caught_up, magnets_of
 from truename.web.bodies import form_fields
 from truename.web.calibrate import MAX_ID, NoteId, work_for_asking, work_of
 from truename.web.cards import Card, changed_lines, direction_of, visible_lines
@@ -23,7 +23,8 @@ from truename.web.facts import facts_of, file_lines, story_of
 from truename.web.guard import identity_of
 from truename.web.language import preferred
 from truename.web.line_ends import bare, restored
-from truename.web.notes import DEFAULT_LIMIT, cursor_of, found, note_id_of, text_of
+from truename.web.notes import cursor_of, found, note_id_of, text_of
+from truename.web.paging import DEFAULT_LIMIT
 from truename.web.paths import limit_of
 from truename.web.render import render
 from truename.web.sending import may_send, said_to_script, said_word, send
@@ -31,9 +32,6 @@ from truename.web.views import link_of, sleeps, state_of, why_of
 
 _OTHER_FIELDS_BYTES = 1024
 _COMPARED_CHARS = 100_000
-# A page of the list is read in growing parts, until there are enough notes or enough text for one page.
-_FIRST_READ = 4
-_MANY_CHARS = 2_000_000
 _UNESCAPED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._* "
 # What is said to a person instead of what a program is told about a missing field.
 _IN_A_FORM = {"web_missing_text": "notes_empty", "web_too_large": "notes_too_large"}
@@ -151,7 +149,9 @@ async def _calibrate(request: Request, fields: dict[str, str]) -> Response:
 
 
 async def _list(request: Request, after: str, *, draft: str = "", refusal: Refusal | None = None) -> Response:
-    views, more = await _portion(request, cursor_of(after))
+    views, more = await work_of(request).notes.newest(
+        identity_of(request).person.id, limit=DEFAULT_LIMIT, before_id=cursor_of(after)
+    )
     cards = [Card.of(view, after=after) for view in views]
     return _page(
         request,
@@ -164,21 +164,6 @@ async def _list(request: Request, after: str, *, draft: str = "", refusal: Refus
         draft=draft,
         fault="" if refusal is None else _in_a_form(refusal),
     )
-
-
-async def _portion(request: Request, before_id: int | None) -> tuple[list[NoteView], bool]:
-    """The notes of one page, fewer of them when they are very long, and whether there are older ones."""
-    person_id, notes = identity_of(request).person.id, work_of(request).notes
-    views: list[NoteView] = []
-    count = _FIRST_READ
-    while len(views) <= DEFAULT_LIMIT and sum(len(view.note.text) for view in views) < _MANY_CHARS:
-        count = min(count, DEFAULT_LIMIT + 1 - len(views))
-        read = await notes.newest(person_id, limit=count, before_id=views[-1].note.id if views else before_id)
-        views += read
-        if len(read) < count:
-            return views, False
-        count *= 2
-    return views[:-1], True
 
 
 def _stale(request: Request, draft: Draft, stale: Stale, before: str | None) -> Response:

@@ -12,10 +12,9 @@ from truename.web.calibrate import MAX_ID, NoteId, work_of
 from truename.web.errors import Refusal
 from truename.web.guard import identity_of
 from truename.web.language import preferred
+from truename.web.paging import DEFAULT_LIMIT, rows_wanted
 from truename.web.views import Body, note_body
 
-MAX_LIMIT = 500
-DEFAULT_LIMIT = 50
 MAX_TEXT_BYTES = 5 * 1024 * 1024
 
 router = APIRouter(tags=["notes"])
@@ -41,18 +40,13 @@ async def save(request: Request) -> Response:
 
 @router.get("/api/notes", summary="Own notes, newest first")
 async def newest(request: Request, limit: str = str(DEFAULT_LIMIT), after: str = "") -> Body:
-    """At most `limit` notes, and never more than 500, from the cursor `after` on."""
-    digits = limit.lstrip("0") if limit.isascii() and limit.isdigit() else ""
-    if not digits:
+    """At most `limit` notes, and never more than 500, from the cursor `after` on; fewer where they are very long."""
+    if not limit:
         raise Refusal("web_bad_request")
-    count = min(int(digits[:4]), MAX_LIMIT)  # four digits are more than there may be
-    views = await work_of(request).notes.newest(
-        identity_of(request).person.id, limit=count + 1, before_id=cursor_of(after)
+    views, more = await work_of(request).notes.newest(
+        identity_of(request).person.id, limit=rows_wanted(limit), before_id=cursor_of(after)
     )
-    return {
-        "notes": [note_body(view) for view in views[:count]],
-        "next": str(views[count - 1].note.id) if len(views) > count else None,
-    }
+    return {"notes": [note_body(view) for view in views], "next": str(views[-1].note.id) if more else None}
 
 
 @router.get("/api/notes/{note_id}", summary="One note")
