@@ -20,7 +20,7 @@ from tests.contract.resolver_contract import DEAD, LONG_S, SilentPeer, run
 from tests.integration.test_swarm_demo import gone
 from tests.wire import Conversing, Peer, info_named, sha1
 from truename.demo.torrents import dead_hashes
-from truename.errors import Refused, ResolverDown
+from truename.errors import NotYet, Refused, ResolverDown
 from truename.magnet import Magnet
 from truename.resolvers.base import Trail
 from truename.resolvers.chain import Chain
@@ -269,6 +269,38 @@ def test_a_name_that_the_child_only_says_is_not_believed(tmp_path: Path) -> None
             with pytest.raises(BadMetadata):
                 await swarm.resolve(Magnet.parse(DEAD), deadline_s=LONG_S)
 
+    run(test())
+
+
+def saw(peers: int) -> bytes:
+    """Somebody has been asked, and so many peers are known."""
+    return framed(f'[["news",1,[true,false,[],{{"dht_peers":{peers}}}]]]'.encode())
+
+
+@pytest.mark.parametrize(
+    ("said", "peers_seen"),
+    [
+        (saw(3) + framed(b'[["sudo"]]'), 3),
+        (saw(0) + framed(b'[["sudo"]]'), 0),
+        (saw(3), 3),
+        (saw(0), 0),
+        (saw(3) + framed(b'[["ended",1,["not_yet",0],[true,false,[],{"dht_peers":0}]]]'), 3),
+        (saw(0) + framed(b'[["ended",1,["not_yet",null],[true,false,[],{}]]]'), 0),
+    ],
+    ids=["killed", "killed, none seen", "silent", "silent, none seen", "ended", "ended, nothing said"],
+)
+def test_a_look_up_whose_time_is_over_tells_of_the_peers_that_were_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes, peers_seen: int
+) -> None:
+    async def test() -> None:
+        command = (sys.executable, "-c", lying(said, tmp_path / "been here"))
+        async with a_process(Care(), command=command) as swarm:
+            with pytest.raises(NotYet) as late:
+                await swarm.resolve(Magnet.parse(DEAD), deadline_s=0.001)
+        assert late.value.peers_seen == peers_seen
+
+    if b"sudo" not in said:
+        monkeypatch.setattr("truename.resolvers.child.proxy._LAST_WORD_S", 0)
     run(test())
 
 

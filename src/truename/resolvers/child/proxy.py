@@ -15,6 +15,7 @@ from typing import Any, Final
 from truename.errors import NotYet, Refused, ResolverDown
 from truename.magnet import Magnet
 from truename.metainfo import Metainfo
+from truename.model import peers_in
 from truename.resolvers.base import ResolverHealth, Trail
 from truename.resolvers.child import messages
 from truename.resolvers.child.frames import BadFrame, encode
@@ -49,7 +50,10 @@ class Care:
 
 @dataclass(slots=True, eq=False)
 class _Question:
-    """One `resolve` that waits. `inside`: the living child has been asked. `asked_at`: when it asked somebody."""
+    """One `resolve` that waits. `inside`: the living child has been asked. `asked_at`: when it asked somebody.
+
+    `peers_seen`: the most that any of its children has told of.
+    """
 
     number: int
     magnet: Magnet
@@ -58,16 +62,26 @@ class _Question:
     answer: asyncio.Future[bytes]
     inside: bool = False
     asked_at: float | None = None
+    peers_seen: int = 0
     bound: asyncio.TimerHandle | None = None
 
     def left_s(self, now: float) -> float:
         """What it still has of its time."""
         return self.deadline_s if self.asked_at is None else self.asked_at + self.deadline_s - now
 
+    def follow(self, trail: Any) -> None:
+        """Write down what the child tells of it. Errors: `BadFrame`."""
+        messages.read_trail(trail, self.trail)
+        self.peers_seen = max(self.peers_seen, peers_in(self.trail.counts))
+
     def fail(self, error: Exception) -> None:
         """End it, unless it has ended."""
         if not self.answer.done():
             self.answer.set_exception(error)
+
+    def fail_late(self) -> None:
+        """The same, its time being over."""
+        self.fail(NotYet(peers_seen=self.peers_seen))
 
 
 class SwarmProcess:
@@ -222,7 +236,7 @@ class SwarmProcess:
             question.inside = True
             self._child.post(messages.ask(question.number, left_s, question.magnet))
         else:
-            question.fail(NotYet(peers_seen=None))
+            question.fail_late()
 
     def _ask_all(self) -> None:
         """Ask the child what it has not been asked; while some are on trial, nothing but those."""
@@ -268,10 +282,12 @@ class SwarmProcess:
             case ["ended", int(number), words, trail]:
                 failure = messages.read_failure(words)
                 if (question := self._ended(number, trail)) is not None:
-                    question.answer.set_exception(failure)
+                    if isinstance(failure, NotYet):
+                        failure = NotYet(peers_seen=max(question.peers_seen, failure.peers_seen or 0))
+                    question.fail(failure)
             case ["news", int(number), trail]:
                 if (question := self._waiting.get(number)) is not None:
-                    messages.read_trail(trail, question.trail)
+                    question.follow(trail)
                     self._keep_time(question)
             case ["health", int(number), state]:
                 if (answer := self._unwell.get(number)) is not None and not answer.done():
@@ -286,7 +302,7 @@ class SwarmProcess:
         question = self._waiting.get(number)
         if question is None or question.answer.done():
             return None
-        messages.read_trail(trail, question.trail)
+        question.follow(trail)
         question.inside = False
         return question
 
@@ -295,4 +311,4 @@ class SwarmProcess:
             loop = question.answer.get_loop()
             question.asked_at = loop.time()
             late_s = question.deadline_s + _LAST_WORD_S
-            question.bound = loop.call_later(late_s, question.fail, NotYet(peers_seen=None))
+            question.bound = loop.call_later(late_s, question.fail_late)
