@@ -27,10 +27,10 @@ from truename.metainfo import read_info
 from truename.resolvers.direct import hosts, quest, trackers, udp_client
 from truename.resolvers.direct.config import DirectConfig, Limits
 from truename.resolvers.direct.hosts import ask_system
-from truename.resolvers.direct.http_client import MAX_ANSWER_BYTES
 from truename.resolvers.direct.resolver import DirectResolver
 from truename.resolvers.direct.trackers import Trackers
 
+MAX_ANSWER_BYTES = Limits().tracker_bytes
 INFO = info_named("told by a tracker")
 NAME = "told by a tracker"
 
@@ -265,6 +265,44 @@ def test_an_answer_that_is_too_long_is_not_even_read(where: str) -> None:
             assert not peer.met.is_set()
 
     run(test())
+
+
+def test_all_that_a_tracker_says_in_a_look_up_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of its answers is short enough, but it sends us on each time, and is asked again and again."""
+
+    async def test() -> None:
+        headers = ("Location: /announce", "Content-Length: 4000")
+        endless = response(b"x" * 4_000, *headers, status="302 Found")
+        async with (
+            Tracker(response=endless).serving() as hostile,
+            Tracker(response=response(b"", "Content-Length: 0", status="404 Not Found")).serving() as poor,
+            a_tracker() as honest,
+            resolver(tracker_bytes=50_000) as direct,
+        ):
+            held = honest.hold()
+            asking = asyncio.create_task(name(direct, hostile.url, poor.url, honest.url))
+            await poor.wait_for(lambda: len(poor.asked) == 500)
+            assert 10 <= len(hostile.asked) <= 13
+            held.set()
+            assert await asking == NAME
+
+    monkeypatch.setattr(quest, "_TRACKER_AGAIN_S", (0.0,))
+    run(test())
+
+
+@pytest.mark.parametrize("length", [3_000, 200_000])
+def test_where_a_tracker_has_moved_to_is_not_remembered_when_it_is_endless(length: int) -> None:
+    async def test() -> None:
+        target = f"http://127.0.0.1/{'a' * length}"
+        answer = response(b"", f"Location: {target}", "Content-Length: 0", status="302 Found")
+        async with Tracker(response=answer).serving() as tracker, resolver() as direct:
+            assert await ending(direct, tracker.url, deadline_s=10**6) == "nobody_to_ask"
+        assert looked_at == []
+
+    looked_at: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trackers, "urljoin", lambda _, location: looked_at.append(location))
+        run(test())
 
 
 def test_a_tracker_that_takes_its_time_keeps_nobody_waiting_longer_than_allowed() -> None:

@@ -25,6 +25,7 @@ from truename.proxy import Proxy
 from truename.resolvers import connectivity
 from truename.resolvers.behind import Behind
 from truename.resolvers.chain import Chain
+from truename.resolvers.direct.allowance import Allowance
 from truename.resolvers.direct.announce import Announce
 from truename.resolvers.direct.config import DirectConfig
 from truename.resolvers.direct.resolver import DirectResolver
@@ -318,7 +319,9 @@ def test_direct_asks_no_udp_tracker_through_a_proxy() -> None:
                 trackers = inner._reach.trackers  # the second barrier
                 announce = Announce(hash20=b"h" * 20, peer_id=b"p" * 20, port=1, key=2)
                 with pytest.raises(TrackerUnreached):
-                    await trackers.ask(Tracker(udp.url, exempt=True), announce, on_turn=lambda: None)
+                    await trackers.ask(
+                        Tracker(udp.url, exempt=True), announce, may_say=Allowance(10**6), on_turn=lambda: None
+                    )
             assert (ending.value.reason, udp.sources, proxy.asked) == ("nobody_to_ask", set(), [])
 
     run(test())

@@ -107,6 +107,7 @@ def test_peers_are_taken_once_without_port_zero_and_not_more_than_a_bounded_numb
         b"d14:failure reason9:not todaye",
         b"d14:failure reason0:5:peers6:\x05\x06\x07\x08\x1a\xe1e",
         b"l" * 10_000 + b"e" * 10_000,
+        b"d5:peersl%se1:xl%see" % (b"0:" * 10_000, b"de" * 10_000),
     ],
 )
 def test_an_answer_without_peers_is_a_refusal(body: bytes) -> None:

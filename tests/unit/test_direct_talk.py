@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from tests.unit.test_direct_wire import DATA, GREETING, HANDSHAKE, INFO, NUMBERS
 from tests.wire import encode, info_named, v2_info
 from truename import bencode
+from truename.resolvers.direct.allowance import Allowance
 from truename.resolvers.direct.peer_wire import BLOCK_BYTES, build_extended, build_handshake, build_message
 from truename.resolvers.direct.talk import (
     MAX_METADATA_BYTES,
     REQUESTS_AT_ONCE,
-    Allowance,
     Talk,
     TalkFailed,
     Trouble,
@@ -230,6 +230,8 @@ LIES: dict[str, Callable[[], bytes]] = {
     "another size in a second greeting": lambda: greet(len(LARGE) + 5),
     "no dictionary": lambda: build_extended(1, b"\xff" * 100),
     "a bomb of lists": lambda: build_extended(1, b"l" * 15_000 + b"e" * 15_000),
+    "very many values": lambda: build_extended(1, b"d1:xl" + b"0:" * 15_000 + b"ee"),
+    "a greeting of very many values": lambda: build_extended(0, b"d1:ml" + b"0:" * 15_000 + b"ee"),
     "a bomb of a greeting": lambda: build_extended(0, b"d1:m" + b"l" * 15_000 + b"e" * 15_000 + b"e"),
 }
 

@@ -13,8 +13,10 @@ from urllib.parse import urlsplit
 
 from truename.networks import is_address, is_public
 
+MAX_URL_CHARS = 2048
+"""A longer one is nobody's tracker."""
+
 _TRACKER_SCHEMES = frozenset(("http", "https", "udp"))
-_MAX_URL_CHARS = 2048
 _REMEMBERED_CHARS = 256
 _MAX_HOST_CHARS = 253
 _MAX_LABEL_CHARS = 63
@@ -61,7 +63,7 @@ def usable_nodes(endpoints: Iterable[str], *, allow_private: bool, only_addresse
 
 def _looked_at(url: str, *, allow_private: bool) -> str | None:
     """As `_tracker`. Short ones are remembered, since most magnets name the same few; long ones would fill memory."""
-    if len(url) > _MAX_URL_CHARS:
+    if len(url) > MAX_URL_CHARS:
         return None
     return (_remembered if len(url) <= _REMEMBERED_CHARS else _tracker)(url, allow_private=allow_private)
 

@@ -21,6 +21,8 @@ LEFT_BYTES = 16 * 1024
 MAX_PEERS = 200
 MAX_WAIT_S = 24 * 3600
 _V4_BYTES, _V6_BYTES = 4, 16
+_MAX_TOKENS = 20_000
+"""A peer in BEP 3's list is eight; no tracker names two thousand."""
 
 
 class TrackerRefused(TruenameError):  # noqa: N818 - named after what it is
@@ -58,7 +60,7 @@ def build_target(path_and_query: str, announce: Announce) -> str:
 def parse_announced(body: bytes) -> Announced:
     """Read the body of an HTTP answer. Errors: `TrackerRefused`."""
     try:
-        said = bencode.decode(body)
+        said = bencode.decode(body, max_tokens=_MAX_TOKENS)
     except BadMetadata as error:
         raise TrackerRefused("not understood") from error
     if not isinstance(said, dict) or b"failure reason" in said:

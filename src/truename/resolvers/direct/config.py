@@ -15,7 +15,8 @@ class Limits:
 
     Those `to_one` tracker are fewer, so that a slow one leaves turns to the others; larger bursts over UDP are lost.
     What is over a bound waits for its turn, except bytes: `held_bytes` of metadata that is not whole yet, `heard_bytes`
-    from all peers of one hash.
+    from all peers of one hash, `tracker_bytes` of HTTP from each tracker in all its answers about one hash (two hundred
+    peers are 4 KiB).
     """
 
     connections: int = _MOST_CONNECTIONS
@@ -26,6 +27,7 @@ class Limits:
     held_bytes: int = 128 << 20
 
     trackers: int = 50
+    tracker_bytes: int = 256 << 10
     peers_in_all: int = 200
     peers_at_once: int = 20
     heard_bytes: int = 32 << 20

@@ -11,10 +11,8 @@ from urllib.parse import quote
 import httptools
 
 from truename.errors import TruenameError
+from truename.resolvers.direct.allowance import Allowance
 from truename.resolvers.direct.dialer import Line, Listener
-
-MAX_ANSWER_BYTES = 256 * 1024
-"""Head and body. What a tracker says of two hundred peers is about 4 KiB."""
 
 _AS_THEY_ARE = "%/?:@!$&'()*+,;=[]~"
 _LENGTH_HEADERS = frozenset((b"content-length", b"transfer-encoding"))
@@ -40,14 +38,17 @@ def build_get(host: str, target: str) -> bytes:
 
 
 class Get(Listener):
-    """Sends the request when connected. `answer` becomes what comes. Errors: `NoAnswer`, those of the socket."""
+    """Sends the request when connected. `answer` becomes what comes. Errors: `NoAnswer`, those of the socket.
 
-    def __init__(self, request: bytes) -> None:
+    Head and body together are heard as far as `may_say` goes; of that nothing is left when it was not enough.
+    """
+
+    def __init__(self, request: bytes, may_say: Allowance) -> None:
         self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self.answer.add_done_callback(_was_seen)
         self._request = request
         self._coming = Answer()
-        self._heard = 0
+        self._may_say = may_say
         self._ends_with_connection = True
         self._head_is_whole = False
         self._line: Line | None = None
@@ -68,11 +69,11 @@ class Get(Listener):
 
     def data_received(self, data: bytes) -> None:
         """See `Listener`."""
-        self._heard += len(data)
         if self.answer.done():
             return
         try:
-            if self._heard > MAX_ANSWER_BYTES:
+            if not self._may_say.take(len(data)):
+                self._may_say.take(self._may_say.left)
                 raise NoAnswer("too long")
             self._parser.feed_data(data)
         except (httptools.HttpParserError, NoAnswer) as error:

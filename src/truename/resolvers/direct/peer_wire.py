@@ -19,6 +19,8 @@ OUR_UT_METADATA = 1
 _PROTOCOL = b"\x13BitTorrent protocol"
 _EXTENSIONS = bytes((0, 0, 0, 0, 0, 0x10, 0, 0))  # BEP 10: the 20th bit from the right
 _HASH_AT, _ID_AT = 28, 48
+_MAX_TOKENS = 500
+"""A dozen extensions and as many other keys is what is seen; each costs the loop a microsecond."""
 
 
 class Unreadable(TruenameError):  # noqa: N818 - named after what it is
@@ -94,7 +96,7 @@ def build_greeting() -> bytes:
 def parse_greeting(payload: bytes) -> Greeting:
     """Read an extended handshake. Errors: `Unreadable`."""
     try:
-        said = bencode.decode(payload)
+        said = bencode.decode(payload, max_tokens=_MAX_TOKENS)
     except BadMetadata as error:
         raise Unreadable("not a dictionary") from error
     if not isinstance(said, dict):
@@ -116,7 +118,7 @@ def build_request(ut_metadata: int, piece: int) -> bytes:
 def parse_metadata(payload: bytes) -> MetadataMessage:
     """Read a message about metadata. Errors: `Unreadable`."""
     try:
-        said, end = bencode.decode_first(payload)
+        said, end = bencode.decode_first(payload, max_tokens=_MAX_TOKENS)
     except BadMetadata as error:
         raise Unreadable("not a dictionary") from error
     if not isinstance(said, dict):

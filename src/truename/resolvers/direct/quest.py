@@ -13,11 +13,12 @@ from typing import Any
 
 from truename.errors import ResolverDown
 from truename.networks import is_public
+from truename.resolvers.direct.allowance import Allowance
 from truename.resolvers.direct.announce import Announce, Peer, TrackerRefused
 from truename.resolvers.direct.config import Limits
 from truename.resolvers.direct.dialer import Dialer
 from truename.resolvers.direct.peer import converse
-from truename.resolvers.direct.talk import Allowance, Talk, TalkFailed, Trouble
+from truename.resolvers.direct.talk import Talk, TalkFailed, Trouble
 from truename.resolvers.direct.trackers import Tracker, Trackers, TrackerSilent, TrackerUnreached
 
 _PEER_AGAIN_S = (5.0, 15.0, 60.0, 300.0)
@@ -166,10 +167,12 @@ class Quest:
 
     async def _keep_asking(self, tracker: Tracker) -> None:
         failures = 0
-        while True:
+        may_say = Allowance(self._reach.limits.tracker_bytes)
+        asking = partial(self._asking, tracker)
+        while may_say.left:
             pause_s = _TRACKER_AGAIN_S[min(failures, len(_TRACKER_AGAIN_S) - 1)]
             try:
-                said = await self._reach.trackers.ask(tracker, self._announce, on_turn=partial(self._asking, tracker))
+                said = await self._reach.trackers.ask(tracker, self._announce, may_say=may_say, on_turn=asking)
             except TrackerUnreached:
                 failures += 1
                 self._unreached.add(tracker.url)

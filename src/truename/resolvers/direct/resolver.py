@@ -19,12 +19,12 @@ from truename.magnet import Magnet
 from truename.metainfo import Metainfo, matches
 from truename.resolvers.addresses import usable_peers, usable_trackers
 from truename.resolvers.base import ResolverHealth, Trail
+from truename.resolvers.direct.allowance import Allowance
 from truename.resolvers.direct.announce import Peer
 from truename.resolvers.direct.config import DirectConfig
 from truename.resolvers.direct.dialer import Dialer
 from truename.resolvers.direct.hosts import HostNames, LookUp, ask_system
 from truename.resolvers.direct.quest import Quest, Reach
-from truename.resolvers.direct.talk import Allowance
 from truename.resolvers.direct.trackers import Tracker, Trackers
 from truename.resolvers.reading import Reading
 

@@ -9,6 +9,7 @@ from enum import Enum
 
 from truename.errors import TruenameError
 from truename.metainfo import matches
+from truename.resolvers.direct.allowance import Allowance
 from truename.resolvers.direct.peer_wire import (
     BLOCK_BYTES,
     EXTENDED,
@@ -65,24 +66,6 @@ class TalkFailed(TruenameError):  # noqa: N818 - named after what it is
     def __init__(self, trouble: Trouble) -> None:
         super().__init__(trouble.value)
         self.trouble = trouble
-
-
-class Allowance:
-    """So many bytes for many talks together. Invariant: what was taken and not given back is at most `limit`."""
-
-    def __init__(self, limit: int) -> None:
-        self._left = limit
-
-    def take(self, count: int) -> bool:
-        """Whether there was so much; if not, nothing is taken."""
-        if count > self._left:
-            return False
-        self._left -= count
-        return True
-
-    def give_back(self, count: int) -> None:
-        """So much is free again."""
-        self._left += count
 
 
 class Talk:

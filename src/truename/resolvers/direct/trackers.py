@@ -15,7 +15,8 @@ from weakref import WeakValueDictionary
 
 from truename.checked_net import Forbidden, checked
 from truename.errors import TruenameError
-from truename.resolvers.addresses import usable_trackers
+from truename.resolvers.addresses import MAX_URL_CHARS, usable_trackers
+from truename.resolvers.direct.allowance import Allowance
 from truename.resolvers.direct.announce import Announce, Announced, TrackerRefused, build_target, parse_announced
 from truename.resolvers.direct.config import Limits
 from truename.resolvers.direct.dialer import Dialer
@@ -63,13 +64,16 @@ class Trackers:
         self._udp: dict[tuple[str, int], tuple[UdpTracker, int]] = {}
         self._logged: set[type[Exception]] = set()
 
-    async def ask(self, tracker: Tracker, announce: Announce, *, on_turn: Callable[[], None]) -> Announced:
+    async def ask(
+        self, tracker: Tracker, announce: Announce, *, may_say: Allowance, on_turn: Callable[[], None]
+    ) -> Announced:
         """Ask once; `on_turn` is called when the turn has come and the question is about to be sent.
 
+        `may_say`: how many bytes of HTTP are heard, where it sends us on included.
         Errors: `TrackerUnreached`, `TrackerSilent`, `TrackerRefused`.
         """
         try:
-            return await self._ask(tracker, announce, on_turn)
+            return await self._ask(tracker, announce, may_say, on_turn)
         except (NoAnswer, TimeoutError, ConnectionResetError, BrokenPipeError) as error:
             raise TrackerSilent from error
         except (OSError, Forbidden) as error:
@@ -80,16 +84,19 @@ class Trackers:
             self._log_once(error)
             raise TrackerUnreached from error
 
-    async def _ask(self, tracker: Tracker, announce: Announce, on_turn: Callable[[], None]) -> Announced:
+    async def _ask(
+        self, tracker: Tracker, announce: Announce, may_say: Allowance, on_turn: Callable[[], None]
+    ) -> Announced:
         parts = urlsplit(tracker.url)
         udp = parts.scheme == "udp"
         if udp and self._hosts is None:
             raise TrackerUnreached
-        ask, turns = (self._ask_udp, self._udp_turns) if udp else (self._ask_http, self._http_turns)
         # First the tracker's own turn: those who wait for a slow one must not keep turns from all others.
-        async with self._turns_to(parts), turns:
+        async with self._turns_to(parts), self._udp_turns if udp else self._http_turns:
             on_turn()
-            return await ask(parts, announce, exempt=tracker.exempt)
+            if udp:
+                return await self._ask_udp(parts, announce, exempt=tracker.exempt)
+            return await self._ask_http(parts, announce, may_say, exempt=tracker.exempt)
 
     def _log_once(self, error: Exception) -> None:
         """Each kind of it once: a stranger could fill the log with it."""
@@ -108,11 +115,11 @@ class Trackers:
 
     # --- HTTP ----------------------------------------------------------------------------------------------------
 
-    async def _ask_http(self, parts: SplitResult, announce: Announce, *, exempt: bool) -> Announced:
+    async def _ask_http(self, parts: SplitResult, announce: Announce, may_say: Allowance, *, exempt: bool) -> Announced:
         target = build_target(parts.path + (f"?{parts.query}" if parts.query else ""), announce)
         async with asyncio.timeout(self._limits.http_s):
             for _ in range(_MAX_REDIRECTS + 1):
-                answer = await self._get(parts, target, exempt=exempt)
+                answer = await self._get(parts, target, may_say, exempt=exempt)
                 if answer.status not in _MOVED:
                     break
                 parts = self._redirected(parts, target, answer.location)
@@ -127,13 +134,13 @@ class Trackers:
                 raise
             raise NoAnswer("an error") from None
 
-    async def _get(self, parts: SplitResult, target: str, *, exempt: bool) -> Answer:
+    async def _get(self, parts: SplitResult, target: str, may_say: Allowance, *, exempt: bool) -> Answer:
         host = parts.hostname or ""
         port = parts.port or _PORTS[parts.scheme]
         address = await self._address(host, exempt=exempt)
         request = build_get(parts.netloc, target)
         tls = (self._tls, host) if parts.scheme == "https" else None
-        get = await self._dialer.connect(lambda: Get(request), address, port, exempt=exempt, tls=tls)
+        get = await self._dialer.connect(lambda: Get(request, may_say), address, port, exempt=exempt, tls=tls)
         try:
             return await get.answer
         finally:
@@ -141,6 +148,8 @@ class Trackers:
 
     def _redirected(self, parts: SplitResult, target: str, location: str) -> SplitResult:
         """Where a redirect leads. Errors: `Forbidden`."""
+        if len(location) > MAX_URL_CHARS:  # before anybody remembers it: `urllib` does
+            raise Forbidden
         try:
             there = urljoin(f"{parts.scheme}://{parts.netloc}{target}", location)
         except ValueError:
