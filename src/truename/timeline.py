@@ -1,8 +1,9 @@
 """What the resolvers did for a look-up: kept with its tasks, and told to the person who asked. Pure.
 
 A person learns of their own request only. Others may have joined it with trackers of their own, or have begun it: so no
-more trackers are told of than the person's magnet and the administrator named, and whoever joined learns who answered
-and nothing of what was done before.
+more trackers are told of than the person's magnet and the administrator named. Whoever joined learns who answered and
+nothing of what was done before; when nobody did, what the DHT and the peers said, and nothing of trackers, for those of
+the person's own were not asked yet.
 """
 
 import json
@@ -16,6 +17,7 @@ from truename.texts import Language, say
 MAX_SAID_CHARS = 200
 _NAMED = ("named", "claimed")
 _OF_TRACKERS = ("trackers", "trackers_answered")
+_BY_TRACKERS = frozenset((*_OF_TRACKERS, "tracker_peers"))
 _MOST_KEPT = 8
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode  # `json.dumps` would make one for each
@@ -64,9 +66,11 @@ def unpack(text: str | None) -> tuple[Account, ...]:
 
 def own(accounts: Iterable[Account], *, trackers: int, joined: bool) -> tuple[Account, ...]:
     """What somebody may know of a look-up for whom so many trackers were to be asked, and who perhaps only joined."""
-    if joined:
-        return tuple(Account(resolver=one.resolver, ended=one.ended) for one in accounts if one.ended in _NAMED)
-    return tuple(_with_own_counts(one, trackers) for one in accounts)
+    everybody = tuple(accounts)
+    if not joined:
+        return tuple(_with_own_counts(one, trackers) for one in everybody)
+    named = tuple(Account(resolver=one.resolver, ended=one.ended) for one in everybody if one.ended in _NAMED)
+    return named or tuple(_without_trackers(one) for one in everybody)
 
 
 def lines(accounts: Iterable[Account], language: Language) -> list[str]:
@@ -107,6 +111,10 @@ def _with_own_counts(account: Account, trackers: int) -> Account:
         return account
     own_counts = {key: min(count, trackers) if key in _OF_TRACKERS else count for key, count in account.counts.items()}
     return replace(account, counts=own_counts)
+
+
+def _without_trackers(account: Account) -> Account:
+    return replace(account, counts={key: count for key, count in account.counts.items() if key not in _BY_TRACKERS})
 
 
 def _parts(account: Account, language: Language) -> Iterator[str]:

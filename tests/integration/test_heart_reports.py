@@ -339,3 +339,26 @@ def test_whoever_joins_late_is_told_nothing_of_what_was_before(tmp_path: Path) -
         assert (second.resolver, second.ended, second.counts) == ("swarm", "named", {})
 
     with_heart(tmp_path, scenario)
+
+
+def test_who_joins_before_it_has_begun_and_is_not_named_is_told_what_was_seen_without_the_trackers(
+    tmp_path: Path,
+) -> None:
+    async def scenario(heart: Heart) -> None:
+        (mine,) = await heart.submit(magnet(0, trackers=("http://mine.example/announce",)))
+        (lookup,) = await heart.take()
+        heart.now += 0.1
+        (theirs,) = await heart.submit(magnet(0, trackers=("http://theirs.example/announce",)), who=BOB)
+        await heart.start(lookup)
+        heart.now += 29.95
+        silence = Account(
+            resolver="swarm", ended="no_metadata", counts={"trackers": 1, "tracker_peers": 2, "dht_nodes": 9}
+        )
+        outcome = replace(dead(lookup), code="no_metadata", reason="no_metadata", accounts=(silence,), elapsed_s=30.0)
+        await heart.apply((lookup, outcome))
+        (first,) = unpack((await heart.task(mine)).detail)
+        (second,) = unpack((await heart.task(theirs, BOB)).detail)
+        assert first.counts == silence.counts
+        assert (second.resolver, second.ended, second.counts) == ("swarm", "no_metadata", {"dht_nodes": 9})
+
+    with_heart(tmp_path, scenario)

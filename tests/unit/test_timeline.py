@@ -1,6 +1,7 @@
 """What was done for a look-up, as it is kept and as it is told."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -57,7 +58,12 @@ def test_a_persons_trackers_are_told_and_no_others() -> None:
 def test_whoever_joined_learns_who_answered_and_nothing_of_before() -> None:
     named = Account(resolver="direct", ended="named", counts={"trackers": 3}, elapsed_s=20.0)
     assert own([SWARM, named], trackers=9, joined=True) == (Account(resolver="direct", ended="named"),)
-    assert own([SWARM, DIRECT], trackers=9, joined=True) == ()
+
+
+def test_whoever_joined_in_vain_learns_what_was_seen_and_nothing_of_trackers() -> None:
+    script = Account(resolver="script", ended="resolver_failed", said="no such torrent")
+    seen = {"dht_nodes": 212, "dht_peers": 4, "tried": 4, "refused": 2, "silent": 2}
+    assert own([SWARM, DIRECT, script], trackers=9, joined=True) == (replace(SWARM, counts=seen), DIRECT, script)
 
 
 @pytest.mark.parametrize(
