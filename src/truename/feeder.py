@@ -26,6 +26,8 @@ _LOOK_AGAIN_S = 1.0
 _RETRY_S = 0.5
 _FORGET_AT_ONCE = 1_000
 _KEEP_EVENTS_S = 24 * 3600.0
+KEEP_UNTOLD_S = 24 * 3600.0
+"""How much longer than others a batch is kept of whose end the webhook is still to be told."""
 
 Clock = Callable[[], float]
 Luck = Callable[[], float]
@@ -247,7 +249,16 @@ class Cleaner:
 
 
 async def _forget_batches(connection: Connection, before: Sequence[float]) -> Sequence[int]:
-    return [await batches.forget(connection, ended_before=one, most=_FORGET_AT_ONCE) for one in before]
+    counts: list[int] = []
+    for one in before:
+        gone = await batches.forget(
+            connection, ended_before=one, untold_before=one - KEEP_UNTOLD_S, most=_FORGET_AT_ONCE
+        )
+        for batch_id, untold in gone:
+            if untold:
+                log.warning("the webhook is not told any more", extra={"batch": batch_id})
+        counts.append(len(gone))
+    return counts
 
 
 async def _forget_tasks(connection: Connection, before: Sequence[float]) -> Sequence[int]:

@@ -5,17 +5,20 @@ import hashlib
 import hmac
 import json
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpcore
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
-from tests.integration.live_support import Live, Oracle, live, with_live
-from truename.store.tables import batch
+from tests.integration.live_support import PATIENCE_S, Live, Oracle, live, with_live
+from truename.feeder import KEEP_UNTOLD_S, Cleaner
+from truename.store.tables import batch, task
 from truename.web.webhook import AGAIN_AFTER_S, SIGNATURE, Target, Webhook, open_pool
 
 HASHES = [f"{number:040x}" for number in range(1, 4)]
@@ -175,6 +178,110 @@ def test_private_addresses_see_no_connection(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(asyncio.base_events.BaseEventLoop, "getaddrinfo", answered)
     with_live(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    ("host", "answer", "goes"),
+    [
+        ("hook.example", ["1.1.1.1", "2606:4700::1111"], True),
+        ("hook.example", ["169.254.169.254"], False),
+        ("hook.example", ["::ffff:127.0.0.1"], False),
+        ("hook.example", ["::ffff:10.0.0.1"], False),
+        ("hook.example", ["64:ff9b::7f00:1"], False),
+        ("hook.example", ["fe80::1%lo"], False),
+        ("hook.example", ["1.1.1.1", "127.0.0.1"], False),
+        ("hook.example", ["2606:4700::1111", "fd12:3456::1"], False),
+        ("hook.example", [], False),
+        ("169.254.169.254", ["169.254.169.254"], False),
+        ("0xa9fea9fe", ["169.254.169.254"], False),
+        ("[::ffff:127.0.0.1]", ["::ffff:127.0.0.1"], False),
+    ],
+)
+def test_what_a_host_leads_to_is_looked_at_however_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, answer: list[str], goes: bool
+) -> None:
+    """Whatever is connected to is a canary on loopback: nothing leaves this machine."""
+    wanted: list[str] = []
+    really = httpcore.AnyIOBackend.connect_tcp
+
+    async def answered(self: Any, name: str, port: int, **more: Any) -> Any:
+        return [(socket.AF_UNSPEC, socket.SOCK_STREAM, 6, "", (one, port)) for one in answer]
+
+    async def scenario(site: Live) -> None:
+        await ended_batch(site)
+        async with receiver() as canary:
+
+            async def connected(self: Any, address: str, *_: Any) -> Any:
+                wanted.append(address)
+                return await really(self, "127.0.0.1", int(canary.url.split(":")[2].split("/")[0]))
+
+            monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", connected)
+            assert await Bell(site, f"http://{host}/", allow_private=False).ring() == 1
+        assert (canary.connections, wanted) == ((1, answer[:1]) if goes else (0, []))
+
+    monkeypatch.setattr(asyncio.base_events.BaseEventLoop, "getaddrinfo", answered)
+    with_live(tmp_path, scenario)
+
+
+def test_a_host_that_cannot_be_looked_up_is_one_that_does_not_answer(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        await ended_batch(site)
+        bell = Bell(site, "http://a..b/")
+        assert await bell.ring() == 1
+        bell.now += AGAIN_AFTER_S[0] + 1
+        assert await bell.ring() == 1
+
+    with_live(tmp_path, scenario)
+
+
+def test_the_webhook_is_told_when_the_batch_is_over_for_everybody_else(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        batch_id = await ended_batch(site)
+        client = await site.signed_in()
+        async with asyncio.timeout(PATIENCE_S):
+            while (await client.get(f"/api/calibrate/batch/{batch_id}")).status_code != 404:
+                await site.engine.hub.wait(site.engine.hub.count, timeout_s=0.05)
+        assert (await client.post(f"/api/calibrate/batch/{batch_id}/retry")).status_code == 404
+        async with receiver() as found:
+            assert await Bell(site, found.url).ring() == 1
+        assert [task["info_hash"] for task in json.loads(found.told[0][1])["tasks"]] == HASHES
+
+    with_live(tmp_path, scenario, task_ttl_s=0.05)
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_a_batch_is_kept_until_the_webhook_was_told_and_a_day_at_most(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, arrives: bool
+) -> None:
+    """What is forgotten untold stands in the log."""
+
+    async def scenario(site: Live) -> None:
+        batch_id = await ended_batch(site)
+        now = time.time() + sum(AGAIN_AFTER_S)
+        cleaner = Cleaner(site.writer, lambda: now, task_ttl_s=60, interval_s=1)
+        await cleaner.clean()
+        assert await rows_of(site) == (1, len(HASHES))
+        if arrives:
+            async with receiver() as found:
+                await Bell(site, found.url).ring()
+        else:
+            now += KEEP_UNTOLD_S
+        await cleaner.clean()
+        assert await rows_of(site) == (0, 0)
+        lost = [record.batch for record in caplog.records if record.message == "the webhook is not told any more"]
+        assert lost == ([] if arrives else [batch_id])
+
+    assert sum(AGAIN_AFTER_S) < KEEP_UNTOLD_S
+    with_live(tmp_path, scenario)
+
+
+async def rows_of(site: Live) -> tuple[int, int]:
+    """How many batches and tasks there are."""
+    async with site.database.reading() as connection:
+        counts = [
+            (await connection.execute(select(func.count()).select_from(one))).scalar_one() for one in (batch, task)
+        ]
+    return counts[0], counts[1]
 
 
 def test_a_server_with_a_webhook_tells_by_itself(tmp_path: Path) -> None:

@@ -97,10 +97,11 @@ def expanded(value: Path) -> Path:
 
 
 def web_url(url: str) -> str:
-    """An http or https URL, or nothing."""
+    """An http or https URL whose host can be looked up, or nothing."""
     parts = urlsplit(url)
     if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0 or not url.isascii()):
         raise ValueError(url)
+    (parts.hostname or "").encode("idna")
     return url
 
 

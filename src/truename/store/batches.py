@@ -186,10 +186,18 @@ async def put_in_place(
         )
 
 
-async def forget(connection: Connection, *, ended_before: float, most: int) -> int:
-    """Delete batches that ended before a time, at most so many; their tasks stay until they are forgotten. How many."""
-    old = select(batch.c.id).where(batch.c.ended_at <= ended_before).limit(most)
-    return (await connection.execute(delete(batch).where(batch.c.id.in_(old)))).rowcount
+async def forget(
+    connection: Connection, *, ended_before: float, untold_before: float, most: int
+) -> Sequence[tuple[str, bool]]:
+    """Delete batches that ended before a time, at most so many; their tasks stay until they are forgotten.
+
+    Input:  `untold_before` is the time for those of which the webhook is still to be told.
+    Output: each that is gone, as (id, whether the webhook was still to be told).
+    """
+    told = batch.c.tell_at.is_(None) | (batch.c.ended_at <= untold_before)
+    old = select(batch.c.id).where(batch.c.ended_at <= ended_before, told).limit(most)
+    gone = delete(batch).where(batch.c.id.in_(old)).returning(batch.c.id, batch.c.tell_at)
+    return [(row.id, row.tell_at is not None) for row in await connection.execute(gone)]
 
 
 async def to_tell(connection: Connection, *, at: float, limit: int) -> Sequence[tuple[str, int, int]]:

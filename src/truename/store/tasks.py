@@ -178,10 +178,10 @@ async def queue_position(connection: Connection, waiting: TaskRow, *, most: int 
 
 
 async def forget(connection: Connection, *, ended_before: float, most: int) -> int:
-    """Delete tasks that ended before a time and are in no batch that is remembered, at most so many; how many."""
-    old = select(task.c.id).where(task.c.completed_at <= _ENDED_AFTER, ~_IN_A_LATER_BATCH).limit(most)
-    gone = await connection.execute(delete(task).where(task.c.id.in_(old)), {"ended_after": ended_before})
-    return gone.rowcount
+    """Delete tasks that ended before a time and are in no batch that there still is, at most so many; how many."""
+    in_a_batch = exists().where(batch_task.c.task_id == task.c.id)
+    old = select(task.c.id).where(task.c.completed_at <= ended_before, ~in_a_batch).limit(most)
+    return (await connection.execute(delete(task).where(task.c.id.in_(old)))).rowcount
 
 
 async def newest(

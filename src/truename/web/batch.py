@@ -72,7 +72,9 @@ async def cancel(request: Request, batch_id: BatchId) -> Body:
 @router.post("/api/calibrate/batch/{batch_id}/retry", summary="Try a batch again")
 async def retry(request: Request, batch_id: BatchId) -> Body:
     """New tasks, in the same batch, for those that failed or timed out."""
-    await work_for_asking(request).batches.retry(identity_of(request).person.id, batch_id)
+    work = work_for_asking(request)
+    await _batch(request, batch_id, limit="1")  # there is one, and its time is not over
+    await work.batches.retry(identity_of(request).person.id, batch_id)
     return await _batch(request, batch_id)
 
 

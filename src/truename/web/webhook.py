@@ -43,7 +43,10 @@ _TIMEOUT_S = 10.0
 _LOOK_AGAIN_S = 1.0
 _AT_ONCE = 10
 _GONE = 410
-_NOT_ARRIVED = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, TimeoutError, OSError)
+_NOT_ARRIVED = (
+    *(httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, TimeoutError, OSError),
+    UnicodeError,  # a host that cannot be looked up
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +92,9 @@ class Webhook:
 
     async def _tell(self, pool: httpcore.AsyncConnectionPool, batch_id: str, person_id: int) -> bool:
         """Whether it arrived, or never will: the batch is forgotten, or the receiver wants nothing any more."""
-        view = await self._batches.get(person_id, batch_id, limit=MAX_LIMIT + 1)
+        view = await self._batches.to_be_told(person_id, batch_id, limit=MAX_LIMIT + 1)
         if view is None:
+            log.warning("the webhook is not told any more", extra={"batch": batch_id})
             return True
         body = json.dumps(batch_body(view, MAX_LIMIT, Language.CHINESE), ensure_ascii=False).encode()
         try:
