@@ -177,8 +177,12 @@ def main() -> int:
     parser.add_argument("--names", type=int, default=1000)
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--one-core", action="store_true", help="everything, the peers as well, on one core")
     asked = parser.parse_args()
-    print(f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.machine()}, loopback")
+    if asked.one_core:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # whatever is started from here inherits it
+    place = "loopback, all on one core" if asked.one_core else "loopback"
+    print(f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.machine()}, {place}")
     bare, whole = [], []
     with LocalSwarm(SwarmPlan(real=False, invented=asked.names)) as swarm:
         for turn in range(asked.rounds):
