@@ -156,7 +156,7 @@ class DirectResolver:
             errand.task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
         if self._hosts is not None:
-            await self._hosts.aclose()
+            self._hosts.close()
 
     def _whom_to_ask(self, magnet: Magnet) -> tuple[list[Tracker], list[Peer]]:
         private = self._config.allow_private

@@ -9,7 +9,8 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Protocol
 from urllib.parse import SplitResult, urljoin, urlsplit
 from weakref import WeakValueDictionary
 
@@ -45,6 +46,19 @@ class Tracker:
 
     url: str
     exempt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A URL of a tracker, and the address that it means; behind a proxy that is the host's name."""
+
+    parts: SplitResult
+    address: str
+    exempt: bool
+
+
+class _Find(Protocol):
+    async def __call__(self, parts: SplitResult, *, exempt: bool) -> _Place: ...
 
 
 class Trackers:
@@ -91,12 +105,24 @@ class Trackers:
         udp = parts.scheme == "udp"
         if udp and self._hosts is None:
             raise TrackerUnreached
+        find = partial(self._place, announce=announce, on_turn=on_turn)
+        place = await find(parts, exempt=tracker.exempt)
         # First the tracker's own turn: those who wait for a slow one must not keep turns from all others.
         async with self._turns_to(parts), self._udp_turns if udp else self._http_turns:
             on_turn()
-            if udp:
-                return await self._ask_udp(parts, announce, exempt=tracker.exempt)
-            return await self._ask_http(parts, announce, may_say, exempt=tracker.exempt)
+            return await (self._ask_udp(place, announce) if udp else self._ask_http(place, announce, may_say, find))
+
+    async def _place(
+        self, parts: SplitResult, *, announce: Announce, exempt: bool, on_turn: Callable[[], None]
+    ) -> _Place:
+        """Where a URL leads: an address, or the name for the proxy. Errors: `OSError`; `Forbidden`."""
+        host = parts.hostname or ""
+        if self._hosts is None:
+            return _Place(parts, host, exempt)
+        names = await self._hosts.addresses(host, whose=announce.hash20, ahead=exempt, on_turn=on_turn)
+        found = checked(names, allow_private=exempt or self._allow_private)
+        # A machine without IPv6 has no use for it, and one that has it nearly always has IPv4 too.
+        return _Place(parts, min(found, key=lambda address: ":" in address), exempt)
 
     def _log_once(self, error: Exception) -> None:
         """Each kind of it once: a stranger could fill the log with it."""
@@ -115,16 +141,17 @@ class Trackers:
 
     # --- HTTP ----------------------------------------------------------------------------------------------------
 
-    async def _ask_http(self, parts: SplitResult, announce: Announce, may_say: Allowance, *, exempt: bool) -> Announced:
+    async def _ask_http(self, place: _Place, announce: Announce, may_say: Allowance, find: _Find) -> Announced:
+        parts = place.parts
         target = build_target(parts.path + (f"?{parts.query}" if parts.query else ""), announce)
         async with asyncio.timeout(self._limits.http_s):
             for _ in range(_MAX_REDIRECTS + 1):
-                answer = await self._get(parts, target, may_say, exempt=exempt)
+                answer = await self._get(place, target, may_say)
                 if answer.status not in _MOVED:
                     break
-                parts = self._redirected(parts, target, answer.location)
+                parts = self._redirected(place.parts, target, answer.location)
                 target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-                exempt = False
+                place = await find(parts, exempt=False)
         if answer.status in _MOVED:
             raise NoAnswer("sent on and on")
         try:
@@ -134,13 +161,14 @@ class Trackers:
                 raise
             raise NoAnswer("an error") from None
 
-    async def _get(self, parts: SplitResult, target: str, may_say: Allowance, *, exempt: bool) -> Answer:
-        host = parts.hostname or ""
+    async def _get(self, place: _Place, target: str, may_say: Allowance) -> Answer:
+        parts = place.parts
         port = parts.port or _PORTS[parts.scheme]
-        address = await self._address(host, exempt=exempt)
         request = build_get(parts.netloc, target)
-        tls = (self._tls, host) if parts.scheme == "https" else None
-        get = await self._dialer.connect(lambda: Get(request, may_say), address, port, exempt=exempt, tls=tls)
+        tls = (self._tls, parts.hostname or "") if parts.scheme == "https" else None
+        get = await self._dialer.connect(
+            lambda: Get(request, may_say), place.address, port, exempt=place.exempt, tls=tls
+        )
         try:
             return await get.answer
         finally:
@@ -165,9 +193,8 @@ class Trackers:
 
     # --- UDP -----------------------------------------------------------------------------------------------------
 
-    async def _ask_udp(self, parts: SplitResult, announce: Announce, *, exempt: bool) -> Announced:
-        address = await self._address(parts.hostname or "", exempt=exempt)
-        async with self._udp_tracker(address, parts.port or 0, exempt=exempt) as tracker:
+    async def _ask_udp(self, place: _Place, announce: Announce) -> Announced:
+        async with self._udp_tracker(place.address, place.parts.port or 0, exempt=place.exempt) as tracker:
             return await tracker.announce(announce)
 
     @asynccontextmanager
@@ -186,12 +213,3 @@ class Trackers:
             if users == 1:
                 del self._udp[key]
                 tracker.close()
-
-    async def _address(self, host: str, *, exempt: bool) -> str:
-        """The address to connect to, or the name for the proxy. Errors: `OSError`; `Forbidden`."""
-        if self._hosts is None:
-            return host
-        allow = exempt or self._allow_private
-        found = checked(await self._hosts.addresses(host, ahead=exempt), allow_private=allow)
-        # A machine without IPv6 has no use for it, and one that has it nearly always has IPv4 too.
-        return min(found, key=lambda address: ":" in address)

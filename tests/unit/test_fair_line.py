@@ -1,0 +1,80 @@
+"""A line in which everybody has their turn."""
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from truename.resolvers.direct.fair_line import FairLine
+
+
+def taken(line: FairLine[str, str]) -> str:
+    """All that is in it, in the order in which it is taken."""
+    found = []
+    while (one := line.take()) is not None:
+        found.append(one[1])
+    return "".join(found)
+
+
+def filled(room: int, **items: str) -> FairLine[str, str]:
+    line: FairLine[str, str] = FairLine(room)
+    for whose, each in items.items():
+        for item in each:
+            line.put(whose, item)
+    return line
+
+
+def test_turns_go_round() -> None:
+    assert taken(filled(100, a="ABCDEF", b="12", c="x")) == "A1xB2CDEF"
+
+
+def test_whoever_comes_late_is_next_after_one_turn_of_each() -> None:
+    line = filled(100, a="ABCDEF")
+    assert line.take() == ("a", "A")
+    line.put("b", "1")
+    assert taken(line) == "B1CDEF"
+
+
+def test_the_same_waits_once_at_one_place() -> None:
+    line = filled(100, a="AAB", b="A")
+    assert len(line) == 3
+    assert taken(line) == "AAB"
+
+
+def test_in_a_full_line_whoever_has_most_makes_room_for_others() -> None:
+    line = filled(4, a="ABCDEF")
+    assert [line.put("b", item) for item in "123"] == [True, True, False]
+    assert [line.put("c", item) for item in "xy"] == [True, False]
+    assert len(line) == 4
+    assert taken(line) in ("A1xB", "A1xB2", "A1x2")
+
+
+def test_only_those_are_taken_who_may() -> None:
+    line = filled(100, a="AB", b="12")
+    assert line.take(lambda whose: whose != "a") == ("b", "1")
+    assert line.take(lambda whose: whose == "c") is None
+    assert taken(line) == "A2B"
+
+
+def test_what_has_left_is_not_taken() -> None:
+    line = filled(100, a="ABC", b="1")
+    for whose, item in (("a", "B"), ("a", "Z"), ("b", "1"), ("c", "x")):
+        line.drop(whose, item)
+    assert len(line) == 2
+    assert taken(line) == "AC"
+
+
+@given(st.integers(0, 6), st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9)), max_size=40))
+def test_it_never_holds_more_than_its_room_and_loses_nothing_else(room: int, puts: list[tuple[str, int]]) -> None:
+    line: FairLine[str, int] = FairLine(room)
+    for whose, item in puts:
+        waits = line.put(whose, item)
+        assert len(line) <= room
+        assert waits or len(line) == room
+    left = Counter[str]()
+    while (one := line.take()) is not None:
+        left[one[0]] += 1
+    wanted = Counter(whose for whose, _ in set(puts))
+    assert left.total() == min(room, wanted.total())
+    for whose, other in ((whose, other) for whose in wanted for other in wanted):
+        assert left[whose] >= min(wanted[whose], left[other] - 1)
