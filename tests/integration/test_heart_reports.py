@@ -6,14 +6,27 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select
 
-from tests.integration.heart_support import BOB, HASHES, V2, Heart, dead, magnet, named, trouble, with_heart
+from tests.integration.heart_support import (
+    ALICE,
+    BOB,
+    CAROL,
+    HASHES,
+    V2,
+    Heart,
+    dead,
+    magnet,
+    named,
+    trouble,
+    with_heart,
+)
 from truename import calibration
 from truename.calibration import Told
 from truename.magnet import InfoHash, Magnet
 from truename.metainfo import Metainfo, TorrentFile
 from truename.model import Account, Lookup, Outcome, TaskStatus
+from truename.notes import Edit, edit_all
 from truename.queue.base import Report
-from truename.store import names
+from truename.store import events, names
 from truename.store.tables import last_failure, torrent, torrent_hash
 from truename.timeline import unpack
 
@@ -360,5 +373,84 @@ def test_who_joins_before_it_has_begun_and_is_not_named_is_told_what_was_seen_wi
         (second,) = unpack((await heart.task(theirs, BOB)).detail)
         assert first.counts == silence.counts
         assert (second.resolver, second.ended, second.counts) == ("swarm", "no_metadata", {"dht_nodes": 9})
+
+    with_heart(tmp_path, scenario)
+
+
+LINK = f"magnet:?xt=urn:btih:{HASHES[0]}"
+
+
+async def claim(heart: Heart, who: int = ALICE) -> None:
+    """A person asks, and is told what somebody claims."""
+    await heart.submit(magnet(0), who=who)
+    (lookup,) = await heart.take()
+    await heart.start(lookup)
+    await heart.apply((lookup, replace(named(lookup, "Claimed one.mkv"), source="script", verified=False)))
+
+
+def test_a_claimed_name_in_a_note_gives_way_to_one_that_somebody_else_has_proven(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        notes = [await heart.note(f"{LINK}&tr=http://t.example/a another {LINK}&dn=x"), await heart.note("no magnet")]
+        await claim(heart)
+        assert await heart.text_of(notes[0]) == (
+            f"{LINK}&dn=Claimed%20one.mkv&tr=http://t.example/a another {LINK}&dn=Claimed%20one.mkv"
+        )
+        await heart.submit(magnet(0), who=BOB)
+        (lookup,) = await heart.take()
+        await heart.apply((lookup, named(lookup, "True one.mkv")))
+        assert [await heart.text_of(one) for one in notes] == [
+            f"{LINK}&dn=True%20one.mkv&tr=http://t.example/a another {LINK}&dn=True%20one.mkv",
+            "no magnet",
+        ]
+        async with heart.database.reading() as connection:
+            told = await events.after(connection, ALICE, 0, limit=99)
+        assert [one.note_id for one in told if one.note_id is not None] == [notes[0].id] * 2
+
+    with_heart(tmp_path, scenario)
+
+
+def test_a_proof_leaves_alone_what_nobody_had_claimed_there(tmp_path: Path) -> None:
+    """A name that the person chose, and the notes of those who did not ask."""
+
+    async def scenario(heart: Heart) -> None:
+        mine = await heart.note(f"{LINK}&dn=x")
+        theirs = await heart.note(f"{LINK}&dn=Claimed%20one.mkv", who=BOB)
+        await claim(heart)
+        edit = Edit(
+            person_id=ALICE,
+            note_id=mine.id,
+            version=2,
+            text=f"{LINK}&dn=My%20own {LINK}&dn=Claimed%20one.mkv",
+            at=heart.now,
+        )
+        (edited,) = await heart.write(edit_all, [edit])
+        before = [edited.text, theirs.text]
+        await heart.submit(magnet(0), who=CAROL)
+        (lookup,) = await heart.take()
+        await heart.apply((lookup, named(lookup, "True one.mkv")))
+        assert [await heart.text_of(one) for one in (mine, theirs)] == before
+
+    with_heart(tmp_path, scenario)
+
+
+def test_a_name_that_was_undone_is_not_written_again_by_its_proof(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        mine = await heart.note(f"{LINK}&dn=x")
+        added = await heart.note(f"{LINK}&dn=x")
+        await claim(heart)
+        undone = Edit(person_id=ALICE, note_id=mine.id, version=2, text=f"{LINK}&dn=x", at=heart.now)
+        more = Edit(
+            person_id=ALICE,
+            note_id=added.id,
+            version=2,
+            text=f"{await heart.text_of(added)} {LINK}&dn=new",
+            at=heart.now,
+        )
+        await heart.write(edit_all, [undone, more])
+        await heart.submit(magnet(0), who=BOB)
+        (lookup,) = await heart.take()
+        await heart.apply((lookup, named(lookup, "True one.mkv")))
+        assert await heart.text_of(mine) == f"{LINK}&dn=x"
+        assert await heart.text_of(added) == f"{LINK}&dn=Claimed%20one.mkv {LINK}&dn=new"
 
     with_heart(tmp_path, scenario)

@@ -56,7 +56,7 @@ async def _name_all(connection: Connection, reports: Sequence[Report], rules: Ru
     findings.sort(key=lambda finding: not finding.known.verified)  # the first one of a hash is the one that is learnt
     answered = {one: finding.known for finding in reversed(findings) for one in finding.hashes}
     active = await lookups.active_of(connection, answered)
-    await names.learn(connection, findings, at=changes.at)
+    claimed = await names.learn(connection, findings, at=changes.at)
     by_lookup = {one.id: answered[info_hash] for info_hash, one in active.items()}
     details = _Details(reports, at=changes.at, trackers=rules.trackers)
     completed = await progress.complete(connection, by_lookup, at=changes.at, detail=details.of)
@@ -67,6 +67,7 @@ async def _name_all(connection: Connection, reports: Sequence[Report], rules: Ru
     await changes.rename(
         connection, ((task.person_id, task.hash, by_lookup[task.lookup_id].name) for task in completed)
     )
+    await changes.correct(connection, {one: (old, answered[one].name) for one, old in claimed.items()})
     return {task.lookup_id for task in completed}
 
 

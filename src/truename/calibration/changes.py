@@ -1,10 +1,11 @@
 """What a transaction has changed, and what follows from that: batches that end, notes that are renamed, events."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from truename.store import batches, events, notes
 from truename.store.database import Connection
+from truename.store.notes import NoteRow
 from truename.store.progress import Touched
 from truename.store.tasks import TaskRow
 
@@ -33,7 +34,13 @@ class Changes:
         theirs: dict[int, dict[str, str]] = {}
         for person_id, info_hash, name in named:
             theirs.setdefault(person_id, {})[info_hash] = name
-        changed = await notes.write_names(connection, theirs, at=self.at)
+        self._renamed(await notes.write_names(connection, theirs, at=self.at))
+
+    async def correct(self, connection: Connection, names: Mapping[str, tuple[str, str]]) -> None:
+        """Write proven names over claimed ones, given by hash as (claimed, proven), whoever had been told of those."""
+        self._renamed(await notes.correct_names(connection, names, at=self.at))
+
+    def _renamed(self, changed: Iterable[NoteRow]) -> None:
         self.notes += [(row.person_id, row.id) for row in changed]
 
     async def write(self, connection: Connection) -> None:

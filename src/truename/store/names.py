@@ -139,9 +139,10 @@ async def last_found(connection: Connection) -> dict[str, float]:
     return {row.source: row.at for row in await connection.execute(statement)}
 
 
-async def learn(connection: Connection, findings: Sequence[Finding], *, at: float) -> None:
+async def learn(connection: Connection, findings: Sequence[Finding], *, at: float) -> dict[str, str]:
     """Keep names. A name that was verified once stays as it is; a claimed one gives way to a verified one.
 
+    Output: by hash, the claimed names that have given way.
     Two torrents of which one proof has the hashes were one from the beginning, and become one; a mere claim makes
     nothing one.
     """
@@ -164,6 +165,7 @@ async def learn(connection: Connection, findings: Sequence[Finding], *, at: floa
     await upsert(connection, torrent_hash, [{"hash": one, "torrent_id": kept_id} for one, kept_id in moved.items()])
     await _insert(connection, new, at)
     await _forget_empty(connection, over)
+    return {info_hash: one.name for info_hash, one in there.items() if one in over and not one.verified}
 
 
 def _is_proven(one: _Torrent, finding: Finding) -> bool:

@@ -5,14 +5,15 @@ name a person chose is `own` there, and truename leaves its magnets alone.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, insert, select, update
 
+from truename.dn import reads_as
 from truename.magnet import find_magnets, rename
 from truename.store.database import Connection
-from truename.store.portable import by_hash
+from truename.store.portable import by_hash, in_chunks
 from truename.store.tables import note, note_magnet, note_revision, torrent, torrent_hash
 
 SAVED, EDITED, RENAMED = "saved", "edited", "renamed"
@@ -49,6 +50,9 @@ _WITH_HASHES = (
     )
     .order_by(note.c.id)
     .with_for_update(of=note)
+)
+_RENAMED_WITH_HASHES = _WITH_HASHES.where(
+    exists().where(note_revision.c.note_id == note.c.id, note_revision.c.cause == RENAMED)
 )
 
 
@@ -149,20 +153,38 @@ async def write_names(
     Input:  for each person, the names by hash. Names that a person chose stay.
     """
     wanted = [(person, one) for person, theirs in names.items() for one in theirs]
-    changed = [
-        NoteRow(
-            id=row.id,
-            person_id=row.person_id,
-            version=row.version + 1,
-            text=text,
-            created_at=row.created_at,
-            updated_at=at,
-        )
+    renamed = [
+        (row, rename(row.text, {one: names[row.person_id][one] for one in hashes}))
         for row, hashes in await _with_hashes(connection, wanted)
-        if (text := rename(row.text, {one: names[row.person_id][one] for one in hashes})) != row.text
     ]
-    await _write_all(connection, changed, cause=RENAMED)
-    return changed
+    return await _write_renamed(connection, renamed, at)
+
+
+async def correct_names(
+    connection: Connection, names: Mapping[str, tuple[str, str]], *, at: float
+) -> Sequence[NoteRow]:
+    """Write true names in the place of those that were only claimed; the notes that changed.
+
+    Input:  by hash, what was claimed and is in the notes of those who had asked, and what is proven. A magnet that does
+            not bear what was claimed is somebody's own, or nobody had asked for it.
+    """
+    rows: dict[int, tuple[NoteRow, list[str]]] = {}
+    for some in in_chunks(names):
+        for row in await connection.execute(_RENAMED_WITH_HASHES, {"hashes": some}):
+            rows.setdefault(row.id, (_read(row), []))[1].append(row.hash)
+    renamed = [(row, _corrected(row.text, {one: names[one] for one in hashes})) for row, hashes in rows.values()]
+    return await _write_renamed(connection, renamed, at)
+
+
+def _corrected(text: str, names: Mapping[str, tuple[str, str]]) -> str:
+    """The text with the proven names of those hashes all of whose magnets bear the claimed one."""
+    bearing = set(names)
+    for span in find_magnets(text):
+        dn = span.text[span.dn_start : span.dn_end]
+        for one in bearing.intersection((span.info_hash, span.info_hash_v2)):
+            if not (span.has_dn and reads_as(dn, names[one][0])):
+                bearing.remove(one)
+    return rename(text, {one: names[one][1] for one in bearing})
 
 
 async def standing(connection: Connection, asked: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
@@ -229,6 +251,16 @@ async def _with_hashes(
             if (row.person_id, row.hash) in keys:
                 rows.setdefault(row.id, (_read(row), []))[1].append(row.hash)
     return list(rows.values())
+
+
+async def _write_renamed(
+    connection: Connection, renamed: Iterable[tuple[NoteRow, str]], at: float
+) -> Sequence[NoteRow]:
+    changed = [
+        replace(row, version=row.version + 1, text=text, updated_at=at) for row, text in renamed if text != row.text
+    ]
+    await _write_all(connection, changed, cause=RENAMED)
+    return changed
 
 
 async def _write_all(connection: Connection, changed: Sequence[NoteRow], *, cause: str) -> None:
