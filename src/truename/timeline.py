@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from truename.model import COUNTS, Account
 from truename.names import shown
-from truename.texts import Language, say
+from truename.texts import TEXTS, Language, say
 
 MAX_SAID_CHARS = 200
 _NAMED = ("named", "claimed")
@@ -60,7 +60,7 @@ def unpack(text: str | None) -> tuple[Account, ...]:
             )
             for one in kept
         )
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return ()
 
 
@@ -87,9 +87,14 @@ def told(accounts: Iterable[Account], language: Language) -> str:
 
 
 def why(reason: str, accounts: Iterable[Account], language: Language) -> str:
-    """Why there is no name, as a sentence. A resolver that answered that it failed is quoted."""
+    """Why there is no name, as a sentence. A resolver that answered that it failed is quoted.
+
+    A reason that this version does not know is shown as it is.
+    """
     said = next((one.said for one in accounts if one.said), "") if reason == "resolver_failed" else ""
-    return say("resolver_said", language, said=shown(said)) if said else say(reason, language)
+    if said:
+        return say("resolver_said", language, said=shown(said))
+    return say(reason, language) if reason in TEXTS else shown(reason)
 
 
 def next_step(accounts: Sequence[Account], code: str | None, language: Language) -> str | None:

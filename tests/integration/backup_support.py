@@ -28,6 +28,14 @@ SPECIAL: dict[str, Any] = {
     "text": f"今晚 magnet:?xt=urn:btih:{HASH}&dn=a%20name \u202e",
     "attempt": 1,
     "active": 1,
+    "code": "no_peers",
+    "reason": "no_peers",
+    "source": "swarm",
+    "detail": '[{"resolver":"swarm","ended":"no_peers"}]',
+    "files": '[["a name", 1]]',
+    "cause": "saved",
+    "kind": "note",
+    "rewrite": "auto",
 }
 # Numbers given to rows that are gone again; the next ones must be higher.
 GONE = 1000

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from tests.integration.live_support import Live, with_live
 from tests.integration.test_task_pages import said_in
 from tests.integration.web_support import PAGE, Site, with_site
 from truename.calibration import Rules
-from truename.store import watches
+from truename.store import tables, watches
 from truename.store.watches import Failure
 
 DEAD = "dead" * 10
@@ -111,5 +112,25 @@ def test_nobody_stops_the_watch_of_another(tmp_path: Path) -> None:
         assert (await bob.post("/notes", data={"calibrate": "2", "stop": DEAD})).status_code == 303
         assert (await bob.post("/notes", data={"calibrate": "1", "stop": DEAD})).status_code == 404
         assert await next_at(site) == site.clock.epoch + 600
+
+    with_site(tmp_path, scenario)
+
+
+def test_a_reason_that_is_not_known_is_shown_as_it_is(tmp_path: Path) -> None:
+    """A backup of another version may hold one."""
+
+    async def scenario(site: Site) -> None:
+        client = await site.signed_in()
+        await client.post("/api/notes", json={"text": LINK})
+        await asleep(site, code="of_a_later_one")
+        assert "of_a_later_one" in said_in(await row_of(client))
+        task_id = (await client.post("/api/calibrate/async", json={"info_hash": DEAD})).json()["task_id"]
+        await client.post(f"/api/calibrate/cancel/{task_id}")
+        async with site.database.writing() as connection:
+            await connection.execute(update(tables.task).values(reason="also_of_it", code="of_a_later_one"))
+        for path in ("/tasks", "/notes"):
+            assert "also_of_it" in (await client.get(path, headers=PAGE)).text
+        body = (await client.get(f"/api/calibrate/status/{task_id}")).json()
+        assert (body["error"], body["code"]) == ("also_of_it", "of_a_later_one")
 
     with_site(tmp_path, scenario)

@@ -8,11 +8,17 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy.dialects import sqlite
 
+from truename.calibration import Priority
+from truename.model import Account
 from truename.store.tables import metadata
-from truename.store.values import check_of
+from truename.store.values import PRIORITIES, check_of
+from truename.timeline import pack
 
 HASH = "ab" * 20
 DIALECT = sqlite.dialect()
+NO_WORDS = ["No name", "no\u202epeers", "<b>", "no_peers\n", 1]
+ACCOUNT = Account(resolver="swarm", ended="no_peers", counts={"tried": 3})
+DETAIL = '[{"resolver":"%s","ended":"no_peers","counts":{"tried":%d}}]'
 TODAYS = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("x")
 
 
@@ -27,7 +33,7 @@ def allowed(value: object, table: str, column: str, **more: bool) -> bool:
     [
         ("note", "version", [0, 1, 2**31], ["1", 1.5, b"1", 2**60, True]),
         ("note", "text", ["", "今晚 \u202e", "a\0b"], [1, 1.5, b"text"]),
-        ("note", "updated_at", [0.0, 1.7e9, -1.0], [1, "now", math.inf, -math.inf, 1e12]),
+        ("note", "updated_at", [0.0, 1.7e9, -1.0, 1e11], [1, "now", math.inf, -math.inf, 1e12, -1e11]),
         ("person", "admin", [0, 1], [2, -1, "1", 1.0]),
         ("torrent", "raw_name", [b"", b"\xff"], ["text", 1]),
         ("torrent", "size_bytes", [0, 2**63 - 1], ["1", 1.5]),
@@ -35,6 +41,17 @@ def allowed(value: object, table: str, column: str, **more: bool) -> bool:
         ("task", "hash_v2", ["ab" * 32], [b"ab" * 32, ""]),
         ("task", "status", ["pending", "completed", "cancelled"], ["waiting", "ended", "", "x" * 10]),
         ("lookup", "status", ["pending", "waiting", "ended"], ["completed", ""]),
+        *((table, "prio", [0, 1, 2], [-1, 3, 7, "1", 1.0, True]) for table in ("task", "lookup", "lane", "virtual")),
+        *((table, "active", [1], [0, 2, "1"]) for table in ("task", "lookup")),
+        *((table, "code", ["no_peers", "of_a_later_one", ""], NO_WORDS) for table in ("task", "watch", "last_failure")),
+        ("task", "reason", ["qbittorrent_down", "nobody_to_ask"], NO_WORDS),
+        ("task", "source", ["swarm", "script"], NO_WORDS),
+        ("torrent", "source", ["direct", "qbittorrent"], NO_WORDS),
+        ("task", "detail", [pack([ACCOUNT]), "nonsense"], [DETAIL % ("swarm", 2**60), DETAIL % ("\u202e", 1), 7]),
+        ("torrent", "files", ["[]", '[["a/b", 7]]'], ["nonsense", "[7]", '[["a", 1e999]]', "[[1, 1]]", "[" * 100_000]),
+        ("note_revision", "cause", ["saved", "edited", "renamed", "undone"], ["", "forged"]),
+        ("event", "kind", ["task", "note"], ["", "person"]),
+        ("person", "rewrite", ["auto", "propose"], ["", "never"]),
         ("lookup", "rank", [0, 2**40], [2**60, -(2**60)]),
         ("person", "username", ["alice", "小明", "a b"], ["", "a\u202eb", "\x1b[2J", "x" * 101, 1]),
         (
@@ -48,6 +65,10 @@ def allowed(value: object, table: str, column: str, **more: bool) -> bool:
 def test_a_value_is_what_its_column_says(table: str, column: str, good: list[Any], bad: list[Any]) -> None:
     assert [value for value in good if not allowed(value, table, column)] == []
     assert [value for value in bad if allowed(value, table, column)] == []
+
+
+def test_the_priorities_of_a_backup_are_those_there_are() -> None:
+    assert set(Priority) == PRIORITIES
 
 
 def test_a_password_hash_that_would_stop_the_machine_is_none() -> None:

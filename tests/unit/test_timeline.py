@@ -34,7 +34,12 @@ def test_what_is_kept_comes_back() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [None, "", "{", "7", "[7]", '[{"resolver": 1}]', '[{"resolver":"a","ended":"b","counts":7}]']
+    "text",
+    [
+        *(None, "", "{", "7", "[7]", '[{"resolver": 1}]', '[{"resolver":"a","ended":"b","counts":7}]'),
+        '[{"resolver":"a","ended":"b","counts":{"tried":1e999}}]',
+        "[" * 100_000,
+    ],
 )
 def test_a_text_that_nobody_packed_is_nothing(text: str | None) -> None:
     assert unpack(text) == ()

@@ -4,6 +4,7 @@ Pure. SQLite itself lets any value into any column. What is refused here is what
 could have written is let through, however old.
 """
 
+import json
 import math
 import re
 import unicodedata
@@ -13,21 +14,27 @@ from truename.infohash import InfoHash
 from truename.model import TaskStatus
 from truename.names import is_hidden
 from truename.store.lookups import MAX_SOURCES, Sources
+from truename.store.notes import EDITED, RENAMED, SAVED
 from truename.store.people import MAX_USERNAME
-from truename.store.tables import lane, lookup, person, task, virtual
+from truename.store.tables import event, lane, lookup, note_revision, person, task, torrent, virtual
+from truename.timeline import unpack
 
 Check = Callable[[object], bool]
 
 _MAX_KEY = 2**30  # the next ones still fit into 32 bits
 _MAX_COUNTER = 2**53
-_MAX_TIME = 1e11  # seconds; a date can be made of it
+_MIN_TIME, _MAX_TIME = -6e10, 1e11  # seconds; dates can be made of them
 _VARCHAR = re.compile(r"VARCHAR\(\d+\)")
 _ARGON2 = re.compile(
     r"\$argon2id\$v=19\$m=(\d{1,6}),t=(\d{1,2}),p=(\d{1,2})\$[A-Za-z0-9+/]{8,128}\$[A-Za-z0-9+/]{8,128}"
 )
 _DEAREST = (262_144, 10, 16)  # four times today's memory, three times its work
+# What a resolver, or a later version of it, calls its endings: shown as it is where there is no sentence for it.
+_WORD = re.compile(r"[a-z0-9_]*")
+_ONE = frozenset((1,))
 _LOOKUP_STATES = frozenset(("pending", "running", "waiting", "ended"))
 _TASK_STATES = frozenset(status.value for status in TaskStatus)
+PRIORITIES = frozenset(range(3))
 
 
 def check_of(table: str, column: str, declared: str, *, nullable: bool, key: bool, counted: bool) -> Check:
@@ -68,7 +75,7 @@ def _is_boolean(value: object) -> bool:
 
 
 def _is_time(value: object) -> bool:
-    return type(value) is float and math.isfinite(value) and abs(value) <= _MAX_TIME
+    return type(value) is float and math.isfinite(value) and _MIN_TIME <= value <= _MAX_TIME
 
 
 def _is_bytes(value: object) -> bool:
@@ -98,6 +105,22 @@ def _is_password_hash(value: object) -> bool:
     )
 
 
+def _is_word(value: object) -> bool:
+    return isinstance(value, str) and _WORD.fullmatch(value) is not None
+
+
+def _is_detail(value: object) -> bool:
+    accounts = unpack(str(value))
+    return all(_is_word(one.resolver) and all(map(_is_counter, one.counts.values())) for one in accounts)
+
+
+def _are_files(value: object) -> bool:
+    try:
+        return all(_is_text(path) and _is_counter(size_bytes) for path, size_bytes in json.loads(str(value)))
+    except (ValueError, TypeError, RecursionError):
+        return False
+
+
 def _are_sources(value: object) -> bool:
     try:
         sources = Sources.of_text(str(value))
@@ -120,10 +143,24 @@ _RULES: Mapping[tuple[str, str], Check] = {
     (lookup.name, "status"): _LOOKUP_STATES.__contains__,
     (lookup.name, "sources"): _are_sources,
     (lookup.name, "rank"): _is_counter,
+    (lookup.name, "active"): _ONE.__contains__,
+    (task.name, "active"): _ONE.__contains__,
+    (task.name, "detail"): _is_detail,
     (task.name, "rank"): _is_counter,
+    (torrent.name, "files"): _are_files,
+    (note_revision.name, "cause"): frozenset((SAVED, EDITED, RENAMED, "undone")).__contains__,
+    (event.name, "kind"): frozenset(("task", "note")).__contains__,
     (lane.name, "last"): _is_counter,
     (virtual.name, "v"): _is_counter,
     (person.name, "username"): _is_username,
     (person.name, "password_hash"): _is_password_hash,
+    (person.name, "rewrite"): frozenset(("auto", "propose")).__contains__,
 }
-_RULES_EVERYWHERE: Mapping[str, Check] = {"hash": _is_hash, "hash_v2": _is_hash}
+_RULES_EVERYWHERE: Mapping[str, Check] = {
+    "hash": _is_hash,
+    "hash_v2": _is_hash,
+    "prio": PRIORITIES.__contains__,
+    "code": _is_word,
+    "reason": _is_word,
+    "source": _is_word,
+}

@@ -103,7 +103,7 @@ def sleeps(view: MagnetView) -> bool:
 def why_of(view: MagnetView, language: Language) -> str | None:
     """Why a magnet has no name, for a person; None when there is nothing to say."""
     if view.task is None and view.watch is not None and view.name is None:
-        return say(view.watch.code, language)
+        return why(view.watch.code, (), language)
     ended = view.task is not None and view.task.status.value == state_of(view) and view.task.status.is_final
     return error_of(view.task, language) if view.task and ended and view.task.name is None else None
 
