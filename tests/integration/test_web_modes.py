@@ -1,12 +1,17 @@
 """`async`, `sync` and `off`: the same suite in each mode, and what changing the mode does."""
 
 import asyncio
+import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 
 from tests.integration.live_support import PATIENCE_S, Live, with_live
+from tests.integration.test_web_wall import PATTERNS
 from tests.integration.web_support import ENGLISH
 
 HASH, OTHER, DEAD = "1a" * 20, "2b" * 20, "dead" * 10
@@ -82,6 +87,105 @@ def test_everything_else_works(tmp_path: Path, mode: str) -> None:
         assert (await client.get("/openapi.json")).status_code == 200
 
     with_live(tmp_path, scenario, calibration_mode=mode)
+
+
+# Each route with a request for it and its answer; the places are filled in from what is there then.
+ASKING: list[tuple[str, str, dict[str, Any], int]] = [
+    ("POST", "/api/calibrate/async", {"info_hash": HASH}, 200),
+    ("POST", "/api/calibrate", {"info_hash": HASH}, 200),
+    ("POST", "/api/calibrate/{note_id}", {}, 200),
+    ("POST", "/api/calibrate/batch", {"info_hashes": [HASH]}, 200),
+    ("POST", "/api/calibrate/batch/{batch_id}/retry", {}, 200),
+    ("POST", "/api/calibrate/retry/{task_id}", {}, 200),
+    ("POST", "/api/watch/{info_hash}/now", {}, 200),
+    ("POST", "/notes", {"calibrate": "{note_id}"}, 303),
+    ("POST", "/notes", {"calibrate": "{note_id}", "only": "{info_hash}"}, 303),
+    ("POST", "/tasks", {"retry": "{task_id}", "priority": "low"}, 303),
+    ("POST", "/tasks", {"first": "{held}"}, 303),
+    ("POST", "/tasks/batch", {}, 303),
+    ("POST", "/tasks/batch/{batch_id}", {"do": "retry"}, 303),
+]
+OTHERS: list[tuple[str, str, dict[str, Any], int]] = [
+    ("GET", "/api/calibrate/status/{task_id}", {}, 200),
+    ("GET", "/api/calibrate/tasks", {}, 200),
+    ("GET", "/api/calibrate/batch/{batch_id}", {}, 200),
+    ("POST", "/api/watch/{info_hash}/stop", {}, 200),
+    ("GET", "/api/config", {}, 200),
+    ("PUT", "/api/config", {"calibration_mode": "{mode}"}, 200),
+    *(("GET", path, {}, 200) for path in ("/notes", "/tasks", "/health", "/healthz", "/readyz", "/openapi.json")),
+    *(("GET", path, {}, 200) for path in ("/api/notes", "/api/notes/{note_id}", "/api/docs")),
+    *(("GET", path, {}, 200) for path in ("/notes/{note_id}", "/notes/{note_id}/edit", "/tasks/batch/{batch_id}")),
+    ("GET", "/", {}, 303),
+    ("POST", "/api/notes", {"text": "another"}, 201),
+    ("POST", "/notes", {"text": "by form"}, 303),
+    ("POST", "/notes", {"calibrate": "{note_id}", "stop": "{info_hash}"}, 303),
+    ("PATCH", "/api/notes/{plain_id}", {"text": "edited", "version": 1}, 200),
+    ("POST", "/notes/{plain_id}", {"text": "edited by form", "version": "2"}, 303),
+    ("POST", "/notes/{plain_id}/delete", {"after": ""}, 303),
+    ("DELETE", "/api/notes/{note_id}", {}, 204),
+    ("POST", "/api/calibrate/cancel/{held}", {}, 200),
+    ("POST", "/api/calibrate/batch/{batch_id}/cancel", {}, 200),
+    ("POST", "/tasks", {"cancel": "{held}"}, 303),
+    ("POST", "/tasks/batch/{batch_id}", {"do": "cancel"}, 303),
+]
+ENTRY = {"/login", "/logout", "/setup", "/static/css/page.css"}
+
+
+def test_of_each_route_it_is_known_whether_it_asks() -> None:
+    def bare(routes: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+        return {(method, re.sub(r"{[^}]+}", "{}", path)) for method, path in routes if path not in ENTRY}
+
+    assert bare((method, path) for method, path, *_ in ASKING + OTHERS) == bare(PATTERNS)
+
+
+@each_mode
+def test_each_route_answers_the_same_in_each_mode_but_what_asks_when_it_is_off(tmp_path: Path, mode: str) -> None:
+    async def scenario(site: Live) -> None:
+        site.oracle.dead, site.oracle.held = {DEAD}, {OTHER}
+        client = await site.signed_in(admin=True)
+        dead = (await client.post("/api/calibrate/batch", json={"info_hashes": [DEAD]})).json()
+        await site.ended(client, dead["items"][0]["task_id"])
+        note = (await client.post("/api/notes", json={"text": f"{LINK} magnet:?xt=urn:btih:{DEAD}"})).json()
+        plain = (await client.post("/api/notes", json={"text": "plain"})).json()
+        task = (await client.post("/api/calibrate", json={"info_hash": DEAD})).json()
+        held = (await client.post("/api/calibrate/async", json={"info_hash": OTHER})).json()
+        await site.until(client, held["task_id"], "running")
+        places = {
+            "note_id": note["id"],
+            "plain_id": plain["id"],
+            "batch_id": dead["batch_id"],
+            "task_id": task["task_id"],
+            "held": held["task_id"],
+            "info_hash": DEAD,
+            "mode": mode,
+        }
+        await choose(client, mode)
+        site.oracle.asked.clear()
+        for row in ASKING:
+            answer = await sent(client, row, places)
+            if mode == "off":
+                assert (answer.status_code, answer.json()["code"]) == (503, "off"), row
+            else:
+                assert answer.status_code == row[3], (row, answer.text)
+        assert bool(site.oracle.asked) == (mode != "off")
+        for row in OTHERS:
+            answer = await sent(client, row, places)
+            assert answer.status_code == row[3], (row, answer.text)
+
+    with_live(tmp_path, scenario)
+
+
+async def sent(client: httpx.AsyncClient, row: tuple[str, str, dict[str, Any], int], places: Any) -> httpx.Response:
+    """The answer to a request of a table, sent as a form where a page would send one."""
+    method, path, given, _ = row
+    fields = {key: value.format(**places) if isinstance(value, str) else value for key, value in given.items()}
+    path = path.format(**places)
+    if method in ("GET", "DELETE"):
+        return await client.request(method, path)
+    if path.startswith("/api/"):
+        return await client.request(method, path, json=fields)
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    return await client.request(method, path, content=urlencode(fields), headers=form)
 
 
 @each_mode
