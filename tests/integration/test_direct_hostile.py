@@ -14,10 +14,12 @@ from tests.integration.test_swarm_hostile import HOSTILE as THOSE_OF_THE_SWARM
 from tests.integration.test_swarm_hostile import Claiming, Dripping, Garbage, Rejecting, resident_kb
 from tests.loopback import Tracker, refusing_port
 from tests.wire import BLOCK_BYTES, Conversing, Peer, info_named, sha1, v2_info
+from truename.demo.tracker import compact
 from truename.errors import BadName, NotYet
 from truename.magnet import Magnet
 from truename.resolvers.base import Trail
 from truename.resolvers.direct import quest
+from truename.resolvers.direct.announce import MAX_PEERS
 from truename.resolvers.direct.config import DirectConfig, Limits
 from truename.resolvers.direct.resolver import DirectResolver
 from truename.resolvers.direct.talk import MAX_METADATA_BYTES, Talk
@@ -329,12 +331,159 @@ def test_of_very_many_peers_only_a_bounded_number_is_asked() -> None:
             silent = [await stack.enter_async_context(SilentPeer(INFO).serving()) for _ in range(6)]
             tracker = await stack.enter_async_context(Tracker().serving())
             tracker.peers[bytes.fromhex(sha1(INFO))] = b"".join(peer.compact for peer in silent)
-            direct = await stack.enter_async_context(resolver(peers_in_all=4, peers_at_once=2))
+            direct = await stack.enter_async_context(resolver(peers_waiting=4, peers_at_once=2))
             asked = Magnet.parse(f"magnet:?xt=urn:btih:{sha1(INFO)}&tr={tracker.url}")
             with pytest.raises(NotYet) as ending:
                 await direct.resolve(asked, deadline_s=SHORT_S)
             assert ending.value.peers_seen == 4
             assert sum(peer.met.is_set() for peer in silent) == 2
+
+    run(test())
+
+
+def nobody_at(count: int) -> str:
+    """So many addresses of loopback where connections are refused, for a magnet."""
+    return "".join(f"&x.pe=127.0.1.{number}:2000" for number in range(1, count + 1))
+
+
+def compact_nobody(count: int) -> bytes:
+    """The same for a tracker."""
+    return b"".join(compact(f"127.0.1.{number}", 2000) for number in range(1, count + 1))
+
+
+def test_an_honest_peer_is_asked_though_a_tracker_named_as_many_as_there_may_be_before() -> None:
+    async def test() -> None:
+        async with Tracker({sha1(INFO): compact_nobody(MAX_PEERS)}).serving() as hostile, resolver() as direct:
+            first = asyncio.create_task(
+                direct.resolve(Magnet.parse(f"magnet:?xt=urn:btih:{sha1(INFO)}&tr={hostile.url}"), deadline_s=LONG_S)
+            )
+            await hostile.wait_for(lambda: bool(hostile.asked))
+            async with Peer(INFO).serving() as honest:
+                assert (await direct.resolve(magnet(INFO, honest), deadline_s=LONG_S)).name == "the honest name"
+            assert (await first).name == "the honest name"
+
+    run(test())
+
+
+def test_an_honest_peer_has_a_turn_soon_though_others_named_very_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of whoever names peers has a turn; so the honest one is not behind two hundred others."""
+    begun: list[tuple[str, int]] = []
+    talking = quest.converse
+
+    async def counting(dialer: Any, talk: Talk, peer: tuple[str, int], limits: Limits) -> bytes:
+        begun.append(peer)
+        return await talking(dialer, talk, peer, limits)
+
+    async def test() -> None:
+        async with (
+            Peer(INFO).serving() as honest,
+            Tracker({sha1(INFO): compact_nobody(MAX_PEERS)}).serving() as hostile,
+            Tracker({sha1(INFO): honest.compact}).serving() as good,
+            resolver(peers_at_once=1, turn_s=0.1) as direct,
+        ):
+            held = good.hold()
+            text = f"magnet:?xt=urn:btih:{sha1(INFO)}&tr={hostile.url}&tr={good.url}&x.pe=127.0.0.1:{hole}"
+            asking = asyncio.create_task(direct.resolve(Magnet.parse(text), deadline_s=LONG_S))
+            await good.wait_for(lambda: bool(good.asked))
+            await hostile.wait_for(lambda: bool(hostile.asked))
+            held.set()
+            assert (await asking).name == "the honest name"
+
+    with black_hole() as hole:
+        monkeypatch.setattr(quest, "converse", counting)
+        run(test())
+    assert 0 < len(begun) < 20
+
+
+def test_peers_that_are_handed_over_late_are_asked_behind_those_that_were_known() -> None:
+    async def test() -> None:
+        async with Peer(INFO).serving() as honest, resolver() as direct:
+            known = f"magnet:?xt=urn:btih:{sha1(INFO)}{nobody_at(100)}"
+            first = asyncio.create_task(direct.resolve(Magnet.parse(known), deadline_s=LONG_S))
+            await asyncio.sleep(0)
+            later = Magnet.parse(f"{known}&x.pe={honest.endpoint}")
+            assert (await direct.resolve(later, deadline_s=LONG_S)).name == "the honest name"
+            await first
+
+    run(test())
+
+
+def test_the_number_of_conversations_has_a_bound_and_something_is_left_for_whoever_names_a_peer_next() -> None:
+    async def test() -> None:
+        async with Peer(INFO).serving() as honest, resolver(talks_in_all=8, peers_at_once=2) as direct:
+            trail = Trail()
+            dead = Magnet.parse(f"magnet:?xt=urn:btih:{sha1(INFO)}{nobody_at(100)}")
+            with pytest.raises(NotYet):
+                await direct.resolve(dead, deadline_s=SHORT_S, trail=trail)
+            assert trail.counts == {"tried": 4, "refused": 4}
+            hostile = asyncio.create_task(direct.resolve(dead, deadline_s=LONG_S))
+            await asyncio.sleep(0)
+            assert (await direct.resolve(magnet(INFO, honest), deadline_s=LONG_S)).name == "the honest name"
+            await hostile
+
+    run(test())
+
+
+class OneBlockAfterTheOther(Peer):
+    """Claims a large size, and sends a block of it now and then, so that it is never silent for long."""
+
+    def metadata_size(self, talk: Conversing) -> int:
+        return MAX_METADATA_BYTES
+
+    async def answer(self, talk: Conversing, piece: int) -> None:
+        await asyncio.sleep(0.1 * (piece + 1))
+        header = {"msg_type": 1, "piece": piece, "total_size": MAX_METADATA_BYTES}
+        talk.say(talk.their_ut_metadata, header, b"\xee" * BLOCK_BYTES)
+
+
+def test_peers_that_drip_leave_their_places_to_an_honest_one() -> None:
+    async def test() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            direct = await stack.enter_async_context(resolver(turn_s=0.3, silence_s=10**6, talk_s=10**6))
+            dripping = [await stack.enter_async_context(OneBlockAfterTheOther(INFO).serving()) for _ in range(20)]
+            first = asyncio.create_task(direct.resolve(magnet(INFO, *dripping), deadline_s=LONG_S))
+            for peer in dripping:
+                await peer.asked.wait()
+            honest = await stack.enter_async_context(Peer(INFO).serving())
+            assert (await direct.resolve(magnet(INFO, honest), deadline_s=LONG_S)).name == "the honest name"
+            assert (await first).name == "the honest name"
+
+    run(test())
+
+
+class Driven(Peer):
+    """Honest; sends its next block when it is told so."""
+
+    def __init__(self, *infos: bytes) -> None:
+        super().__init__(*infos)
+        self.unanswered: asyncio.Queue[tuple[Conversing, int]] = asyncio.Queue()
+
+    async def answer(self, talk: Conversing, piece: int) -> None:
+        self.unanswered.put_nowait((talk, piece))
+
+    async def go_on(self) -> None:
+        """Send one more block."""
+        await super().answer(*await self.unanswered.get())
+
+
+def test_a_slow_peer_that_brings_most_keeps_its_place_though_many_wait() -> None:
+    async def test() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            direct = await stack.enter_async_context(
+                resolver(peers_at_once=2, turn_s=0.1, silence_s=10**6, talk_s=10**6)
+            )
+            honest = await stack.enter_async_context(Driven(LARGE).serving())
+            silent = [await stack.enter_async_context(SilentPeer(LARGE).serving()) for _ in range(4)]
+            asking = asyncio.create_task(direct.resolve(magnet(LARGE, honest, *silent), deadline_s=LONG_S))
+            await honest.go_on()
+            for peer in silent[:3]:
+                await peer.left.wait()  # it has had its turn, and the honest one more than that
+            while not asking.done():
+                driving = asyncio.create_task(honest.go_on())
+                await asyncio.wait([asking, driving], return_when=asyncio.FIRST_COMPLETED)
+            driving.cancel()
+            assert (await asking).name == "the large honest name"
+            assert honest.requests == -(-len(LARGE) // BLOCK_BYTES)  # each block once, so in one conversation
 
     run(test())
 

@@ -141,6 +141,26 @@ def test_names_that_nobody_waits_for_any_more_are_not_asked(system: System, monk
     assert system.asked == ["slow-first.example", "tracker.example"]
 
 
+def test_a_name_that_two_wait_for_is_asked_when_one_of_them_has_gone(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hosts, "_THREADS", 1)
+
+    async def test() -> None:
+        with asking(system) as ask:
+            ask("slow.example", "one")
+            ask("before.example", "one")
+            stays, goes = ask("tracker.example", "one"), ask("tracker.example", "another")
+            await asyncio.sleep(0)
+            goes.cancel()
+            await asyncio.wait([goes])
+            system.may_answer.set()
+            assert await stays == ["127.0.0.1"]
+
+    run(test())
+    assert system.asked == ["slow.example", "before.example", "tracker.example"]
+
+
 def test_when_very_many_hang_the_next_ones_wait_for_them(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hosts, "_THREADS", 1)
     monkeypatch.setattr(hosts, "_LOST_THREADS", 2)

@@ -35,10 +35,13 @@ def test_whoever_comes_late_is_next_after_one_turn_of_each() -> None:
     assert taken(line) == "B1CDEF"
 
 
-def test_the_same_waits_once_at_one_place() -> None:
-    line = filled(100, a="AAB", b="A")
-    assert len(line) == 3
-    assert taken(line) == "AAB"
+def test_the_same_waits_once_where_fewer_wait() -> None:
+    line = filled(100, a="AABCD", b="1")
+    assert line.put("b", "D")
+    assert line.put("a", "1")
+    assert len(line) == 5
+    assert "D" in line
+    assert taken(line) == "A1BDC"
 
 
 def test_in_a_full_line_whoever_has_most_makes_room_for_others() -> None:
@@ -53,6 +56,8 @@ def test_only_those_are_taken_who_may() -> None:
     line = filled(100, a="AB", b="12")
     assert line.take(lambda whose: whose != "a") == ("b", "1")
     assert line.take(lambda whose: whose == "c") is None
+    assert [line.waiting(lambda whose: whose == "a"), line.waiting()] == [2, 3]
+    assert set(line) == {"A", "B", "2"}
     assert taken(line) == "A2B"
 
 
@@ -64,17 +69,21 @@ def test_what_has_left_is_not_taken() -> None:
     assert taken(line) == "AC"
 
 
-@given(st.integers(0, 6), st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9)), max_size=40))
+@given(
+    st.integers(0, 6),
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 99)), max_size=40, unique_by=lambda put: put[1]),
+)
 def test_it_never_holds_more_than_its_room_and_loses_nothing_else(room: int, puts: list[tuple[str, int]]) -> None:
     line: FairLine[str, int] = FairLine(room)
     for whose, item in puts:
         waits = line.put(whose, item)
+        assert waits == (item in line)
         assert len(line) <= room
         assert waits or len(line) == room
     left = Counter[str]()
     while (one := line.take()) is not None:
         left[one[0]] += 1
-    wanted = Counter(whose for whose, _ in set(puts))
+    wanted = Counter(whose for whose, _ in puts)
     assert left.total() == min(room, wanted.total())
     for whose, other in ((whose, other) for whose in wanted for other in wanted):
         assert left[whose] >= min(wanted[whose], left[other] - 1)

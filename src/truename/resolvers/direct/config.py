@@ -17,6 +17,8 @@ class Limits:
     What is over a bound waits for its turn, except bytes: `held_bytes` of metadata that is not whole yet, `heard_bytes`
     from all peers of one hash, `tracker_bytes` of HTTP from each tracker in all its answers about one hash (two hundred
     peers are 4 KiB).
+    A conversation has at least `turn_s`, when others wait and do better. Of `talks_in_all` whoever names peers (a
+    tracker, a magnet) has as many as are left for all others.
     """
 
     connections: int = _MOST_CONNECTIONS
@@ -28,13 +30,15 @@ class Limits:
 
     trackers: int = 50
     tracker_bytes: int = 256 << 10
-    peers_in_all: int = 200
+    peers_waiting: int = 200
     peers_at_once: int = 20
+    talks_in_all: int = 1000
     heard_bytes: int = 32 << 20
 
     connect_s: float = 5.0
     silence_s: float = 8.0
     talk_s: float = 30.0
+    turn_s: float = 3.0
     http_s: float = 8.0
 
     @classmethod

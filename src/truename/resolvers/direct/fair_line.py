@@ -1,7 +1,7 @@
 """A line in which everybody who puts something there gets a turn, however much others have put there. Pure."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from typing import Generic, TypeVar
 
 Whose = TypeVar("Whose", bound=Hashable)
@@ -15,26 +15,39 @@ def _anybody(_: object) -> bool:
 class FairLine(Generic[Whose, Item]):
     """What waits, each at the place of somebody who put it there: their turns go round.
 
-    Invariant: no more than `room` wait. Whoever has most in a line that is full loses the last of it to a newcomer.
+    Invariants: nothing waits twice, and no more than `room` wait. Whoever has most in a line that is full loses the
+    last of it to a newcomer.
     """
 
     def __init__(self, room: int) -> None:
         self._room = room
         self._of: OrderedDict[Whose, OrderedDict[Item, None]] = OrderedDict()  # in the order of their turns, none empty
-        self._count = 0
+        self._at: dict[Item, Whose] = {}
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._at)
+
+    def __contains__(self, item: Item) -> bool:
+        return item in self._at
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self._at)
+
+    def waiting(self, may: Callable[[Whose], bool] = _anybody) -> int:
+        """How many wait of those who `may`."""
+        return sum(len(own) for whose, own in self._of.items() if may(whose))
 
     def put(self, whose: Whose, item: Item) -> bool:
-        """Wait at the end of one's own place, unless there already. Output: whether it waits now."""
-        own = self._of.get(whose)
-        if own is not None and item in own:
-            return True
-        if self._count >= self._room and not self._made_room(len(own or ())):
+        """Wait at the end of one's own place; what waits already does so where fewer wait. Output: whether it waits."""
+        mine = len(self._of.get(whose, ()))
+        if item in self._at:
+            if len(self._of[self._at[item]]) <= mine + 1:
+                return True
+            self.drop(self._at[item], item)
+        elif len(self._at) >= self._room and not self._made_room(mine):
             return False
         self._of.setdefault(whose, OrderedDict())[item] = None
-        self._count += 1
+        self._at[item] = whose
         return True
 
     def take(self, may: Callable[[Whose], bool] = _anybody) -> tuple[Whose, Item] | None:
@@ -48,13 +61,11 @@ class FairLine(Generic[Whose, Item]):
         return whose, item
 
     def drop(self, whose: Whose, item: Item) -> None:
-        """It waits no more, if it did."""
-        own = self._of.get(whose)
-        if own is None or item not in own:
+        """It waits no more, if it did so at that place."""
+        if self._at.get(item) != whose:
             return
-        del own[item]
-        self._count -= 1
-        if not own:
+        del self._at[item], self._of[whose][item]
+        if not self._of[whose]:
             del self._of[whose]
 
     def _made_room(self, mine: int) -> bool:

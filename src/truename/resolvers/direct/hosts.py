@@ -116,6 +116,8 @@ class HostNames:
         if name.turn.is_set():
             return
         if ahead:
+            for each in name.wanted:
+                self._line.drop(each, name)
             self._begin(name)
         else:
             self._line.put(whose, name)
@@ -126,7 +128,11 @@ class HostNames:
         if not name.wanted[whose]:
             del name.wanted[whose]
             self._line.drop(whose, name)
-        if not name.wanted and not name.turn.is_set() and self._known.get(name.host) is name:
+        if name.turn.is_set():
+            return
+        if name.wanted:
+            self._line.put(next(iter(name.wanted)), name)  # where it was not before, when it waited for this one's turn
+        elif self._known.get(name.host) is name:
             del self._known[name.host]
 
     def _give_turns(self) -> None:
@@ -140,8 +146,6 @@ class HostNames:
         return self._places[whose] < _THREADS - self._places.total()
 
     def _begin(self, name: _Name) -> None:
-        for whose in name.wanted:
-            self._line.drop(whose, name)
         name.turn.set()
         loop = asyncio.get_running_loop()
         self._clocks[name] = loop.call_later(_PATIENCE_S, self._take_too_long, name)

@@ -4,12 +4,13 @@ Owns what is asked of whom and when again, within the bounds of one look-up. Kno
 """
 
 import asyncio
-from collections import Counter, deque
-from collections.abc import Callable, Coroutine, Iterable
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Final
 
 from truename.errors import ResolverDown
 from truename.networks import is_public
@@ -17,7 +18,9 @@ from truename.resolvers.direct.allowance import Allowance
 from truename.resolvers.direct.announce import Announce, Peer, TrackerRefused
 from truename.resolvers.direct.config import Limits
 from truename.resolvers.direct.dialer import Dialer
+from truename.resolvers.direct.fair_line import FairLine
 from truename.resolvers.direct.peer import converse
+from truename.resolvers.direct.places import Place, give_way
 from truename.resolvers.direct.talk import Talk, TalkFailed, Trouble
 from truename.resolvers.direct.trackers import Tracker, Trackers, TrackerSilent, TrackerUnreached
 
@@ -32,6 +35,12 @@ _ANSWERED_AGAIN_S = (300, 3600)
 
 _FIRST_PORT = 1024
 """Nobody who shares files listens below; a magnet or a tracker that says so means somebody else."""
+
+_MOST_COUNTED = 1000
+"""Of those that trackers name; nobody needs to know more exactly."""
+
+_AGAIN: Final = "again"
+"""Whoever named them, peers that are asked again have a turn as one."""
 
 _MET_AS = {
     Trouble.UNREACHED: "refused",
@@ -75,9 +84,12 @@ class Quest:
         self._tasks: set[asyncio.Task[None]] = set()
         self._trackers: dict[str, Tracker] = {}
         self._unreached: set[str] = set()
-        self._peers: dict[Peer, int] = {}  # and how often each has failed
-        self._line: deque[Peer] = deque()
+        self._line: FairLine[Hashable, Peer] = FairLine(reach.limits.peers_waiting)
+        self._met: dict[Peer, int] = {}  # those who have had a turn, and how often each has failed
         self._talks = 0
+        self._talks_of: Counter[Hashable] = Counter()  # by who named them, or `_AGAIN`
+        self._places: set[Place] = set()
+        self._look: asyncio.TimerHandle | None = None
         self._second_tries: set[asyncio.TimerHandle] = set()
         self._asked_trackers: set[str] = set()
         self._answered: set[str] = set()
@@ -88,7 +100,7 @@ class Quest:
     @property
     def peers_seen(self) -> int:
         """How many peers somebody named, without ourselves."""
-        return len(self._peers)
+        return len({*self._met, *self._line})
 
     def counts(self) -> dict[str, int]:
         """What was done so far, by the words of `truename.model.COUNTS`."""
@@ -116,7 +128,7 @@ class Quest:
                 self._trackers[tracker.url] = tracker
                 if self._group is not None:
                     self._begin(self._keep_asking(tracker))
-        self._take_peers(peers)
+        self._take_peers(peers, object())
 
     async def run(self) -> bytes:
         """Ask until the dictionary is there.
@@ -135,7 +147,7 @@ class Quest:
                     task.cancel()
         finally:
             self._over.cancel()
-            for timer in self._second_tries:
+            for timer in (*self._second_tries, *([self._look] if self._look else ())):
                 timer.cancel()
         if isinstance(ending, ResolverDown):
             raise ending
@@ -160,7 +172,7 @@ class Quest:
             self._over.set_result(ending)
 
     def _look_for_hope(self) -> None:
-        if not self._peers and len(self._unreached) == len(self._trackers):
+        if not self._met and not self._line and len(self._unreached) == len(self._trackers):
             self._end(ResolverDown("nobody_to_ask"))
 
     # --- trackers ------------------------------------------------------------------------------------------------
@@ -185,8 +197,9 @@ class Quest:
                 self._unreached.discard(tracker.url)
                 self._answered.add(tracker.url)
                 others = [peer for peer in said.peers if peer[1] != self._reach.port]
-                self._named.update(others[: self._reach.limits.peers_in_all])
-                self._take_peers(others)
+                if len(self._named) < _MOST_COUNTED:
+                    self._named.update(others)
+                self._take_peers(others, tracker.url)
                 shortest_s, longest_s = _ANSWERED_AGAIN_S
                 pause_s = max(shortest_s, min(said.again_in_s, longest_s))
             await asyncio.sleep(pause_s)
@@ -197,13 +210,10 @@ class Quest:
 
     # --- peers ---------------------------------------------------------------------------------------------------
 
-    def _take_peers(self, peers: Iterable[Peer]) -> None:
+    def _take_peers(self, peers: Iterable[Peer], named_by: Hashable) -> None:
         for peer in peers:
-            if len(self._peers) >= self._reach.limits.peers_in_all:
-                break
-            if peer not in self._peers and self._may_ask(peer):
-                self._peers[peer] = 0
-                self._line.append(peer)
+            if peer not in self._met and self._may_ask(peer):
+                self._line.put(named_by, peer)
         self._talk_to_more()
 
     def _may_ask(self, peer: Peer) -> bool:
@@ -213,37 +223,66 @@ class Quest:
     def _talk_to_more(self) -> None:
         if self._group is None:
             return
-        while self._line and self._talks < self._reach.limits.peers_at_once:
+        while self._talks < self._reach.limits.peers_at_once and (taken := self._line.take(self._may_begin)):
+            named_by, peer = taken
+            self._met.setdefault(peer, 0)
+            self._talks_of[named_by] += 1
             self._talks += 1
-            self._begin(self._talk_to(self._line.popleft()))
+            self._begin(self._talk_to(peer))
+        if self._look is None and self._line.waiting(self._may_begin):
+            self._look = asyncio.get_running_loop().call_later(self._reach.limits.turn_s / 3, self._look_at_places)
+
+    def _may_begin(self, named_by: Hashable) -> bool:
+        return self._talks_of[named_by] < self._reach.limits.talks_in_all - self._talks_of.total()
+
+    def _look_at_places(self) -> None:
+        """Those who wait may have the places of those who bring little."""
+        self._look = None
+        now, turn_s = asyncio.get_running_loop().time(), self._reach.limits.turn_s
+        give_way(self._places, self._line.waiting(self._may_begin), now, turn_s=turn_s)
+        self._talk_to_more()
 
     async def _talk_to(self, peer: Peer) -> None:
         reach = self._reach
         talk = Talk(self._hash20, reach.peer_id, room=reach.room, traffic=self._traffic)
         try:
-            async with reach.connections:
+            async with reach.connections, self._place(talk):
                 self._question_sent()
                 self._called.add(peer)
                 self._end(await converse(reach.dialer, talk, peer, reach.limits))
         except TalkFailed as failed:
             self._failed(peer, failed.trouble)
+        except TimeoutError:
+            self._failed(peer, Trouble.SILENT)
         self._talks -= 1
         self._talk_to_more()
+
+    @contextlib.asynccontextmanager
+    async def _place(self, talk: Talk) -> AsyncIterator[None]:
+        """A place for a conversation. Errors: `TimeoutError` when it has to leave it to others."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(None) as turn:
+            place = Place(talk, loop.time(), leave=lambda: turn.reschedule(loop.time()))
+            self._places.add(place)
+            try:
+                yield
+            finally:
+                self._places.discard(place)
 
     def _failed(self, peer: Peer, trouble: Trouble) -> None:
         self._trouble[peer] = trouble
         if trouble is Trouble.OURSELVES:
             self._trouble.pop(peer)
             self._called.discard(peer)
-            del self._peers[peer]  # and if it is named once more, it costs a handshake once more
-        elif trouble.may_pass and self._peers[peer] < len(_PEER_AGAIN_S) and not self._over.done():
-            pause_s = _PEER_AGAIN_S[self._peers[peer]]
-            self._peers[peer] += 1
+            del self._met[peer]  # and if it is named once more, it costs a handshake once more
+        elif trouble.may_pass and self._met[peer] < len(_PEER_AGAIN_S) and not self._over.done():
+            pause_s = _PEER_AGAIN_S[self._met[peer]]
+            self._met[peer] += 1
             timer = asyncio.get_running_loop().call_later(pause_s, self._second_try, peer)
             self._second_tries.add(timer)
 
     def _second_try(self, peer: Peer) -> None:
         now = asyncio.get_running_loop().time()
         self._second_tries = {timer for timer in self._second_tries if timer.when() > now}
-        self._line.append(peer)
+        self._line.put(_AGAIN, peer)
         self._talk_to_more()

@@ -30,7 +30,6 @@ from truename.resolvers.reading import Reading
 
 log = logging.getLogger(__name__)
 
-MAX_PEERS_ASKED = 50
 _HASH20_DIGITS = 40
 _PORTS = range(61_000, 65_536)
 """One of these is announced. Systems take ports for connections from below, so no neighbour is taken for ourselves."""
@@ -162,7 +161,7 @@ class DirectResolver:
         private = self._config.allow_private
         named = magnet.trackers if self._config.magnet_trackers else ()
         trackers = [*self._own, *map(Tracker, self._askable(usable_trackers(named, allow_private=private)))]
-        return trackers, usable_peers(magnet.peers, allow_private=private)[:MAX_PEERS_ASKED]
+        return trackers, usable_peers(magnet.peers, allow_private=private)
 
     def _askable(self, urls: Iterable[str]) -> Iterable[str]:
         """Without those over UDP where a proxy is the only way out."""

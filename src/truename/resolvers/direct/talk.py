@@ -95,6 +95,11 @@ class Talk:
         self._rejections = 0
         self._answer: list[bytes] = []
 
+    @property
+    def share(self) -> float:
+        """How much of the metadata is here, from 0 to 1."""
+        return self._held / self._size if self._size else 0.0
+
     def opening(self) -> bytes:
         """What to send first; it does not wait for the peer's own handshake, which saves a round trip."""
         return build_handshake(self._hash20, self._our_id) + build_greeting()
