@@ -104,6 +104,30 @@ def test_a_press_brings_the_name_without_a_reload(chromium: Chromium, tmp_path: 
     chromium.visit(tmp_path, scenario, calibration_mode=mode)
 
 
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        ("async", "等待查询的名称太多，2 个中有 1 个未能加入，请稍后再试。"),
+        ("sync", "请求过多，请稍后再试。"),
+    ],
+)
+def test_a_press_for_which_there_is_not_room_for_all_says_so(
+    chromium: Chromium, tmp_path: Path, mode: str, said: str
+) -> None:
+    async def scenario(site: Live, window: Window) -> None:
+        site.oracle.held = {HASH, OTHER}
+        await window.save(f"{LINK} magnet:?xt=urn:btih:{OTHER}")
+        await window.page.click(".note-ask")
+        await expect(window.page.locator(".note-said")).to_have_text(said)
+        await expect(window.state(HASH)).to_have_text("查询中")
+        await expect(window.state(OTHER)).to_have_text("未查询")
+        window.wrong = [one for one in window.wrong if "429" not in one]  # the browser's own word for it
+        await site.oracle.let_go()
+        await expect(window.name(HASH)).to_have_text("Name of 1a1a.mkv")
+
+    chromium.visit(tmp_path, scenario, calibration_mode=mode, max_queued_per_user=1, sync_wait_s=0)
+
+
 @pytest.mark.parametrize("mode", ["async", "sync"])
 def test_a_press_on_the_whole_note_names_each_magnet(chromium: Chromium, tmp_path: Path, mode: str) -> None:
     async def scenario(site: Live, window: Window) -> None:
