@@ -9,7 +9,7 @@ import pytest
 from tests.integration.live_support import Live, with_live
 from tests.integration.test_web_calibrate import refused, submit, task_of
 from tests.integration.test_web_notes import save
-from tests.integration.web_support import ENGLISH, Site, with_site
+from tests.integration.web_support import ENGLISH, PAGE, Site, message_in, with_site
 
 HASHES = [f"{number:040x}" for number in range(1, 20)]
 NOBODYS = "00000000-0000-4000-8000-000000000000"
@@ -197,6 +197,31 @@ def test_to_try_again_needs_room_too(tmp_path: Path, limit: str) -> None:
 
     settings: dict[str, Any] = {limit: 1}
     with_live(tmp_path, scenario, **settings)
+
+
+def test_to_try_a_batch_again_takes_what_there_is_room_for_and_the_page_tells_of_the_rest(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        site.oracle.dead = set(HASHES[:2])
+        client = await site.signed_in()
+        made = await batch_of(client, info_hashes=HASHES[:2])
+        await site.ended(client, *ids_in(made))
+        site.oracle.dead, site.oracle.held = set(), set(HASHES)
+        blockers = [await task_of(client, one) for one in HASHES[2:4]]
+        path = f"/api/calibrate/batch/{made['batch_id']}/retry"
+        answer = await client.post(path)
+        refused(answer, 429, "too_many", TOO_MANY)
+        assert int(answer.headers["retry-after"]) > 0
+        await client.post(f"/api/calibrate/cancel/{blockers[0]}")
+        page = await client.post(f"/tasks/batch/{made['batch_id']}", data={"do": "retry"}, headers=PAGE)
+        assert (page.status_code, message_in(page)) == (429, "等待查询的名称太多，2 个中有 1 个未能加入，请稍后再试。")
+        await client.post(f"/api/calibrate/cancel/{blockers[1]}")
+        body = (await client.post(path)).json()
+        assert not set(ids_in(made)) & {task["task_id"] for task in body["tasks"]}
+        await site.oracle.let_go()
+        await site.ended(client, *(task["task_id"] for task in body["tasks"]))
+        assert (await client.post(path)).status_code == 200  # nothing is left to try
+
+    with_live(tmp_path, scenario, max_queued_per_user=2)
 
 
 # A batch that exists.

@@ -12,6 +12,7 @@ from truename.errors import InvalidInput
 from truename.magnet import Magnet
 from truename.model import TaskStatus
 from truename.notes import Candidate
+from truename.service import TooMany
 from truename.texts import Language, say
 from truename.web.bodies import json_object
 from truename.web.calibrate import MAX_ID, json_body, priority_in, work_for_asking, work_of
@@ -71,31 +72,43 @@ async def cancel(request: Request, batch_id: BatchId) -> Body:
 
 @router.post("/api/calibrate/batch/{batch_id}/retry", summary="Try a batch again")
 async def retry(request: Request, batch_id: BatchId) -> Body:
-    """New tasks, in the same batch, for those that failed or timed out."""
+    """New tasks, in the same batch, for those that failed or timed out. 429 when there is no room for any."""
     work = work_for_asking(request)
-    await _batch(request, batch_id, limit="1")  # there is one, and its time is not over
-    await work.batches.retry(identity_of(request).person.id, batch_id)
+    again = unnamed_in(await existing(request, batch_id, limit=0))
+    if not await work.batches.retry(identity_of(request).person.id, batch_id) and again:
+        raise TooMany
     return await _batch(request, batch_id)
 
 
 async def _batch(request: Request, batch_id: str, *, limit: str = "", after: str = "") -> Body:
     count, place = rows_wanted(limit), place_in(after)
-    found = await work_of(request).batches.get(
-        identity_of(request).person.id, batch_id, after_place=place, limit=count + 1
+    view = await existing(request, batch_id, after_place=place, limit=count + 1)
+    return batch_body(view, count, preferred(request.headers.get("accept-language", "")))
+
+
+async def existing(request: Request, batch_id: str, *, after_place: int = -1, limit: int) -> BatchView:
+    """A batch of the person who asks. Errors: `Refusal` 404."""
+    view = await work_of(request).batches.get(
+        identity_of(request).person.id, batch_id, after_place=after_place, limit=limit
     )
-    if found is None:
+    if view is None:
         raise Refusal("web_no_such_batch", status=404, code="not_found")
-    return batch_body(found, count, preferred(request.headers.get("accept-language", "")))
+    return view
 
 
-def batch_body(found: BatchView, count: int, language: Language) -> Body:
+def unnamed_in(view: BatchView) -> int:
+    """How many of a batch failed or timed out, and can be asked for again."""
+    return sum(view.batch.counts.get(status.value, 0) for status in (TaskStatus.FAILED, TaskStatus.TIMEOUT))
+
+
+def batch_body(view: BatchView, count: int, language: Language) -> Body:
     """The body of a batch, with at most so many of its tasks."""
-    shown, more = page_of(found.tasks, count)
+    shown, more = page_of(view.tasks, count)
     return {
-        "batch_id": found.batch.id,
-        "total": found.batch.total,
-        "counts": {status.value: found.batch.counts.get(status.value, 0) for status in TaskStatus},
-        "tasks": [task_body(view, language) for _, view in shown],
+        "batch_id": view.batch.id,
+        "total": view.batch.total,
+        "counts": {status.value: view.batch.counts.get(status.value, 0) for status in TaskStatus},
+        "tasks": [task_body(one, language) for _, one in shown],
         "next": str(shown[-1][0]) if more else None,
     }
 

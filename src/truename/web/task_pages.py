@@ -21,10 +21,10 @@ from truename.model import TaskStatus
 from truename.names import shown
 from truename.service import TaskView
 from truename.store.tasks import TaskRow
-from truename.web.batch import place_in
+from truename.web.batch import existing, place_in, unnamed_in
 from truename.web.bodies import form_fields
 from truename.web.calibrate import POLL_INTERVAL_MS, priority_in, work_for_asking, work_of
-from truename.web.errors import Refusal
+from truename.web.errors import Refusal, no_room
 from truename.web.facts import story_of
 from truename.web.guard import identity_of
 from truename.web.language import preferred
@@ -35,7 +35,6 @@ from truename.web.views import error_of
 
 _BATCHES_LISTED = 5
 _ACTIVE = (TaskStatus.PENDING, TaskStatus.RUNNING)
-_AGAIN = (TaskStatus.FAILED, TaskStatus.TIMEOUT)
 _ID = re.compile(r"[0-9a-f-]{36}")
 
 router = APIRouter(include_in_schema=False)
@@ -77,15 +76,15 @@ class Progress:
     refused: int
 
     @classmethod
-    def of(cls, found: BatchView) -> "Progress":
+    def of(cls, view: BatchView) -> "Progress":
         """That of a batch."""
-        counts = {status: found.batch.counts.get(status.value, 0) for status in TaskStatus}
+        counts = {status: view.batch.counts.get(status.value, 0) for status in TaskStatus}
         total = sum(counts.values())
         return cls(
             total=total,
             active=sum(counts[one] for one in _ACTIVE),
-            again=sum(counts[one] for one in _AGAIN),
-            refused=max(0, found.batch.total - total),
+            again=unnamed_in(view),
+            refused=max(0, view.batch.total - total),
         )
 
 
@@ -157,21 +156,21 @@ async def batch_page(
 ) -> Response:
     """How a batch is doing, and its tasks in the order in which they were given."""
     place = place_in(after)
-    found = await _batch(request, batch_id, after_place=place, limit=DEFAULT_LIMIT + 1 if of is None else 0)
+    view = await existing(request, batch_id, after_place=place, limit=DEFAULT_LIMIT + 1 if of is None else 0)
     if of is None:
-        places, more = page_of(found.tasks, DEFAULT_LIMIT)
-        views: Sequence[TaskView] = [view for _, view in places]
+        places, more = page_of(view.tasks, DEFAULT_LIMIT)
+        views: Sequence[TaskView] = [one for _, one in places]
     else:
         places, more = [], False
         views = await work_of(request).calibrations.these(identity_of(request).person.id, ids_in(of))
     return _page(
         request,
         "batch.html",
-        batch=found.batch,
-        progress=Progress.of(found),
-        counts=found.batch.counts,
+        batch=view.batch,
+        progress=Progress.of(view),
+        counts=view.batch.counts,
         statuses=list(TaskStatus),
-        lines=[Line(view=view) for view in views],
+        lines=[Line(view=one) for one in views],
         after=after,
         place=_query(after=after),
         older=_query(after=str(places[-1][0])) if more else None,
@@ -182,12 +181,14 @@ async def batch_page(
 @router.post("/tasks/batch/{batch_id}")
 async def act_on_batch(request: Request, batch_id: BatchId) -> Response:
     """Cancel what is active of a batch (`do` is `cancel`), or ask again for what failed in it (`retry`)."""
-    await _batch(request, batch_id, limit=0)
+    again = unnamed_in(await existing(request, batch_id, limit=0))
     person_id, wanted = identity_of(request).person.id, (await form_fields(request)).get("do")
     if wanted == "cancel":
         await work_of(request).batches.cancel(person_id, batch_id)
     elif wanted == "retry":
-        await work_for_asking(request).batches.retry(person_id, batch_id)
+        refused = again - await work_for_asking(request).batches.retry(person_id, batch_id)
+        if refused > 0:
+            raise no_room("notes_no_room", refused=f"{refused:,}", asked=f"{again:,}")
     else:
         raise Refusal("web_bad_request")
     return _go(request, f"/tasks/batch/{batch_id}")
@@ -199,15 +200,6 @@ def ids_in(of: str) -> Sequence[str]:
     if len(ids) > DEFAULT_LIMIT or not all(map(_ID.fullmatch, ids)):
         raise Refusal("web_bad_request")
     return ids
-
-
-async def _batch(request: Request, batch_id: str, *, after_place: int = -1, limit: int) -> BatchView:
-    found = await work_of(request).batches.get(
-        identity_of(request).person.id, batch_id, after_place=after_place, limit=limit
-    )
-    if found is None:
-        raise Refusal("web_no_such_batch", status=404, code="not_found")
-    return found
 
 
 async def _lines(request: Request, views: Sequence[TaskView]) -> list[Line]:
