@@ -211,7 +211,7 @@ def _engine(settings: Settings, database: Database, queue: JobQueue) -> Engine:
     def watch_resting() -> bool:
         return settings.offline or resting()
 
-    feeder = Feeder(writer, queue, time.time, resting=resting)
+    feeder = Feeder(writer, queue, time.time, resting=resting, longest_delay_s=rules.longest_delay_s)
     mode = Mode(database, writer, settings.calibration_mode, settle=feeder.settle)
     desk = Desk(
         database=database,

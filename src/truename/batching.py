@@ -2,14 +2,15 @@
 
 import math
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from truename import calibration
 from truename.calibration import Answer, BatchOrder, OfBatch, Priority, Submission
 from truename.magnet import Magnet
-from truename.service import Desk, TaskView, view
+from truename.service import Desk, Idle, TaskView, views
 from truename.store import batches, tasks
 from truename.store.batches import BatchLine, BatchRow
 from truename.store.database import Connection
@@ -55,22 +56,18 @@ class Batches:
         )
         order = BatchOrder(batch_id=batch_id, person_id=person_id, submissions=submissions, total=total, at=now)
         answers = await self._desk.writer.write(self._submit, order)
-        self._desk.feeder.wake()
+        self._desk.feeder.hurry((magnet.info_hash for magnet in magnets), priority)
         self._desk.hub.publish()
         return BatchSubmitted(batch_id=batch_id, answers=answers)
 
     async def get(self, person_id: int, batch_id: str, *, after_place: int = -1, limit: int) -> BatchView | None:
         """A person's batch with some of its tasks, or None: also when it is somebody else's, or its time is over."""
         remembered_from = self._desk.clock() - self._desk.task_ttl_s
-        return await self._desk.database.read(
-            _get, person_id, batch_id, after_place=after_place, limit=limit, ended_after=remembered_from
-        )
+        return await self._get(person_id, batch_id, after_place=after_place, limit=limit, ended_after=remembered_from)
 
     async def to_be_told(self, person_id: int, batch_id: str, *, limit: int) -> BatchView | None:
         """The same for the webhook, which may come late: a batch that is over for everybody else is still there."""
-        return await self._desk.database.read(
-            _get, person_id, batch_id, after_place=-1, limit=limit, ended_after=-math.inf
-        )
+        return await self._get(person_id, batch_id, after_place=-1, limit=limit, ended_after=-math.inf)
 
     async def newest(self, person_id: int, *, limit: int) -> Sequence[BatchLine]:
         """A person's batches, newest first, as long as they are remembered."""
@@ -91,12 +88,20 @@ class Batches:
         self._desk.hub.publish()
         return count
 
+    async def _get(
+        self, person_id: int, batch_id: str, *, after_place: int, limit: int, ended_after: float
+    ) -> BatchView | None:
+        asked = {"after_place": after_place, "limit": limit, "ended_after": ended_after}
+        now, idle = self._desk.clock(), self._desk.feeder.idle
+        return await self._desk.database.read(_get, person_id, batch_id, asked, at=now, idle=idle)
+
 
 async def _get(
-    connection: Connection, person_id: int, batch_id: str, *, after_place: int, limit: int, ended_after: float
+    connection: Connection, person_id: int, batch_id: str, asked: Mapping[str, Any], *, at: float, idle: Idle
 ) -> BatchView | None:
-    row = await batches.get(connection, batch_id, person_id=person_id, ended_after=ended_after)
+    row = await batches.get(connection, batch_id, person_id=person_id, ended_after=asked["ended_after"])
     if row is None:
         return None
-    found = await tasks.of_batch(connection, batch_id, after_place=after_place, limit=limit)
-    return BatchView(batch=row, tasks=[(place, await view(connection, one)) for place, one in found])
+    found = await tasks.of_batch(connection, batch_id, after_place=asked["after_place"], limit=asked["limit"])
+    seen = await views(connection, [one for _, one in found], at=at, idle=idle)
+    return BatchView(batch=row, tasks=[(place, one) for (place, _), one in zip(found, seen, strict=True)])

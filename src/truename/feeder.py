@@ -6,8 +6,9 @@ take next. Each loop ends only with the program: its death is the death of all (
 
 import asyncio
 import logging
+import math
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 
 from truename import calibration
@@ -17,6 +18,7 @@ from truename.model import Lookup
 from truename.queue.base import JobQueue, Report
 from truename.store import batches, events, lookups, tasks
 from truename.store.database import Connection
+from truename.store.lookups import Place
 from truename.store.portable import data_versions
 from truename.store.writer import StoreUnavailable, Writer
 
@@ -36,17 +38,27 @@ Luck = Callable[[], float]
 class Feeder:
     """Keeps the queue's window full. `wake` tells that there may be something new, `resting` that nothing may start.
 
-    What `room_for_high` gives is taken when there is no room for all.
+    What `room_for_high` gives is taken when there is no room for all. `longest_delay_s` see `Rules`.
     """
 
-    def __init__(self, writer: Writer, queue: JobQueue, clock: Clock, *, resting: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        queue: JobQueue,
+        clock: Clock,
+        *,
+        resting: Callable[[], bool],
+        longest_delay_s: float = math.inf,
+    ) -> None:
         self._writer = writer
         self._queue = queue
         self._clock = clock
         self._resting = resting
+        self._longest_delay_s = longest_delay_s
         self._something = asyncio.Event()
         self._turn = 0
         self.out: dict[str, Lookup] = {}  # deliveries that nobody has reported the end of
+        self._of_hash: dict[str, str] = {}
         self._unwanted: set[str] = set()
         self.begun: set[str] = set()  # those of them that are running
         self._owed: set[str] = set()  # those that are not in the queue any more, and not yet in the database again
@@ -71,15 +83,33 @@ class Feeder:
 
     async def settle(self) -> None:
         """Whether it rests may have changed. When this returns, nothing begins any more while it does."""
-        if self._resting():
-            await self._withdraw()
+        await self._withdraw()
+        self.wake()
+
+    def hurry(self, hashes: Iterable[str], prio: int) -> None:
+        """These have just been asked for in this priority: what waits in the queue in a slower one takes a new turn."""
+        for info_hash in hashes:
+            delivery = self._of_hash.get(info_hash, "")
+            if delivery in self.out and delivery not in self.begun and prio < self.out[delivery].prio:
+                self._owed.add(delivery)
         self.wake()
 
     def ended(self, delivery: str) -> None:
         """A delivery is over."""
-        self.out.pop(delivery, None)
+        lookup = self.out.pop(delivery, None)
+        if lookup is not None and self._of_hash.get(lookup.magnet.info_hash) == delivery:
+            del self._of_hash[lookup.magnet.info_hash]
         self.begun.discard(delivery)
         self._owed.discard(delivery)
+
+    def idle(self) -> list[Place]:
+        """The places of what was taken and has not begun. May be called from any thread."""
+        begun = self.begun
+        return [
+            Place(lookup.prio, lookup.rank, lookup.created_at)
+            for delivery, lookup in list(self.out.items())
+            if delivery not in begun
+        ]
 
     async def drop(self, deliveries: Sequence[str]) -> None:
         """Nobody waits for these any more. One that was taken in this very moment is not put into the queue at all."""
@@ -91,8 +121,7 @@ class Feeder:
 
     async def _take_back(self) -> None:
         """What lies in the queue and has not begun waits in the database again, as soon as the database takes it."""
-        if self._resting():
-            await self._withdraw()
+        await self._withdraw()
         idle = [self.out[delivery] for delivery in self._owed]
         try:
             await asyncio.gather(*(self._writer.begin(calibration.give_back_all, (one, self._clock())) for one in idle))
@@ -103,13 +132,21 @@ class Feeder:
             self.ended(lookup.delivery)
 
     async def _withdraw(self) -> None:
-        """Take out of the queue what has not begun."""
-        self._owed |= self.out.keys() - self.begun
+        """Take out of the queue what is owed to the database: all that has not begun, while nothing may."""
+        if self._resting():
+            self._owed |= self.out.keys() - self.begun
         await self._queue.abort(list(self._owed))
 
     async def _feed(self, room: int, *, only_high: bool) -> int:
         delivery = str(uuid.uuid4())
-        wanted = Wanted(count=room, delivery=delivery, at=self._clock(), only_high=only_high, turn=self._turn)
+        wanted = Wanted(
+            count=room,
+            delivery=delivery,
+            at=self._clock(),
+            only_high=only_high,
+            turn=self._turn,
+            longest_delay_s=self._longest_delay_s,
+        )
         self._turn += 0 if only_high else room
         try:
             taken = await self._writer.write(calibration.take_all, wanted)
@@ -119,6 +156,7 @@ class Feeder:
         wanted_still = [lookup for lookup in taken if lookup.delivery not in self._unwanted]
         self._unwanted.clear()  # what was dropped before this came back is behind us
         self.out |= {lookup.delivery: lookup for lookup in wanted_still}
+        self._of_hash |= {lookup.magnet.info_hash: lookup.delivery for lookup in wanted_still}
         if not self._resting():  # otherwise it is taken back in the next round
             await self._queue.put(wanted_still)
         return len(taken)

@@ -174,10 +174,13 @@ class Lookup:
     """The work for one info-hash, on its way to a worker.
 
     `delivery` is fresh each time the look-up is sent out, and tells a late answer from the one that is waited for.
-    `magnet` holds the hashes and whom to ask.
+    `magnet` holds the hashes and whom to ask, `rank` is its place in the lanes of its priority, among
+    equals the one that was asked for first is first (`created_at`, epoch seconds).
     """
 
     delivery: str
     lookup_id: int
     magnet: "Magnet"
     prio: int
+    rank: int = 0
+    created_at: float = 0.0

@@ -5,7 +5,7 @@ Reading goes past the writer; whatever changes goes through it. Knows the person
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -15,14 +15,19 @@ from truename.calibration import Answer, Census, OfTask, Priority, Refused, Rule
 from truename.errors import TruenameError
 from truename.feeder import Clock, Feeder
 from truename.hub import Hub
+from truename.line import Window
 from truename.magnet import Magnet
 from truename.model import TaskStatus
-from truename.store import lookups, names, tasks
+from truename.store import names, tasks
 from truename.store.database import Connection, Database
 from truename.store.ids import new_task_id
+from truename.store.lookups import Place
 from truename.store.names import Provenance
 from truename.store.tasks import TaskRow
 from truename.store.writer import GROUP, Writer
+
+Idle = Callable[[], Iterable[Place]]
+"""Tells the places of look-ups that were taken and have not begun."""
 
 _LOOK_AGAIN_S = 1.0
 _LOOKED_AT = 500
@@ -86,7 +91,7 @@ class Calibrations:
                 for magnet in magnets[start : start + GROUP]
             ]
             answers += await asyncio.gather(*(self._desk.writer.begin(self._submit_all, one) for one in asked))
-            self._desk.feeder.wake()
+            self._desk.feeder.hurry((one.magnet.info_hash for one in asked), priority)
             self._desk.hub.publish()
         return answers
 
@@ -118,10 +123,9 @@ class Calibrations:
             return None
         if not view.row.status.is_final:
             raise StillActive
-        magnet = await self._desk.database.read(_magnet_of, view.row)
         if priority is None:
             priority = Priority(view.row.prio)
-        return await self.submit_one(person_id, magnet, priority=priority)
+        return await self.submit_one(person_id, calibration.magnet_of(view.row), priority=priority)
 
     async def hurry(self, person_id: int, task_id: str) -> TaskView | None:
         """What waits is wanted first: as if the person asked for it again in the highest priority.
@@ -131,8 +135,7 @@ class Calibrations:
         view = await self.status(person_id, task_id)
         if view is None or view.row.status is not TaskStatus.PENDING:
             return view
-        magnet = await self._desk.database.read(_magnet_of, view.row)
-        await self.submit(person_id, [magnet], priority=Priority.HIGH)
+        await self.submit(person_id, [calibration.magnet_of(view.row)], priority=Priority.HIGH)
         return await self.status(person_id, task_id)
 
     async def newest(
@@ -144,14 +147,17 @@ class Calibrations:
         limit: int,
     ) -> Sequence[TaskView]:
         """A person's tasks, newest first, from the one after `before` (its time, rank and id) on."""
-        remembered_from = self._desk.clock() - self._desk.task_ttl_s
-        asked = {"status": status, "before": before, "limit": limit, "ended_after": remembered_from}
-        return await self._desk.database.read(_newest, person_id, asked)
+        now, idle = self._desk.clock(), self._desk.feeder.idle
+        asked = {"status": status, "before": before, "limit": limit, "ended_after": now - self._desk.task_ttl_s}
+        return await self._desk.database.read(_newest, person_id, asked, at=now, idle=idle)
 
     async def these(self, person_id: int, task_ids: Sequence[str]) -> Sequence[TaskView]:
         """Those of these tasks that the person has, as long as they are remembered."""
-        remembered_from = self._desk.clock() - self._desk.task_ttl_s
-        return await self._desk.database.read(_these, task_ids, person_id=person_id, ended_after=remembered_from)
+        now, idle = self._desk.clock(), self._desk.feeder.idle
+        remembered_from = now - self._desk.task_ttl_s
+        return await self._desk.database.read(
+            _these, task_ids, person_id=person_id, ended_after=remembered_from, at=now, idle=idle
+        )
 
     async def counts(self, person_id: int) -> Mapping[TaskStatus, int]:
         """How many tasks a person has in each state."""
@@ -168,8 +174,11 @@ class Calibrations:
 
     async def status(self, person_id: int, task_id: str) -> TaskView | None:
         """A person's task, or None when there is none: also when it is somebody else's, or its time is over."""
-        remembered_from = self._desk.clock() - self._desk.task_ttl_s
-        return await self._desk.database.read(_status, task_id, person_id=person_id, ended_after=remembered_from)
+        now, idle = self._desk.clock(), self._desk.feeder.idle
+        remembered_from = now - self._desk.task_ttl_s
+        return await self._desk.database.read(
+            _status, task_id, person_id=person_id, ended_after=remembered_from, at=now, idle=idle
+        )
 
     async def wait(
         self,
@@ -204,32 +213,46 @@ class Calibrations:
         return await self._desk.database.read(tasks.of_ids, task_ids, person_id=person_id, ended_after=remembered_from)
 
 
-async def _status(connection: Connection, task_id: str, *, person_id: int, ended_after: float) -> TaskView | None:
+async def _status(
+    connection: Connection, task_id: str, *, person_id: int, ended_after: float, at: float, idle: Idle
+) -> TaskView | None:
     found = await tasks.of_ids(connection, [task_id], person_id=person_id, ended_after=ended_after)
     if task_id not in found:
         return None
     row = found[task_id]
     about = await names.provenance_of(connection, [row.hash]) if row.status is TaskStatus.COMPLETED else {}
-    return replace(await view(connection, row), about=about.get(row.hash))
+    (view,) = await views(connection, [row], at=at, idle=idle)
+    return replace(view, about=about.get(row.hash))
 
 
 async def _these(
-    connection: Connection, task_ids: Sequence[str], *, person_id: int, ended_after: float
+    connection: Connection, task_ids: Sequence[str], *, person_id: int, ended_after: float, at: float, idle: Idle
 ) -> Sequence[TaskView]:
     found = await tasks.of_ids(connection, task_ids, person_id=person_id, ended_after=ended_after)
-    return [await view(connection, found[one]) for one in task_ids if one in found]
+    return await views(connection, [found[one] for one in task_ids if one in found], at=at, idle=idle)
 
 
-async def _newest(connection: Connection, person_id: int, asked: Mapping[str, Any]) -> Sequence[TaskView]:
-    return [await view(connection, row) for row in await tasks.newest(connection, person_id, **asked)]
+async def _newest(
+    connection: Connection, person_id: int, asked: Mapping[str, Any], *, at: float, idle: Idle
+) -> Sequence[TaskView]:
+    return await views(connection, await tasks.newest(connection, person_id, **asked), at=at, idle=idle)
 
 
-async def view(connection: Connection, row: TaskRow) -> TaskView:
-    """A task as its owner sees it. One that waits for another try stands in no queue."""
-    waits = row.status is TaskStatus.PENDING and row.next_attempt_at is None
-    return TaskView(row=row, queue_position=await tasks.queue_position(connection, row) if waits else None)
+async def views(connection: Connection, rows: Sequence[TaskRow], *, at: float, idle: Idle) -> list[TaskView]:
+    """Tasks as their owners see them. One that waits for another try stands in no queue until that is due."""
+    rows = [replace(row, next_attempt_at=None) if _is_due(row, at) else row for row in rows]
+    waiting = {row.id for row in rows if row.status is TaskStatus.PENDING and row.next_attempt_at is None}
+    window = Window(idle() if waiting else ())
+    return [
+        TaskView(row=row, queue_position=await _position(connection, row, window) if row.id in waiting else None)
+        for row in rows
+    ]
 
 
-async def _magnet_of(connection: Connection, row: TaskRow) -> Magnet:
-    sources = await lookups.sources_of(connection, [] if row.lookup_id is None else [row.lookup_id])
-    return calibration.magnet_of(row, sources.get(row.lookup_id or 0))
+def _is_due(row: TaskRow, at: float) -> bool:
+    return row.next_attempt_at is not None and row.next_attempt_at <= at
+
+
+async def _position(connection: Connection, row: TaskRow, window: Window) -> int:
+    behind = window.ahead_of(row)
+    return min(tasks.MOST_COUNTED, behind + await tasks.queue_position(connection, row))

@@ -46,6 +46,7 @@ class Task:
     status: str = "pending"
     attempt: int = 0
     name: str | None = None
+    due: float | None = None  # for its next try
 
 
 @dataclass
@@ -84,6 +85,7 @@ class Model:
             self.rename(who, info_hash)
             return Submitted(task_id=new_id, status=TaskStatus.COMPLETED)
         if mine:
+            self.tasks[mine[0]].due = None
             status = TaskStatus(self.tasks[mine[0]].status)
             return Submitted(task_id=mine[0], status=status, deduplicated=True)
         if len(self.active()) >= RULES.max_queued or len(self.active(who=who)) >= RULES.max_queued_per_user:
@@ -91,11 +93,12 @@ class Model:
         self.tasks[new_id] = Task(who, info_hash)
         return Submitted(task_id=new_id, status=TaskStatus.PENDING)
 
-    def begin(self, info_hash: str, delivery: str) -> None:
-        """A delivery has begun."""
+    def begin(self, info_hash: str, delivery: str, now: float) -> None:
+        """A delivery has begun, also for those whose next try is further off than any is ever put off."""
         for task in (self.tasks[key] for key in self.active(info_hash)):
-            if self.current.get(info_hash) == delivery and task.status == "pending":
-                task.status, task.attempt = "running", task.attempt + 1
+            due = task.due is None or task.due <= now or task.due > now + RULES.longest_delay_s
+            if self.current.get(info_hash) == delivery and task.status == "pending" and due:
+                task.status, task.attempt, task.due = "running", task.attempt + 1, None
 
     def named(self, torrent: tuple[str, ...]) -> None:
         """A name has come, from whatever delivery."""
@@ -104,10 +107,10 @@ class Model:
             self.current.pop(info_hash, None)
             for task in (self.tasks[key] for key in self.active(info_hash)):
                 task.attempt += task.status == "pending"
-                task.status, task.name = "completed", self.names[info_hash]
+                task.status, task.name, task.due = "completed", self.names[info_hash], None
                 self.rename(task.person, info_hash)
 
-    def failed(self, info_hash: str, delivery: str, status: str) -> None:
+    def failed(self, info_hash: str, delivery: str, status: str, now: float) -> None:
         """A failure, which counts from the current delivery alone; "transient" is tried again."""
         if self.current.get(info_hash) == delivery:
             del self.current[info_hash]
@@ -115,6 +118,7 @@ class Model:
                 if task.status == "running":
                     again = status == "transient" and task.attempt < RULES.max_attempts
                     task.status = "pending" if again else status.replace("transient", "failed")
+                    task.due = now + RULES.retry_delay_s(task.attempt, 0.5) if again else None
 
     def give_back(self, info_hash: str, delivery: str) -> None:
         """A delivery was not carried out; so are all of them after a crash."""
@@ -128,7 +132,7 @@ class Model:
         """A person does not want a task any more."""
         task = self.tasks[task_id]
         if task.person == who and task.status in ACTIVE:
-            task.status = "cancelled"
+            task.status, task.due = "cancelled", None
             if not self.active(task.hash):
                 self.current.pop(task.hash, None)
 

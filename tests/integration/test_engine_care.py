@@ -223,10 +223,54 @@ def test_who_asks_again_does_not_wait_for_the_next_try_of_others(tmp_path: Path)
         async with asyncio.timeout(30):
             while (view := await engine.calibrations.status(ALICE, first.task_id)) and not view.row.next_attempt_at:
                 await engine.hub.wait(engine.hub.count, timeout_s=0.05)
-        assert await ended(engine, (await one(engine, 0, BOB)).task_id, who=BOB) == [COMPLETED]
+        oracle.down = 1
+        second = await one(engine, 0, BOB)
+        async with asyncio.timeout(30):
+            while (his := await engine.calibrations.status(BOB, second.task_id)) and not his.row.next_attempt_at:
+                await engine.hub.wait(engine.hub.count, timeout_s=0.05)
+        hers = await engine.calibrations.status(ALICE, first.task_id)
+        assert hers == view  # nothing of it tells her that somebody else has asked
+        again = await one(engine, 0, BOB)
+        assert again.deduplicated
+        assert await ended(engine, again.task_id, who=BOB) == [COMPLETED]
         assert await ended(engine, first.task_id) == [COMPLETED]
 
     with_engine(tmp_path, Watched, scenario, retry_delays_s=(3600.0,))
+
+
+def test_asking_again_asks_whom_ones_own_magnet_names_and_nobody_elses(tmp_path: Path) -> None:
+    mine, his = "http://mine.example/announce", "http://his.example/announce"
+
+    class Listening(Watched):
+        trackers: list[tuple[str, ...]]
+
+        async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Metainfo:
+            self.trackers.append(magnet.trackers)
+            return await super().resolve(magnet, deadline_s=deadline_s, trail=trail)
+
+    async def scenario(engine: Engine, oracle: Listening) -> None:
+        oracle.trackers = []
+        oracle.held = {HASHES[1]}
+        oracle.dead = {HASHES[0]}
+        occupied = await one(engine, 1)
+        await until(engine, occupied.task_id, RUNNING)
+        bobs = await engine.calibrations.submit_one(BOB, Magnet(info_hash=HASHES[0], trackers=(his,)))
+        batch = await engine.batches.submit(ALICE, [Magnet(info_hash=HASHES[0], trackers=(mine,))], total=1)
+        (answer,) = batch.answers
+        assert isinstance(answer, Submitted)
+        oracle.hold.set()
+        assert await ended(engine, answer.task_id) == [TIMEOUT]
+        assert await ended(engine, bobs.task_id, who=BOB) == [TIMEOUT]
+        assert await engine.batches.retry(ALICE, batch.batch_id) == 1
+        view = await engine.batches.get(ALICE, batch.batch_id, limit=1)
+        assert view is not None
+        assert await ended(engine, view.tasks[0][1].row.id) == [TIMEOUT]
+        again = await engine.calibrations.retry(ALICE, view.tasks[0][1].row.id)
+        assert again is not None
+        assert await ended(engine, again.task_id) == [TIMEOUT]
+        assert oracle.trackers == [(), (his, mine), (mine,), (mine,)]
+
+    with_engine(tmp_path, Listening, scenario, slots=1)
 
 
 def test_more_than_may_wait_is_refused_and_known_names_are_not(tmp_path: Path) -> None:

@@ -409,7 +409,7 @@ class EngineMachine(RuleBasedStateMachine):
         """Tasks, names, texts and batches."""
         if self.writing is None:
             return
-        tasks = self.file.execute("SELECT id, person_id, hash, status, attempt, name FROM task")
+        tasks = self.file.execute("SELECT id, person_id, hash, status, attempt, name, next_attempt_at FROM task")
         assert {row["id"]: Task(*tuple(row)[1:]) for row in tasks} == self.model.tasks
         known = self.file.execute("SELECT h.hash, t.name FROM torrent_hash h JOIN torrent t ON t.id = h.torrent_id")
         assert {row["hash"]: row["name"] for row in known} == self.model.names
@@ -445,8 +445,7 @@ class EngineMachine(RuleBasedStateMachine):
                 break
             self._tell([(one, "begin") for one in under_way])
             self._tell([(one, ENDS[(turn + one.lookup_id) % len(ENDS)]) for one in under_way])
-            due = self._count("SELECT coalesce(max(due_at), 0) + 1 FROM lookup")  # far off, if the clock was set back
-            self.now = max(self.now, due)
+            self.now += RULES.longest_delay_s  # enough, however far the clock was set back
         assert self.model.active() == []
         assert self._count("SELECT count(*) FROM batch WHERE ended_at IS NULL") == 0
 
@@ -484,7 +483,13 @@ class EngineMachine(RuleBasedStateMachine):
         return await asyncio.gather(*(self.engine.writer.begin(work, one) for one in items))
 
     def _take(self, count: int, *, only_high: bool = False) -> list[Lookup]:
-        wanted = Wanted(count=count, delivery=str(uuid.uuid4()), at=self.now, only_high=only_high)
+        wanted = Wanted(
+            count=count,
+            delivery=str(uuid.uuid4()),
+            at=self.now,
+            only_high=only_high,
+            longest_delay_s=RULES.longest_delay_s,
+        )
         taken: list[Lookup] = self._do(self._write(calibration.take_all, [wanted]))[0]
         for one in taken:
             assert self.model.active(one.magnet.info_hash)
@@ -500,14 +505,14 @@ class EngineMachine(RuleBasedStateMachine):
         self._do(self._write(self.engine.apply_all, [self._told(*one) for one in told]))
         for lookup, what in told:
             if what == "begin":
-                self.model.begin(lookup.magnet.info_hash, lookup.delivery)
+                self.model.begin(lookup.magnet.info_hash, lookup.delivery, self.now)
         for lookup, what in told:
             if what in ("named", "another torrent's"):
                 self.model.named(self._answer(lookup, what))
         for lookup, what in told:
             status = {"transient": "transient", "bad_name": "failed"}.get(what, "timeout")
             if what != "begin":
-                self.model.failed(lookup.magnet.info_hash, lookup.delivery, status)
+                self.model.failed(lookup.magnet.info_hash, lookup.delivery, status, self.now)
 
     def _answer(self, lookup: Lookup, what: str) -> tuple[InfoHash, ...]:
         asked_for = TORRENT_OF[lookup.magnet.info_hash]

@@ -69,7 +69,7 @@ class Works:
         ]
         submit = partial(calibration.submit_all, rules=RULES)
         await asyncio.gather(*(self.writer.begin(submit, one) for one in asked))
-        self.feeder.wake()
+        self.feeder.hurry((one.magnet.info_hash for one in asked), priority)
         return [one.task_id for one in asked]
 
     async def until(self, condition: Callable[[], bool]) -> None:
@@ -187,3 +187,20 @@ def test_what_is_switched_off_in_the_moment_of_its_taking_is_not_put_and_waits(t
             await works.until(lambda: len(works.worked) == 3 and not works.feeder.out)
 
     with_works(tmp_path, scene, slots=5)
+
+
+def test_what_lies_in_the_queue_already_and_is_asked_for_again_in_haste_has_what_is_kept_for_that(
+    tmp_path: Path,
+) -> None:
+    async def scene(works: Works) -> None:
+        works.held = {NORMAL}
+        async with works.going():
+            await works.submit(range(6), NORMAL)
+            await works.until(lambda: len(works.worked) == 2 and len(works.feeder.idle()) == 2)
+            in_the_queue, in_the_database = HASHES[2], HASHES[4]
+            await works.submit([2, 4], HIGH)
+            await works.until(lambda: len(works.worked) == 4)
+        begun = {(one.magnet.info_hash, one.prio) for one in works.worked[2:]}
+        assert begun == {(in_the_queue, HIGH), (in_the_database, HIGH)}
+
+    with_works(tmp_path, scene, slots=2)

@@ -359,7 +359,7 @@ def rewritten(old: str, new: str, name: str) -> tuple[str, ...]:
         (["CREATE VIEW evil AS SELECT * FROM note"], "restore_object", "evil"),
         (["CREATE VIEW v1 AS SELECT load_extension('x')"], "restore_object", "v1"),
         (
-            ["DROP TABLE alembic_version", "CREATE VIEW alembic_version AS SELECT '0004' version_num"],
+            ["DROP TABLE alembic_version", "CREATE VIEW alembic_version AS SELECT '0005' version_num"],
             "restore_object",
             "alembic_version",
         ),

@@ -90,9 +90,9 @@ class Desk:
             task_id, status="completed", active=None, name=name, source="swarm", verified=True, completed_at=1001.0
         )
 
-    def list(self, *, ended_after: float = 0.0, **wish: Any) -> bool:
+    def list(self, *, at: float = 2000.0, task_ttl_s: float = 2000.0, **wish: Any) -> bool:
         done: bool = self.on_database(
-            partial(tasks.list_tasks, screen=self.screen, wish=Wish(**wish), ended_after=ended_after)
+            partial(tasks.list_tasks, screen=self.screen, wish=Wish(**wish), at=at, task_ttl_s=task_ttl_s)
         )
         return done
 
@@ -165,9 +165,9 @@ def test_what_is_forgotten_is_not_listed(desk: Desk, capfd: pytest.CaptureFixtur
     (task_id,) = desk.ask(1, HASH)
     assert desk.cancel(task_id)
     capfd.readouterr()
-    assert desk.list(ended_after=1999.0)
+    assert desk.list(at=1999.0, task_ttl_s=0.0)
     assert task_id in capfd.readouterr().out
-    assert desk.list(ended_after=2000.0)
+    assert desk.list(at=2000.0, task_ttl_s=0.0)
     said = capfd.readouterr()
     assert (said.out, said.err) == ("", "No tasks here.\n")
 

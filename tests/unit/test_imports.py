@@ -12,7 +12,7 @@ LEVELS = (
     {"errors", "texts", "networks", "infohash", "dn", "scanner", "magnet", "names", "bencode", "metainfo"},
     {"model", "settings", "hub", "checked_net", "proxy", "gateway", "timeline", "partings", "open_files"},
     {"manager", "crew", "ad_hoc", "journal", "resolvers", "store", "queue"},
-    {"worker", "calibration", "feeder", "service", "batching", "watch", "notes", "mode", "health"},
+    {"worker", "calibration", "feeder", "line", "service", "batching", "watch", "notes", "mode", "health"},
     {"terminal", "demo", "web"},
     {"app", "serving"},
     {"cli", "commands", "blocking"},

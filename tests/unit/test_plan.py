@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from truename.calibration import Ground, Plan, Priority, Refused, Rules, Submission, Submitted, plan_submissions
 from truename.magnet import InfoHash, Magnet
 from truename.model import TaskStatus
-from truename.store.lookups import MAX_SOURCES, ActiveLookup, Sources
+from truename.store.lookups import ActiveLookup
 from truename.store.names import KnownName
+from truename.store.sources import MAX_SOURCES, Sources
 from truename.store.tasks import TaskRow
 
 HIGH, NORMAL, LOW = Priority

@@ -33,7 +33,7 @@ async def apply_all(connection: Connection, told: Sequence[Told], *, rules: Rule
     # Whose name has come has begun as well. The name of another torrent than was asked for is a failure.
     named = {one.report.lookup.delivery for one in told if _name(one) and not _is_failure(one.report)}
     beginnings = [one for one in told if one.report.outcome is None and one.report.lookup.delivery not in named]
-    begun = await _begin(connection, beginnings, changes)
+    begun = await _begin(connection, beginnings, rules, changes)
     completed = await _name_all(connection, [one.report for one in told if _name(one)], rules, changes)
     failed = await _fail_all(connection, [one for one in told if _is_failure(one.report)], rules, changes)
     await changes.write(connection)
@@ -42,9 +42,10 @@ async def apply_all(connection: Connection, told: Sequence[Told], *, rules: Rule
     ]
 
 
-async def _begin(connection: Connection, told: Sequence[Told], changes: Changes) -> dict[int, str]:
+async def _begin(connection: Connection, told: Sequence[Told], rules: Rules, changes: Changes) -> dict[int, str]:
     current = await lookups.current_of(connection, _deliveries(told))
-    changes.begun(await progress.start(connection, current, at=changes.at))
+    started = await progress.start(connection, current, at=changes.at, longest_delay_s=rules.longest_delay_s)
+    changes.begun(started)
     return current
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 
 from truename.calibration.words import Answer, Refused, Rules, Submission, Submitted
 from truename.model import TaskStatus
-from truename.store.lookups import ActiveLookup, NewLookup, Sources
+from truename.store.lookups import ActiveLookup, NewLookup
 from truename.store.names import KnownName
+from truename.store.sources import Sources
 from truename.store.tasks import TaskRow
 
 
@@ -51,9 +52,9 @@ def plan_submissions(ground: Ground, submissions: Iterable[Submission], rules: R
         lookup_id = _ask(ground, plan, asked, rank)
         mine = ground.own.get((asked.person_id, asked.magnet.info_hash))
         if mine is not None:
-            if asked.priority < mine.prio:
-                plan.raised[mine.id] = replace(mine, prio=asked.priority, rank=rank)
-                ground.own[asked.person_id, asked.magnet.info_hash] = plan.raised[mine.id]
+            hurried = _hurried(mine, asked, rank)
+            if hurried != mine:
+                ground.own[asked.person_id, asked.magnet.info_hash] = plan.raised[mine.id] = hurried
             plan.answers.append(Submitted(task_id=mine.id, status=mine.status, deduplicated=True))
             continue
         task = _pending(asked, lookup_id, rank)
@@ -71,7 +72,7 @@ def _room(ground: Ground, person_id: int, rules: Rules) -> bool:
 def _ask(ground: Ground, plan: Plan, asked: Submission, rank: int) -> int:
     """Join the look-up of the hash, or begin one; its id, which for one that begins counts down from -1."""
     info_hash = asked.magnet.info_hash
-    sources = Sources(trackers=asked.magnet.trackers, peers=asked.magnet.peers)
+    sources = _sources(asked)
     active = ground.active.get(info_hash)
     if active is None:
         _advance(ground, plan, asked, rank)
@@ -121,6 +122,13 @@ def _joined(ground: Ground, plan: Plan, asked: Submission, rank: int, active: Ac
     return active
 
 
+def _hurried(mine: TaskRow, asked: Submission, rank: int) -> TaskRow:
+    """A task that its owner asks for again: it waits for no later try, perhaps in a faster lane, and knows more."""
+    sources = Sources.of_text(mine.sources).joined(_sources(asked))
+    mine = replace(mine, next_attempt_at=None, sources=sources.as_text(), trackers=len(sources.trackers))
+    return replace(mine, prio=asked.priority, rank=rank) if asked.priority < mine.prio else mine
+
+
 def _rank_of(ground: Ground, asked: Submission) -> int:
     """Behind the person's own last one in that priority, and not before what has been taken already."""
     lane = (int(asked.priority), asked.person_id)
@@ -146,7 +154,12 @@ def _pending(asked: Submission, lookup_id: int | None, rank: int = 0) -> TaskRow
         watched=asked.watched,
         created_at=asked.at,
         trackers=len(asked.magnet.trackers),
+        sources=_sources(asked).as_text(),
     )
+
+
+def _sources(asked: Submission) -> Sources:
+    return Sources(trackers=asked.magnet.trackers, peers=asked.magnet.peers)
 
 
 def _completed(asked: Submission, known: KnownName) -> TaskRow:

@@ -12,6 +12,7 @@ from truename.store import batches, lookups, names, tasks, watches
 from truename.store.batches import BatchTask, NewBatch
 from truename.store.database import Connection
 from truename.store.ids import new_task_id
+from truename.store.sources import Sources
 from truename.store.tasks import TaskRow
 
 
@@ -55,12 +56,11 @@ async def _submit_batch(connection: Connection, order: BatchOrder, rules: Rules,
 
 async def _retry_batch(connection: Connection, wanted: OfBatch, rules: Rules, census: Census) -> int:
     old = await batches.unnamed_of(connection, wanted.batch_id, person_id=wanted.person_id)
-    sources = await lookups.sources_of(connection, (row.lookup_id for row in old if row.lookup_id is not None))
     submissions = [
         Submission(
             task_id=new_task_id(),
             person_id=wanted.person_id,
-            magnet=magnet_of(row, sources.get(row.lookup_id or 0)),
+            magnet=magnet_of(row),
             priority=Priority(row.prio),
             at=wanted.at,
         )
@@ -80,13 +80,14 @@ async def _retry_batch(connection: Connection, wanted: OfBatch, rules: Rules, ce
     return len(pairs)
 
 
-def magnet_of(row: TaskRow, sources: lookups.Sources | None) -> Magnet:
-    """What a task asked for, to be asked for again."""
+def magnet_of(row: TaskRow) -> Magnet:
+    """What a task asked for, to be asked for again; never whom others have named for the same hash."""
+    sources = Sources.of_text(row.sources)
     return Magnet(
         info_hash=InfoHash(row.hash),
         info_hash_v2=None if row.hash_v2 is None else InfoHash(row.hash_v2),
-        trackers=sources.trackers if sources else (),
-        peers=sources.peers if sources else (),
+        trackers=sources.trackers,
+        peers=sources.peers,
     )
 
 

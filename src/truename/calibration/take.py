@@ -12,7 +12,8 @@ from truename.store.database import Connection
 
 async def take_all(connection: Connection, wanted: Sequence[Wanted]) -> Sequence[Sequence[Lookup]]:
     """Take what is next. Each priority has its share; what one does not use is given to the others, highest first."""
-    await lookups.wake(connection, at=max(one.at for one in wanted))
+    longest_delay_s = max(one.longest_delay_s for one in wanted)
+    await lookups.wake(connection, at=max(one.at for one in wanted), longest_delay_s=longest_delay_s)
     return [await _take(connection, one) for one in wanted]
 
 

@@ -1,5 +1,6 @@
 """The words of the heart: what is asked of it, what it answers, and the rules it keeps. Frozen values."""
 
+import math
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -42,6 +43,11 @@ class Rules:
         """How long to wait after the n-th try; `chance`, from 0 to 1, spreads it by a fifth to either side."""
         delay_s = self.retry_delays_s[min(attempt, len(self.retry_delays_s)) - 1]
         return delay_s * (0.8 + 0.4 * chance)
+
+    @property
+    def longest_delay_s(self) -> float:
+        """No try is put off for longer; what seems to be was put off by a clock that has been set back since."""
+        return 1.25 * max(self.retry_delays_s)
 
     def next_ask(self, *, asked: int, since: float, at: float) -> float | None:
         """When the watch asks again, having asked so often; None when it has asked for long enough."""
@@ -123,7 +129,7 @@ class Told:
 class Wanted:
     """Look-ups to be taken: how many in all, and a fresh text that makes their deliveries.
 
-    `turn`: how many were wanted before.
+    `turn`: how many were wanted before; `longest_delay_s` see `Rules`.
     """
 
     count: int
@@ -131,3 +137,4 @@ class Wanted:
     at: float = 0.0
     only_high: bool = False
     turn: int = 0
+    longest_delay_s: float = math.inf

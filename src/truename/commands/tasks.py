@@ -25,8 +25,8 @@ def list_tasks(
     if context.invoked_subcommand is not None:
         return
     wish = Wish(status=status, username=user, limit=limit, as_json=as_json)
-    ended_after = time.time() - loaded_settings(warn=False).settings.task_ttl_s
-    on_database(lambda database, screen: tasks.list_tasks(database, screen, wish, ended_after=ended_after))
+    at, task_ttl_s = time.time(), loaded_settings(warn=False).settings.task_ttl_s
+    on_database(lambda database, screen: tasks.list_tasks(database, screen, wish, at=at, task_ttl_s=task_ttl_s))
 
 
 @app.command("cancel", help=help_of("tasks_cancel"))

@@ -6,50 +6,19 @@ share, not by age.
 Lock order everywhere: look-ups (by id), tasks, notes, events.
 """
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 
 from truename.magnet import InfoHash, Magnet
-from truename.model import Lookup
+from truename.model import Lookup, TaskStatus
 from truename.store.database import Connection
+from truename.store.due import due_values, is_due
 from truename.store.portable import in_chunks, upsert
+from truename.store.sources import Sources
 from truename.store.tables import ONE, PENDING, RUNNING, WAITING, lane, lookup, task, virtual
-
-MAX_SOURCES = 100
-_NOBODY = "[[], []]"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
-    """Whom to ask: what all those who wait for a hash have named."""
-
-    trackers: tuple[str, ...] = ()
-    peers: tuple[str, ...] = ()
-
-    def joined(self, other: "Sources") -> "Sources":
-        """Both, each once, and not more than can be asked."""
-        return Sources(
-            trackers=tuple(dict.fromkeys((*self.trackers, *other.trackers)))[:MAX_SOURCES],
-            peers=tuple(dict.fromkeys((*self.peers, *other.peers)))[:MAX_SOURCES],
-        )
-
-    def as_text(self) -> str:
-        """For its column."""
-        if not self.trackers and not self.peers:
-            return _NOBODY
-        return json.dumps([self.trackers, self.peers])
-
-    @classmethod
-    def of_text(cls, text: str) -> "Sources":
-        """Read its column."""
-        if text == _NOBODY:
-            return cls()
-        trackers, peers = json.loads(text)
-        return cls(trackers=tuple(trackers), peers=tuple(peers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +32,14 @@ class ActiveLookup:
     rank: int
     status: str
     sources: Sources
+
+
+class Place(NamedTuple):
+    """Where a look-up stands in the line of its priority."""
+
+    prio: int
+    rank: int
+    created_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +102,7 @@ _TAKE = (
     update(lookup)
     .where(lookup.c.id.in_(_NEXT_ONES))
     .values(status="running", delivery=bindparam("by_delivery"), attempt=lookup.c.attempt + 1)
-    .returning(lookup.c.id, lookup.c.hash, lookup.c.hash_v2, lookup.c.rank, lookup.c.sources)
+    .returning(lookup.c.id, lookup.c.hash, lookup.c.hash_v2, lookup.c.rank, lookup.c.created_at, lookup.c.sources)
 )
 _RUNNING_OF = (
     select(lookup.c.id, lookup.c.delivery)
@@ -133,17 +110,12 @@ _RUNNING_OF = (
     .order_by(lookup.c.id)
     .with_for_update()
 )
-_WAKE = (
-    update(lookup)
-    .where(lookup.c.status == WAITING, lookup.c.due_at <= bindparam("now"))
-    .values(status="pending", due_at=None)
-)
+_WAKE = update(lookup).where(lookup.c.status == WAITING, is_due(lookup.c.due_at)).values(status="pending", due_at=None)
 _PUT_OFF = (
     update(lookup)
     .where(lookup.c.id == bindparam("this_id"), lookup.c.status == RUNNING)
     .values(status="waiting", due_at=bindparam("due"), delivery=None)
 )
-_SOURCES_OF = select(lookup.c.id, lookup.c.sources).where(_IDS)
 _END = update(lookup).where(_IDS).values(status="ended", active=None, delivery=None, due_at=None)
 
 
@@ -252,7 +224,14 @@ async def _take(connection: Connection, prio: int, share: int, delivery: str) ->
     if rows:
         await _advance(connection, prio, max(row.rank for row in rows))
     return [
-        Lookup(delivery=f"{delivery}.{row.id}", lookup_id=row.id, magnet=_magnet(row), prio=prio)
+        Lookup(
+            delivery=f"{delivery}.{row.id}",
+            lookup_id=row.id,
+            magnet=_magnet(row),
+            prio=prio,
+            rank=row.rank,
+            created_at=row.created_at,
+        )
         for row in sorted(rows, key=lambda row: (row.rank, row.id))
     ]
 
@@ -285,23 +264,15 @@ async def give_back(connection: Connection, ids: Iterable[int] | None = None) ->
     return count
 
 
-async def wake(connection: Connection, *, at: float) -> int:
+async def wake(connection: Connection, *, at: float, longest_delay_s: float) -> int:
     """Look-ups that are due for another try take their turn; how many."""
-    return (await connection.execute(_WAKE, {"now": at})).rowcount
+    return (await connection.execute(_WAKE, due_values(at, longest_delay_s))).rowcount
 
 
 async def put_off(connection: Connection, due: Mapping[int, float]) -> None:
     """Running look-ups wait until they are due for another try."""
     if due:
         await connection.execute(_PUT_OFF, [{"this_id": one, "due": at} for one, at in due.items()])
-
-
-async def sources_of(connection: Connection, ids: Iterable[int]) -> dict[int, Sources]:
-    """Whom these look-ups asked, as far as they are remembered."""
-    found: dict[int, Sources] = {}
-    for some in in_chunks(ids):
-        found |= {row.id: Sources.of_text(row.sources) for row in await connection.execute(_SOURCES_OF, {"ids": some})}
-    return found
 
 
 async def current_of(connection: Connection, deliveries: Collection[tuple[int, str]]) -> dict[int, str]:
@@ -316,6 +287,14 @@ async def current_of(connection: Connection, deliveries: Collection[tuple[int, s
             if (row.id, delivery) in deliveries:
                 current[row.id] = delivery
     return current
+
+
+async def taken(connection: Connection) -> Sequence[Place]:
+    """The places of the look-ups that were taken, and have begun for nobody yet."""
+    started = exists().where(task.c.lookup_id == lookup.c.id, task.c.status == TaskStatus.RUNNING.value)
+    columns = (getattr(lookup.c, name) for name in Place._fields)
+    statement = select(*columns).where(lookup.c.status == RUNNING, ~started)
+    return [Place._make(row) for row in await connection.execute(statement)]
 
 
 async def end_all(connection: Connection, ids: Iterable[int]) -> None:

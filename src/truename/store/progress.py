@@ -6,10 +6,11 @@ Every change tells which tasks it has touched, so that their owners can be told.
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from sqlalchemy import Executable, bindparam, case, func, select, update
+from sqlalchemy import Executable, bindparam, case, func, or_, select, update
 
 from truename.model import TaskStatus
 from truename.store.database import Connection
+from truename.store.due import due_values, is_due
 from truename.store.names import KnownName
 from truename.store.portable import in_chunks
 from truename.store.tables import ONE, task
@@ -33,7 +34,11 @@ _OF_LOOKUPS = task.c.lookup_id.in_(bindparam("lookup_ids", expanding=True))
 # Statements of the busy paths are built once: building one costs more than running it.
 _START = (
     update(task)
-    .where(task.c.status == TaskStatus.PENDING.value, _OF_LOOKUPS)
+    .where(
+        task.c.status == TaskStatus.PENDING.value,
+        or_(task.c.next_attempt_at.is_(None), is_due(task.c.next_attempt_at)),
+        _OF_LOOKUPS,
+    )
     .values(
         status=TaskStatus.RUNNING.value,
         attempt=task.c.attempt + 1,
@@ -97,9 +102,14 @@ _DUE_OF = (
 )
 
 
-async def start(connection: Connection, lookup_ids: Iterable[int], *, at: float) -> list[Touched]:
-    """The tasks that wait for these look-ups are running, one try more; which."""
-    return await _touch(connection, _START, lookup_ids, {"at": at})
+async def start(
+    connection: Connection, lookup_ids: Iterable[int], *, at: float, longest_delay_s: float
+) -> list[Touched]:
+    """The tasks that wait for these look-ups are running, one try more; which.
+
+    One whose own next try is not due yet goes on waiting for it, though somebody else has made the look-up run.
+    """
+    return await _touch(connection, _START, lookup_ids, {"at": at, **due_values(at, longest_delay_s)})
 
 
 async def give_back(connection: Connection, lookup_ids: Iterable[int] | None = None) -> list[Touched]:

@@ -167,7 +167,8 @@ virtual = Table(
     Column("v", BigInteger, nullable=False),
 )
 
-# `trackers`: how many its own magnet named; `detail`: what the resolvers did for it, as `timeline.py` packs it.
+# `trackers`: how many its own magnet named; `sources`: those, and its peers, as `sources.py` writes them;
+# `detail`: what the resolvers did for it, as `timeline.py` packs it.
 task = Table(
     "task",
     metadata,
@@ -192,6 +193,7 @@ task = Table(
     Column("started_at", Float),
     Column("completed_at", Float),
     Column("trackers", Integer, nullable=False, server_default=text("0")),
+    Column("sources", Text, nullable=False, server_default=text("'[[], []]'")),
     Column("detail", Text),
     Index(
         "ix_task_completed_at",

@@ -22,7 +22,11 @@ from sqlalchemy import (
 from truename.model import TaskStatus
 from truename.store.database import Connection
 from truename.store.portable import by_hash, in_chunks
+from truename.store.sources import NOBODY
 from truename.store.tables import ONE, PENDING, batch, batch_task, lookup, task
+
+MOST_COUNTED = 10_000
+"""Whoever stands further back in the queue is told this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,7 @@ class TaskRow:
     started_at: float | None = None
     completed_at: float | None = None
     trackers: int = 0
+    sources: str = NOBODY
     detail: str | None = None
 
 
@@ -87,7 +92,13 @@ _OF_IDS = select(*_COLUMNS).where(
 _PLACE = (
     update(task)
     .where(task.c.id == bindparam("this_id"), task.c.active == ONE)
-    .values(prio=bindparam("new_prio"), rank=bindparam("new_rank"))
+    .values(
+        prio=bindparam("new_prio"),
+        rank=bindparam("new_rank"),
+        next_attempt_at=bindparam("new_attempt_at"),
+        trackers=bindparam("new_trackers"),
+        sources=bindparam("new_sources"),
+    )
 )
 _OF_ANYBODY = select(*_COLUMNS).where(task.c.id.in_(bindparam("ids", expanding=True)))
 _COUNT_BY_PERSON = (
@@ -106,9 +117,19 @@ async def insert_all(connection: Connection, tasks: Sequence[TaskRow], begun: Se
 
 
 async def place_all(connection: Connection, raised: Collection[TaskRow]) -> None:
-    """Write the priority and rank of tasks that their owners have asked for again with more haste."""
+    """Write what asking again may change of tasks: their place in the lanes, their next try, whom they ask."""
     if raised:
-        rows = [{"this_id": one.id, "new_prio": one.prio, "new_rank": one.rank} for one in raised]
+        rows = [
+            {
+                "this_id": one.id,
+                "new_prio": one.prio,
+                "new_rank": one.rank,
+                "new_attempt_at": one.next_attempt_at,
+                "new_trackers": one.trackers,
+                "new_sources": one.sources,
+            }
+            for one in raised
+        ]
         await connection.execute(_PLACE, rows)
 
 
@@ -139,7 +160,8 @@ async def latest_of(
         persons = list({person_id for person_id, _ in keys})
         values = {"hashes": hashes, "persons": persons, "ended_after": ended_after}
         rows = [_read(row) for row in await connection.execute(_LATEST_OF, values)]
-        for row in sorted(rows, key=lambda row: (row.created_at, not row.status.is_final)):
+        # A clock that was set back makes the newest seem old; but none is newer than the one that has not ended.
+        for row in sorted(rows, key=lambda row: (not row.status.is_final, row.created_at)):
             if (row.person_id, row.hash) in keys:
                 found[row.person_id, row.hash] = row
     return found
@@ -164,8 +186,8 @@ async def of_anybody(connection: Connection, ids: Iterable[str]) -> dict[str, Ta
     return found
 
 
-async def queue_position(connection: Connection, waiting: TaskRow, *, most: int = 10_000) -> int:
-    """The place of a waiting task among what waits in its priority, from 1.
+async def queue_position(connection: Connection, waiting: TaskRow, *, most: int = MOST_COUNTED) -> int:
+    """The place of a waiting task among what waits in the database in its priority, from 1.
 
     It is counted from the task's own rank, as if nobody else had asked for its hash. Counts at most `most`: beyond
     that a person does not care, and the database should not.

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from truename.infohash import InfoHash
 from truename.model import TaskStatus
 from truename.names import is_hidden
-from truename.store.lookups import MAX_SOURCES, Sources
 from truename.store.notes import EDITED, RENAMED, SAVED
 from truename.store.people import MAX_USERNAME
+from truename.store.sources import MAX_SOURCES, Sources
 from truename.store.tables import event, lane, lookup, note_revision, person, task, torrent, virtual
 from truename.timeline import unpack
 
@@ -146,6 +146,7 @@ _RULES: Mapping[tuple[str, str], Check] = {
     (lookup.name, "active"): _ONE.__contains__,
     (task.name, "active"): _ONE.__contains__,
     (task.name, "detail"): _is_detail,
+    (task.name, "sources"): _are_sources,
     (task.name, "rank"): _is_counter,
     (torrent.name, "files"): _are_files,
     (note_revision.name, "cause"): frozenset((SAVED, EDITED, RENAMED, "undone")).__contains__,

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from truename.calibration import OfTask, Rules, cancel_all
 from truename.model import TaskStatus
 from truename.names import make_visible, shown
-from truename.service import TaskView, view
-from truename.store import people, tasks
+from truename.service import TaskView, views
+from truename.store import lookups, people, tasks
 from truename.store.database import Connection, Database
 from truename.store.people import Person, clean_username
 from truename.store.portable import in_chunks
@@ -31,7 +31,7 @@ class Wish:
     as_json: bool = False
 
 
-async def list_tasks(database: Database, screen: Screen, wish: Wish, *, ended_after: float) -> bool:
+async def list_tasks(database: Database, screen: Screen, wish: Wish, *, at: float, task_ttl_s: float) -> bool:
     """One line for each task, the newest first, without those that are forgotten. Output: False for nobody's name."""
     async with database.reading() as connection:
         everybody = {person.id: person for person in await people.everybody(connection)}
@@ -44,17 +44,18 @@ async def list_tasks(database: Database, screen: Screen, wish: Wish, *, ended_af
             None if person is None else person.id,
             status=wish.status,
             limit=wish.limit + 1,
-            ended_after=ended_after,
+            ended_after=at - task_ttl_s,
         )
-        views = [await view(connection, row) for row in read[: wish.limit]]
+        idle = await lookups.taken(connection)
+        seen = await views(connection, read[: wish.limit], at=at, idle=lambda: idle)
     several = len(everybody) > 1 and person is None
-    for one in views:
+    for one in seen:
         username = everybody[one.row.person_id].username
         if wish.as_json:
             screen.answer(json_line(one, username, screen.language, ascii_only=not screen.shows_everything))
         else:
             screen.answer(plain_line(one, screen.language, username if several else None))
-    if not views:
+    if not seen:
         screen.say("tasks_none_such")
     elif len(read) > wish.limit:
         screen.say("tasks_more", limit=wish.limit)
