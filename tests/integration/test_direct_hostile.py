@@ -536,6 +536,40 @@ def test_the_largest_metadata_that_is_allowed_comes_whole() -> None:
     run(test())
 
 
+def test_the_largest_metadata_comes_from_twenty_peers_that_are_equally_quick() -> None:
+    """Each has but a twentieth of it when the bound on all that is heard comes near."""
+
+    async def test() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            direct = await stack.enter_async_context(resolver(heard_bytes=3 * MEGABYTE))
+            info = info_named("enormous", pieces=20_000)
+            peers = [await stack.enter_async_context(Peer(info).serving()) for _ in range(20)]
+            assert (await direct.resolve(magnet(info, *peers), deadline_s=LONG_S)).name == "enormous"
+
+    run(test())
+
+
+def test_an_honest_peer_is_heard_when_liars_have_said_all_that_may_be_heard() -> None:
+    async def test() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            direct = await stack.enter_async_context(resolver(heard_bytes=MEGABYTE, heard_bytes_of_each=50_000))
+            claimed = info_named("x", pieces=10_000)
+            liars = [Garbage(INFO) for _ in range(15)]
+            for liar in liars:
+                liar.infos = dict.fromkeys(liar.infos, claimed)
+                await stack.enter_async_context(liar.serving())
+            trail = Trail()
+            first = asyncio.create_task(direct.resolve(magnet(INFO, *liars), deadline_s=LONG_S, trail=trail))
+            for liar in liars:
+                await liar.left.wait()
+            honest = await stack.enter_async_context(Peer(INFO).serving())
+            assert (await direct.resolve(magnet(INFO, honest), deadline_s=LONG_S)).name == "the honest name"
+            await first
+            assert trail.counts["lied"] < len(liars)  # of those that were not heard to their end nobody knows
+
+    run(test())
+
+
 def test_leaving_in_the_middle_leaves_nothing_behind() -> None:
     async def test() -> None:
         info = v2_info("left")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.unit.test_direct_wire import DATA, GREETING, HANDSHAKE, INFO, NUMBERS
 from tests.wire import encode, info_named, v2_info
 from truename import bencode
-from truename.resolvers.direct.allowance import Allowance
+from truename.resolvers.direct.allowance import Room, Traffic
 from truename.resolvers.direct.peer_wire import BLOCK_BYTES, build_extended, build_handshake, build_message
 from truename.resolvers.direct.talk import (
     MAX_METADATA_BYTES,
@@ -35,8 +35,8 @@ def sha1(raw: bytes) -> bytes:
     return hashlib.sha1(raw, usedforsecurity=False).digest()
 
 
-def a_talk(raw: bytes = SMALL, *, room: Allowance | None = None, traffic: int = PLENTY) -> Talk:
-    return Talk(sha1(raw), US, room=room or Allowance(PLENTY), traffic=Allowance(traffic))
+def a_talk(raw: bytes = SMALL, *, room: Room | None = None, traffic: Traffic | None = None) -> Talk:
+    return Talk(sha1(raw), US, room=room or Room(PLENTY), traffic=traffic or Traffic(PLENTY, 0))
 
 
 def shake(raw: bytes = SMALL, *, peer_id: bytes = THEM) -> bytes:
@@ -89,7 +89,7 @@ def trouble_of(talk: Talk, *heard: bytes) -> Trouble:
 
 
 def test_we_greet_without_waiting_and_ask_as_soon_as_the_size_is_known() -> None:
-    talk = Talk(NUMBERS, US, room=Allowance(PLENTY), traffic=Allowance(PLENTY))
+    talk = Talk(NUMBERS, US, room=Room(PLENTY), traffic=Traffic(PLENTY, 0))
     assert talk.opening() == build_handshake(NUMBERS, US) + b"\0\0\0\x1a\x14\0d1:md11:ut_metadatai1eee"
     assert talk.hear(HANDSHAKE) == b""
     assert talk.hear(build_extended(0, GREETING)) == b"\0\0\0\x1b\x14\x02d8:msg_typei0e5:piecei0ee"
@@ -137,7 +137,7 @@ def test_a_stream_of_single_bytes_is_a_talk_too() -> None:
 def test_a_v2_torrent_is_proved_by_sha_256() -> None:
     info = v2_info("version two")
     hash20 = hashlib.sha256(info).digest()[:20]
-    talk = Talk(hash20, US, room=Allowance(PLENTY), traffic=Allowance(PLENTY))
+    talk = Talk(hash20, US, room=Room(PLENTY), traffic=Traffic(PLENTY, 0))
     talk.hear(build_handshake(hash20, THEM) + greet(len(info)) + block(info, 0))
     assert talk.raw == info
 
@@ -205,7 +205,7 @@ def test_a_lie_about_the_size_is_found_out(raw: bytes, wrong: int) -> None:
 
 @pytest.mark.parametrize("size", [MAX_METADATA_BYTES + 1, 1 << 31, (1 << 31) - 1, 1 << 63, -7])
 def test_an_impossible_size_is_believed_to_nobody(size: int) -> None:
-    room = Allowance(0)
+    room = Room(0)
     assert trouble_of(a_talk(room=room), shake(), greet(size)) is Trouble.TOO_MUCH
 
 
@@ -293,28 +293,103 @@ def test_noise_brings_nobody_nearer() -> None:
 
 
 def test_what_is_held_is_counted_and_given_back() -> None:
-    room = Allowance(len(LARGE))
+    room = Room(len(LARGE))
     talk = a_talk(LARGE, room=room)
     talk.hear(shake(LARGE) + greet(len(LARGE)) + block(LARGE, 0) + block(LARGE, 1))
-    assert not room.take(len(LARGE) - 2 * BLOCK_BYTES + 1)
+    assert room.left == len(LARGE) - 2 * BLOCK_BYTES
     talk.close()
     talk.close()
-    assert room.take(len(LARGE))
-    assert not room.take(1)
+    assert room.left == len(LARGE)
 
 
 def test_without_room_a_talk_is_put_off() -> None:
-    trouble = trouble_of(
-        a_talk(LARGE, room=Allowance(3 * BLOCK_BYTES)), shake(LARGE) + greet(len(LARGE)), *blocks(LARGE)
-    )
+    trouble = trouble_of(a_talk(LARGE, room=Room(3 * BLOCK_BYTES)), shake(LARGE) + greet(len(LARGE)), *blocks(LARGE))
     assert trouble is Trouble.NO_ROOM
     assert trouble.may_pass
 
 
-def test_all_talks_about_a_hash_together_hear_only_so_much() -> None:
-    assert (
-        trouble_of(a_talk(LARGE, traffic=1_000), shake(LARGE), greet(len(LARGE)), block(LARGE, 0)) is Trouble.TOO_MUCH
-    )
+def test_all_talks_about_a_hash_together_hear_only_so_much_and_who_hears_no_more_has_not_lied() -> None:
+    talk = a_talk(LARGE, traffic=Traffic(1_000, 0))
+    trouble = trouble_of(talk, shake(LARGE), greet(len(LARGE)), block(LARGE, 0))
+    assert trouble is Trouble.NO_ROOM
+
+
+def test_each_talk_has_something_to_hear_of_its_own() -> None:
+    traffic = Traffic(0, 2 * len(LARGE))
+    for _ in range(3):
+        talk = a_talk(LARGE, traffic=traffic)
+        hear_all(talk, (shake(LARGE), greet(len(LARGE)), *blocks(LARGE)))
+        assert talk.raw == LARGE
+
+
+def test_of_equal_talks_the_first_come_to_their_end_when_not_all_can() -> None:
+    traffic = Traffic(2 * len(LARGE) + 1_000, 1_000)
+    talks = [a_talk(LARGE, traffic=traffic) for _ in range(5)]
+    for talk in talks:
+        hear_all(talk, (shake(LARGE), greet(len(LARGE))))
+    ended = set()
+    for said in blocks(LARGE):
+        for number, talk in enumerate(talks):
+            with contextlib.suppress(TalkFailed):
+                talk.hear(said)
+                continue
+            ended.add(number)
+            talk.close()
+    assert [talk.raw for talk in talks[:2]] == [LARGE, LARGE]
+    assert ended == {2, 3, 4}
+
+
+def test_who_has_brought_most_is_sure_of_the_rest() -> None:
+    traffic = Traffic(len(LARGE) - 38_500, 40_000)
+    slow, quick = (a_talk(LARGE, traffic=traffic) for _ in range(2))
+    hear_all(slow, (shake(LARGE), greet(len(LARGE)), block(LARGE, 0)))
+    hear_all(quick, (shake(LARGE), greet(len(LARGE)), *blocks(LARGE)[:3]))
+    with pytest.raises(TalkFailed) as ending:
+        hear_all(slow, blocks(LARGE)[1:])
+    assert ending.value.trouble is Trouble.NO_ROOM
+    hear_all(quick, blocks(LARGE)[3:])
+    assert quick.raw == LARGE
+
+
+def test_a_hash_that_holds_little_has_room_though_another_has_taken_all_of_it() -> None:
+    room = Room(12 * BLOCK_BYTES)
+    greedy = [a_talk(HUGE, room=room) for _ in range(3)]
+    for count, talk in enumerate(greedy, 3):
+        hear_all(talk, (shake(HUGE), greet(len(HUGE)), *(block(HUGE, piece) for piece in range(count))))
+    assert room.left == 0
+    honest = a_talk(LARGE, room=room)
+    hear_all(honest, (shake(LARGE), greet(len(LARGE)), *blocks(LARGE)))
+    assert honest.raw == LARGE
+    assert [talk.held > 0 for talk in greedy] == [False, False, True]  # those who had brought least gave way
+    assert trouble_of(greedy[0], block(HUGE, 7)) is Trouble.NO_ROOM
+
+
+def test_a_hash_has_no_more_room_than_others_when_there_is_none_left() -> None:
+    room = Room(6 * BLOCK_BYTES)
+    first, second = a_talk(HUGE, room=room), a_talk(LARGE, room=room)
+    hear_all(first, (shake(HUGE), greet(len(HUGE)), *(block(HUGE, piece) for piece in range(3))))
+    hear_all(second, (shake(LARGE), greet(len(LARGE)), *blocks(LARGE)[:3]))
+    assert trouble_of(first, block(HUGE, 3)) is Trouble.NO_ROOM
+    assert second.held == 3 * BLOCK_BYTES
+
+
+def test_of_one_hash_the_talk_that_has_most_is_given_the_room() -> None:
+    room = Room(4 * BLOCK_BYTES)
+    ahead, behind = a_talk(HUGE, room=room), a_talk(HUGE, room=room)
+    hear_all(ahead, (shake(HUGE), greet(len(HUGE)), *(block(HUGE, piece) for piece in range(3))))
+    hear_all(behind, (shake(HUGE), greet(len(HUGE)), block(HUGE, 0)))
+    ahead.hear(block(HUGE, 3))
+    assert (ahead.held, behind.held) == (4 * BLOCK_BYTES, 0)
+
+
+def test_a_peer_that_claims_much_is_heard_no_further_than_it_is_asked() -> None:
+    talk = a_talk(HUGE)
+    hear_all(talk, (shake(HUGE), greet(MAX_METADATA_BYTES)))
+    asked = REQUESTS_AT_ONCE * BLOCK_BYTES
+    keep_alives = b"\0\0\0\0" * 1_000
+    enough = (160 * 1024 + 2 * asked) // len(keep_alives)
+    assert enough * len(keep_alives) < MAX_METADATA_BYTES
+    assert trouble_of(talk, *[keep_alives] * enough) is Trouble.TOO_MUCH
 
 
 @given(
@@ -325,14 +400,14 @@ def test_all_talks_about_a_hash_together_hear_only_so_much() -> None:
     )
 )
 def test_arbitrary_bytes_after_the_handshake_end_the_talk_or_are_passed_over(said: list[bytes]) -> None:
-    room = Allowance(PLENTY)
+    room = Room(PLENTY)
     talk = a_talk(LARGE, room=room)
     with contextlib.suppress(TalkFailed):
         for data in (shake(LARGE), *said):
             talk.hear(data)
     assert talk.raw is None
     talk.close()
-    assert room.take(PLENTY)
+    assert room.left == PLENTY
 
 
 @given(st.binary(max_size=200))

@@ -15,10 +15,10 @@ class Limits:
 
     Those `to_one` tracker are fewer, so that a slow one leaves turns to the others; larger bursts over UDP are lost.
     What is over a bound waits for its turn, except bytes: `held_bytes` of metadata that is not whole yet, `heard_bytes`
-    from all peers of one hash, `tracker_bytes` of HTTP from each tracker in all its answers about one hash (two hundred
-    peers are 4 KiB).
-    A conversation has at least `turn_s`, when others wait and do better. Of `talks_in_all` whoever names peers (a
-    tracker, a magnet) has as many as are left for all others.
+    from all peers of one hash beyond the first `heard_bytes_of_each` of a conversation, `tracker_bytes` of HTTP from
+    each tracker in all its answers about one hash (two hundred peers are 4 KiB).
+    When others wait, a conversation has at least `turn_s`, and more only if it brings more than most. Of `talks_in_all`
+    whoever names peers (a tracker, a magnet) has no more than are left for all others.
     """
 
     connections: int = _MOST_CONNECTIONS
@@ -34,6 +34,7 @@ class Limits:
     peers_at_once: int = 20
     talks_in_all: int = 1000
     heard_bytes: int = 32 << 20
+    heard_bytes_of_each: int = 256 << 10
 
     connect_s: float = 5.0
     silence_s: float = 8.0

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from truename.errors import ResolverDown
 from truename.networks import is_public
-from truename.resolvers.direct.allowance import Allowance
+from truename.resolvers.direct.allowance import Allowance, Room, Traffic
 from truename.resolvers.direct.announce import Announce, Peer, TrackerRefused
 from truename.resolvers.direct.config import Limits
 from truename.resolvers.direct.dialer import Dialer
@@ -66,7 +66,7 @@ class Reach:
     port: int
     key: int
     connections: asyncio.Semaphore
-    room: Allowance
+    room: Room
 
 
 class Quest:
@@ -78,7 +78,7 @@ class Quest:
         self._reach = reach
         self._on_asked = on_asked
         self._announce = Announce(hash20=self._hash20, peer_id=reach.peer_id, port=reach.port, key=reach.key)
-        self._traffic = Allowance(reach.limits.heard_bytes)
+        self._traffic = Traffic(reach.limits.heard_bytes, reach.limits.heard_bytes_of_each)
         self._over: asyncio.Future[bytes | ResolverDown] = asyncio.get_running_loop().create_future()
         self._group: asyncio.TaskGroup | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -238,9 +238,11 @@ class Quest:
     def _look_at_places(self) -> None:
         """Those who wait may have the places of those who bring little."""
         self._look = None
-        now, turn_s = asyncio.get_running_loop().time(), self._reach.limits.turn_s
-        give_way(self._places, self._line.waiting(self._may_begin), now, turn_s=turn_s)
+        self._let_leave(self._line.waiting(self._may_begin))
         self._talk_to_more()
+
+    def _let_leave(self, waiting: int) -> None:
+        give_way(self._places, waiting, asyncio.get_running_loop().time(), turn_s=self._reach.limits.turn_s)
 
     async def _talk_to(self, peer: Peer) -> None:
         reach = self._reach
@@ -251,6 +253,8 @@ class Quest:
                 self._called.add(peer)
                 self._end(await converse(reach.dialer, talk, peer, reach.limits))
         except TalkFailed as failed:
+            if failed.trouble is Trouble.NO_ROOM:
+                self._let_leave(len(self._places))  # what is set aside for those who bring little, others need now
             self._failed(peer, failed.trouble)
         except TimeoutError:
             self._failed(peer, Trouble.SILENT)

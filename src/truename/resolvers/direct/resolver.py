@@ -19,7 +19,7 @@ from truename.magnet import Magnet
 from truename.metainfo import Metainfo, matches
 from truename.resolvers.addresses import usable_peers, usable_trackers
 from truename.resolvers.base import ResolverHealth, Trail
-from truename.resolvers.direct.allowance import Allowance
+from truename.resolvers.direct.allowance import Room
 from truename.resolvers.direct.announce import Peer
 from truename.resolvers.direct.config import DirectConfig
 from truename.resolvers.direct.dialer import Dialer
@@ -120,7 +120,7 @@ class DirectResolver:
             port=secrets.choice(_PORTS),
             key=secrets.randbits(32),
             connections=asyncio.Semaphore(config.limits.connections),
-            room=Allowance(config.limits.held_bytes),
+            room=Room(config.limits.held_bytes),
         )
         self._own = [
             Tracker(url, exempt=True) for url in self._askable(usable_trackers(config.trackers, allow_private=True))

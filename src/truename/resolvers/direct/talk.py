@@ -9,7 +9,7 @@ from enum import Enum
 
 from truename.errors import TruenameError
 from truename.metainfo import matches
-from truename.resolvers.direct.allowance import Allowance
+from truename.resolvers.direct.allowance import Room, Traffic
 from truename.resolvers.direct.peer_wire import (
     BLOCK_BYTES,
     EXTENDED,
@@ -34,6 +34,8 @@ REQUESTS_AT_ONCE = 64
 
 _SMALL_TALK_BYTES = 160 * 1024
 """What a peer may send beside metadata: its greeting, and which pieces it has (a bit for each of up to a million)."""
+_HEARD_FOR_A_BLOCK = BLOCK_BYTES + BLOCK_BYTES // 2
+"""Its header has some sixty bytes; half as much again is ample for every honest peer."""
 _MAX_EXTENDED_BYTES = 32 * 1024
 _IGNORED = -1
 
@@ -72,13 +74,15 @@ class Talk:
     """Feed it what the peer says; send what it answers. `raw` is the dictionary once it is there, its digest checked.
 
     `room` bounds what all talks of the program hold, `traffic` what all talks about this hash have heard.
-    `steps` grows whenever the peer has brought us nearer. To be closed at its end.
+    `steps` grows whenever the peer has brought us nearer; `held` of `size` bytes are here. To be closed at its end.
     """
 
-    def __init__(self, hash20: bytes, our_id: bytes, *, room: Allowance, traffic: Allowance) -> None:
+    def __init__(self, hash20: bytes, our_id: bytes, *, room: Room, traffic: Traffic) -> None:
         self.raw: bytes | None = None
         self.steps = 0
-        self._hash20 = hash20
+        self.hash20 = hash20
+        self.held = 0
+        self.size = 0
         self._our_id = our_id
         self._room = room
         self._traffic = traffic
@@ -86,31 +90,33 @@ class Talk:
         self._to_skip = 0
         self._may_hear = _SMALL_TALK_BYTES
         self._shaken = False
-        self._size = 0
         self._ut_metadata = 0
         self._blocks: dict[int, bytes] = {}
-        self._held = 0
+        self._gave_way = False
         self._unasked: deque[int] = deque()
         self._asked: set[int] = set()
+        self._asked_once = 0
         self._rejections = 0
         self._answer: list[bytes] = []
 
     @property
     def share(self) -> float:
         """How much of the metadata is here, from 0 to 1."""
-        return self._held / self._size if self._size else 0.0
+        return self.held / self.size if self.size else 0.0
 
     def opening(self) -> bytes:
         """What to send first; it does not wait for the peer's own handshake, which saves a round trip."""
-        return build_handshake(self._hash20, self._our_id) + build_greeting()
+        return build_handshake(self.hash20, self._our_id) + build_greeting()
 
     def hear(self, data: bytes) -> bytes:
         """Take in what came; what to send in return.
 
         Errors: `TalkFailed`, after which there is nothing more to say.
         """
+        if self._gave_way or not self._traffic.hear(self, len(data)):
+            raise TalkFailed(Trouble.NO_ROOM)
         self._may_hear -= len(data)
-        if self._may_hear < 0 or not self._traffic.take(len(data)):
+        if self._may_hear < 0:
             raise TalkFailed(Trouble.TOO_MUCH)
         self._buffer += data
         try:
@@ -124,10 +130,16 @@ class Talk:
 
     def close(self) -> None:
         """Let go of everything held but `raw`."""
-        self._room.give_back(self._held)
-        self._held = 0
+        self._room.leave(self)
+        self._traffic.leave(self)
+        self.held = 0
         self._blocks.clear()
         self._buffer.clear()
+
+    def give_way(self) -> None:
+        """Let go of everything at once, since others need the room more; the next that is heard ends it."""
+        self._gave_way = True
+        self.close()
 
     # --- framing -------------------------------------------------------------------------------------------------
 
@@ -146,7 +158,7 @@ class Talk:
         handshake = parse_handshake(self._cut(HANDSHAKE_BYTES))
         if handshake.peer_id == self._our_id:
             raise TalkFailed(Trouble.OURSELVES)
-        if handshake.hash20 != self._hash20 or not handshake.extended:
+        if handshake.hash20 != self.hash20 or not handshake.extended:
             raise TalkFailed(Trouble.STRANGER)
         self._shaken = True
         self.steps += 1
@@ -182,8 +194,8 @@ class Talk:
 
     def _greeted(self, greeting: Greeting) -> None:
         """A greeting may come again (BEP 10), but the size of the metadata is what it is."""
-        if self._size:
-            if greeting.metadata_size not in (None, self._size):
+        if self.size:
+            if greeting.metadata_size not in (None, self.size):
                 raise TalkFailed(Trouble.LIED)
             return
         if not greeting.ut_metadata:
@@ -193,16 +205,17 @@ class Talk:
         if not 0 < greeting.metadata_size <= MAX_METADATA_BYTES:
             raise TalkFailed(Trouble.TOO_MUCH)
         self.steps += 1
-        self._size, self._ut_metadata = greeting.metadata_size, greeting.ut_metadata
-        # Each block has a header of some sixty bytes; half as much again is ample for every honest peer.
-        self._may_hear += self._size + self._size // 2
-        self._unasked.extend(range(-(-self._size // BLOCK_BYTES)))
+        self.size, self._ut_metadata = greeting.metadata_size, greeting.ut_metadata
+        self._unasked.extend(range(-(-self.size // BLOCK_BYTES)))
         self._ask()
 
     def _ask(self) -> None:
         while self._unasked and len(self._asked) < REQUESTS_AT_ONCE:
             piece = self._unasked.popleft()
             self._asked.add(piece)
+            if piece >= self._asked_once:
+                self._asked_once = piece + 1
+                self._may_hear += _HEARD_FOR_A_BLOCK
             self._answer.append(build_request(self._ut_metadata, piece))
 
     def _told(self, message: MetadataMessage) -> None:
@@ -218,18 +231,18 @@ class Talk:
         piece, block = message.piece, message.block
         if piece in self._blocks:
             return
-        if piece not in self._asked or message.total_size not in (None, self._size):
+        if piece not in self._asked or message.total_size not in (None, self.size):
             raise TalkFailed(Trouble.LIED)
-        if len(block) != min(BLOCK_BYTES, self._size - piece * BLOCK_BYTES):
+        if len(block) != min(BLOCK_BYTES, self.size - piece * BLOCK_BYTES):
             raise TalkFailed(Trouble.LIED)
-        if not self._room.take(len(block)):
+        if not self._room.take(self, len(block)):
             raise TalkFailed(Trouble.NO_ROOM)
-        self._held += len(block)
+        self.held += len(block)
         self._asked.discard(piece)
         self._blocks[piece] = block
         self.steps += 1
         self._ask()
-        if self._held == self._size:
+        if self.held == self.size:
             self._judge()
 
     def _take_rejection(self, piece: int) -> None:
@@ -239,11 +252,11 @@ class Talk:
         self._rejections += 1
         self._asked.discard(piece)
         self._unasked.append(piece)
-        if not self._asked or self._rejections > self._size // BLOCK_BYTES + REQUESTS_AT_ONCE:
+        if not self._asked or self._rejections > self.size // BLOCK_BYTES + REQUESTS_AT_ONCE:
             raise TalkFailed(Trouble.WITHOUT)
 
     def _judge(self) -> None:
         raw = b"".join(self._blocks[piece] for piece in range(len(self._blocks)))
-        if not matches(raw, (self._hash20.hex(),)):
+        if not matches(raw, (self.hash20.hex(),)):
             raise TalkFailed(Trouble.LIED)
         self.raw = raw
