@@ -554,16 +554,16 @@ def test_an_honest_peer_is_heard_when_liars_have_said_all_that_may_be_heard() ->
         async with contextlib.AsyncExitStack() as stack:
             direct = await stack.enter_async_context(resolver(heard_bytes=MEGABYTE, heard_bytes_of_each=50_000))
             claimed = info_named("x", pieces=10_000)
-            liars = [Garbage(INFO) for _ in range(15)]
+            liars = [Garbage(LARGE) for _ in range(15)]
             for liar in liars:
                 liar.infos = dict.fromkeys(liar.infos, claimed)
                 await stack.enter_async_context(liar.serving())
             trail = Trail()
-            first = asyncio.create_task(direct.resolve(magnet(INFO, *liars), deadline_s=LONG_S, trail=trail))
+            first = asyncio.create_task(direct.resolve(magnet(LARGE, *liars), deadline_s=LONG_S, trail=trail))
             for liar in liars:
                 await liar.left.wait()
-            honest = await stack.enter_async_context(Peer(INFO).serving())
-            assert (await direct.resolve(magnet(INFO, honest), deadline_s=LONG_S)).name == "the honest name"
+            honest = await stack.enter_async_context(Peer(LARGE).serving())
+            assert (await direct.resolve(magnet(LARGE, honest), deadline_s=LONG_S)).name == "the large honest name"
             await first
             assert trail.counts["lied"] < len(liars)  # of those that were not heard to their end nobody knows
 

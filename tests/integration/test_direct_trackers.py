@@ -471,6 +471,27 @@ def test_names_that_hang_hinder_no_administrators(monkeypatch: pytest.MonkeyPatc
             thread.join(60)
 
 
+def test_names_that_hang_hinder_no_other_look_up() -> None:
+    hang = threading.Event()
+
+    def look_up(host: str) -> list[str]:
+        if host.startswith("slow"):
+            hang.wait(60)
+        return ["127.0.0.1"]
+
+    async def test() -> None:
+        async with a_tracker() as tracker, resolver(look_up=look_up) as direct:
+            slow = [f"http://slow{number}.example:{tracker.port}/announce" for number in range(50)]
+            hanging = asyncio.create_task(direct.resolve(magnet(DEAD, *slow), deadline_s=LONG_S))
+            await asyncio.sleep(0)
+            assert await name(direct, f"http://tracker.example:{tracker.port}/announce") == NAME
+            hanging.cancel()
+            await asyncio.wait([hanging])
+        hang.set()
+
+    run(test())
+
+
 def test_a_name_that_does_not_exist_is_nobody_to_ask() -> None:
     async def test() -> None:
         async with resolver(look_up=lambda _: []) as direct:
