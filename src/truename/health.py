@@ -9,6 +9,8 @@ from truename.texts import Language, say
 State = tuple[bool, str]
 """Whether something is well, and what to say of it."""
 
+_UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
+_SILENCE = ("no_dht_node", "no_dht_through_proxy")
 _WELL_PROXIED = ("", "dht_needs_address", "no_dht_through_proxy")
 
 
@@ -38,13 +40,27 @@ def _swarm_states(health: ResolverHealth, language: Language, *, whole: bool) ->
             if whole
             else say("doctor_resolver_ok", language, name="swarm"),
         )
-    if not health.able:
+    if health.coming_up:
+        yield False, say("doctor_dht_waking", language, time=_span(health.dht_for_s, language))
+    elif not health.able:
         yield False, say("doctor_swarm_bad", language, why=say(health.reason, language))
+        if health.reason in _SILENCE:
+            yield False, say("doctor_dht_silent", language, time=_span(health.dht_for_s, language))
         if health.subject and whole:
             yield False, say("doctor_swarm_tried", language, subject=make_visible(health.subject))
     elif not health.dht_enabled:
         yield True, say(health.reason or "doctor_dht_off", language)
     elif health.dht_nodes:
-        yield True, say("doctor_dht_ok", language, nodes=health.dht_nodes)
+        time = _span(health.dht_for_s, language)
+        yield True, say("doctor_dht_ok", language, nodes=health.dht_nodes, time=time)
     else:
         yield True, say("doctor_dht_answers", language)
+
+
+def _span(seconds: float, language: Language) -> str:
+    """A time in the one unit that suits it best, rounded down."""
+    return next(
+        say(f"span_{unit}", language, count=int(seconds // size))
+        for unit, size in _UNITS
+        if seconds >= 2 * size or unit == "s"
+    )

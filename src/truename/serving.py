@@ -11,6 +11,7 @@ import os
 import secrets
 import signal
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
@@ -35,6 +36,7 @@ from truename.web.work import Work
 _COLLECT_AFTER = (20_000, 20, 50)
 LOCK_NAME = "serve.lock"
 _LOOK_EVERY_S = 1.0
+_END_S = 9.0
 
 
 class CannotServe(TruenameError):  # noqa: N818 - named after what it is
@@ -90,7 +92,7 @@ async def _serving(settings: Settings, chain: Chain, language: Language) -> Asyn
                 watch=engine.watch,
                 notes=engine.notes,
                 mode=engine.mode,
-                health=chain.health,
+                health=chain.glance,
                 send=send,
                 max_batch=settings.max_batch,
             )
@@ -180,8 +182,11 @@ def hold(data_dir: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-async def until_told_to_stop() -> None:
-    """Wait for SIGTERM or SIGINT; the second one ends the process at once."""
+async def until_told_to_stop(*, end_s: float = _END_S) -> None:
+    """Wait for SIGTERM or SIGINT; the second one ends the process at once, and so does the clock after `end_s`.
+
+    A disk that does not answer must not keep it: what is not given back by then, the next start gives back.
+    """
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -189,6 +194,9 @@ async def until_told_to_stop() -> None:
         if told.is_set():
             os._exit(128 + number)
         told.set()
+        last = threading.Timer(end_s, os._exit, (128 + number,))
+        last.daemon = True
+        last.start()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number)

@@ -875,7 +875,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "doctor_database_ok": ("database: fine, {names} names known", "数据库：正常，已知 {names} 个名称"),
     "doctor_database_new": ("database: none yet; the first command makes it", "数据库：尚未建立，第一个命令会创建它"),
     "doctor_last": ("{name}: found its last name {date}", "{name}：最近一次得到名称：{date}"),
-    "doctor_starting": ("{name}: has not said yet how it is doing; look again", "{name}：尚未报告状态；请稍后再看"),
+    "doctor_starting": (
+        "{name}: has not said yet how it is doing; look again, and restart truename if it stays so",
+        "{name}：尚未报告状态；请稍后再看，若一直如此请重启 truename",
+    ),
     "doctor_offline": (
         "offline: TRUENAME_OFFLINE is on; names come from the catalogue alone, and nothing leaves this machine",
         "offline：TRUENAME_OFFLINE 已开启；名称只取自目录，不向本机之外发送任何内容",
@@ -886,7 +889,16 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "doctor_swarm_ok": ("swarm: listening on {where}", "swarm：正在监听 {where}"),
     "doctor_swarm_bad": ("swarm: {why}", "swarm：{why}"),
     "doctor_swarm_tried": ("swarm: tried {subject}", "swarm：尝试过 {subject}"),
-    "doctor_dht_ok": ("DHT: {nodes} nodes known", "DHT：已知 {nodes} 个节点"),
+    "doctor_dht_ok": ("DHT: {nodes} nodes known, answering for {time}", "DHT：已知 {nodes} 个节点，已持续应答 {time}"),
+    "doctor_dht_waking": (
+        "DHT: has not answered yet, {time} after it was asked; look again in a few seconds",
+        "DHT：查询发出 {time}，尚未应答；请过几秒再看",
+    ),
+    "doctor_dht_silent": ("DHT: silent for {time}", "DHT：已沉默 {time}"),
+    "span_s": ("{count} s", "{count} 秒"),
+    "span_min": ("{count} min", "{count} 分钟"),
+    "span_h": ("{count} h", "{count} 小时"),
+    "span_d": ("{count} days", "{count} 天"),
     "doctor_dht_answers": (
         "DHT: answers, though no node is known by name yet",
         "DHT：有应答，但路由表中尚无节点",

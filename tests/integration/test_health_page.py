@@ -1,14 +1,23 @@
 """The page that says what works and what does not, and the lines of `doctor` about resolvers."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tests.integration.live_support import Live, with_live
 from tests.integration.web_support import ENGLISH, PAGE
+from tests.loopback import Canary
+from tests.qbittorrent_stand_in import silence
 from truename.health import resolver_states
 from truename.resolvers.base import ResolverHealth
+from truename.resolvers.chain import Chain
+from truename.resolvers.looks import when_up
+from truename.resolvers.qbittorrent.config import QbittorrentConfig
+from truename.resolvers.qbittorrent.resolver import QbittorrentResolver
+from truename.resolvers.swarm import SwarmResolver
+from truename.resolvers.swarm_config import SwarmConfig
 from truename.texts import Language
 
 HASH = "1a" * 20
@@ -68,18 +77,43 @@ def test_it_says_when_each_last_found_a_name(tmp_path: Path) -> None:
     with_live(tmp_path, scenario)
 
 
-def test_a_resolver_that_does_not_say_holds_the_page_up_for_a_moment_only(tmp_path: Path) -> None:
+def test_each_says_what_it_knows_beside_one_that_hangs_and_that_one_says_it_at_the_next_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def scenario(site: Live) -> None:
-        async def silent() -> Sequence[tuple[str, ResolverHealth]]:
-            await asyncio.Event().wait()
-            raise AssertionError
+        async with Canary().serving() as deaf:
+            bootstrap = f"127.0.0.1:{deaf.port}"
+            with silence() as url:
+                swarm = SwarmResolver(
+                    SwarmConfig("127.0.0.1:0", dht=True, dht_bootstrap=(bootstrap,), allow_private=True)
+                )
+                hanging = QbittorrentResolver(QbittorrentConfig(url=url))
+                chain = Chain([hanging, swarm, site.oracle])
+                site.application.state.work = replace(site.work, health=chain.glance)
+                alice = await site.signed_in()
+                first = (await alice.get("/health", headers=PAGE | ENGLISH)).text
+                assert "qbittorrent: has not said yet" in first
+                assert "DHT: has not answered yet, " in first
+                assert "DHT: off; only trackers" in first
+                for look in list(chain._looks._running.values()):
+                    await look
+                await when_up(swarm)
+                again = (await alice.get("/health", headers=PAGE | ENGLISH)).text
+                assert "qBittorrent does not answer in time" in again
+                assert "check that UDP may leave this machine" in again
+                assert "DHT: silent for " in again
+                await chain.aclose()
 
-        site.application.state.work = replace(site.work, health=silent)
-        alice = await site.signed_in()
-        text = (await alice.get("/health", headers=PAGE | ENGLISH)).text
-        assert "swarm: has not said yet" in text
-
+    monkeypatch.setattr("truename.resolvers.chain._GLANCE_S", 0.5)
+    monkeypatch.setattr("truename.resolvers.qbittorrent.resolver._HEALTH_S", 1.0)
+    monkeypatch.setattr("truename.resolvers.connectivity._GRACE_S", 2.0)
     with_live(tmp_path, scenario)
+
+
+def test_a_dht_that_answers_says_since_when() -> None:
+    for for_s, said in ((90, "90 s"), (150, "2 min"), (3 * 3600, "3 h"), (200_000, "2 days")):
+        lines = list(resolver_states("swarm", replace(WELL, dht_for_s=for_s), Language.ENGLISH))
+        assert (True, f"DHT: 212 nodes known, answering for {said}") in lines
 
 
 def test_a_stranger_is_sent_to_the_door(tmp_path: Path) -> None:

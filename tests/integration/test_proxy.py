@@ -30,6 +30,7 @@ from truename.resolvers.direct.announce import Announce
 from truename.resolvers.direct.config import DirectConfig
 from truename.resolvers.direct.resolver import DirectResolver
 from truename.resolvers.direct.trackers import Tracker, TrackerUnreached
+from truename.resolvers.looks import when_up
 from truename.resolvers.swarm import SwarmResolver
 from truename.resolvers.swarm_config import SwarmConfig
 from truename.settings import Settings
@@ -124,7 +125,7 @@ def test_where_the_proxy_carries_udp_the_dht_and_udp_trackers_are_asked_through_
         async with world(proxy) as (_, peer), node.serving(), udp.serving():
             node.peers.append(peer.compact)
             async with closing(swarm(proxy.url, dht=True, dht_bootstrap=(node.endpoint,))) as resolver:
-                health = await resolver.health()
+                health = await when_up(resolver)
                 assert (health.able, health.proxied, health.listening, health.dht_enabled) == (True, True, (), True)
                 found = await resolver.resolve(asking(f"udp://udp.example:{udp.port}"), deadline_s=LONG_S)
         assert found.name == "Through the proxy.mkv"
@@ -157,7 +158,7 @@ def test_where_it_carries_no_udp_none_leaves(monkeypatch: pytest.MonkeyPatch) ->
         node, udp = SeenDhtNode(), SeenUdpTracker()
         async with world(proxy) as (tracker, _), node.serving(), udp.serving():
             async with closing(swarm(proxy.url, dht=True, dht_bootstrap=(node.endpoint,), utp_s=0.1)) as resolver:
-                health = await resolver.health()
+                health = await when_up(resolver)
                 assert (health.able, health.reason) == (False, "no_dht_through_proxy")
                 magnet = asking(udp.url, by_name(tracker))
                 assert (await resolver.resolve(magnet, deadline_s=LONG_S)).name == "Through the proxy.mkv"

@@ -15,6 +15,7 @@ from truename.demo.tracker import compact
 from truename.errors import NotYet, ResolverDown
 from truename.magnet import Magnet
 from truename.metainfo import read_info
+from truename.resolvers.looks import when_up
 from truename.resolvers.session import SwarmConfig
 from truename.resolvers.swarm import SwarmResolver
 
@@ -51,7 +52,7 @@ def test_hashes_alone_are_named_by_way_of_the_dht(swarm_with_dht: LocalSwarm) ->
 def test_health_tells_how_many_nodes_there_are(swarm_with_dht: LocalSwarm) -> None:
     async def test() -> None:
         async with through(swarm_with_dht.addresses.dht_node, listen="127.0.2.2:0") as resolver:
-            first = await resolver.health()
+            first = await when_up(resolver)
             assert (first.able, first.dht_enabled, first.reason) == (True, True, "")
             with pytest.raises(NotYet):
                 await resolver.resolve(Magnet.parse(DEAD), deadline_s=SHORT_S)
@@ -109,6 +110,23 @@ def test_a_dht_that_never_answers_ends_the_look_up_when_its_grace_is_over(monkey
             assert deaf.touched
 
     monkeypatch.setattr("truename.resolvers.connectivity._GRACE_S", SHORT_S)
+    run(test())
+
+
+def test_health_tells_of_a_silent_dht_at_once_and_of_its_fault_when_its_grace_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def test() -> None:
+        async with Canary().serving() as deaf, through(f"127.0.0.1:{deaf.port}") as resolver:
+            first = await resolver.health()
+            assert (first.able, first.coming_up, first.reason) == (False, True, "no_dht_node")
+            assert resolver._switchboard is not None
+            resolver._switchboard.dht.grace_s = SHORT_S
+            last = await when_up(resolver)
+            assert (last.able, last.coming_up, last.reason) == (False, False, "no_dht_node")
+            assert last.dht_for_s >= SHORT_S
+
+    monkeypatch.setattr("truename.resolvers.connectivity._GRACE_S", 10**6)
     run(test())
 
 

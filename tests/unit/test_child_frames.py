@@ -1,6 +1,8 @@
 """Frames and messages between the program and the child: everything comes through, and nothing else does."""
 
 import json
+import math
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -130,7 +132,9 @@ def test_of_a_trail_only_numbers_of_known_words_and_short_peers_are_kept() -> No
 
 
 def test_the_health_comes_through() -> None:
-    state = ResolverHealth(able=True, listening=("127.0.0.1:1",), dht_enabled=True, dht_nodes=7)
+    state = ResolverHealth(
+        able=True, listening=("127.0.0.1:1",), dht_enabled=True, dht_nodes=7, coming_up=True, dht_for_s=2.5
+    )
     assert messages.read_health(one(messages.health(1, state))[2]) == state
 
 
@@ -146,7 +150,7 @@ def test_what_is_no_trail_is_refused(words: Any) -> None:
         messages.read_trail(words, Trail())
 
 
-@pytest.mark.parametrize("words", [None, [], {}, {"able": 1}])
+@pytest.mark.parametrize("words", [None, [], {}, {"able": 1}, asdict(ResolverHealth(able=True, dht_for_s=math.inf))])
 def test_what_is_no_health_is_refused(words: Any) -> None:
     with pytest.raises(BadFrame):
         messages.read_health(words)

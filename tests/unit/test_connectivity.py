@@ -90,9 +90,9 @@ def test_a_dht_that_is_off_is_hopeless_from_the_start() -> None:
 def test_a_node_or_a_packet_wakes_the_dht(counted: Counted) -> None:
     pulse = DhtPulse(enabled=True, has_entrance=True)
     pulse.count(Counted(0, 0), 0)
-    assert not pulse.woke.is_set()
+    assert not pulse.woke
     pulse.count(counted, 1)
-    assert pulse.woke.is_set()
+    assert pulse.woke
     assert pulse.is_awake(1)
     assert pulse.nodes == counted.dht_nodes
 
@@ -112,6 +112,20 @@ def test_a_dht_without_an_entrance_is_hopeless_as_soon_as_it_was_looked_at() -> 
     assert pulse.is_hopeless(1_000)
     pulse.count(Counted(1, 1), 1_001)
     assert not pulse.is_hopeless(1_001)
+
+
+def test_the_dht_tells_for_how_long_it_has_been_as_it_is() -> None:
+    pulse = DhtPulse(enabled=True, has_entrance=True)
+    assert pulse.for_s(5) == 0
+    pulse.count(Counted(0, 0), 10)
+    assert pulse.for_s(12) == 2
+    pulse.count(Counted(1, 1), 13)
+    pulse.count(Counted(1, 2), 53)
+    assert pulse.for_s(53) == 40
+    pulse.count(Counted(0, 2), 200)
+    assert pulse.for_s(200) == 200 - 53
+    pulse.count(Counted(1, 3), 201)
+    assert pulse.for_s(203) == 2
 
 
 def test_a_dht_that_falls_silent_is_asleep_after_a_minute_and_wakes_with_the_next_packet() -> None:

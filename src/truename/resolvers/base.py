@@ -13,7 +13,8 @@ class ResolverHealth:
     """How a resolver is doing, for `truename doctor`.
 
     `able`: it can ask somebody now. `reason` is a word of `truename.texts` that says why not, or why no DHT, `subject`
-    what about. `proxied`: it goes out through a proxy.
+    what about. `proxied`: it goes out through a proxy. `coming_up`: it has only just begun, and may do better soon.
+    `dht_for_s`: for how many seconds the DHT has been as it is, answering or silent.
     """
 
     able: bool
@@ -23,6 +24,12 @@ class ResolverHealth:
     reason: str = ""
     subject: str = ""
     proxied: bool = False
+    coming_up: bool = False
+    dht_for_s: float = 0.0
+
+
+Told = tuple[str, ResolverHealth | None]
+"""A resolver's name and how it is; None when it has not said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +100,7 @@ class Resolver(Protocol):
         """
 
     async def health(self) -> ResolverHealth:
-        """Look at the resolver, giving it a few seconds to come up; never raises."""
+        """Look at the resolver as it is, which may take it a few seconds; never raises."""
 
     async def aclose(self) -> None:
         """End all conversations. Idempotent."""

@@ -14,7 +14,8 @@ from truename.errors import BadName, Refused, ResolverDown
 from truename.magnet import Magnet
 from truename.metainfo import Metainfo
 from truename.model import Account, Outcome
-from truename.resolvers.base import Claim, Resolver, ResolverHealth, Trail
+from truename.resolvers.base import Claim, Resolver, ResolverHealth, Told, Trail
+from truename.resolvers.looks import Looks, when_up
 from truename.resolvers.verdict import FAILURES, Ending, judge, word_of
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,8 @@ _PROOF_S: Final = 5.0
 
 _LAST_WORD_S: Final = 0.5
 """Each resolver keeps its own time; who is over it by so much is cut off."""
+
+_GLANCE_S: Final = 2.0
 
 _TAKES_PEERS: Final = frozenset(("direct",))
 """Who can be told of more peers while it goes on."""
@@ -47,6 +50,7 @@ class Chain:
     def __init__(self, resolvers: Sequence[Resolver], *, patience: Patience | None = None) -> None:
         self.resolvers = tuple(resolvers)
         self._patience = patience or Patience()
+        self._looks = Looks(self.resolvers)
         self._leaving: set[asyncio.Task[None]] = set()  # losers, whose good manners hold nobody up
 
     async def look_up(self, magnet: Magnet, *, timeout_s: float) -> Outcome:
@@ -66,12 +70,17 @@ class Chain:
         return race.outcome()
 
     async def health(self) -> list[tuple[str, ResolverHealth]]:
-        """How each resolver is doing, in their order; each has a few seconds to come up."""
-        states = await asyncio.gather(*(each.health() for each in self.resolvers))
+        """How each resolver is doing, in their order; each has its time to come up."""
+        states = await asyncio.gather(*map(when_up, self.resolvers))
         return [(each.name, state) for each, state in zip(self.resolvers, states, strict=True)]
+
+    async def glance(self) -> list[Told]:
+        """The same, for somebody who does not wait: as each is now, as far as it says so in a moment."""
+        return await self._looks.at_once(_GLANCE_S)
 
     async def aclose(self) -> None:
         """End all conversations. Idempotent."""
+        await self._looks.aclose()
         await asyncio.gather(*(each.aclose() for each in self.resolvers), *self._leaving, return_exceptions=True)
 
 

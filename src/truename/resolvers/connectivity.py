@@ -23,9 +23,10 @@ class DhtPulse:
     def __init__(self, *, enabled: bool, has_entrance: bool) -> None:
         self.grace_s = _GRACE_S if has_entrance else 0.0
         self.nodes = 0
-        self.woke = asyncio.Event()
+        self.woke = False
         self._enabled = enabled
         self._packets_in = 0
+        self._awake_since = 0.0
         self._last_sign: float | None = None
         self._since: float | None = None
 
@@ -34,13 +35,22 @@ class DhtPulse:
         if self._since is None:
             self._since = now
         if counted.dht_nodes or counted.packets_in > self._packets_in:
+            if not self.is_awake(now):
+                self._awake_since = now
             self._last_sign = now
-            self.woke.set()
+            self.woke = True
         self.nodes, self._packets_in = counted.dht_nodes, counted.packets_in
 
     def is_awake(self, now: float) -> bool:
         """Whether a question to the DHT would reach somebody."""
         return self._enabled and self._last_sign is not None and now - self._last_sign < _SILENCE_S
+
+    def for_s(self, now: float) -> float:
+        """For how many seconds it has been as it is: awake, or silent since its last sign or the beginning."""
+        if self.is_awake(now):
+            return now - self._awake_since
+        since = self._last_sign if self._last_sign is not None else self._since
+        return 0.0 if since is None else now - since
 
     def is_hopeless(self, now: float) -> bool:
         """Whether waiting for the DHT makes no sense: it is off, or has had its time to wake up."""

@@ -55,23 +55,26 @@ class SwarmResolver:
         return await self._started().ask(magnet, deadline_s, trail)
 
     async def health(self) -> ResolverHealth:
-        """See `Resolver.health`; waits for the DHT as long as a look-up would."""
+        """See `Resolver.health`. The DHT is not waited for: until its time to wake up is over, this is `coming_up`."""
         try:
             switchboard = self._started()
         except ResolverDown as down:
             return ResolverHealth(
                 able=False, reason=down.reason, subject=down.subject, dht_enabled=self._config.asks_dht
             )
-        await _come_up(switchboard, dht=self._config.asks_dht)
-        failure = switchboard.sockets.failure
-        asleep = self._config.asks_dht and not switchboard.dht.woke.is_set()
+        await _look(switchboard, dht=self._config.asks_dht)
+        failure, dht = switchboard.sockets.failure, switchboard.dht
+        now = asyncio.get_running_loop().time()
+        asleep = self._config.asks_dht and not dht.is_awake(now)
         return ResolverHealth(
             able=failure is None and not asleep,
             listening=switchboard.sockets.open,
             dht_enabled=self._config.asks_dht,
-            dht_nodes=switchboard.dht.nodes,
+            dht_nodes=dht.nodes,
             reason=failure.reason if failure else self._why_no_dht(asleep=asleep),
             subject=failure.subject if failure else "",
+            coming_up=failure is None and asleep and not dht.is_hopeless(now),
+            dht_for_s=dht.for_s(now),
         )
 
     async def pulse(self) -> None:
@@ -109,13 +112,11 @@ class SwarmResolver:
         return self._switchboard
 
 
-async def _come_up(switchboard: Switchboard, *, dht: bool) -> None:
-    """Wait until the sockets are open and the DHT answers, at most as long as the DHT is given for that."""
+async def _look(switchboard: Switchboard, *, dht: bool) -> None:
+    """Wait until the sockets are open and what is known of the DHT is of now."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_START_S):
             await switchboard.sockets.settled.wait()
         if dht and switchboard.sockets.failure is None:
-            async with asyncio.timeout(switchboard.dht.grace_s):
-                await switchboard.dht.woke.wait()
             async with asyncio.timeout(_START_S):
                 await switchboard.look_around()

@@ -359,7 +359,7 @@ class Switchboard:
         if self._config.asks_dht and (now >= self._count_at or self._asking.wants_dht):
             self._count_at = now + _COUNT_EVERY_S
             self._asking.count()
-            if self._config.proxy and not self.dht.woke.is_set():
+            if self._config.proxy and not self.dht.woke:
                 self._session.knock(usable_peers(self._config.dht_entrances, allow_private=self._config.allow_private))
         for conversation in list(self._without_hope):
             self._look_for_hope(conversation)

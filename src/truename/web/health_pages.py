@@ -12,7 +12,6 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from truename.health import State, resolver_states
-from truename.resolvers.base import ResolverHealth
 from truename.store import lookups, names
 from truename.terminal.backup import backup_states
 from truename.texts import Language, say
@@ -23,8 +22,6 @@ from truename.web.language import preferred
 from truename.web.render import render
 
 router = APIRouter(include_in_schema=False)
-
-_PATIENCE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +56,7 @@ async def _ways(request: Request, language: Language, *, whole: bool) -> list[Wa
     services = services_of(request)
     last = await services.database.read(names.last_found)
     ways = []
-    for name, health in await _asked(request):
+    for name, health in await work_of(request).health():
         states = (
             [(False, say("doctor_starting", language, name=name))]
             if health is None
@@ -68,15 +65,6 @@ async def _ways(request: Request, language: Language, *, whole: bool) -> list[Wa
         at = last.get(name)
         ways.append(Way(name=name, states=states, last=None if at is None else datetime.fromtimestamp(at, UTC)))
     return ways
-
-
-async def _asked(request: Request) -> Sequence[tuple[str, ResolverHealth | None]]:
-    """A page does not wait for a resolver that needs time to come up."""
-    try:
-        async with asyncio.timeout(_PATIENCE_S):
-            return await work_of(request).health()
-    except TimeoutError:
-        return [(name, None) for name in services_of(request).settings.resolvers]
 
 
 async def _work(request: Request) -> dict[str, int]:

@@ -9,12 +9,12 @@ from truename.batching import Batches
 from truename.magnet import Magnet
 from truename.mode import Mode
 from truename.notes import Notes
-from truename.resolvers.base import ResolverHealth
+from truename.resolvers.base import Told
 from truename.service import Calibrations
 from truename.watch import Watch
 from truename.web.errors import Refusal
 
-Health = Callable[[], Awaitable[Sequence[tuple[str, ResolverHealth]]]]
+Health = Callable[[], Awaitable[Sequence[Told]]]
 
 Sending = Callable[[Magnet, str], Awaitable[bool]]
 """Gives a magnet, by its true name, to a program of the owner's.
@@ -26,7 +26,7 @@ SYNC_AT_ONCE = 20
 SYNC_WAIT_S = 60.0
 
 
-async def _nothing_known() -> Sequence[tuple[str, ResolverHealth]]:
+async def _nothing_known() -> Sequence[Told]:
     return ()
 
 
@@ -34,8 +34,8 @@ async def _nothing_known() -> Sequence[tuple[str, ResolverHealth]]:
 class Work:
     """The heart as the web sees it.
 
-    `health` asks each resolver how it is doing; `send` is there when there is a qBittorrent; `waiting` counts the
-    synchronous requests of each person under way.
+    `health` asks each resolver how it is doing, and answers in a moment; `send` is there when there is a qBittorrent;
+    `waiting` counts the synchronous requests of each person under way.
 
     Units: `sync_wait_s` is how long one of those waits at most.
     """

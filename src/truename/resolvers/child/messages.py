@@ -23,6 +23,7 @@ From the child:
 """
 
 import base64
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -156,7 +157,9 @@ def read_health(words: Any) -> ResolverHealth:
             "dht_nodes": int(dht_nodes),
             "reason": str(reason),
             "subject": str(subject),
-        }:
+            "coming_up": bool(coming_up),
+            "dht_for_s": float(dht_for_s),
+        } if math.isfinite(dht_for_s):
             return ResolverHealth(
                 able=able,
                 listening=tuple(each for each in listening if _is_short(each)),
@@ -164,6 +167,8 @@ def read_health(words: Any) -> ResolverHealth:
                 dht_nodes=dht_nodes,
                 reason=_known(reason) if reason else "",
                 subject=subject[:_MAX_TEXT_CHARS],
+                coming_up=coming_up,
+                dht_for_s=max(0.0, dht_for_s),
             )
     raise BadFrame("no health")
 
