@@ -87,6 +87,7 @@ class Quest:
         self._line: FairLine[Hashable, Peer] = FairLine(reach.limits.peers_waiting)
         self._met: dict[Peer, int] = {}  # those who have had a turn, and how often each has failed
         self._talks = 0
+        self._talks_left = reach.limits.talks_in_all
         self._talks_of: Counter[Hashable] = Counter()  # by who named them, or `_AGAIN`
         self._places: set[Place] = set()
         self._look: asyncio.TimerHandle | None = None
@@ -227,13 +228,14 @@ class Quest:
             named_by, peer = taken
             self._met.setdefault(peer, 0)
             self._talks_of[named_by] += 1
+            self._talks_left -= 1
             self._talks += 1
             self._begin(self._talk_to(peer))
         if self._look is None and self._line.waiting(self._may_begin):
             self._look = asyncio.get_running_loop().call_later(self._reach.limits.turn_s / 3, self._look_at_places)
 
     def _may_begin(self, named_by: Hashable) -> bool:
-        return self._talks_of[named_by] < self._reach.limits.talks_in_all - self._talks_of.total()
+        return self._talks_of[named_by] < self._talks_left
 
     def _look_at_places(self) -> None:
         """Those who wait may have the places of those who bring little."""
