@@ -5,13 +5,16 @@ import queue
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
@@ -109,6 +112,20 @@ def silent() -> Iterator[str]:
 def saved(client: httpx.Client, text: str) -> int:
     note_id: int = client.post("/api/notes", json={"text": text}).json()["id"]
     return note_id
+
+
+def counts_of(client: httpx.Client, batch: str) -> dict[str, int]:
+    """How many tasks of a batch are in which state, without the states that none is in."""
+    counts: dict[str, int] = client.get(f"/api/calibrate/batch/{batch}").json()["counts"]
+    return {state: count for state, count in counts.items() if count}
+
+
+def refuses_connections(server: Server) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", int(server.address.rpartition(":")[2])), timeout=PATIENCE_S):
+            return False
+    except ConnectionRefusedError:
+        return True
 
 
 def states_of(client: httpx.Client, note_id: int) -> list[str]:
@@ -214,6 +231,58 @@ def test_sigterm_ends_it_in_ten_seconds_while_a_request_waits(truename: Program,
         assert (body["success"], body["results"][0]["code"]) == (False, "waiting")
     with serving(truename, TRUENAME_CALIBRATION_MODE="off") as server, server.signed_in() as client:
         assert states_of(client, note_id) == ["pending"]
+
+
+def test_sigterm_ends_it_in_ten_seconds_while_another_program_holds_the_database(
+    truename: Program, silent: str
+) -> None:
+    """Thousands of look-ups are out, and none can be given back; the next start does that, and counts no try."""
+    hashes = [f"{number:040x}" for number in range(1, 3001)]
+    with serving(truename, TRUENAME_TRACKERS=silent, TRUENAME_SLOTS="2000") as server:
+        with server.first_person() as client:
+            batch = client.post("/api/calibrate/batch", json={"info_hashes": hashes}).json()["batch_id"]
+            assert until(lambda: counts_of(client, batch).get("running") == 2000)
+        with closing(sqlite3.connect(truename.data_dir / "truename.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            _, seconds = server.stop(signal.SIGTERM)
+            other.execute("ROLLBACK")
+            assert seconds < 10
+    with serving(truename, TRUENAME_CALIBRATION_MODE="off") as server, server.signed_in() as client:
+        assert counts_of(client, batch) == {"pending": 3000}
+        tasks = client.get(f"/api/calibrate/batch/{batch}").json()["tasks"]
+        assert {task["attempt"] for task in tasks} == {0}
+
+
+def test_a_second_sigterm_ends_it_at_once(truename: Program, silent: str) -> None:
+    with serving(truename, TRUENAME_TRACKERS=silent) as server, ThreadPoolExecutor(1) as other:
+        with server.first_person() as client:
+            note_id = saved(client, f"magnet:?xt=urn:btih:{'dead' * 10}")
+            assert until(lambda: states_of(client, note_id) != [])
+        with closing(sqlite3.connect(truename.data_dir / "truename.db", isolation_level=None)) as held:
+            held.execute("BEGIN IMMEDIATE")
+            with server.client() as client:
+                login = other.submit(client.post, "/login", data={"username": "alice", "password": PASSWORD})
+                server.run.send_signal(signal.SIGTERM)
+                assert until(lambda: refuses_connections(server))
+                assert server.stop(signal.SIGTERM)[0] == 128 + signal.SIGTERM
+                assert isinstance(login.exception(PATIENCE_S), httpx.TransportError)
+
+
+def test_what_does_not_end_is_ended(tmp_path: Path) -> None:
+    """The loop stands still after the signal: nothing but the clock can end it."""
+    stuck = """
+import asyncio, os, signal, threading
+from truename.serving import until_told_to_stop
+
+async def main():
+    asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGTERM)
+    await until_told_to_stop(end_s=0.2)
+    threading.Event().wait()
+
+asyncio.run(main())
+"""
+    run = subprocess.run([sys.executable, "-c", stuck], cwd=tmp_path, timeout=PATIENCE_S, check=False)
+    assert run.returncode == 128 + signal.SIGTERM
 
 
 def test_the_demo_serves_notes_that_come_right_and_its_link_works_once(truename: Program) -> None:

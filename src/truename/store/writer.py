@@ -3,7 +3,8 @@
 A durable transaction costs a flush to disk however much is in it, so many small requests share one. Work of one kind
 is a function from a list of items to a list of results, so that it can be bulk SQL.
 Invariant: nobody gets an answer before the commit; a group that fails is rolled back and done again one by one, so that
-a bad request fails alone.
+a bad request fails alone. While another program holds the database, nobody waits for longer than twice its busy
+time-out.
 """
 
 import asyncio
@@ -91,13 +92,14 @@ class Writer:
         try:
             results = await self._transaction(group)
         except Exception as error:
+            if _is_held(error):
+                # One by one they would wait as long as this, each of them, and so would all that wait behind them.
+                for request in (*self._in_hand, *self._waiting):
+                    _refuse(request, _outward(error))
+                self._waiting.clear()
+                return
             if len(group) == 1:
                 _refuse(group[0], _outward(error))
-                return
-            if _is_held(error):
-                # One by one they would wait as long as this, each of them.
-                for request in group:
-                    _refuse(request, _outward(error))
                 return
         else:
             for request, result in zip(group, results, strict=True):
@@ -105,7 +107,8 @@ class Writer:
                     request.answer.set_result(result)
             return
         for request in group:
-            await self._write_group([request])
+            if not request.answer.done():
+                await self._write_group([request])
 
     async def _transaction(self, group: Sequence[_Request]) -> list[Any]:
         by_work: dict[Work[Any, Any], list[int]] = {}
