@@ -12,6 +12,7 @@ import pytest
 
 from tests.integration.live_support import Oracle
 from tests.integration.web_support import empty_database
+from truename.resolvers.chain import Chain
 from truename.serving import CannotServe, serving, stay_with
 from truename.settings import Settings
 from truename.store import database as module
@@ -84,7 +85,7 @@ def test_a_server_ends_by_itself_when_its_database_is_gone_and_leaves_no_thread(
     doors: list[Doors] = []
 
     async def lose_it() -> None:
-        async with serving(Settings(data_dir=tmp_path, port=0), Oracle(), Language.ENGLISH) as served:
+        async with serving(Settings(data_dir=tmp_path, port=0), Chain([Oracle()]), Language.ENGLISH) as served:
             doors.append(served.doors)
             (tmp_path / name).unlink()
             await asyncio.wait_for(asyncio.Event().wait(), PATIENCE_S)
