@@ -270,6 +270,122 @@ def test_a_name_is_there_although_a_child_of_the_script_lives_on(tmp_path: Path)
     run(scenario)
 
 
+class Witness:
+    """A named pipe that a script and its children hold open for writing: it knows whether one of them still lives."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "witness"
+        os.mkfifo(self.path)
+        self._reader = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
+        self._seen = asyncio.Event()
+
+    async def has_seen(self) -> None:
+        """Wait until one of them has written something."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._reader, self._seen.set)
+        await self._seen.wait()
+        loop.remove_reader(self._reader)
+
+    def all_are_gone(self) -> bool:
+        try:
+            while os.read(self._reader, 4096):
+                pass
+        except BlockingIOError:
+            return False
+        return True
+
+
+STAYS_BEHIND = "env -i sleep 9999 &\necho begun >&9"
+LEAVES = "env -i setsid sleep 9999 &\necho begun >&9"
+CHAIN = """
+import os
+if os.fork() == 0:
+    os.write(9, b"begun")
+    while True:
+        if os.fork():
+            os._exit(0)
+        os.setsid()
+"""
+
+
+def shell(witness: Witness, text: str) -> str:
+    return f"#!/bin/sh\nexec 9>{witness.path}\n{text}\n"
+
+
+def python(witness: Witness, text: str) -> str:
+    return f"import os\nos.dup2(os.open({str(witness.path)!r}, os.O_WRONLY), 9)\n{text}\n"
+
+
+@pytest.mark.parametrize("left", [STAYS_BEHIND, LEAVES, CHAIN], ids=["stays", "leaves", "chain"])
+def test_what_it_leaves_in_the_background_is_gone_when_its_name_is_there(tmp_path: Path, left: str) -> None:
+    witness = Witness(tmp_path)
+    text, name = (
+        (python(witness, f"{left}\nprint('Dunes')"), "helper.py")
+        if left is CHAIN
+        else (shell(witness, f"{left}\necho Dunes"), "helper.sh")
+    )
+
+    async def scenario() -> None:
+        async with script(tmp_path, text, name=name) as resolver:
+            assert await ask(resolver) == Claim("Dunes")
+            assert witness.all_are_gone()
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("left", [STAYS_BEHIND, LEAVES, CHAIN], ids=["stays", "leaves", "chain"])
+@pytest.mark.parametrize("deaf", [False, True])
+def test_what_is_in_the_background_when_a_look_up_is_given_up_is_gone_then(
+    tmp_path: Path, left: str, deaf: bool
+) -> None:
+    witness = Witness(tmp_path)
+    if left is CHAIN:
+        ignoring = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" if deaf else ""
+        text, name = python(witness, f"{ignoring}{left}\nimport time; time.sleep(9999)"), "helper.py"
+    else:
+        ignoring = "trap '' TERM\n" if deaf else ""
+        text, name = shell(witness, f"{ignoring}{left}\nwhile :; do sleep 9999; done"), "helper.sh"
+
+    async def scenario() -> None:
+        async with script(tmp_path, text, name=name) as resolver:
+            asking = asyncio.ensure_future(ask(resolver))
+            await witness.has_seen()
+            asking.cancel()
+            await asyncio.wait({asking})
+            assert witness.all_are_gone()
+
+    run(scenario)
+
+
+def test_orphans_that_end_while_the_script_runs_are_buried(tmp_path: Path) -> None:
+    text = (
+        "import os, pathlib\n"
+        "for _ in range(50):\n"
+        "    if os.fork() == 0:\n"
+        "        if os.fork() == 0: os._exit(0)\n"
+        "        os._exit(0)\n"
+        "    os.wait()\n"
+        "keeper = pathlib.Path(f'/proc/{os.getppid()}/task/{os.getppid()}/children')\n"
+        "while len(keeper.read_text().split()) > 1: pass\n"
+        "print('Dunes')\n"
+    )
+
+    async def scenario() -> None:
+        async with script(tmp_path, text) as resolver:
+            assert await ask(resolver) == Claim("Dunes")
+
+    run(scenario)
+
+
+def test_a_pipe_that_nobody_reads_ends_its_programs_as_anywhere(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        text = "#!/bin/bash\nset -o pipefail\nyes | head -c 1 >/dev/null\necho $?\n"
+        async with script(tmp_path, text, name="helper") as resolver:
+            assert await ask(resolver) == Claim("141")
+
+    run(scenario)
+
+
 def test_so_many_run_at_once_and_the_others_wait_without_their_clock_running(tmp_path: Path) -> None:
     pipe = tmp_path / "begun"
     os.mkfifo(pipe)
@@ -318,11 +434,18 @@ def test_the_closed_resolver_says_that_it_stops(tmp_path: Path) -> None:
     run(scenario)
 
 
-def test_the_script_dies_with_this_program(tmp_path: Path) -> None:
+@pytest.mark.parametrize("whose", ["its own", "a child's"])
+def test_the_script_dies_with_this_program_and_so_do_its_children(tmp_path: Path, whose: str) -> None:
     pipe, path = tmp_path / "pid", tmp_path / "helper.py"
     os.mkfifo(pipe)
     path.write_text(
-        f"import os, time\nwith open({str(pipe)!r}, 'w') as f: f.write(str(os.getpid()))\ntime.sleep(1000)\n"
+        "import os, subprocess, sys, time\n"
+        "tell = 'import os, sys, time; open(sys.argv[1], \"w\").write(str(os.getpid())); time.sleep(1000)'\n"
+        + (
+            f"subprocess.run([sys.executable, '-c', tell, {str(pipe)!r}], env={{}}, start_new_session=True)\n"
+            if whose == "a child's"
+            else f"sys.argv[1] = {str(pipe)!r}\nexec(tell)\n"
+        )
     )
     program = (
         "import asyncio, pathlib\n"

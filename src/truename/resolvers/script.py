@@ -2,14 +2,13 @@
 
 It is run as `<script> <info-hash>` and prints the name and ends with status 0, or says why not on standard error and
 ends with another one. What it says is claimed, never proven. It gets one validated info-hash, no shell, an environment
-of its own, and an end: at the deadline it is killed with everything that it has started.
+of its own, and an end: then `script_keeper`, which runs it, kills everything that it has started.
 """
 
 import asyncio
+import logging
 import os
 import re
-import shutil
-import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -17,7 +16,6 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final, cast
-from uuid import uuid4
 
 from truename.errors import NotYet, Refused, ResolverDown
 from truename.magnet import Magnet
@@ -25,13 +23,15 @@ from truename.metainfo import MAX_NAME_BYTES
 from truename.names import decode_name
 from truename.resolvers.base import Claim, ResolverHealth, Trail
 
+log = logging.getLogger(__name__)
+
 MAX_OUTPUT_BYTES = 64 * 1024
 _MAX_SAID_CHARS = 200
-_POLITE_S = 0.5
 _LAST_WORDS_S = 0.5
+_KEEPER_S = 5.0
 _KEPT_BYTES = 16 * 1024
 _ALWAYS_PASSED = ("PATH", "HOME", "LANG", "LC_*", "TZ", "TMPDIR")
-_MARK = "TRUENAME_SCRIPT_RUN"
+_KEEPER: Final = (sys.executable, "-I", "-S", str(Path(__file__).with_name("script_keeper.py")))
 
 # What stands in a reason may reach people who are not to know where this machine keeps what.
 _SECRETS = re.compile(r"\w+://\S+|(?:[A-Za-z]:)?(?:[\\/][\w.~+-]+){2,}[\\/]?|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b")
@@ -124,10 +124,9 @@ def reason_in(errors: bytes) -> str:
 
 
 class _Run(asyncio.SubprocessProtocol):
-    """One process of the script's, from its start to the end of all that it started."""
+    """One run of the script under its keeper, which lives as long as anything that the script has started."""
 
-    def __init__(self, mark: str) -> None:
-        self._mark = mark
+    def __init__(self) -> None:
         self._output, self._errors = bytearray(), bytearray()
         self._open = {1, 2}
         self._too_much = False
@@ -139,15 +138,15 @@ class _Run(asyncio.SubprocessProtocol):
         """Start it. Errors: `ResolverDown` when there is nothing that can be started."""
         if reason := _trouble(config.path):
             raise ResolverDown(reason)
-        mark = uuid4().hex
         try:
             _, run = await asyncio.get_running_loop().subprocess_exec(
-                lambda: cls(mark),
+                cls,
+                *_KEEPER,
                 *_command(config.path),
                 info_hash,
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=asyncio.subprocess.PIPE,
                 cwd=config.path.parent,
-                env={**dict(_environment(os.environ, config.passed)), _MARK: mark, "PYTHONIOENCODING": "utf-8"},
+                env={**dict(_environment(os.environ, config.passed)), "PYTHONIOENCODING": "utf-8"},
                 start_new_session=True,
             )
         except OSError as error:
@@ -181,7 +180,7 @@ class _Run(asyncio.SubprocessProtocol):
         self._enough.set()
 
     async def end(self) -> Ended:
-        """Wait for it, and for what it has printed, which a child of it may hold open for longer than it lives."""
+        """Wait for it, and for what it has printed, which somebody else may hold open whom the keeper cannot end."""
         await self._enough.wait()
         if not self._too_much:
             with suppress(TimeoutError):
@@ -197,34 +196,20 @@ class _Run(asyncio.SubprocessProtocol):
 
     async def put_down(self) -> None:
         """See to it that nothing of it is left. Idempotent."""
-        await self._end_group()
-        for one in await asyncio.to_thread(list, _marked(self._mark)):  # those that have left its group
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(one, signal.SIGKILL)
-        await self._exited.wait()
-        self._transport.close()
-
-    async def _end_group(self) -> None:
-        """Its process group has its number only as long as it has not been waited for."""
-        if self._exited.is_set():
-            return
-        self._signal(signal.SIGTERM)
+        cast(asyncio.WriteTransport, self._transport.get_pipe_transport(0)).close()
         with suppress(TimeoutError):
-            async with asyncio.timeout(_POLITE_S):
+            async with asyncio.timeout(_KEEPER_S):
                 await self._exited.wait()
         if not self._exited.is_set():
-            self._signal(signal.SIGKILL)
-
-    def _signal(self, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._transport.get_pid(), number)
+            log.warning("a script's keeper does not end, and is killed")
+            self._transport.kill()
+            await self._exited.wait()
+        self._transport.close()
 
 
 def _command(path: Path) -> list[str]:
-    """How it is run: a `.py` under this Python; where the system can, it does not outlive this program."""
-    leash = shutil.which("setpriv")
-    bound = [leash, "--pdeathsig", "KILL", "--"] if leash else []
-    return [*bound, *([sys.executable, str(path)] if path.suffix == ".py" else [str(path)])]
+    """How it is run: a `.py` under this Python."""
+    return [sys.executable, str(path)] if path.suffix == ".py" else [str(path)]
 
 
 def _trouble(path: Path) -> str:
@@ -238,12 +223,3 @@ def _environment(ours: Mapping[str, str], passed: tuple[str, ...]) -> Iterator[t
     for name, value in ours.items():
         if any(fnmatchcase(name, pattern) for pattern in (*_ALWAYS_PASSED, *passed)):
             yield name, value
-
-
-def _marked(mark: str) -> Iterator[int]:
-    """The processes that carry the mark of a run, where the system tells (Linux)."""
-    wanted = f"{_MARK}={mark}".encode()
-    for entry in Path("/proc").glob("[0-9]*/environ"):
-        with suppress(OSError):
-            if wanted in entry.read_bytes().split(b"\0"):
-                yield int(entry.parent.name)
