@@ -3,17 +3,18 @@
 A peer that lies about the size of the metadata at the right moment stops libtorrent 2.1.1 for that torrent, and where
 its blocks are true, makes it ask all peers for them thousands of times a second. So a torrent that has moved more than
 most metadata is slowed down, one that asks for more than its metadata can be is put out, and any other when it has had
-peers for a while. Knows nothing of who waits.
+peers for a while, or when memory is short: a peer has it set aside by a mere claim. Knows nothing of who waits.
 Source: the reasons and figures are in `docs/adr/0008-a-guard-around-libtorrent.md`.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
 from truename.resolvers.events import Handle, Moved, PeersSeen, Traffic
+from truename.resolvers.memory import Memory
 from truename.resolvers.session import SwarmSession
 from truename.resolvers.tuning import MAX_METADATA_BYTES
 
@@ -21,7 +22,7 @@ LOOK_S: Final = 0.002
 """Until the first look at a torrent. Where few torrents have peers, a storm has the whole machine."""
 
 _LATER_LOOK_S = 0.02
-_LOOK_S_PER_TORRENT = 0.0001
+_LOOK_S_PER_TORRENT = 0.0004
 _FEW_TORRENTS = 16
 _FRESH_S = 1.0
 """Between later looks; where many torrents have news, looking costs more, and each moves less."""
@@ -107,6 +108,7 @@ class Guard:
         self._stuck = stuck
         self._lied_to = lied_to
         self._doubted = doubted
+        self._memory = Memory()
         self._watched: dict[Handle, _Watched] = {}
         self._connected: OrderedDict[Handle, float] = OrderedDict()  # since when; so the oldest is the first
         self._rota: OrderedDict[Handle, None] = OrderedDict()  # those that have peers, or may soon
@@ -130,8 +132,9 @@ class Guard:
         """Look at all of them. Output: in how many seconds to do so again, None: when there is another torrent."""
         if not self._watched:
             return None
+        self._make_room()
         if now < self._busy_until:
-            return self._busy_until - now
+            return min(self._busy_until - now, _LATER_LOOK_S)
         chosen = list(islice(self._rota, _LOOKED_AT_EACH))
         for handle in chosen:
             self._rota.move_to_end(handle)
@@ -173,6 +176,18 @@ class Guard:
         if not watched.asked and watched.is_a_storm(watched.greeted):
             watched.asked = True
             self._session.look_at_peers(traffic.handle)
+
+    def _make_room(self) -> None:
+        """Put out as many as may have taken the memory that is wanted, those first who have had their time."""
+        if over_bytes := self._memory.over_bytes():
+            for handle in list(islice(self._takers(), 1 + over_bytes // MAX_METADATA_BYTES)):
+                self._connected.pop(handle, None)
+                self._stuck(handle)
+
+    def _takers(self) -> Iterator[Handle]:
+        """Those for whom memory may be set aside: a peer has spoken to them, and may be gone again."""
+        yield from self._connected
+        yield from (each for each, watched in self._watched.items() if watched.received and each not in self._connected)
 
     def _end_patience(self, now: float) -> None:
         """Those whose peers have all gone again may meet others."""
