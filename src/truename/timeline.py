@@ -130,6 +130,8 @@ def _parts(account: Account, language: Language) -> Iterator[str]:
     if counts["dht_nodes"]:
         word = "told_dht_node" if counts["dht_nodes"] == 1 else "told_dht"
         yield say(word, language, nodes=counts["dht_nodes"], peers=_peers(counts["dht_peers"], language))
+    if account.ended == "named":
+        counts["silent"] = 0  # one of them gave the name, and nobody waited for the others
     met = [say(f"told_{key}", language, count=counts[key]) for key in ("refused", "silent", "lied") if counts[key]]
     if counts["tried"]:
         tried = _peers(counts["tried"], language)

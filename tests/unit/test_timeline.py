@@ -28,6 +28,11 @@ def test_a_line_tells_whom_it_asked_and_what_they_said() -> None:
     )
 
 
+def test_whoever_has_been_given_a_name_does_not_call_its_giver_silent() -> None:
+    named = replace(SWARM, ended="named", counts={"tried": 3, "refused": 1, "silent": 2})
+    assert lines([named], Language.ENGLISH) == ["swarm: tried 3 peers, 1 refused; gave the name"]
+
+
 def test_what_is_kept_comes_back() -> None:
     said = Account(resolver="script", ended="resolver_failed", said="no such torrent")
     assert unpack(pack([SWARM, DIRECT, said])) == (SWARM, DIRECT, said)
