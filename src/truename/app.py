@@ -232,6 +232,7 @@ def _engine(settings: Settings, database: Database, queue: JobQueue) -> Engine:
         slots=settings.watch_slots or max(1, settings.slots // 10),
         resting=watch_resting,
         wake=feeder.wake,
+        longest_delay_s=max(rules.watch_delays_s),
     )
     return Engine(
         database=database,

@@ -5,6 +5,7 @@ It asks as the person would, at low priority and never for more at once than its
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -18,7 +19,7 @@ from truename.notes import magnets_of
 from truename.store import notes, tasks, watches
 from truename.store.database import Connection, Database
 from truename.store.ids import new_task_id
-from truename.store.watches import Postponed
+from truename.store.watches import Due, Postponed
 from truename.store.writer import StoreUnavailable, Work, Writer
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,11 @@ _NOTES_LOOKED_AT = 3
 
 
 class Watch:
-    """Asks for what is due. `resting` tells that nothing may start."""
+    """Asks for what is due. `resting` tells that nothing may start.
+
+    Units: `longest_delay_s` is the longest that a person's hash ever sleeps; what seems to sleep for longer was put off
+    by a clock that has been set back.
+    """
 
     def __init__(
         self,
@@ -42,6 +47,7 @@ class Watch:
         slots: int,
         resting: Callable[[], bool],
         wake: Callable[[], None],
+        longest_delay_s: float = math.inf,
     ) -> None:
         self._database = database
         self._writer = writer
@@ -51,6 +57,7 @@ class Watch:
         self._slots = slots
         self._resting = resting
         self._wake = wake
+        self._longest_delay_s = max(longest_delay_s, _ASK_ANYWAY_S)
 
     async def run(self) -> None:
         """Look at every second what is due, until cancelled."""
@@ -73,22 +80,20 @@ class Watch:
     async def ask(self) -> int:
         """Ask for what is due, as far as there are slots. Output: how many were asked for."""
         now = self._clock()
-        due = await self._database.read(_due, at=now, slots=self._slots)
-        gone = [key for key, magnet in due.items() if magnet is None]
-        late = [
-            Postponed(key=key, due_at=now, next_at=now + _ASK_ANYWAY_S) for key in due
-        ]  # until a failure says better
+        due = await self._database.read(_due, at=now, longest_delay_s=self._longest_delay_s, slots=self._slots)
+        gone = [(one.person_id, one.hash) for one, magnet in due.items() if magnet is None]
+        late = [Postponed(due=one, next_at=now + _ASK_ANYWAY_S) for one in due]  # until a failure says better
         still_due = await asyncio.gather(*(self._writer.begin(watches.postpone_all, one) for one in late))
         asked = [
             Submission(
                 task_id=new_task_id(),
-                person_id=person_id,
+                person_id=one.person_id,
                 magnet=magnet,
                 priority=Priority.LOW,
                 at=now,
                 watched=True,
             )
-            for ((person_id, _), magnet), is_due in zip(due.items(), still_due, strict=True)
+            for (one, magnet), is_due in zip(due.items(), still_due, strict=True)
             if magnet is not None and is_due
         ]
         await asyncio.gather(
@@ -101,16 +106,16 @@ class Watch:
         return len(asked)
 
 
-async def _due(connection: Connection, *, at: float, slots: int) -> dict[tuple[int, str], Magnet | None]:
+async def _due(connection: Connection, *, at: float, longest_delay_s: float, slots: int) -> dict[Due, Magnet | None]:
     """What to ask for now, with the sources that its note names; None where no note has it any more."""
-    due = await watches.due(connection, at=at, limit=slots)
+    due = await watches.due(connection, at=at, longest_delay_s=longest_delay_s, limit=slots)
     if not due:  # as nearly always, and counting costs more than looking
         return {}
     free = max(0, slots - await tasks.count_watched(connection))
-    found: dict[tuple[int, str], Magnet | None] = {}
-    for person_id, info_hash in due[:free]:
-        texts = await notes.texts_with(connection, person_id, info_hash, limit=_NOTES_LOOKED_AT)
-        found[person_id, info_hash] = _magnet_in(texts, info_hash)
+    found: dict[Due, Magnet | None] = {}
+    for one in due[:free]:
+        texts = await notes.texts_with(connection, one.person_id, one.hash, limit=_NOTES_LOOKED_AT)
+        found[one] = _magnet_in(texts, one.hash)
     return found
 
 

@@ -63,6 +63,7 @@ Result = TypeVar("Result")
 
 TTL_S = 1000.0
 WATCH_SLOTS = 2
+LONGEST_SLEEP_S = 3600.0  # longer than the rules of the model: the watch asks again then, whatever has become of it
 PEOPLE = (1, 2)
 
 _TEMPLATE: list[Path] = []
@@ -124,6 +125,7 @@ class Engine:
             slots=WATCH_SLOTS,
             resting=lambda: False,
             wake=lambda: None,
+            longest_delay_s=LONGEST_SLEEP_S,
         )
 
 
@@ -132,6 +134,7 @@ magnets = st.lists(st.sampled_from(sorted(MAGNETS)), min_size=1, max_size=4)
 priorities = st.sampled_from(Priority)
 picks = st.integers(min_value=0, max_value=30)
 ENDS = ("named", "timeout", "transient", "bad_name", "another torrent's")
+DUE_WATCHES = "SELECT person_id, hash FROM watch WHERE next_at <= :now OR next_at > :never"
 OLD_BATCHES = "SELECT id FROM batch WHERE ended_at <= :over"
 OLD_TASKS = """
 SELECT id FROM task WHERE completed_at <= :over AND NOT EXISTS (
@@ -338,7 +341,7 @@ class EngineMachine(RuleBasedStateMachine):
             self.now = max(self.now, self._count("SELECT coalesce(max(next_at), 0) + 1 FROM watch"))
         active = self._count("SELECT count(*) FROM task WHERE watched AND active = 1")
         due = {
-            tuple(row) for row in self.file.execute("SELECT person_id, hash FROM watch WHERE next_at <= ?", (self.now,))
+            tuple(row) for row in self.file.execute(DUE_WATCHES, {"now": self.now, "never": self.now + LONGEST_SLEEP_S})
         }
         self._do(self.engine.watch.ask())
         assert self._count("SELECT count(*) FROM task WHERE watched AND active = 1") <= max(active, WATCH_SLOTS)

@@ -31,7 +31,7 @@ def with_watch(tmp_path: Path, scenario: Callable[[Heart, Watch], Awaitable[None
 
     async def with_writer(heart: Heart) -> None:
         writer = Writer(heart.database)
-        shared: dict[str, Any] = {"resting": lambda: False, "wake": lambda: None}
+        shared: dict[str, Any] = {"resting": lambda: False, "wake": lambda: None, "longest_delay_s": DAY_S}
         submit = partial(calibration.submit_all, rules=RULES)
         looking = Watch(heart.database, writer, Hub(), clock=lambda: heart.now, submit=submit, slots=2, **shared)
         async with asyncio.TaskGroup() as group:
@@ -92,6 +92,20 @@ def test_it_asks_more_and_more_rarely_and_ends_after_its_days(tmp_path: Path, ho
         (row,) = await rows(heart)
         assert (row.asked, row.asked_at, row.since) == (4, heart.now, began)
         heart.now += 30 * DAY_S
+        assert await looking.ask() == 0
+
+    with_watch(tmp_path, scenario)
+
+
+def test_a_clock_set_back_for_long_does_not_put_it_to_sleep(tmp_path: Path) -> None:
+    async def scenario(heart: Heart, looking: Watch) -> None:
+        await heart.note(f"magnet:?xt=urn:btih:{HASHES[0]}")
+        await heart.submit(magnet(0))
+        await answer(heart, dead)
+        heart.now -= 600
+        assert await looking.ask() == 0
+        heart.now -= 30 * DAY_S
+        assert await looking.ask() == 1
         assert await looking.ask() == 0
 
     with_watch(tmp_path, scenario)

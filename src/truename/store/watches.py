@@ -7,6 +7,7 @@ from typing import Protocol
 from sqlalchemy import bindparam, delete, select, update
 
 from truename.store.database import Connection
+from truename.store.due import due_values, is_due
 from truename.store.portable import by_hash, in_chunks, upsert
 from truename.store.tables import watch
 
@@ -38,11 +39,19 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Postponed:
-    """A (person, hash) that was due at a time is asked for, and next at another."""
+class Due:
+    """A (person, hash) to be asked for, as its watch says."""
 
-    key: tuple[int, str]
-    due_at: float
+    person_id: int
+    hash: str
+    next_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Postponed:
+    """What was due is asked for, and next at another time."""
+
+    due: Due
     next_at: float
 
 
@@ -112,12 +121,11 @@ async def forget(connection: Connection, over: Iterable[tuple[int, str]]) -> Non
         await connection.execute(_FORGET, rows)
 
 
-async def due(connection: Connection, *, at: float, limit: int) -> Sequence[tuple[int, str]]:
-    """The (person, hash) to be asked for now, the longest due first."""
-    rows = await connection.execute(
-        select(watch.c.person_id, watch.c.hash).where(watch.c.next_at <= at).order_by(watch.c.next_at).limit(limit)
-    )
-    return [(row.person_id, row.hash) for row in rows]
+async def due(connection: Connection, *, at: float, longest_delay_s: float, limit: int) -> Sequence[Due]:
+    """What is to be asked for now, the longest due first."""
+    columns = (watch.c.person_id, watch.c.hash, watch.c.next_at)
+    statement = select(*columns).where(is_due(watch.c.next_at)).order_by(watch.c.next_at).limit(limit)
+    return [Due(**row._asdict()) for row in await connection.execute(statement, due_values(at, longest_delay_s))]
 
 
 async def forget_all(connection: Connection, over: Sequence[tuple[int, str]]) -> Sequence[None]:
@@ -139,7 +147,7 @@ async def postpone_all(connection: Connection, late: Sequence[Postponed]) -> Seq
     """The writer's work: ask for these at a later time. Whether each was still due: the person may have said stop."""
     results: list[bool] = []
     for one in late:
-        change = update(watch).where(watch.c.person_id == one.key[0], watch.c.hash == one.key[1])
-        due = change.where(watch.c.next_at <= one.due_at).values(next_at=one.next_at)
-        results.append((await connection.execute(due)).rowcount > 0)
+        seen = {name: getattr(watch.c, name) == getattr(one.due, name) for name in Due.__slots__}
+        change = update(watch).where(*seen.values()).values(next_at=one.next_at)
+        results.append((await connection.execute(change)).rowcount > 0)
     return results
