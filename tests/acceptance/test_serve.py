@@ -268,6 +268,38 @@ def test_a_second_sigterm_ends_it_at_once(truename: Program, silent: str) -> Non
                 assert isinstance(login.exception(PATIENCE_S), httpx.TransportError)
 
 
+@pytest.mark.parametrize(
+    "loop", ["truename.store.writer:Writer.run", "truename.feeder:Feeder.run", "truename.queue.local:LocalQueue.serve"]
+)
+def test_the_death_of_a_loop_ends_the_process_with_an_error(truename: Program, loop: str) -> None:
+    """A server that looks alive and does nothing is worse than none."""
+    module, _, path = loop.partition(":")
+    name, _, method = path.partition(".")
+    fault = f"""
+import asyncio, sys
+import {module} as module
+from truename import cli
+
+async def dies(self, *_):
+    await asyncio.sleep(0)
+    raise ZeroDivisionError
+
+module.{name}.{method} = dies
+sys.argv = ["truename", "serve"]
+cli.main()
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", fault],
+        env=truename.environment(SILENT),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert run.returncode == 1, run.stderr
+    assert "ZeroDivisionError" in run.stderr
+
+
 def test_what_does_not_end_is_ended(tmp_path: Path) -> None:
     """The loop stands still after the signal: nothing but the clock can end it."""
     stuck = """

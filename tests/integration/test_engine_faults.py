@@ -38,6 +38,7 @@ from truename.resolvers.chain import Chain
 from truename.settings import Settings
 from truename.store import watches
 from truename.store.database import FILE_NAME, Connection, Database, sqlite_url
+from truename.store.keeper import Keeper
 from truename.store.migrate import migrate
 from truename.store.writer import StoreUnavailable, Writer
 from truename.watch import Watch
@@ -407,6 +408,7 @@ def test_a_resolver_with_a_defect_fails_one_task_and_the_engine_goes_on(tmp_path
         (feeder.Cleaner, "run"),
         (feeder.Outlook, "run"),
         (Watch, "run"),
+        (Keeper, "run"),
         (LocalQueue, "serve"),
     ],
 )

@@ -1,5 +1,6 @@
 """Reports that come in one group: which of them count, whatever else comes with them."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from tests.integration.heart_support import (
 )
 from truename import calibration
 from truename.calibration import Told
+from truename.feeder import Cleaner
 from truename.magnet import InfoHash, Magnet
 from truename.metainfo import Metainfo, TorrentFile
 from truename.model import Account, Lookup, Outcome, TaskStatus
@@ -28,6 +30,7 @@ from truename.notes import Edit, edit_all
 from truename.queue.base import Report
 from truename.store import events, names
 from truename.store.tables import last_failure, torrent, torrent_hash
+from truename.store.writer import Writer
 from truename.timeline import unpack
 
 
@@ -452,5 +455,23 @@ def test_a_name_that_was_undone_is_not_written_again_by_its_proof(tmp_path: Path
         await heart.apply((lookup, named(lookup, "True one.mkv")))
         assert await heart.text_of(mine) == f"{LINK}&dn=x"
         assert await heart.text_of(added) == f"{LINK}&dn=Claimed%20one.mkv {LINK}&dn=new"
+
+    with_heart(tmp_path, scenario)
+
+
+def test_events_are_kept_for_a_day_and_no_longer(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        began = heart.now
+        await heart.submit(magnet(0))
+        heart.now = began + 23 * 3600
+        await heart.submit(magnet(1))
+        writer = Writer(heart.database)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(writer.run())
+            for hours, left in ((24, 2), (24.1, 1), (47.1, 0)):
+                now = began + hours * 3600
+                await Cleaner(writer, lambda now=now: now, task_ttl_s=1e9, interval_s=1).clean()
+                assert len(await heart.database.read(events.after, ALICE, 0, limit=99)) == left
+            writer.stop()
 
     with_heart(tmp_path, scenario)
