@@ -85,6 +85,11 @@ class Child:
         """The time of its loop."""
         return self._loop.time()
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether it owes more than the last answer."""
+        return self._pings - self._pongs > 1
+
     def post(self, message: str) -> None:
         """Say something, at the end of this turn of the loop."""
         self._wire.post(message)

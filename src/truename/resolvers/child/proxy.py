@@ -38,7 +38,7 @@ class Care:
     """How the proxy treats its children. `starts`: in vain, one after the other, before it rests for `rest_s`.
 
     `again_s` is waited before the second start, and longer before the next ones; `trial_s` is how long look-ups are
-    watched that may have killed a child, at first.
+    watched that may have killed a child, at first. A look-up that no child has taken after `taken_s` calls for help.
     """
 
     pulse: Pulse = field(default_factory=Pulse)
@@ -46,6 +46,7 @@ class Care:
     again_s: float = 0.1
     rest_s: float = 5.0
     trial_s: float = 1.0
+    taken_s: float = 5.0
 
 
 @dataclass(slots=True, eq=False)
@@ -111,11 +112,13 @@ class SwarmProcess:
         loop = self._ready()
         question = _Question(next(self._numbers), magnet, deadline_s, trail or Trail(), loop.create_future())
         self._waiting[question.number] = question
+        impatient = loop.call_later(self._care.taken_s, self._call_for_help, question)
         if not self._trials.on_trial:
             self._ask(question)
         try:
             raw = await question.answer
         finally:
+            impatient.cancel()
             self._forget(question)
         return await self._reading.read(raw, magnet.hashes)
 
@@ -237,6 +240,11 @@ class SwarmProcess:
             self._child.post(messages.ask(question.number, left_s, question.magnet))
         else:
             question.fail_late()
+
+    def _call_for_help(self, question: _Question) -> None:
+        """Whoever comes next need not wait for a child that does not start, or hangs."""
+        if not question.inside or self._child is None or self._child.is_silent:
+            question.trail.needs_help()
 
     def _ask_all(self) -> None:
         """Ask the child what it has not been asked; while some are on trial, nothing but those."""
