@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from textwrap import indent
 from typing import Any
@@ -23,12 +24,18 @@ from truename.demo.torrents import dead_hashes
 from truename.errors import NotYet, Refused, ResolverDown
 from truename.magnet import Magnet
 from truename.resolvers.base import Trail
-from truename.resolvers.chain import Chain
+from truename.resolvers.chain import Chain, Patience
+from truename.resolvers.child.limits import MEMORY_BYTES
 from truename.resolvers.child.process import COMMAND, Pulse
 from truename.resolvers.child.proxy import Care, SwarmProcess
+from truename.resolvers.direct.config import DirectConfig
+from truename.resolvers.direct.resolver import DirectResolver
 from truename.resolvers.swarm_config import SwarmConfig
+from truename.resolvers.tuning import MAX_METADATA_BYTES
 
 QUICK = Care(pulse=Pulse(every_s=0.1, silence_s=1.0), again_s=0.01, trial_s=0.3)
+NEVER_S = 10.0**6
+INFO = info_named("beside them")
 CONFIG = SwarmConfig(listen_interfaces="127.0.0.1:0", dht=False, allow_private=True)
 
 
@@ -203,6 +210,77 @@ def test_a_child_that_never_starts_is_told_and_not_tried_without_end(tmp_path: P
     assert (tmp_path / "starts").read_text() == "started\n" * 3
 
 
+def test_a_child_that_hangs_at_its_start_holds_up_nobody_who_comes_next() -> None:
+    async def test() -> None:
+        info = info_named("found beside it")
+        care = Care(pulse=Pulse(start_s=NEVER_S), taken_s=0.1)
+        command = (sys.executable, "-c", "import time; time.sleep(600)")
+        async with Peer(info).serving() as peer, a_process(care, command=command) as swarm:
+            chain = Chain([swarm, DirectResolver(DirectConfig(allow_private=True))], patience=Patience(late_s=NEVER_S))
+            outcome = await chain.look_up(of_peer(info, peer), timeout_s=LONG_S)
+            assert (outcome.name, outcome.source) == ("found beside it", "direct")
+            await chain.aclose()
+
+    run(test())
+
+
+def test_a_child_that_hangs_later_holds_up_nobody_either() -> None:
+    async def test() -> None:
+        care = Care(pulse=Pulse(every_s=0.05, silence_s=NEVER_S), taken_s=0.5)
+        async with SilentPeer(INFO).serving() as peer, a_process(care) as swarm:
+            await swarm.health()
+            os.kill(pid_of(swarm), signal.SIGSTOP)
+            told = asyncio.Event()
+            trail = Trail(told.set)
+            task = asyncio.create_task(swarm.resolve(of_peer(INFO, peer), deadline_s=LONG_S, trail=trail))
+            await told.wait()
+            assert (trail.asked, trail.stuck) == (False, True)
+            task.cancel()
+            await asyncio.wait([task])
+
+    run(test())
+
+
+class ClaimsMuch(Peer):
+    """Has nothing, and claims as much for every hash as may be claimed."""
+
+    def metadata_size(self, talk: Conversing) -> int:
+        return MAX_METADATA_BYTES
+
+    async def answer(self, talk: Conversing, piece: int) -> None:
+        """Never."""
+
+
+def test_memory_that_is_set_aside_for_mere_claims_is_given_back_before_anybody_lacks_it() -> None:
+    async def test() -> None:
+        config = replace(CONFIG, guard_s=NEVER_S)
+        async with ClaimsMuch().serving() as peer, Peer(INFO).serving() as honest, a_process(config=config) as swarm:
+            await swarm.health()
+            child = pid_of(swarm)
+
+            def is_short() -> bool:
+                pages = int(Path(f"/proc/{child}/statm").read_text().split()[0])
+                return pages * resource.getpagesize() > MEMORY_BYTES // 2
+
+            tasks = [
+                asyncio.create_task(
+                    swarm.resolve(Magnet.parse(f"magnet:?xt=urn:btih:{each}&x.pe={peer.endpoint}"), deadline_s=LONG_S)
+                )
+                for each in dead_hashes(300)
+            ]
+            while not is_short():
+                await asyncio.sleep(0.01)
+            while is_short():
+                await asyncio.sleep(0.01)
+            assert (await swarm.resolve(of_peer(INFO, honest), deadline_s=LONG_S)).name == "beside them"
+            assert pid_of(swarm) == child
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    run(test())
+
+
 def test_a_program_that_is_not_there_is_told_and_may_be_there_later() -> None:
     async def test() -> None:
         info = info_named("later")
@@ -349,7 +427,7 @@ def test_the_child_has_bounds_and_nothing_of_ours(monkeypatch: pytest.MonkeyPatc
                 of_child = Path(f"/proc/{pid_of(swarm)}")
                 limits = (of_child / "limits").read_text().splitlines()
                 bounds = {line[:26].strip(): line[26:].split()[:2] for line in limits}
-                assert bounds["Max address space"] == [str(1 << 30)] * 2
+                assert bounds["Max address space"] == [str(MEMORY_BYTES)] * 2
                 assert bounds["Max core file size"] == ["0"] * 2
                 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
                 assert bounds["Max open files"][0] == str(65536 if hard == -1 else min(hard, 65536))
@@ -505,6 +583,7 @@ from truename.resolvers.child.proxy import SwarmProcess
 from truename.resolvers.swarm_config import SwarmConfig
 
 async def main():
+    asyncio.get_running_loop().slow_callback_duration = 60  # a fork on a busy machine
     swarm = SwarmProcess(SwarmConfig("127.0.0.1:0", dht=False, allow_private=True))
     await swarm.health()
     copy = os.fork()

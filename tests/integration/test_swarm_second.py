@@ -216,6 +216,29 @@ def test_a_second_session_that_cannot_begin_is_nothing_to_the_first(
     assert "no second session" in caplog.text
 
 
+def test_a_second_session_that_could_not_begin_is_begun_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    class RefusingOnce(SwarmSession):
+        def __init__(self, *words: Any, **more: Any) -> None:
+            if not tried.is_set():
+                tried.set()
+                raise RuntimeError("no more threads")
+            super().__init__(*words, **more)
+
+    async def test() -> None:
+        with seeding(INFO, **ONLY_UTP) as port:
+            async with swarm_with(utp_s=0.1) as swarm:
+                asking = asyncio.create_task(swarm.resolve(at(info_named("another one"), port), deadline_s=2 * SHORT_S))
+                await tried.wait()
+                with pytest.raises(NotYet):
+                    await asking
+                assert (await swarm.resolve(at(INFO, port), deadline_s=LONG_S)).name == "over another way"
+
+    tried = asyncio.Event()
+    monkeypatch.setattr("truename.resolvers.second.SwarmSession", RefusingOnce)
+    monkeypatch.setattr("truename.resolvers.second._AGAIN_S", 0.0)
+    run(test())
+
+
 def test_the_second_session_listens_on_the_same_interfaces_with_other_ports() -> None:
     assert _any_port("0.0.0.0:6881,[::]:6881") == "0.0.0.0:0,[::]:0"
     assert _any_port(" eth0:1 , tun0:2s") == "eth0:0,tun0:0"

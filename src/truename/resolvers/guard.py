@@ -3,12 +3,12 @@
 A peer that lies about the size of the metadata at the right moment stops libtorrent 2.1.1 for that torrent, and where
 its blocks are true, makes it ask all peers for them thousands of times a second. So a torrent that has moved more than
 most metadata is slowed down, one that asks for more than its metadata can be is put out, and any other when it has had
-peers for a while, or when memory is short: a peer has it set aside by a mere claim. Knows nothing of who waits.
+peers for a while, or for a moment where memory is short: a mere claim has it set aside. Knows nothing of who waits.
 Source: the reasons and figures are in `docs/adr/0008-a-guard-around-libtorrent.md`.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -26,6 +26,9 @@ _LOOK_S_PER_TORRENT = 0.0004
 _FEW_TORRENTS = 16
 _FRESH_S = 1.0
 """Between later looks; where many torrents have news, looking costs more, and each moves less."""
+
+_SHORT_PATIENCE_S = 1.0
+"""Where memory is short. What has a name to give has mostly given it by then."""
 
 _LOOKED_AT_EACH = 50
 """libtorrent tells of bytes once a second. So many torrents with peers are asked for them at each look, in turn."""
@@ -111,6 +114,7 @@ class Guard:
         self._memory = Memory()
         self._watched: dict[Handle, _Watched] = {}
         self._connected: OrderedDict[Handle, float] = OrderedDict()  # since when; so the oldest is the first
+        self._met: OrderedDict[Handle, float] = OrderedDict()  # since when a peer has said something, gone again or not
         self._rota: OrderedDict[Handle, None] = OrderedDict()  # those that have peers, or may soon
         self._fresh_until = 0.0
         self._busy_until = 0.0
@@ -126,20 +130,22 @@ class Guard:
         """This torrent is not in the session any more, or is about to leave."""
         self._watched.pop(handle, None)
         self._connected.pop(handle, None)
+        self._met.pop(handle, None)
         self._rota.pop(handle, None)
 
     def look(self, now: float) -> float | None:
         """Look at all of them. Output: in how many seconds to do so again, None: when there is another torrent."""
         if not self._watched:
             return None
-        self._make_room()
         if now < self._busy_until:
-            return min(self._busy_until - now, _LATER_LOOK_S)
+            return self._busy_until - now
         chosen = list(islice(self._rota, _LOOKED_AT_EACH))
         for handle in chosen:
             self._rota.move_to_end(handle)
         self._session.watch(chosen)
         self._end_patience(now)
+        if self._memory.is_short():
+            self._make_room(now)
         return LOOK_S if now < self._fresh_until and len(self._rota) <= _FEW_TORRENTS else _LATER_LOOK_S
 
     def moved(self, event: Moved, now: float) -> None:
@@ -161,6 +167,8 @@ class Guard:
                 self._lied_to(event.handle)
 
     def _judge(self, traffic: Traffic, watched: _Watched, now: float) -> None:
+        if traffic.received:
+            self._met.setdefault(traffic.handle, now)
         if traffic.connected:
             self._connected.setdefault(traffic.handle, now)
             self._rota.setdefault(traffic.handle)
@@ -177,18 +185,6 @@ class Guard:
             watched.asked = True
             self._session.look_at_peers(traffic.handle)
 
-    def _make_room(self) -> None:
-        """Put out as many as may have taken the memory that is wanted, those first who have had their time."""
-        if over_bytes := self._memory.over_bytes():
-            for handle in list(islice(self._takers(), 1 + over_bytes // MAX_METADATA_BYTES)):
-                self._connected.pop(handle, None)
-                self._stuck(handle)
-
-    def _takers(self) -> Iterator[Handle]:
-        """Those for whom memory may be set aside: a peer has spoken to them, and may be gone again."""
-        yield from self._connected
-        yield from (each for each, watched in self._watched.items() if watched.received and each not in self._connected)
-
     def _end_patience(self, now: float) -> None:
         """Those whose peers have all gone again may meet others."""
         while self._connected:
@@ -198,3 +194,12 @@ class Guard:
             del self._connected[handle]
             if self._watched[handle].connected:
                 self._stuck(handle)
+
+    def _make_room(self, now: float) -> None:
+        """What a peer has claimed is set aside as long as the torrent stays, also when the peer has gone."""
+        while self._met:
+            handle, since = next(iter(self._met.items()))
+            if since + _SHORT_PATIENCE_S > now:
+                break
+            del self._met[handle]
+            self._stuck(handle)

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 _AT_ONCE = 50
 _PATIENCE_S = 1.0
+_AGAIN_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,8 @@ class SecondSession:
         self._in: dict[Handle, Conversation] = {}
         self._handles: dict[Conversation, Handle] = {}
         self._leaving: dict[Handle, str] = {}  # and the reason, where the metadata could not be read
-        self._failed = False
+        self._closed = False
+        self._not_before = 0.0
 
     def begin(self, conversation: Conversation) -> None:
         """Ask here too, when its turn comes."""
@@ -83,7 +85,7 @@ class SecondSession:
 
     async def close(self, timeout_s: float) -> None:
         """End the session, if there is one. Idempotent."""
-        self._failed = True
+        self._closed = True
         if self._session is not None:
             await self._session.close(timeout_s)
 
@@ -98,7 +100,7 @@ class SecondSession:
                 session.add(conversation.hash20, list(conversation.trackers), list(conversation.peers))
 
     def _started(self) -> SwarmSession | None:
-        if self._session is None and not self._failed:
+        if self._session is None and not self._closed and self._clock() >= self._not_before:
             try:
                 self._session = SwarmSession(self._config, self._take, only_utp=True)
                 self._guard = Guard(
@@ -109,12 +111,12 @@ class SecondSession:
                     doubted=lambda _: None,  # nobody else can speak to these peers
                 )
             except (RuntimeError, TypeError, ValueError):
-                self._failed = True
+                self._not_before = self._clock() + _AGAIN_S
                 log.warning("no second session", exc_info=True)
-        return None if self._failed else self._session
+        return None if self._closed else self._session
 
     def _take(self, events: Sequence[Event]) -> None:
-        if self._failed or self._guard is None:
+        if self._closed or self._guard is None:
             return
         for event in events:
             match event:

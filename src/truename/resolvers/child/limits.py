@@ -1,7 +1,7 @@
 """What a child process does to itself before it touches anything of the network.
 
 It is done here and not between fork and exec, where hardly anything may be done.
-Source: prctl(2), setrlimit(2), proc(5), signal(7).
+Source: prctl(2), setrlimit(2), mallopt(3), proc(5), signal(7).
 """
 
 import contextlib
@@ -10,11 +10,14 @@ import os
 import resource
 import signal
 from pathlib import Path
+from typing import Final
 
 from truename.open_files import take_files
 
 _PR_SET_PDEATHSIG = 1
-_MEMORY_BYTES = 1 << 30
+MEMORY_BYTES: Final = 1 << 30
+_M_MMAP_THRESHOLD = -3
+_LARGE_BYTES = 1 << 20
 _ORPHANED = 3
 _OOM_SCORE = Path("/proc/self/oom_score_adj")
 
@@ -29,14 +32,17 @@ def settle(parent: int) -> None:
     """
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+    system = ctypes.CDLL(None, use_errno=True)
+    if system.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl")
     if os.getppid() != parent:
         os._exit(_ORPHANED)
     with contextlib.suppress(OSError):
         _OOM_SCORE.write_text("500")  # where memory runs out, the one to take is this process
+    with contextlib.suppress(AttributeError):  # glibc: what is large goes back to the system when it is freed
+        system.mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
     _lower(resource.RLIMIT_CORE, 0)
-    _lower(resource.RLIMIT_AS, _MEMORY_BYTES)
+    _lower(resource.RLIMIT_AS, MEMORY_BYTES)
     take_files()
 
 
