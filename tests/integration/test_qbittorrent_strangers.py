@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import json
 import ssl
 import subprocess
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -19,7 +21,10 @@ from truename.errors import BadMetadata, BadName, NotYet, ResolverDown
 from truename.magnet import Magnet
 from truename.metainfo import read_info
 from truename.resolvers.base import Claim, Trail
+from truename.resolvers.looks import when_up
 from truename.resolvers.qbittorrent.config import Limits, QbittorrentConfig
+from truename.resolvers.qbittorrent.listing import Listing
+from truename.resolvers.qbittorrent.pieces import MAX_PIECE_CHARS
 from truename.resolvers.qbittorrent.resolver import QbittorrentResolver
 
 DEAD = dead_hashes(20, seed=6)
@@ -170,6 +175,51 @@ def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyP
     async def test() -> None:
         assert await reason_at("http://127.0.0.1:1") == "qbittorrent_missing"
 
+    run(test())
+
+
+# Many torrents
+
+
+def many_torrents(count: int) -> bytes:
+    """A first answer, as long for each as a real one."""
+    one = {"name": "n", "state": "stalledUP", "total_size": 1, "magnet_uri": "m" * 900, "tracker": "t" * 100}
+    return json.dumps({"rid": 1, "torrents": {f"{number:040x}": one for number in range(count)}}).encode()
+
+
+def test_ten_thousand_torrents_are_taken_in_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    turned, take = threading.Event(), Listing.take
+
+    def take_when_the_loop_has_turned(listing: Listing, answer: object) -> bool:
+        loop.call_soon_threadsafe(turned.set)
+        assert turned.wait(PATIENCE_S)
+        return take(listing, answer)
+
+    async def test() -> None:
+        nonlocal loop
+        loop = asyncio.get_running_loop()
+        with after_login(many_torrents(10_000)).serving() as server:
+            async with resolving(server.url, Limits()) as resolver:
+                assert (await when_up(resolver)).able
+                assert turned.is_set()
+
+    loop: asyncio.AbstractEventLoop
+    monkeypatch.setattr(Listing, "take", take_when_the_loop_has_turned)
+    run(test())
+
+
+def test_no_answer_is_read_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(text: str | bytes, **_: Any) -> Any:
+        assert len(text) <= MAX_PIECE_CHARS
+        return loads(text)
+
+    async def test() -> None:
+        with after_login(many_torrents(1000)).serving() as server:
+            async with resolving(server.url, Limits()) as resolver:
+                assert (await when_up(resolver)).able
+
+    loads = json.loads
+    monkeypatch.setattr(json, "loads", refuse)
     run(test())
 
 

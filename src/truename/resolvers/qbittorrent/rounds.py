@@ -25,6 +25,7 @@ _T = TypeVar("_T")
 Ask = Callable[[Callable[[Session], _T]], Awaitable[_T]]
 
 _LARGE_BYTES = 256 * 1024
+_MANY_TORRENTS: Final = 500
 _PORTION: Final = 100
 _MOST_ADDS: Final = 3
 _APPEARS_S: Final = 5.0
@@ -113,7 +114,7 @@ class Rounds:
         rid = self._listing.rid
         answer = await self._ask(lambda session: session.changes(rid))
         try:
-            news = self._listing.take(answer)
+            news = await self._take(answer)
         except (Unreadable, ValueError) as error:
             raise ResolverDown("qbittorrent_stranger") from error
         self._looked = True
@@ -125,6 +126,13 @@ class Rounds:
             if torrent_id not in self._listing or now > at + _APPEARS_S:
                 del self._leaving[torrent_id]
         return news
+
+    async def _take(self, answer: object) -> bool:
+        """Thousands of torrents, which come with the first look, are taken in beside the loop."""
+        torrents = answer.get("torrents") if isinstance(answer, dict) else None
+        if isinstance(torrents, dict) and len(torrents) > _MANY_TORRENTS:
+            return await asyncio.to_thread(self._listing.take, answer)
+        return self._listing.take(answer)
 
     async def _tidy(self) -> None:
         """Remove what nobody wants: of this run, and what a run that was killed has left."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from truename.errors import ResolverDown
 from truename.resolvers.qbittorrent.config import Limits, QbittorrentConfig
 from truename.resolvers.qbittorrent.marks import CATEGORY, last_part
+from truename.resolvers.qbittorrent.pieces import read_json
 from truename.resolvers.qbittorrent.wire import api_version
 
 if TYPE_CHECKING:
@@ -217,8 +218,10 @@ class Session:
         try:
             if response.headers.get("Content-Encoding", "identity") != "identity":
                 raise _TooLarge
-            response._content = _bounded(response.raw, self._limits)  # where requests keeps it
+            body = _bounded(response.raw, self._limits)
+            response._content = body  # where requests keeps it
             response._content_consumed = True
+            response.json = lambda **_: read_json(body)  # type: ignore[method-assign]
         except urllib3.exceptions.ReadTimeoutError as error:
             raise requests.exceptions.ReadTimeout from error
         except urllib3.exceptions.HTTPError as error:
