@@ -153,6 +153,20 @@ def test_the_password_does_not_follow_a_redirect() -> None:
     run(test())
 
 
+def test_the_password_does_not_go_to_a_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        with always(200, b"Ok.").serving() as canary, after_login(b'{"rid": 1}').serving() as server:
+            for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+                monkeypatch.setenv(name, canary.url)
+            async with resolving(server.url) as resolver:
+                assert (await when_up(resolver)).able
+            with always(403).serving() as refusing:
+                assert await reason_at(refusing.url) == "qbittorrent_banned"
+            assert not canary.asked
+
+    run(test())
+
+
 def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
     key, signed = tmp_path / "key.pem", tmp_path / "certificate.pem"
     files = ("-keyout", str(key), "-out", str(signed), "-days", "1", "-subj", "/CN=localhost")
@@ -236,7 +250,7 @@ def test_where_the_server_fetches_nothing_is_added_and_names_are_proven() -> Non
 
     async def test() -> None:
         with Fetching({sha1(info): torrent_of(info) for info in infos}).serving() as server:
-            async with resolving(server.url, Limits()) as resolver:
+            async with resolving(server.url, Limits(), allow_private=True) as resolver:
                 assert (await resolver.health()).subject == "qBittorrent v5.2.0, Web API 2.13.1"
                 trails = [Trail() for _ in magnets]
                 found = await asyncio.gather(

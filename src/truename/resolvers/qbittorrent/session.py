@@ -71,6 +71,7 @@ class Session:
         self._request_args: dict[str, Any] = {
             "timeout": (min(_CONNECT_S, config.limits.answer_s), config.limits.answer_s),
             "allow_redirects": False,
+            "proxies": {"http": "", "https": ""},  # else those of the environment, which would see the password
             "stream": True,
             "hooks": {"response": self._read_bounded},
         }
