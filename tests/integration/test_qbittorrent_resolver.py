@@ -10,16 +10,17 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.loopback import Tracker
+from tests.loopback import Canary, Tracker
 from tests.qbittorrent import PASSWORD, PATIENCE_S, USERNAME, QBittorrent
 from tests.wire import Peer, encode, hybrid_info, info_named, sha1, sha256, v2_info
 from truename.demo.swarm import LocalSwarm
 from truename.demo.torrents import dead_hashes
 from truename.errors import NotYet, ResolverDown
-from truename.magnet import Magnet
+from truename.magnet import InfoHash, Magnet
 from truename.metainfo import Metainfo, read_info
 from truename.resolvers.base import Claim, Trail
 from truename.resolvers.qbittorrent.config import Limits, QbittorrentConfig
@@ -30,7 +31,10 @@ LONG_S = 50.0
 SHORT_S = 1.0
 DEAD = dead_hashes(60, seed=5)
 # Of a person's torrent, what would show that somebody touched it.
-TOUCHABLE = ("hash", "name", "state", "category", "tags", "save_path", "magnet_uri", "force_start", "auto_tmm")
+TOUCHABLE = (
+    *("hash", "name", "category", "tags", "save_path", "magnet_uri"),
+    *("force_start", "auto_tmm", "dl_limit", "up_limit", "ratio_limit", "seq_dl", "super_seeding"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +90,18 @@ async def until(condition: Callable[[], Any]) -> Any:
         return seen
 
 
+def with_trackers(client: Any) -> tuple[Any, Any] | None:
+    """The torrents that are there, and the trackers of the first; None while there is none."""
+    there = client.torrents_info()
+    return (there, client.torrents_trackers(torrent_hash=there[0]["hash"])) if there else None
+
+
 def touchable(client: Any) -> list[tuple[object, ...]]:
-    return sorted(tuple(torrent[field] for field in TOUCHABLE) for torrent in client.torrents_info())
+    """Whether it is stopped is somebody's wish; what else its state says comes and goes by itself."""
+    return sorted(
+        (*(torrent[field] for field in TOUCHABLE), torrent["state"].startswith("paused"))
+        for torrent in client.torrents_info()
+    )
 
 
 def test_real_torrents_are_named_and_proven_and_nothing_stays_behind(
@@ -185,14 +199,24 @@ def test_the_administrators_trackers_and_the_peers_of_a_magnet_are_asked(clean: 
     run(test())
 
 
-def test_a_magnets_private_tracker_and_peer_are_not_passed_on(clean: QBittorrent) -> None:
+def test_no_peer_of_a_magnet_is_passed_on_that_is_private_and_no_tracker_that_may_be_or_become_it(
+    clean: QBittorrent,
+) -> None:
     async def test() -> None:
-        info = info_named("unreachable")
-        async with a_peer(info) as (peer, magnet), resolving(config_for(clean, allow_private=False)) as resolver:
-            asked = replace(magnet(sha1(info)), peers=(peer.endpoint,))
+        async with Canary().serving() as canary, resolving(config_for(clean, allow_private=False)) as resolver:
+            hosts = ("127.0.0.1", "localhost", "tracker.example")
+            named = [f"http://{host}:{canary.port}/announce" for host in hosts]
+            named += [f"udp://{host}:{canary.port}" for host in hosts]
+            asked = Magnet(
+                info_hash=InfoHash(DEAD[0]), trackers=tuple(named), peers=(f"127.0.0.1:{canary.port}", "10.0.0.1:7")
+            )
+            asking = asyncio.create_task(resolver.resolve(asked, deadline_s=SHORT_S))
+            ((added,), trackers) = await until(lambda: with_trackers(clean.client()))
+            assert parse_qs(urlsplit(added["magnet_uri"]).query).keys() == {"xt"}
+            assert [each["url"] for each in trackers if not each["url"].startswith("** [")] == []
             with pytest.raises(NotYet):
-                await resolver.resolve(asked, deadline_s=SHORT_S)
-            assert not peer.met.is_set()
+                await asking
+            assert canary.touched == []
 
     run(test())
 

@@ -5,7 +5,8 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from urllib.parse import unquote
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from hypothesis import given
@@ -225,12 +226,33 @@ def test_a_magnet_that_is_sent_is_made_of_hashes_and_checked_parts_only(
         assert "%" not in unquote(sent)
 
 
-def test_trackers_are_those_of_the_administrator_and_the_public_ones_of_the_magnet() -> None:
-    config = QbittorrentConfig(url="", trackers=("http://127.0.0.1:1/announce",))
-    magnet = Magnet(info_hash=V1, trackers=("http://127.0.0.1:2/a", "udp://tracker.example:3"), peers=("10.0.0.1:4",))
-    assert magnet_for(magnet, config) == (
-        f"magnet:?xt=urn:btih:{V1}&tr=http%3A%2F%2F127.0.0.1%3A1%2Fannounce&tr=udp%3A%2F%2Ftracker.example%3A3"
-    )
+OWN, SURE = "http://127.0.0.1:1/announce", "udp://9.9.9.9:3/announce"
+LOOPBACK = "http://127.0.0.1:2/announce"
+BY_NAME = (
+    "udp://tracker.example:3",
+    "http://9.9.9.9:4/announce",
+    "https://tracker.example/announce",
+    "udp://9.9.2313:4",
+)
+
+
+def sent_trackers(*named: str, stopped: bool = False, **config: Any) -> list[str]:
+    magnet = Magnet(info_hash=V1, trackers=named, peers=("10.0.0.1:4",))
+    sent = magnet_for(magnet, QbittorrentConfig(url="", **config), stopped=stopped)
+    return parse_qs(urlsplit(sent).query).get("tr", [])
+
+
+def test_trackers_are_those_of_the_administrator_and_those_of_the_magnet_that_can_lead_nowhere_else() -> None:
+    assert sent_trackers(LOOPBACK, *BY_NAME, SURE, trackers=(OWN,)) == [OWN, SURE]
+    assert sent_trackers(SURE, magnet_trackers=False, trackers=(OWN,)) == [OWN]
+
+
+def test_where_private_addresses_are_allowed_all_trackers_of_a_magnet_are_passed_on() -> None:
+    assert sent_trackers(LOOPBACK, *BY_NAME, SURE, allow_private=True) == [LOOPBACK, *BY_NAME, SURE]
+
+
+def test_what_is_sent_stopped_keeps_its_trackers_with_a_public_name() -> None:
+    assert sent_trackers(LOOPBACK, *BY_NAME[:3], SURE, stopped=True) == [*BY_NAME[:3], SURE]
 
 
 def test_the_info_dictionary_is_cut_out_byte_for_byte() -> None:

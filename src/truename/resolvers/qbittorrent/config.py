@@ -21,8 +21,8 @@ class Limits:
 class QbittorrentConfig:
     """What a person can choose.
 
-    `url` is the administrator's and may be private. `trackers`, `magnet_trackers`, `allow_private`: as in `direct`;
-    what qBittorrent then connects to is up to its own settings.
+    `url` is the administrator's and may be private. `trackers`, `magnet_trackers`, `allow_private`: as in `direct`, but
+    what a tracker's name means only qBittorrent knows; so without `allow_private` it is told of hardly any by magnets.
     """
 
     url: str

@@ -25,7 +25,7 @@ class Sender:
 
     async def send(self, magnet: Magnet, name: str) -> bool:
         """Add a torrent. Output: whether it was not there yet. Errors: `ResolverDown`."""
-        url = magnet_for(magnet, self._config)
+        url = magnet_for(magnet, self._config, stopped=True)
         async with self._one_at_a_time:
             now = asyncio.get_running_loop().time()
             if self._circuit.is_open(now):

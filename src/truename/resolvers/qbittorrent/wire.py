@@ -4,13 +4,14 @@ Source: WebAPI_Changelog.md and the wiki page "WebUI API" of qBittorrent; BEP 3,
 """
 
 from collections.abc import Iterable
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from truename import bencode
 from truename.errors import BadMetadata
 from truename.infohash import InfoHash
 from truename.magnet import Magnet
 from truename.metainfo import MAX_NAME_BYTES
+from truename.networks import is_address
 from truename.resolvers.addresses import usable_peers, usable_trackers
 from truename.resolvers.qbittorrent.config import QbittorrentConfig
 
@@ -20,17 +21,17 @@ _MAX_KEYS = 100
 _AMBIGUOUS = frozenset("%&#+;")
 
 
-def magnet_for(magnet: Magnet, config: QbittorrentConfig, *, twice_decoded: bool = False) -> str:
+def magnet_for(magnet: Magnet, config: QbittorrentConfig, *, twice_decoded: bool = False, stopped: bool = False) -> str:
     """The magnet that qBittorrent is given, made anew: the hash, and those trackers and peers that may be asked.
 
     Input: `twice_decoded`: `fetchMetadata` undoes the escapes of its source once more than it should. What could then
            turn into another parameter is left out.
+           `stopped`: it asks nobody until a person has looked at it.
     """
-    named = magnet.trackers if config.magnet_trackers else ()
-    trackers = [
-        *usable_trackers(config.trackers, allow_private=True),
-        *usable_trackers(named, allow_private=config.allow_private),
-    ]
+    named = usable_trackers(magnet.trackers if config.magnet_trackers else (), allow_private=config.allow_private)
+    if not (config.allow_private or stopped):
+        named = list(filter(_leads_nowhere_else, named))
+    trackers = [*usable_trackers(config.trackers, allow_private=True), *named]
     if twice_decoded:
         trackers = [tracker for tracker in trackers if _AMBIGUOUS.isdisjoint(tracker)]
     peers = usable_peers(magnet.peers, allow_private=config.allow_private)[:_MAX_PEERS]
@@ -41,6 +42,15 @@ def magnet_for(magnet: Magnet, config: QbittorrentConfig, *, twice_decoded: bool
             *(f"x.pe={f'[{host}]' if ':' in host else host}:{port}" for host, port in peers),
         )
     )
+
+
+def _leads_nowhere_else(tracker: str) -> bool:
+    """Whether it is where it says: a name may come to mean a private address, and over HTTP one may be led there.
+
+    qBittorrent's own mitigation lets loopback through where the path is `/announce`, and private networks always.
+    """
+    parts = urlsplit(tracker)
+    return parts.scheme == "udp" and is_address(parts.hostname or "")
 
 
 def topic(info_hash: InfoHash) -> str:
