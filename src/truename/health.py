@@ -10,7 +10,6 @@ State = tuple[bool, str]
 """Whether something is well, and what to say of it."""
 
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
-_SILENCE = ("no_dht_node", "no_dht_through_proxy")
 _WELL_PROXIED = ("", "dht_needs_address", "no_dht_through_proxy")
 
 
@@ -44,7 +43,7 @@ def _swarm_states(health: ResolverHealth, language: Language, *, whole: bool) ->
         yield False, say("doctor_dht_waking", language, time=_span(health.dht_for_s, language))
     elif not health.able:
         yield False, say("doctor_swarm_bad", language, why=say(health.reason, language))
-        if health.reason in _SILENCE:
+        if health.reason == "no_dht_node":
             yield False, say("doctor_dht_silent", language, time=_span(health.dht_for_s, language))
         if health.subject and whole:
             yield False, say("doctor_swarm_tried", language, subject=make_visible(health.subject))
