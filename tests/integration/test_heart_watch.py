@@ -172,6 +172,22 @@ def test_a_proof_that_there_is_no_name_ends_the_watch(tmp_path: Path, *, watch_a
     with_watch(tmp_path, scenario)
 
 
+def test_a_proof_that_there_is_no_name_ends_the_watch_of_whoever_had_not_asked(tmp_path: Path) -> None:
+    async def scenario(heart: Heart, looking: Watch) -> None:
+        for number in (0, 1):
+            await heart.note(f"magnet:?xt=urn:btih:{HASHES[number]}")
+            await heart.submit(magnet(number))
+        await answer(heart, dead)
+        await heart.submit(magnet(0), who=BOB)
+        assert await answer(heart, ends_as("bad_name")) == [HASHES[0]]
+        assert [(row.person_id, row.hash) for row in await rows(heart)] == [(ALICE, HASHES[1])]
+        heart.now += 600
+        assert await looking.ask() == 1
+        assert await answer(heart, dead) == [HASHES[1]]
+
+    with_watch(tmp_path, scenario)
+
+
 @pytest.mark.parametrize("how", [dead, named])
 def test_a_hybrid_is_asked_for_by_the_hash_that_the_person_had_asked_for(
     tmp_path: Path, how: Callable[[Lookup], Outcome]

@@ -105,7 +105,10 @@ async def _fail(connection: Connection, cause: _Cause, failed: Sequence[Told], r
     changes.ended(ended)
     details = _Details([one.report for one in failed], at=changes.at, trackers=rules.trackers)
     await progress.tell(connection, {task.id: detail for task in ended if (detail := details.of(task))})
-    await _watch(connection, ended, code, rules, changes.at)
+    if code == NAMELESS:
+        await watches.forget_hashes(connection, (one.report.lookup.magnet.info_hash for one in failed))
+    else:
+        await _watch(connection, ended, code, rules, changes.at)
     for attempt in range(1, tries):
         due = {_id(one): changes.at + rules.retry_delay_s(attempt, one.chance) for one in failed}
         changes.begun(await progress.put_off(connection, due, attempt=attempt))
@@ -121,9 +124,6 @@ async def _wait_again(connection: Connection, current: Iterable[int]) -> None:
 
 async def _watch(connection: Connection, ended: Sequence[Touched], code: str, rules: Rules, at: float) -> None:
     """Hashes in the person's notes are asked for again, more and more rarely, while that can help."""
-    if code == NAMELESS:
-        await watches.forget(connection, ((task.person_id, task.hash) for task in ended))
-        return
     standing = await notes.standing(connection, {(task.person_id, task.hash) for task in ended})
     failures = {
         (task.person_id, task.hash): Failure(code=code, at=at, by_watch=task.watched, begins=code in WATCHED)

@@ -64,6 +64,7 @@ class NextAsk(Protocol):
 
 _OF = select(watch).where(watch.c.hash.in_(bindparam("hashes", expanding=True)))
 _FORGET = delete(watch).where(watch.c.person_id == bindparam("of_person"), watch.c.hash == bindparam("this_hash"))
+_FORGET_HASHES = delete(watch).where(watch.c.hash.in_(bindparam("hashes", expanding=True)))
 _ANSWERED = (
     update(watch)
     .where(watch.c.hash.in_(bindparam("hashes", expanding=True)), watch.c.next_at.is_not(None))
@@ -119,6 +120,12 @@ async def forget(connection: Connection, over: Iterable[tuple[int, str]]) -> Non
     rows = [{"of_person": person_id, "this_hash": info_hash} for person_id, info_hash in over]
     if rows:
         await connection.execute(_FORGET, rows)
+
+
+async def forget_hashes(connection: Connection, hashes: Iterable[str]) -> None:
+    """These hashes are proven to have no name: whoever watches them, there is nothing left to watch."""
+    for some in in_chunks(hashes):
+        await connection.execute(_FORGET_HASHES, {"hashes": some})
 
 
 async def due(connection: Connection, *, at: float, longest_delay_s: float, limit: int) -> Sequence[Due]:
