@@ -59,6 +59,7 @@ class Feeder:
         self._turn = 0
         self.out: dict[str, Lookup] = {}  # deliveries that nobody has reported the end of
         self._of_hash: dict[str, str] = {}
+        self._at_the_queue = asyncio.Lock()  # what is put in and what is taken out do not cross
         self._unwanted: set[str] = set()
         self.begun: set[str] = set()  # those of them that are running
         self._owed: set[str] = set()  # those that are not in the queue any more, and not yet in the database again
@@ -114,15 +115,15 @@ class Feeder:
     async def drop(self, deliveries: Sequence[str]) -> None:
         """Nobody waits for these any more. One that was taken in this very moment is not put into the queue at all."""
         self._unwanted |= set(deliveries) - self.out.keys()
-        await self._queue.abort(deliveries)
-        for delivery in deliveries:
-            self.ended(delivery)
+        async with self._at_the_queue:
+            await self._queue.abort(deliveries)
+            for delivery in deliveries:
+                self.ended(delivery)
         self.wake()
 
     async def _take_back(self) -> None:
         """What lies in the queue and has not begun waits in the database again, as soon as the database takes it."""
-        await self._withdraw()
-        idle = [self.out[delivery] for delivery in self._owed]
+        idle = await self._withdraw()
         try:
             await asyncio.gather(*(self._writer.begin(calibration.give_back_all, (one, self._clock())) for one in idle))
         except StoreUnavailable as trouble:
@@ -131,11 +132,14 @@ class Feeder:
         for lookup in idle:
             self.ended(lookup.delivery)
 
-    async def _withdraw(self) -> None:
-        """Take out of the queue what is owed to the database: all that has not begun, while nothing may."""
-        if self._resting():
-            self._owed |= self.out.keys() - self.begun
-        await self._queue.abort(list(self._owed))
+    async def _withdraw(self) -> list[Lookup]:
+        """Take out of the queue what is owed to the database: all that has not begun, while nothing may. Which."""
+        async with self._at_the_queue:
+            if self._resting():
+                self._owed |= self.out.keys() - self.begun
+            owed = [self.out[delivery] for delivery in self._owed]
+            await self._queue.abort([lookup.delivery for lookup in owed])
+            return [lookup for lookup in owed if lookup.delivery in self._owed]
 
     async def _feed(self, room: int, *, only_high: bool) -> int:
         delivery = str(uuid.uuid4())
@@ -153,12 +157,13 @@ class Feeder:
         except StoreUnavailable as trouble:
             log.warning("nothing could be taken", extra={"reason": str(trouble)})
             return 0
-        wanted_still = [lookup for lookup in taken if lookup.delivery not in self._unwanted]
-        self._unwanted.clear()  # what was dropped before this came back is behind us
-        self.out |= {lookup.delivery: lookup for lookup in wanted_still}
-        self._of_hash |= {lookup.magnet.info_hash: lookup.delivery for lookup in wanted_still}
-        if not self._resting():  # otherwise it is taken back in the next round
-            await self._queue.put(wanted_still)
+        async with self._at_the_queue:
+            wanted_still = [lookup for lookup in taken if lookup.delivery not in self._unwanted]
+            self._unwanted.clear()  # what was dropped before this came back is behind us
+            self.out |= {lookup.delivery: lookup for lookup in wanted_still}
+            self._of_hash |= {lookup.magnet.info_hash: lookup.delivery for lookup in wanted_still}
+            if not self._resting():  # otherwise it is taken back in the next round
+                await self._queue.put(wanted_still)
         return len(taken)
 
     async def _wait(self) -> None:

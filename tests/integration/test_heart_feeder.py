@@ -204,3 +204,46 @@ def test_what_lies_in_the_queue_already_and_is_asked_for_again_in_haste_has_what
         assert begun == {(in_the_queue, HIGH), (in_the_database, HIGH)}
 
     with_works(tmp_path, scene, slots=2)
+
+
+class Slow(LocalQueue):
+    """A queue far away: whatever is asked of it takes a moment."""
+
+    def __init__(self, *, slots: int) -> None:
+        super().__init__(slots=slots)
+        self.aborted: list[str] = []
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    async def put(self, lookups: Sequence[Lookup]) -> None:
+        await asyncio.sleep(0)
+        self.meanwhile()
+        await asyncio.sleep(0)
+        await super().put(lookups)
+
+    async def abort(self, deliveries: Sequence[str]) -> None:
+        self.aborted += deliveries
+        await asyncio.sleep(0)
+        self.meanwhile()
+        await asyncio.sleep(0)
+        await super().abort(deliveries)
+
+
+def test_what_is_given_back_to_the_database_was_taken_out_of_a_queue_far_away(tmp_path: Path) -> None:
+    """While one is taken out, another one is asked for in haste."""
+
+    async def scene(works: Works) -> None:
+        works.held = {NORMAL}
+        queue = works.queue = works.feeder._queue = works.applier._queue = Slow(slots=2)  # type: ignore[assignment]
+        async with works.going():
+            await works.submit(range(4), NORMAL)
+            await works.until(lambda: len(works.worked) == 2 and len(works.feeder.idle()) == 2)
+            queue.meanwhile = lambda: works.feeder.hurry([HASHES[3]], HIGH)
+            await works.submit([2], HIGH)
+            await works.until(lambda: len(works.worked) >= 3 and not works.feeder._owed)
+            queue.meanwhile = lambda: None
+            await works.submit([3], HIGH)
+            await works.until(lambda: len([one for one in works.worked if one.prio == HIGH]) == 2)
+        assert Counter(one.magnet.info_hash for one in works.worked) == dict.fromkeys(HASHES[:4], 1)
+        assert len(queue.aborted) == len(set(queue.aborted)) == 2
+
+    with_works(tmp_path, scene, slots=2)

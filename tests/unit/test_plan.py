@@ -229,3 +229,11 @@ def test_whatever_is_asked_the_plan_is_one_that_can_be_written(
     known_ids = {one.id for one in done.added}
     assert {one.task_id for one in done.answers if isinstance(one, Submitted)} == known_ids
     assert done.raised.keys() <= known_ids
+
+
+def test_a_magnet_that_names_hundreds_is_kept_with_no_more_than_can_be_asked() -> None:
+    trackers = tuple(f"http://t{number}.example/" for number in range(5 * MAX_SOURCES))
+    peers = tuple(f"192.0.2.1:{number}" for number in range(1, 5 * MAX_SOURCES))
+    done = plan(Ground(), ask(0, "a", trackers=trackers, peers=peers))
+    for kept in (done.begun[0].sources, Sources.of_text(done.added[0].sources)):
+        assert (kept.trackers, kept.peers) == (trackers[:MAX_SOURCES], peers[:MAX_SOURCES])

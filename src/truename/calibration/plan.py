@@ -159,7 +159,7 @@ def _pending(asked: Submission, lookup_id: int | None, rank: int = 0) -> TaskRow
 
 
 def _sources(asked: Submission) -> Sources:
-    return Sources(trackers=asked.magnet.trackers, peers=asked.magnet.peers)
+    return Sources.of(asked.magnet.trackers, asked.magnet.peers)
 
 
 def _completed(asked: Submission, known: KnownName) -> TaskRow:

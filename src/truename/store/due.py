@@ -1,4 +1,8 @@
-"""When something that was put off is due, by a clock that somebody may set back."""
+"""When something that was put off is due, by a clock that somebody may set back.
+
+It is due when its moment has come, and also when that is further off than anything is ever put off. To find what is due
+among much that is not, ask for each by itself: no index serves both at once.
+"""
 
 import math
 from typing import Any
@@ -6,9 +10,19 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, or_
 
 
+def has_come(moment: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether a moment has come. `due_values` fill it in, and the others here."""
+    return moment <= bindparam("due_now")
+
+
+def is_too_far_off(moment: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether a moment is further off than anything is put off."""
+    return moment > bindparam("due_never")
+
+
 def is_due(moment: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Whether a moment has come, or is further off than anything is ever put off. `due_values` fill it in."""
-    return or_(moment <= bindparam("due_now"), moment > bindparam("due_never"))
+    """Whether it is either, for rows that are known already."""
+    return or_(has_come(moment), is_too_far_off(moment))
 
 
 def due_values(at: float, longest_delay_s: float) -> dict[str, float]:

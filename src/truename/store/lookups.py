@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 from truename.magnet import InfoHash, Magnet
 from truename.model import Lookup, TaskStatus
 from truename.store.database import Connection
-from truename.store.due import due_values, is_due
+from truename.store.due import due_values, has_come, is_too_far_off
 from truename.store.portable import in_chunks, upsert
 from truename.store.sources import Sources
 from truename.store.tables import ONE, PENDING, RUNNING, WAITING, lane, lookup, task, virtual
@@ -110,7 +110,10 @@ _RUNNING_OF = (
     .order_by(lookup.c.id)
     .with_for_update()
 )
-_WAKE = update(lookup).where(lookup.c.status == WAITING, is_due(lookup.c.due_at)).values(status="pending", due_at=None)
+_WAKE = tuple(
+    update(lookup).where(lookup.c.status == WAITING, which(lookup.c.due_at)).values(status="pending", due_at=None)
+    for which in (has_come, is_too_far_off)
+)
 _PUT_OFF = (
     update(lookup)
     .where(lookup.c.id == bindparam("this_id"), lookup.c.status == RUNNING)
@@ -266,7 +269,8 @@ async def give_back(connection: Connection, ids: Iterable[int] | None = None) ->
 
 async def wake(connection: Connection, *, at: float, longest_delay_s: float) -> int:
     """Look-ups that are due for another try take their turn; how many."""
-    return (await connection.execute(_WAKE, due_values(at, longest_delay_s))).rowcount
+    values = due_values(at, longest_delay_s)
+    return sum([(await connection.execute(statement, values)).rowcount for statement in _WAKE])
 
 
 async def put_off(connection: Connection, due: Mapping[int, float]) -> None:

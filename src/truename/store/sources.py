@@ -1,7 +1,9 @@
 """Whom to ask for a hash, as it stands in a column."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
 
 MAX_SOURCES = 100
 NOBODY = "[[], []]"
@@ -14,12 +16,16 @@ class Sources:
     trackers: tuple[str, ...] = ()
     peers: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, trackers: Iterable[str], peers: Iterable[str]) -> Self:
+        """Each once, and not more than can be asked."""
+        return cls(
+            trackers=tuple(dict.fromkeys(trackers))[:MAX_SOURCES], peers=tuple(dict.fromkeys(peers))[:MAX_SOURCES]
+        )
+
     def joined(self, other: "Sources") -> "Sources":
         """Both, each once, and not more than can be asked."""
-        return Sources(
-            trackers=tuple(dict.fromkeys((*self.trackers, *other.trackers)))[:MAX_SOURCES],
-            peers=tuple(dict.fromkeys((*self.peers, *other.peers)))[:MAX_SOURCES],
-        )
+        return Sources.of((*self.trackers, *other.trackers), (*self.peers, *other.peers))
 
     def as_text(self) -> str:
         """For its column."""

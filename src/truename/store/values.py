@@ -11,11 +11,12 @@ import unicodedata
 from collections.abc import Callable, Mapping
 
 from truename.infohash import InfoHash
+from truename.metainfo import MAX_SIZE_BYTES
 from truename.model import TaskStatus
 from truename.names import is_hidden
 from truename.store.notes import EDITED, RENAMED, SAVED
 from truename.store.people import MAX_USERNAME
-from truename.store.sources import MAX_SOURCES, Sources
+from truename.store.sources import Sources
 from truename.store.tables import event, lane, lookup, note_revision, person, task, torrent, virtual
 from truename.timeline import unpack
 
@@ -31,6 +32,7 @@ _ARGON2 = re.compile(
 _DEAREST = (262_144, 10, 16)  # four times today's memory, three times its work
 # What a resolver, or a later version of it, calls its endings: shown as it is where there is no sentence for it.
 _WORD = re.compile(r"[a-z0-9_]*")
+_MOST_SOURCES = 4096  # earlier versions kept all that one magnet named
 _ONE = frozenset((1,))
 _LOOKUP_STATES = frozenset(("pending", "running", "waiting", "ended"))
 _TASK_STATES = frozenset(status.value for status in TaskStatus)
@@ -114,9 +116,13 @@ def _is_detail(value: object) -> bool:
     return all(_is_word(one.resolver) and all(map(_is_counter, one.counts.values())) for one in accounts)
 
 
+def _is_size(value: object) -> bool:
+    return type(value) is int and 0 <= value <= MAX_SIZE_BYTES
+
+
 def _are_files(value: object) -> bool:
     try:
-        return all(_is_text(path) and _is_counter(size_bytes) for path, size_bytes in json.loads(str(value)))
+        return all(_is_text(path) and _is_size(size_bytes) for path, size_bytes in json.loads(str(value)))
     except (ValueError, TypeError, RecursionError):
         return False
 
@@ -127,7 +133,7 @@ def _are_sources(value: object) -> bool:
     except (ValueError, TypeError, RecursionError):
         return False
     every = (*sources.trackers, *sources.peers)
-    return len(every) <= 2 * MAX_SOURCES and all(isinstance(one, str) for one in every)
+    return len(every) <= _MOST_SOURCES and all(isinstance(one, str) for one in every)
 
 
 _TYPES: Mapping[str, Check] = {

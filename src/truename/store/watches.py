@@ -7,7 +7,7 @@ from typing import Protocol
 from sqlalchemy import bindparam, delete, select, update
 
 from truename.store.database import Connection
-from truename.store.due import due_values, is_due
+from truename.store.due import due_values, has_come, is_too_far_off
 from truename.store.portable import by_hash, in_chunks, upsert
 from truename.store.tables import watch
 
@@ -130,9 +130,13 @@ async def forget_hashes(connection: Connection, hashes: Iterable[str]) -> None:
 
 async def due(connection: Connection, *, at: float, longest_delay_s: float, limit: int) -> Sequence[Due]:
     """What is to be asked for now, the longest due first."""
-    columns = (watch.c.person_id, watch.c.hash, watch.c.next_at)
-    statement = select(*columns).where(is_due(watch.c.next_at)).order_by(watch.c.next_at).limit(limit)
-    return [Due(**row._asdict()) for row in await connection.execute(statement, due_values(at, longest_delay_s))]
+    statement = select(*(getattr(watch.c, name) for name in Due.__slots__)).order_by(watch.c.next_at).limit(limit)
+    values = due_values(at, longest_delay_s)
+    found: list[Due] = []
+    for which in (has_come, is_too_far_off):
+        rows = await connection.execute(statement.where(which(watch.c.next_at)), values)
+        found += [Due(**row._asdict()) for row in rows]
+    return found[:limit]
 
 
 async def forget_all(connection: Connection, over: Sequence[tuple[int, str]]) -> Sequence[None]:
