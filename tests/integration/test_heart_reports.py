@@ -383,12 +383,12 @@ def test_who_joins_before_it_has_begun_and_is_not_named_is_told_what_was_seen_wi
 LINK = f"magnet:?xt=urn:btih:{HASHES[0]}"
 
 
-async def claim(heart: Heart, who: int = ALICE) -> None:
+async def claim(heart: Heart, who: int = ALICE, name: str = "Claimed one.mkv") -> None:
     """A person asks, and is told what somebody claims."""
     await heart.submit(magnet(0), who=who)
     (lookup,) = await heart.take()
     await heart.start(lookup)
-    await heart.apply((lookup, replace(named(lookup, "Claimed one.mkv"), source="script", verified=False)))
+    await heart.apply((lookup, replace(named(lookup, name), source="script", verified=False)))
 
 
 def test_a_claimed_name_in_a_note_gives_way_to_one_that_somebody_else_has_proven(tmp_path: Path) -> None:
@@ -408,6 +408,66 @@ def test_a_claimed_name_in_a_note_gives_way_to_one_that_somebody_else_has_proven
         async with heart.database.reading() as connection:
             told = await events.after(connection, ALICE, 0, limit=99)
         assert [one.note_id for one in told if one.note_id is not None] == [notes[0].id] * 2
+
+    with_heart(tmp_path, scenario)
+
+
+def test_what_is_claimed_later_takes_the_place_of_what_was_claimed_until_there_is_a_proof(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        everyone = [await heart.note(f"{LINK}&dn=x", who=who) for who in (ALICE, BOB, CAROL)]
+        own = await heart.note(f"{LINK}&dn=x")
+        await claim(heart, ALICE)
+        chosen = Edit(person_id=ALICE, note_id=own.id, version=2, text=f"{LINK}&dn=Mine", at=heart.now)
+        await heart.write(edit_all, [chosen])
+        await claim(heart, BOB, "Claimed two.mkv")
+        assert await names_of(heart, HASHES[0]) == {HASHES[0]: "Claimed two.mkv"}
+        assert [await heart.text_of(one) for one in everyone] == [
+            f"{LINK}&dn=Claimed%20two.mkv",
+            f"{LINK}&dn=Claimed%20two.mkv",
+            f"{LINK}&dn=x",
+        ]
+        await prove(heart, HASHES[0], "True one.mkv")
+        assert [await heart.text_of(one) for one in (*everyone, own)] == [
+            f"{LINK}&dn=True%20one.mkv",
+            f"{LINK}&dn=True%20one.mkv",
+            f"{LINK}&dn=x",
+            f"{LINK}&dn=Mine",
+        ]
+
+    with_heart(tmp_path, scenario)
+
+
+def test_of_two_claims_in_one_group_all_are_told_the_same_one(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        mine = await heart.note(f"{LINK}&dn=x")
+        await claim(heart)
+        (again,) = await heart.submit(magnet(0), who=BOB)
+        old, current = await two_deliveries(heart)
+        claims = [
+            (one, replace(named(one, name), source="script", verified=False))
+            for one, name in ((old, "Claimed two.mkv"), (current, "Claimed three.mkv"))
+        ]
+        await heart.apply(*claims)
+        assert (await heart.task(again, BOB)).name == "Claimed two.mkv"
+        assert await names_of(heart, HASHES[0]) == {HASHES[0]: "Claimed two.mkv"}
+        assert await heart.text_of(mine) == f"{LINK}&dn=Claimed%20two.mkv"
+
+    with_heart(tmp_path, scenario)
+
+
+def test_who_waits_is_told_what_is_proven_whatever_is_claimed_then(tmp_path: Path) -> None:
+    """A command beside the server has found the name meanwhile."""
+
+    async def scenario(heart: Heart) -> None:
+        mine = await heart.note(f"{LINK}&dn=x")
+        (submitted,) = await heart.submit(magnet(0))
+        (lookup,) = await heart.take()
+        async with heart.database.writing() as connection:
+            await names.learn(connection, [names.Finding.of(named(lookup, "True one.mkv"))], at=heart.now)
+        await heart.apply((lookup, replace(named(lookup, "Claimed one.mkv"), source="script", verified=False)))
+        done = await heart.task(submitted)
+        assert (done.name, done.verified, done.source) == ("True one.mkv", True, "swarm")
+        assert await heart.text_of(mine) == f"{LINK}&dn=True%20one.mkv"
 
     with_heart(tmp_path, scenario)
 

@@ -57,7 +57,9 @@ async def _name_all(connection: Connection, reports: Sequence[Report], rules: Ru
     findings.sort(key=lambda finding: not finding.known.verified)  # the first one of a hash is the one that is learnt
     answered = {one: finding.known for finding in reversed(findings) for one in finding.hashes}
     active = await lookups.active_of(connection, answered)
-    claimed = await names.learn(connection, findings, at=changes.at)
+    over = await names.learn(connection, findings, at=changes.at)
+    # What is claimed counts as far as nothing is proven: a command beside the server may have found the name.
+    answered |= await names.known_names(connection, (one for one, known in answered.items() if not known.verified))
     by_lookup = {one.id: answered[info_hash] for info_hash, one in active.items()}
     details = _Details(reports, at=changes.at, trackers=rules.trackers)
     completed = await progress.complete(connection, by_lookup, at=changes.at, detail=details.of)
@@ -68,7 +70,7 @@ async def _name_all(connection: Connection, reports: Sequence[Report], rules: Ru
     await changes.rename(
         connection, ((task.person_id, task.hash, by_lookup[task.lookup_id].name) for task in completed)
     )
-    await changes.correct(connection, {one: (old, answered[one].name) for one, old in claimed.items()})
+    await changes.correct(connection, {one: (old, answered[one].name) for one, old in over.items()})
     return {task.lookup_id for task in completed}
 
 

@@ -37,7 +37,7 @@ class Changes:
         self._renamed(await notes.write_names(connection, theirs, at=self.at))
 
     async def correct(self, connection: Connection, names: Mapping[str, tuple[str, str]]) -> None:
-        """Write proven names over claimed ones, given by hash as (claimed, proven), whoever had been told of those."""
+        """Write names over ones that were only claimed, given by hash as (claimed, now), whoever was told of those."""
         self._renamed(await notes.correct_names(connection, names, at=self.at))
 
     def _renamed(self, changed: Iterable[NoteRow]) -> None:

@@ -140,7 +140,7 @@ async def last_found(connection: Connection) -> dict[str, float]:
 
 
 async def learn(connection: Connection, findings: Sequence[Finding], *, at: float) -> dict[str, str]:
-    """Keep names. A name that was verified once stays as it is; a claimed one gives way to a verified one.
+    """Keep names. A name that was verified once stays as it is; a claimed one gives way to whatever comes later.
 
     Output: by hash, the claimed names that have given way.
     Two torrents of which one proof has the hashes were one from the beginning, and become one; a mere claim makes
@@ -154,11 +154,13 @@ async def learn(connection: Connection, findings: Sequence[Finding], *, at: floa
     for finding in sorted(findings, key=lambda one: not one.known.verified):
         before = {there[one] for one in finding.hashes if one in there}
         kept = min((one for one in before if _is_proven(one, finding)), default=None)
+        counts = finding.known.verified or not any(one.verified for one in before)
+        is_new = kept is None and counts and seen.isdisjoint(finding.hashes)
         if kept is not None:
             moved |= {one: kept.id for one in finding.hashes if there.get(one) != kept}
-        elif (finding.known.verified or not before) and seen.isdisjoint(finding.hashes):
+        elif is_new:
             new.append(finding)
-        if finding.known.verified:
+        if finding.known.verified or is_new:
             over |= before - {kept}
         seen.update(finding.hashes)
     await _give_way(connection, over)

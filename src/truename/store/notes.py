@@ -163,10 +163,10 @@ async def write_names(
 async def correct_names(
     connection: Connection, names: Mapping[str, tuple[str, str]], *, at: float
 ) -> Sequence[NoteRow]:
-    """Write true names in the place of those that were only claimed; the notes that changed.
+    """Write names in the place of those that were only claimed; the notes that changed.
 
-    Input:  by hash, what was claimed and is in the notes of those who had asked, and what is proven. A magnet that does
-            not bear what was claimed is somebody's own, or nobody had asked for it.
+    Input:  by hash, what was claimed and is in the notes of those who had asked, and what is proven or claimed now. A
+            magnet that does not bear what was claimed is somebody's own, or nobody had asked for it.
     """
     rows: dict[int, tuple[NoteRow, list[str]]] = {}
     for some in in_chunks(names):
@@ -177,7 +177,7 @@ async def correct_names(
 
 
 def _corrected(text: str, names: Mapping[str, tuple[str, str]]) -> str:
-    """The text with the proven names of those hashes all of whose magnets bear the claimed one."""
+    """The text with the names of now of those hashes all of whose magnets bear the one that was claimed."""
     bearing = set(names)
     for span in find_magnets(text):
         dn = span.text[span.dn_start : span.dn_end]
