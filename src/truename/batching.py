@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from truename import calibration
-from truename.calibration import Answer, BatchOrder, OfBatch, Priority, Submission
+from truename.calibration import Answer, BatchOrder, OfBatch, Priority, Retried, Submission
 from truename.magnet import Magnet
 from truename.service import Desk, Idle, TaskView, views
 from truename.store import batches, tasks
@@ -80,13 +80,14 @@ class Batches:
         await self._desk.feeder.drop(await self._desk.writer.write(self._cancel, wanted))
         self._desk.hub.publish()
 
-    async def retry(self, person_id: int, batch_id: str) -> int:
-        """Ask again for what failed or timed out; how many. Errors: `StoreUnavailable`."""
+    async def retry(self, person_id: int, batch_id: str) -> Retried:
+        """Ask again for what failed or timed out, each in the priority it had. Errors: `StoreUnavailable`."""
         wanted = OfBatch(person_id=person_id, batch_id=batch_id, at=self._desk.clock())
-        count = await self._desk.writer.write(self._retry, wanted)
-        self._desk.feeder.wake()
+        retried = await self._desk.writer.write(self._retry, wanted)
+        for info_hash, priority in retried.asked:
+            self._desk.feeder.hurry((info_hash,), priority)
         self._desk.hub.publish()
-        return count
+        return retried
 
     async def _get(
         self, person_id: int, batch_id: str, *, after_place: int, limit: int, ended_after: float

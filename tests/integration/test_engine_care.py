@@ -11,7 +11,7 @@ from sqlalchemy import select
 from tests.integration.test_engine import ALICE, BOB, HASHES, Oracle, ended, link, magnet, with_engine
 from truename import calibration
 from truename.app import Engine
-from truename.calibration import OfTask, Refused, Rules, Submitted
+from truename.calibration import OfTask, Priority, Refused, Rules, Submitted
 from truename.errors import ResolverDown
 from truename.magnet import Magnet, rename
 from truename.metainfo import Metainfo
@@ -145,7 +145,7 @@ def test_a_batch_is_followed_cancelled_and_tried_again(tmp_path: Path) -> None:
         assert (found.batch.total, found.batch.ended_at) == (6, None)
         assert (counts["completed"], counts["timeout"]) == (2, 2)
         oracle.dead = {HASHES[2]}
-        assert await engine.batches.retry(ALICE, submitted.batch_id) == 2
+        assert len((await engine.batches.retry(ALICE, submitted.batch_id)).asked) == 2
         found = await engine.batches.get(ALICE, submitted.batch_id, limit=100)
         assert found is not None
         assert len(found.tasks) == 5
@@ -160,9 +160,25 @@ def test_a_batch_is_followed_cancelled_and_tried_again(tmp_path: Path) -> None:
         assert found.batch.ended_at is not None
         assert [place for place, _ in found.tasks] == [0, 1]
         assert await engine.batches.get(BOB, submitted.batch_id, limit=2) is None
-        assert await engine.batches.retry(BOB, submitted.batch_id) == 0
+        assert (await engine.batches.retry(BOB, submitted.batch_id)).asked == ()
 
     with_engine(tmp_path, Watched, scenario)
+
+
+def test_a_batch_that_is_tried_again_waits_behind_nobody_who_has_less_haste(tmp_path: Path) -> None:
+    async def scenario(engine: Engine, oracle: Watched) -> None:
+        oracle.dead = {HASHES[0]}
+        mine = await engine.batches.submit(ALICE, [magnet(0)], total=1, priority=Priority.HIGH)
+        assert await ended(engine, *(answer.task_id for answer in mine.answers)) == [TIMEOUT]
+        oracle.dead, oracle.held = set(), {HASHES[1]}
+        theirs = await engine.calibrations.submit(BOB, [magnet(1), magnet(0)], priority=Priority.LOW)
+        async with asyncio.timeout(30):
+            await oracle.holding.acquire()
+        assert len(engine.feeder.out) == 2  # the one has the slot, the other one lies in the queue behind it
+        await engine.batches.retry(ALICE, mine.batch_id)
+        assert await ended(engine, theirs[1].task_id, who=BOB) == [COMPLETED]
+
+    with_engine(tmp_path, Watched, scenario, slots=1)
 
 
 def test_cancelling_a_batch_ends_what_it_created(tmp_path: Path) -> None:
@@ -261,7 +277,7 @@ def test_asking_again_asks_whom_ones_own_magnet_names_and_nobody_elses(tmp_path:
         oracle.hold.set()
         assert await ended(engine, answer.task_id) == [TIMEOUT]
         assert await ended(engine, bobs.task_id, who=BOB) == [TIMEOUT]
-        assert await engine.batches.retry(ALICE, batch.batch_id) == 1
+        assert len((await engine.batches.retry(ALICE, batch.batch_id)).asked) == 1
         view = await engine.batches.get(ALICE, batch.batch_id, limit=1)
         assert view is not None
         assert await ended(engine, view.tasks[0][1].row.id) == [TIMEOUT]

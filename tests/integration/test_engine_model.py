@@ -239,7 +239,9 @@ class EngineMachine(RuleBasedStateMachine):
         batch_id, again = self._pick(list(self._unnamed().items()), pick)
         members = self.model.batches[batch_id]
         who = next(iter(again.values())).person
-        count = self._do(self.engine.batches.retry(who, batch_id))
+        retried = self._do(self.engine.batches.retry(who, batch_id))
+        asked: list[str] = []
+        refused = 0
         now = {
             row["place"]: row["task_id"]
             for row in self.file.execute("SELECT * FROM batch_task WHERE batch_id = ?", (batch_id,))
@@ -250,11 +252,12 @@ class EngineMachine(RuleBasedStateMachine):
             answer = self.model.submit(who, task.hash, new_id)
             if isinstance(answer, Refused):
                 assert new_id == old_id
+                refused += 1
                 continue
-            count -= 1
+            asked.append(task.hash)
             assert answer.task_id == new_id
             members[place] = (new_id, fresh)
-        assert count == 0
+        assert ([one for one, _ in retried.asked], retried.refused) == (asked, refused)
 
     @rule(who=people, text=st.sampled_from(sorted(LINES)), asks=st.booleans())
     def save_note(self, who: int, text: str, asks: bool) -> None:

@@ -224,6 +224,33 @@ def test_to_try_a_batch_again_takes_what_there_is_room_for_and_the_page_tells_of
     with_live(tmp_path, scenario, max_queued_per_user=2)
 
 
+@pytest.mark.parametrize("by_page", [True, False])
+def test_to_try_a_batch_again_twice_at_once_is_not_too_much(tmp_path: Path, by_page: bool) -> None:
+    async def scenario(site: Live) -> None:
+        site.oracle.dead = {HASHES[0]}
+        client = await site.signed_in()
+        made = await batch_of(client, info_hashes=HASHES[:1])
+        await site.ended(client, *ids_in(made))
+        site.oracle.dead, site.oracle.held = set(), {HASHES[0]}
+        get = site.work.batches.get
+
+        async def get_then_tried_again(person_id: int, batch_id: str, **given: Any) -> Any:
+            found = await get(person_id, batch_id, **given)
+            await site.work.batches.retry(person_id, batch_id)
+            return found
+
+        site.work.batches.get = get_then_tried_again  # type: ignore[method-assign]
+        if by_page:
+            page = await client.post(f"/tasks/batch/{made['batch_id']}", data={"do": "retry"}, headers=PAGE)
+            assert page.status_code == 303
+        else:
+            answer = await client.post(f"/api/calibrate/batch/{made['batch_id']}/retry")
+            assert answer.status_code == 200
+            assert not set(ids_in(made)) & {task["task_id"] for task in answer.json()["tasks"]}
+
+    with_live(tmp_path, scenario)
+
+
 # A batch that exists.
 
 

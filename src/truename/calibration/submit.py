@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from truename.calibration.census import Census
 from truename.calibration.changes import Changes
 from truename.calibration.plan import Ground, Plan, plan_submissions
-from truename.calibration.words import Answer, BatchOrder, OfBatch, Priority, Refused, Rules, Submission
+from truename.calibration.words import Answer, BatchOrder, OfBatch, Priority, Refused, Retried, Rules, Submission
 from truename.magnet import InfoHash, Magnet
 from truename.model import TaskStatus
 from truename.store import batches, lookups, names, tasks, watches
@@ -33,8 +33,8 @@ async def submit_batches(
 
 async def retry_batches(
     connection: Connection, wanted: Sequence[OfBatch], *, rules: Rules, census: Census | None = None
-) -> Sequence[int]:
-    """Ask again for what failed or timed out in a batch: new tasks in the places of the old. Output: how many each."""
+) -> Sequence[Retried]:
+    """Ask again for what failed or timed out in a batch: new tasks in the places of the old."""
     return [await _retry_batch(connection, one, rules, census or Census()) for one in wanted]
 
 
@@ -54,7 +54,7 @@ async def _submit_batch(connection: Connection, order: BatchOrder, rules: Rules,
     return plan.answers
 
 
-async def _retry_batch(connection: Connection, wanted: OfBatch, rules: Rules, census: Census) -> int:
+async def _retry_batch(connection: Connection, wanted: OfBatch, rules: Rules, census: Census) -> Retried:
     old = await batches.unnamed_of(connection, wanted.batch_id, person_id=wanted.person_id)
     submissions = [
         Submission(
@@ -68,16 +68,11 @@ async def _retry_batch(connection: Connection, wanted: OfBatch, rules: Rules, ce
     ]
     plan = await _submit(connection, submissions, rules, census)
     made = {task.id for task in plan.added}
-    pairs = [
-        (row.id, answer.task_id, answer.task_id in made)
-        for row, answer in zip(old, plan.answers, strict=True)
-        if not isinstance(answer, Refused)
-    ]
-    waiting = sum(
-        not isinstance(answer, Refused) and answer.status is not TaskStatus.COMPLETED for answer in plan.answers
-    )
+    taken = [(row, answer) for row, answer in zip(old, plan.answers, strict=True) if not isinstance(answer, Refused)]
+    pairs = [(row.id, answer.task_id, answer.task_id in made) for row, answer in taken]
+    waiting = sum(answer.status is not TaskStatus.COMPLETED for _, answer in taken)
     await batches.put_in_place(connection, wanted.batch_id, pairs, waiting=waiting)
-    return len(pairs)
+    return Retried(asked=tuple((row.hash, Priority(row.prio)) for row, _ in taken), refused=len(old) - len(taken))
 
 
 def magnet_of(row: TaskRow) -> Magnet:

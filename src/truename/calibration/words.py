@@ -117,6 +117,14 @@ class OfBatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retried:
+    """What was asked for again in a batch, each as (hash, priority). `refused`: for how many there was no room."""
+
+    asked: tuple[tuple[str, Priority], ...]
+    refused: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """A worker's report, and when it came. `chance` (0 to 1) is the luck of a next try's moment."""
 

@@ -74,8 +74,9 @@ async def cancel(request: Request, batch_id: BatchId) -> Body:
 async def retry(request: Request, batch_id: BatchId) -> Body:
     """New tasks, in the same batch, for those that failed or timed out. 429 when there is no room for any."""
     work = work_for_asking(request)
-    again = unnamed_in(await existing(request, batch_id, limit=0))
-    if not await work.batches.retry(identity_of(request).person.id, batch_id) and again:
+    await existing(request, batch_id, limit=0)
+    retried = await work.batches.retry(identity_of(request).person.id, batch_id)
+    if retried.refused and not retried.asked:
         raise TooMany
     return await _batch(request, batch_id)
 

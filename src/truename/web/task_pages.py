@@ -181,14 +181,15 @@ async def batch_page(
 @router.post("/tasks/batch/{batch_id}")
 async def act_on_batch(request: Request, batch_id: BatchId) -> Response:
     """Cancel what is active of a batch (`do` is `cancel`), or ask again for what failed in it (`retry`)."""
-    again = unnamed_in(await existing(request, batch_id, limit=0))
+    await existing(request, batch_id, limit=0)
     person_id, wanted = identity_of(request).person.id, (await form_fields(request)).get("do")
     if wanted == "cancel":
         await work_of(request).batches.cancel(person_id, batch_id)
     elif wanted == "retry":
-        refused = again - await work_for_asking(request).batches.retry(person_id, batch_id)
-        if refused > 0:
-            raise no_room("notes_no_room", refused=f"{refused:,}", asked=f"{again:,}")
+        retried = await work_for_asking(request).batches.retry(person_id, batch_id)
+        if retried.refused:
+            asked = len(retried.asked) + retried.refused
+            raise no_room("notes_no_room", refused=f"{retried.refused:,}", asked=f"{asked:,}")
     else:
         raise Refusal("web_bad_request")
     return _go(request, f"/tasks/batch/{batch_id}")
