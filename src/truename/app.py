@@ -262,7 +262,7 @@ def _loops(settings: Settings, engine: Engine, queue: JobQueue, chain: Chain) ->
     yield queue.serve(work)
     yield Cleaner(writer, time.time, task_ttl_s=settings.task_ttl_s, interval_s=settings.cleanup_interval_s).run()
     yield Keeper(shelf, time.time, interval_s=settings.backup_interval_s).run()
-    if settings.webhook_url and not settings.offline:
+    if settings.tells_batches:
         yield _webhook(settings, engine).run()
 
 
@@ -286,7 +286,7 @@ def _rules(settings: Settings) -> Rules:
         max_queued_per_user=settings.max_queued_per_user,
         watch_delays_s=settings.watch_delays_s,
         watch_days=settings.watch_days,
-        tells_batches=bool(settings.webhook_url),
+        tells_batches=settings.tells_batches,
         trackers=len(settings.trackers),
     )
 

@@ -1,22 +1,25 @@
 """OFFLINE: names come from the catalogue, nobody is asked, and what cannot be answered says so at once."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.integration.test_engine import ALICE, HASHES, Oracle, ended, link, magnet, people, with_engine
 from tests.integration.test_webhook import receiver
 from truename import watch
 from truename.app import Engine, open_chain, open_engine, open_sending
+from truename.feeder import Cleaner
 from truename.health import resolver_states
 from truename.model import TaskStatus
 from truename.notes import magnets_of
 from truename.settings import Settings
 from truename.store import batches
 from truename.store.database import Connection
+from truename.store.tables import batch
 from truename.store.tables import watch as watch_table
 from truename.texts import Language, say
 from truename.web import webhook
@@ -51,6 +54,13 @@ async def a_name_and_a_sleeper(engine: Engine, oracle: Oracle) -> None:
 
 async def times_watched(connection: Connection) -> list[int]:
     return list((await connection.execute(select(watch_table.c.asked))).scalars())
+
+
+async def ended_batch(engine: Engine) -> str:
+    """A batch that nobody has a name for, and that has ended."""
+    made = await engine.batches.submit(ALICE, [magnet(1)], total=1)
+    assert await ended(engine, *(one.task_id for one in made.answers)) == [TaskStatus.FAILED]
+    return made.batch_id
 
 
 async def to_be_told(connection: Connection) -> int:
@@ -89,7 +99,7 @@ def test_the_watch_asks_for_nothing_and_forgets_nothing(tmp_path: Path, monkeypa
     with_engine(tmp_path, Oracle, asks_again)
 
 
-def test_the_webhook_is_not_called_and_what_it_was_to_be_told_is_kept(
+def test_the_webhook_is_not_called_and_what_it_was_to_be_told_before_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhook, "_LOOK_AGAIN_S", 0.0)
@@ -100,12 +110,9 @@ def test_the_webhook_is_not_called_and_what_it_was_to_be_told_is_kept(
             chosen = Settings.model_validate({**given, "offline": True})
             async with open_chain(chosen) as chain, open_engine(chosen, chain) as engine:
                 await people(engine)
-                await engine.batches.submit(ALICE, [magnet(1)], total=1)
-                (one,) = await engine.calibrations.submit(ALICE, [magnet(1)])
-                assert await ended(engine, one.task_id) == [TaskStatus.FAILED]
-                async with asyncio.timeout(30):
-                    while not await engine.database.read(to_be_told):
-                        await engine.hub.wait(engine.hub.count, timeout_s=0.2)
+                await ended_batch(engine)
+                async with engine.database.writing() as connection:  # as if it had ended before the switch was set
+                    await connection.execute(update(batch).values(tell_at=0.0))
                 for number in range(20, 40):
                     (one,) = await engine.calibrations.submit(ALICE, [magnet(number)])
                     await ended(engine, one.task_id)
@@ -113,6 +120,16 @@ def test_the_webhook_is_not_called_and_what_it_was_to_be_told_is_kept(
                 assert found.connections == 0
 
     asyncio.run(run())
+
+
+def test_a_batch_that_ends_meanwhile_is_not_kept_for_the_webhook(tmp_path: Path) -> None:
+    async def scenario(engine: Engine) -> None:
+        batch_id = await ended_batch(engine)
+        assert await engine.database.read(to_be_told) == 0
+        await Cleaner(engine.writer, lambda: time.time() + 120.0, task_ttl_s=60.0, interval_s=1).clean()
+        assert await engine.batches.to_be_told(ALICE, batch_id, limit=1) is None
+
+    offline(tmp_path, scenario, webhook_url="http://127.0.0.1:1/")
 
 
 def test_no_resolver_is_made_and_nothing_goes_to_a_torrent_client(tmp_path: Path) -> None:

@@ -32,5 +32,5 @@ def list_tasks(
 @app.command("cancel", help=help_of("tasks_cancel"))
 def cancel(ids: Annotated[list[str], typer.Argument(metavar="ID...", help=help_of("tasks_ids"))]) -> None:
     """Cancel tasks."""
-    tells = bool(loaded_settings(warn=False).settings.webhook_url)
+    tells = loaded_settings(warn=False).settings.tells_batches
     on_database(lambda database, screen: tasks.cancel(database, screen, ids, tells=tells, at=time.time()))

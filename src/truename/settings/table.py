@@ -301,6 +301,11 @@ class Settings(BaseSettings):
         """Where the backups are."""
         return self.data_dir / self.backup_dir
 
+    @property
+    def tells_batches(self) -> bool:
+        """Whether a webhook is told of batches that end."""
+        return bool(self.webhook_url) and not self.offline
+
     @classmethod
     def settings_customise_sources(
         cls,
