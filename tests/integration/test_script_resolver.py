@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import select
+import signal
 import stat
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -16,7 +18,15 @@ from truename.magnet import InfoHash, Magnet
 from truename.model import TaskStatus
 from truename.resolvers.base import Claim, Trail
 from truename.resolvers.chain import Chain
-from truename.resolvers.script import MAX_OUTPUT_BYTES, Ended, ScriptConfig, ScriptResolver, read_answer, reason_in
+from truename.resolvers.script import (
+    KEEPER,
+    MAX_OUTPUT_BYTES,
+    Ended,
+    ScriptConfig,
+    ScriptResolver,
+    read_answer,
+    reason_in,
+)
 
 HASH = InfoHash("1a" * 20)
 MAGNET = Magnet(info_hash=HASH, trackers=("http://tracker.example/announce",), peers=("192.0.2.1:6881",))
@@ -196,11 +206,11 @@ def test_at_the_deadline_it_is_killed_with_its_children_although_it_ignores_sigt
         "        os._exit(0)\n"
         "    with open(sys.argv[0] + '.grandchild', 'w') as f: f.write(str(os.getpid()))\n"
         "    os.rename(sys.argv[0] + '.grandchild', sys.argv[0] + '.pid')\n"
-        "    time.sleep(1000)\n"
+        "    time.sleep(100)\n"
         "os.waitpid(child, 0)\n"
         "while not os.path.exists(sys.argv[0] + '.pid'): time.sleep(0.01)\n"
         f"with open({str(pipe)!r}, 'w') as f: f.write(open(sys.argv[0] + '.pid').read())\n"
-        "time.sleep(1000)\n"
+        "time.sleep(100)\n"
     )
 
     async def scenario() -> None:
@@ -220,7 +230,7 @@ def test_at_the_deadline_it_is_killed_with_its_children_although_it_ignores_sigt
 def test_a_cancelled_look_up_leaves_no_script(tmp_path: Path) -> None:
     pipe = tmp_path / "pid"
     os.mkfifo(pipe)
-    text = f"import os, time\nwith open({str(pipe)!r}, 'w') as f: f.write(str(os.getpid()))\ntime.sleep(1000)\n"
+    text = f"import os, time\nwith open({str(pipe)!r}, 'w') as f: f.write(str(os.getpid()))\ntime.sleep(100)\n"
 
     async def scenario() -> None:
         async with script(tmp_path, text) as resolver:
@@ -261,7 +271,7 @@ def resident_kb() -> int:
 
 
 def test_a_name_is_there_although_a_child_of_the_script_lives_on(tmp_path: Path) -> None:
-    text = "import os, time\nif os.fork() == 0:\n    time.sleep(1000)\nprint('Dunes', flush=True)\n"
+    text = "import os, time\nif os.fork() == 0:\n    time.sleep(100)\nprint('Dunes', flush=True)\n"
 
     async def scenario() -> None:
         async with script(tmp_path, text) as resolver:
@@ -286,6 +296,10 @@ class Witness:
         await self._seen.wait()
         loop.remove_reader(self._reader)
 
+    def block_until_one_has_begun(self, *, within_s: float) -> None:
+        """Stand still, and so does the loop, until one of them has written something or the time is over."""
+        select.select([self._reader], [], [], within_s)
+
     def all_are_gone(self) -> bool:
         try:
             while os.read(self._reader, 4096):
@@ -295,16 +309,19 @@ class Witness:
         return True
 
 
-STAYS_BEHIND = "env -i sleep 9999 &\necho begun >&9"
-LEAVES = "env -i setsid sleep 9999 &\necho begun >&9"
+# Each has an end of its own, so that a test that fails leaves nothing running.
+STAYS_BEHIND = "env -i sleep 100 &\necho begun >&9"
+LEAVES = "env -i setsid sleep 100 &\necho begun >&9"
 CHAIN = """
-import os
+import os, time
+end = time.monotonic() + 10
 if os.fork() == 0:
     os.write(9, b"begun")
-    while True:
+    while time.monotonic() < end:
         if os.fork():
             os._exit(0)
         os.setsid()
+    os._exit(0)
 """
 
 
@@ -341,10 +358,10 @@ def test_what_is_in_the_background_when_a_look_up_is_given_up_is_gone_then(
     witness = Witness(tmp_path)
     if left is CHAIN:
         ignoring = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" if deaf else ""
-        text, name = python(witness, f"{ignoring}{left}\nimport time; time.sleep(9999)"), "helper.py"
+        text, name = python(witness, f"{ignoring}{left}\ntime.sleep(100)"), "helper.py"
     else:
         ignoring = "trap '' TERM\n" if deaf else ""
-        text, name = shell(witness, f"{ignoring}{left}\nwhile :; do sleep 9999; done"), "helper.sh"
+        text, name = shell(witness, f"{ignoring}{left}\nfor _ in 1 2 3; do sleep 30; done"), "helper.sh"
 
     async def scenario() -> None:
         async with script(tmp_path, text, name=name) as resolver:
@@ -353,6 +370,69 @@ def test_what_is_in_the_background_when_a_look_up_is_given_up_is_gone_then(
             asking.cancel()
             await asyncio.wait({asking})
             assert witness.all_are_gone()
+
+    run(scenario)
+
+
+TWO_LEAVE = "setsid sleep 30 &\nsetsid sleep 30 &\necho begun >&9\nsleep 30"
+
+
+def test_whenever_a_look_up_is_cancelled_nothing_is_left_of_it(tmp_path: Path) -> None:
+    witness = Witness(tmp_path)
+
+    async def scenario() -> None:
+        async with script(tmp_path, shell(witness, TWO_LEAVE), name="helper.sh", slots=4) as resolver:
+
+            async def cancelled_after(seconds: float) -> None:
+                asking = asyncio.ensure_future(ask(resolver))
+                await asyncio.sleep(seconds)
+                asking.cancel()
+                await asyncio.wait({asking})
+
+            for first_ms in range(0, 80, 4):
+                await asyncio.gather(*(cancelled_after((first_ms + each) / 1000) for each in range(4)))
+            assert witness.all_are_gone()
+
+    run(scenario)
+
+
+def test_nothing_is_left_of_a_look_up_that_is_cancelled_while_its_keeper_is_started(tmp_path: Path) -> None:
+    witness = Witness(tmp_path)
+
+    async def scenario() -> None:
+        async with script(tmp_path, shell(witness, TWO_LEAVE), name="helper.sh", slots=12) as resolver:
+            asking = []
+            for _ in range(12):  # each has come one turn of the loop further than the next
+                asking.append(asyncio.ensure_future(ask(resolver)))
+                await asyncio.sleep(0)
+            witness.block_until_one_has_begun(within_s=0.5)
+            for each in asking:
+                each.cancel()
+            await asyncio.wait(asking)
+            assert witness.all_are_gone()
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(("said", "status"), [(b"", 125), (b"\n", 128 + signal.SIGTERM)], ids=["not begun", "begun"])
+def test_a_keeper_whose_line_ends_early_leaves_nothing(tmp_path: Path, said: bytes, status: int) -> None:
+    witness, path, complaints = Witness(tmp_path), tmp_path / "helper.sh", tmp_path / "complaints"
+    path.write_text(shell(witness, TWO_LEAVE))
+    path.chmod(0o700)
+
+    async def kept() -> int | None:
+        with complaints.open("ab") as errors:
+            keeper = await asyncio.create_subprocess_exec(
+                *KEEPER, str(path), stdin=asyncio.subprocess.PIPE, stderr=errors
+            )
+        await keeper.communicate(said)
+        return keeper.returncode
+
+    async def scenario() -> None:
+        for _ in range(5):
+            assert await asyncio.gather(*(kept() for _ in range(4))) == [status] * 4
+            assert witness.all_are_gone()
+        assert not complaints.read_text()
 
     run(scenario)
 
@@ -440,7 +520,7 @@ def test_the_script_dies_with_this_program_and_so_do_its_children(tmp_path: Path
     os.mkfifo(pipe)
     path.write_text(
         "import os, subprocess, sys, time\n"
-        "tell = 'import os, sys, time; open(sys.argv[1], \"w\").write(str(os.getpid())); time.sleep(1000)'\n"
+        "tell = 'import os, sys, time; open(sys.argv[1], \"w\").write(str(os.getpid())); time.sleep(100)'\n"
         + (
             f"subprocess.run([sys.executable, '-c', tell, {str(pipe)!r}], env={{}}, start_new_session=True)\n"
             if whose == "a child's"

@@ -26,12 +26,13 @@ from truename.resolvers.base import Claim, ResolverHealth, Trail
 log = logging.getLogger(__name__)
 
 MAX_OUTPUT_BYTES = 64 * 1024
+KEEPER: Final = (sys.executable, "-I", "-S", str(Path(__file__).with_name("script_keeper.py")))
+"""What runs a script: a program and its arguments follow."""
 _MAX_SAID_CHARS = 200
 _LAST_WORDS_S = 0.5
 _KEEPER_S = 5.0
 _KEPT_BYTES = 16 * 1024
 _ALWAYS_PASSED = ("PATH", "HOME", "LANG", "LC_*", "TZ", "TMPDIR")
-_KEEPER: Final = (sys.executable, "-I", "-S", str(Path(__file__).with_name("script_keeper.py")))
 
 # What stands in a reason may reach people who are not to know where this machine keeps what.
 _SECRETS = re.compile(r"\w+://\S+|(?:[A-Za-z]:)?(?:[\\/][\w.~+-]+){2,}[\\/]?|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b")
@@ -64,9 +65,12 @@ class ScriptResolver:
                 raise ResolverDown("stopping")
             run = await _Run.begin(self._config, magnet.info_hash)
             self._running.add(run)
-            if trail is not None:
-                trail.question_sent()
             try:
+                if self._closed:
+                    raise ResolverDown("stopping")
+                run.let_begin()
+                if trail is not None:
+                    trail.question_sent()
                 async with asyncio.timeout(deadline_s):
                     ended = await run.end()
             except TimeoutError as error:
@@ -135,13 +139,16 @@ class _Run(asyncio.SubprocessProtocol):
 
     @classmethod
     async def begin(cls, config: ScriptConfig, info_hash: str) -> "_Run":
-        """Start it. Errors: `ResolverDown` when there is nothing that can be started."""
+        """Start its keeper. Errors: `ResolverDown` when there is nothing that can be started.
+
+        The script itself begins later, since asyncio kills the keeper of a look-up that is cancelled here.
+        """
         if reason := _trouble(config.path):
             raise ResolverDown(reason)
         try:
             _, run = await asyncio.get_running_loop().subprocess_exec(
                 cls,
-                *_KEEPER,
+                *KEEPER,
                 *_command(config.path),
                 info_hash,
                 stdin=asyncio.subprocess.PIPE,
@@ -179,6 +186,10 @@ class _Run(asyncio.SubprocessProtocol):
         self._exited.set()
         self._enough.set()
 
+    def let_begin(self) -> None:
+        """Let the keeper start the script."""
+        self._line.write(b"\n")
+
     async def end(self) -> Ended:
         """Wait for it, and for what it has printed, which somebody else may hold open whom the keeper cannot end."""
         await self._enough.wait()
@@ -194,9 +205,13 @@ class _Run(asyncio.SubprocessProtocol):
             too_much=self._too_much,
         )
 
+    @property
+    def _line(self) -> asyncio.WriteTransport:
+        return cast(asyncio.WriteTransport, self._transport.get_pipe_transport(0))
+
     async def put_down(self) -> None:
         """See to it that nothing of it is left. Idempotent."""
-        cast(asyncio.WriteTransport, self._transport.get_pipe_transport(0)).close()
+        self._line.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(_KEEPER_S):
                 await self._exited.wait()

@@ -1,8 +1,9 @@
 """Runs one program and leaves nothing of it behind: `python -I -S script_keeper.py PROGRAM [ARGUMENT]...`.
 
-It ends when the program does, with its status. Standard input is the line to whoever started it: the end of that, also
-by their death, is the end of the program. A process of the program's that loses its parent becomes a child of this one,
-whatever it has done to its group, its session or its environment; so when there is no child, nothing is left.
+It ends when the program does, with its status. Standard input is the line to whoever started it: a byte there lets the
+program begin, so that nothing is left of a keeper that is killed before; the end of the line, also by their death, is
+the end of the program. A process of the program's that loses its parent becomes a child of this one, whatever it has
+done to its group, its session or its environment; so when there is no child, nothing is left.
 Loads nothing of truename, since it starts with each look-up. Source: prctl(2), proc(5).
 """
 
@@ -20,25 +21,29 @@ _POLITE_S = 0.5
 _MOST_S = 3.0
 """For what cannot be killed: it has become another user, or hangs in the kernel."""
 _PAUSE_S = 0.001
-_CANNOT_BE_RUN, _BY_SIGNAL = 127, 128
+_NOT_BEGUN, _CANNOT_BE_RUN, _BY_SIGNAL = 125, 127, 128
 _NOT_FOR_US = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _AS_AT_FIRST = (*_NOT_FOR_US, signal.SIGPIPE, signal.SIGXFSZ)  # Python ignores the last two
 
 
 def main() -> int:
-    """The program's status, or 128 and the signal that ended it."""
+    """The program's status, or 128 and the signal that ended it, or 125 when it was not to begin."""
     for number in _NOT_FOR_US:
         signal.signal(number, signal.SIG_IGN)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     news = _children_news()
-    program = os.fork()
-    if program == 0:
-        _become(sys.argv[1:])
-    status = _wait(program, news, within_s=None, line=_LINE)
-    if status is None:
-        os.killpg(program, signal.SIGTERM)
-        status = _wait(program, news, within_s=_POLITE_S)
-    _end_all()
+    if not os.read(_LINE, 1):
+        return _NOT_BEGUN
+    program = _begin(sys.argv[1:])
+    try:
+        status = _wait(program, news, within_s=None, line=_LINE)
+        if status is None:
+            _signal(program, signal.SIGTERM)
+            status = _wait(program, news, within_s=_POLITE_S)
+        if status is None:
+            _signal(program, signal.SIGKILL)
+    finally:
+        _end_all()
     if status is None:
         return _BY_SIGNAL + signal.SIGKILL
     return status if status >= 0 else _BY_SIGNAL - status
@@ -61,18 +66,40 @@ def _children_news() -> int:
     return news
 
 
-def _become(command: list[str]) -> None:
+def _begin(command: list[str]) -> int:
+    """Start the program. Output: it, which hears by now what its group is told."""
+    keeper = os.getpid()
+    ready, making_ready = os.pipe()
+    program = os.fork()
+    if program == 0:
+        _become(command, keeper, making_ready)
+    os.close(making_ready)
+    os.read(ready, 1)  # nothing but the end, which is that of the other side
+    os.close(ready)
+    return program
+
+
+def _become(command: list[str], keeper: int, making_ready: int) -> None:
     """In the child: be the program. It does not outlive this keeper, where the system can see to that."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != keeper:
+        os._exit(_NOT_BEGUN)
     os.setsid()
     os.dup2(os.open(os.devnull, os.O_RDONLY), _LINE)
     for number in _AS_AT_FIRST:
         signal.signal(number, signal.SIG_DFL)
+    os.close(making_ready)
     try:
         os.execv(command[0], command)  # noqa: S606 - no shell is wanted
     except OSError as error:
         os.write(_SAID, f"cannot be run: {error.strerror}\n".encode())
         os._exit(_CANNOT_BE_RUN)
+
+
+def _signal(program: int, number: int) -> None:
+    """Tell the program and its group, which may be another user's by now."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(program, number)
 
 
 def _wait(program: int, news: int, *, within_s: float | None, line: int | None = None) -> int | None:
