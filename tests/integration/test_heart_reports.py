@@ -31,6 +31,7 @@ from truename.queue.base import Report
 from truename.store import events, names
 from truename.store.tables import last_failure, torrent, torrent_hash
 from truename.store.writer import Writer
+from truename.terminal.catalogue import Catalogue
 from truename.timeline import unpack
 
 
@@ -468,6 +469,21 @@ def test_who_waits_is_told_what_is_proven_whatever_is_claimed_then(tmp_path: Pat
         done = await heart.task(submitted)
         assert (done.name, done.verified, done.source) == ("True one.mkv", True, "swarm")
         assert await heart.text_of(mine) == f"{LINK}&dn=True%20one.mkv"
+
+    with_heart(tmp_path, scenario)
+
+
+def test_a_claimed_name_in_a_note_gives_way_to_what_a_command_beside_the_server_has_proven(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        mine = await heart.note(f"{LINK}&dn=x")
+        await claim(heart)
+        catalogue = Catalogue(heart.database)
+        catalogue.keep(named(Lookup(delivery="", lookup_id=0, magnet=magnet(0), prio=1), "True one.mkv"))
+        await catalogue.write()
+        assert await heart.text_of(mine) == f"{LINK}&dn=True%20one.mkv"
+        async with heart.database.reading() as connection:
+            told = await events.after(connection, ALICE, 0, limit=99)
+        assert [one.note_id for one in told if one.note_id is not None] == [mine.id] * 2
 
     with_heart(tmp_path, scenario)
 

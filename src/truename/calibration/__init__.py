@@ -4,7 +4,7 @@ Each public coroutine is work for the writer (`store/writer.py`): a list in, a l
 that waits. Lock order everywhere: look-ups (by id), tasks, notes, events.
 """
 
-from truename.calibration.apply import apply_all
+from truename.calibration.apply import apply_all, learn_all
 from truename.calibration.cancel import cancel_all, cancel_batches
 from truename.calibration.census import Census
 from truename.calibration.plan import Ground, Plan, plan_submissions
@@ -49,6 +49,7 @@ __all__ = [
     "cancel_all",
     "cancel_batches",
     "give_back_all",
+    "learn_all",
     "magnet_of",
     "plan_submissions",
     "recover",

@@ -42,6 +42,15 @@ async def apply_all(connection: Connection, told: Sequence[Told], *, rules: Rule
     ]
 
 
+async def learn_all(connection: Connection, found: Sequence[Outcome], *, at: float) -> None:
+    """Names that were found for no task: what was only claimed gives way to them, in the notes as well."""
+    changes = Changes(at=at)
+    over = await names.learn(connection, [Finding.of(one) for one in found], at=at)
+    now = await names.known_names(connection, over)
+    await changes.correct(connection, {one: (old, now[one].name) for one, old in over.items() if one in now})
+    await changes.write(connection)
+
+
 async def _begin(connection: Connection, told: Sequence[Told], rules: Rules, changes: Changes) -> dict[int, str]:
     current = await lookups.current_of(connection, _deliveries(told))
     started = await progress.start(connection, current, at=changes.at, longest_delay_s=rules.longest_delay_s)

@@ -6,18 +6,20 @@ It works beside a server. When the database cannot be opened, the commands go on
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from truename.calibration import learn_all
 from truename.magnet import InfoHash
 from truename.model import Outcome, TaskStatus
 from truename.store import names
-from truename.store.database import FILE_NAME, Connection, Database, DatabaseError, sqlite_url
+from truename.store.database import FILE_NAME, Database, DatabaseError, sqlite_url
 from truename.store.migrate import migrate
-from truename.store.names import Finding, KnownName
+from truename.store.names import KnownName
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +62,7 @@ class Catalogue:
             return
         found, self._found = self._found, []
         try:
-            await self._database.write(_learn, found)
+            await self._database.write(partial(learn_all, at=time.time()), found)
         except SQLAlchemyError as error:
             self._give_up(error)
 
@@ -118,8 +120,3 @@ def _outcome(info_hash: InfoHash, known: KnownName) -> Outcome:
         source=known.source,
         verified=known.verified,
     )
-
-
-async def _learn(connection: Connection, found: Sequence[Outcome]) -> None:
-    findings = [Finding.of(outcome) for outcome in found]
-    await names.learn(connection, findings, at=time.time())
