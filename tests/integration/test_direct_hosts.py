@@ -72,6 +72,33 @@ def test_fifty_names_that_hang_leave_others_their_turn(system: System) -> None:
     run(test())
 
 
+def test_a_name_that_waits_behind_what_hangs_is_asked_for_whoever_else_wants_it(system: System) -> None:
+    async def test() -> None:
+        with asking(system) as ask:
+            slow = [
+                ask(f"slow-{number}.example", "hostile") for number in range(hosts._THREADS // 2)
+            ]  # as many as it may
+            also = ask("tracker.example", "hostile")
+            assert await ask("tracker.example", "another") == await also == ["127.0.0.1"]
+            assert not any(each.done() for each in slow)
+
+    run(test())
+
+
+def test_a_name_waits_for_the_first_turn_of_those_who_want_it(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hosts, "_THREADS", 2)
+    monkeypatch.setattr(hosts, "_PATIENCE_S", 1000.0)
+
+    async def test() -> None:
+        with asking(system) as ask:
+            ask("slow.example", "hostile")
+            before = ask("before.example", "another")  # has the other place, for a moment
+            waiting = [ask("tracker.example", "hostile"), ask("tracker.example", "another")]
+            assert await asyncio.gather(before, *waiting) == [["127.0.0.1"]] * 3
+
+    run(test())
+
+
 def test_waiting_for_a_turn_is_not_the_names_own_time(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hosts, "_THREADS", 1)
     monkeypatch.setattr(hosts, "_PATIENCE_S", 0.1)

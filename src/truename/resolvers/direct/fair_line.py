@@ -13,16 +13,16 @@ def _anybody(_: object) -> bool:
 
 
 class FairLine(Generic[Whose, Item]):
-    """What waits, each at the place of somebody who put it there: their turns go round.
+    """What waits, each at the places of all who put it there: their turns go round, and the first one takes it.
 
-    Invariants: nothing waits twice, and no more than `room` wait. Whoever has most in a line that is full loses the
+    Invariants: nothing is taken twice, and no more than `room` wait. Whoever has most in a line that is full loses the
     last of it to a newcomer.
     """
 
     def __init__(self, room: int) -> None:
         self._room = room
         self._of: OrderedDict[Whose, OrderedDict[Item, None]] = OrderedDict()  # in the order of their turns, none empty
-        self._at: dict[Item, Whose] = {}
+        self._at: dict[Item, dict[Whose, None]] = {}
 
     def __len__(self) -> int:
         return len(self._at)
@@ -34,20 +34,16 @@ class FairLine(Generic[Whose, Item]):
         return iter(self._at)
 
     def waiting(self, may: Callable[[Whose], bool] = _anybody) -> int:
-        """How many wait of those who `may`."""
-        return sum(len(own) for whose, own in self._of.items() if may(whose))
+        """How many wait that somebody put there who `may`."""
+        able = set(filter(may, self._of))
+        return sum(not able.isdisjoint(places) for places in self._at.values())
 
     def put(self, whose: Whose, item: Item) -> bool:
-        """Wait at the end of one's own place; what waits already does so where fewer wait. Output: whether it waits."""
-        mine = len(self._of.get(whose, ()))
-        if item in self._at:
-            if len(self._of[self._at[item]]) <= mine + 1:
-                return True
-            self.drop(self._at[item], item)
-        elif len(self._at) >= self._room and not self._made_room(mine):
+        """Wait at the end of one's own place, and where it waits already. Output: whether it waits."""
+        if item not in self._at and not self._has_room(len(self._of.get(whose, ()))):
             return False
         self._of.setdefault(whose, OrderedDict())[item] = None
-        self._at[item] = whose
+        self._at.setdefault(item, {})[whose] = None
         return True
 
     def take(self, may: Callable[[Whose], bool] = _anybody) -> tuple[Whose, Item] | None:
@@ -57,21 +53,28 @@ class FairLine(Generic[Whose, Item]):
             return None
         item = next(iter(self._of[whose]))
         self._of.move_to_end(whose)
-        self.drop(whose, item)
+        for each in list(self._at[item]):
+            self.drop(each, item)
         return whose, item
 
     def drop(self, whose: Whose, item: Item) -> None:
-        """It waits no more, if it did so at that place."""
-        if self._at.get(item) != whose:
+        """It waits no more at that place, if it did."""
+        places = self._at.get(item, {})
+        if whose not in places:
             return
-        del self._at[item], self._of[whose][item]
+        del places[whose], self._of[whose][item]
+        if not places:
+            del self._at[item]
         if not self._of[whose]:
             del self._of[whose]
 
-    def _made_room(self, mine: int) -> bool:
-        """Whether the last one of whoever has most has left, that being more than the newcomer would have."""
-        most = max(self._of, key=lambda whose: len(self._of[whose]), default=None)
-        if most is None or len(self._of[most]) <= mine + 1:
-            return False
-        self.drop(most, next(reversed(self._of[most])))
+    def _has_room(self, mine: int) -> bool:
+        """Whether there is room, or the last ones of whoever has most have left for it, that being more than the
+        newcomer would have.
+        """
+        while len(self._at) >= self._room:
+            most = max(self._of, key=lambda whose: len(self._of[whose]), default=None)
+            if most is None or len(self._of[most]) <= mine + 1:
+                return False
+            self.drop(most, next(reversed(self._of[most])))
         return True

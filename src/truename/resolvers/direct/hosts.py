@@ -125,14 +125,11 @@ class HostNames:
 
     def _want_no_more(self, name: _Name, whose: Hashable) -> None:
         name.wanted[whose] -= 1
-        if not name.wanted[whose]:
-            del name.wanted[whose]
-            self._line.drop(whose, name)
-        if name.turn.is_set():
+        if name.wanted[whose]:
             return
-        if name.wanted:
-            self._line.put(next(iter(name.wanted)), name)  # where it was not before, when it waited for this one's turn
-        elif self._known.get(name.host) is name:
+        del name.wanted[whose]
+        self._line.drop(whose, name)
+        if not (name.wanted or name.turn.is_set()) and self._known.get(name.host) is name:
             del self._known[name.host]
 
     def _give_turns(self) -> None:
