@@ -224,9 +224,10 @@ def test_a_child_that_hangs_at_its_start_holds_up_nobody_who_comes_next() -> Non
     run(test())
 
 
-def test_a_child_that_hangs_later_holds_up_nobody_either() -> None:
+@pytest.mark.parametrize("taken_s", [0.5, 0.0], ids=["before it is looked at", "afterwards"])
+def test_a_child_that_hangs_later_holds_up_nobody_either(taken_s: float) -> None:
     async def test() -> None:
-        care = Care(pulse=Pulse(every_s=0.05, silence_s=NEVER_S), taken_s=0.5)
+        care = Care(pulse=Pulse(every_s=0.2, silence_s=NEVER_S), taken_s=taken_s)
         async with SilentPeer(INFO).serving() as peer, a_process(care) as swarm:
             await swarm.health()
             os.kill(pid_of(swarm), signal.SIGSTOP)

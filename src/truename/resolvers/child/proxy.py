@@ -38,7 +38,8 @@ class Care:
     """How the proxy treats its children. `starts`: in vain, one after the other, before it rests for `rest_s`.
 
     `again_s` is waited before the second start, and longer before the next ones; `trial_s` is how long look-ups are
-    watched that may have killed a child, at first. A look-up that no child has taken after `taken_s` calls for help.
+    watched that may have killed a child, at first. A look-up that no child has taken after `taken_s`, or whose
+    child is silent then or later, calls for help.
     """
 
     pulse: Pulse = field(default_factory=Pulse)
@@ -65,6 +66,7 @@ class _Question:
     asked_at: float | None = None
     peers_seen: int = 0
     bound: asyncio.TimerHandle | None = None
+    impatient: asyncio.TimerHandle | None = None
 
     def left_s(self, now: float) -> float:
         """What it still has of its time."""
@@ -112,13 +114,12 @@ class SwarmProcess:
         loop = self._ready()
         question = _Question(next(self._numbers), magnet, deadline_s, trail or Trail(), loop.create_future())
         self._waiting[question.number] = question
-        impatient = loop.call_later(self._care.taken_s, self._call_for_help, question)
+        question.impatient = loop.call_later(self._care.taken_s, self._call_for_help, question)
         if not self._trials.on_trial:
             self._ask(question)
         try:
             raw = await question.answer
         finally:
-            impatient.cancel()
             self._forget(question)
         return await self._reading.read(raw, magnet.hashes)
 
@@ -242,9 +243,12 @@ class SwarmProcess:
             question.fail_late()
 
     def _call_for_help(self, question: _Question) -> None:
-        """Whoever comes next need not wait for a child that does not start, or hangs."""
+        """Whoever comes next need not wait for a child that does not start, or hangs; once asked, it has its time."""
         if not question.inside or self._child is None or self._child.is_silent:
             question.trail.needs_help()
+        elif not question.trail.asked:
+            loop = question.answer.get_loop()
+            question.impatient = loop.call_later(self._care.pulse.every_s, self._call_for_help, question)
 
     def _ask_all(self) -> None:
         """Ask the child what it has not been asked; while some are on trial, nothing but those."""
@@ -272,8 +276,9 @@ class SwarmProcess:
 
     def _forget(self, question: _Question) -> None:
         del self._waiting[question.number]
-        if question.bound is not None:
-            question.bound.cancel()
+        for timer in (question.bound, question.impatient):
+            if timer is not None:
+                timer.cancel()
         if question.inside:
             self._say(encode(["cancel", question.number]))
         if self._trials.forget(question.number):
