@@ -25,7 +25,7 @@ from truename.store.tasks import TaskRow
 from truename.store.watches import Watched
 from truename.store.writer import Writer
 
-_MANY_CHARS = 2_000_000  # a list is not longer than this and one note more
+_MANY_CHARS = 4_000_000  # a list is not longer than this and one note more
 
 
 class Stale(TruenameError):  # noqa: N818 - named after what it is

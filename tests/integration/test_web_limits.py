@@ -143,7 +143,7 @@ def test_the_page_of_notes_tells_what_found_no_room(tmp_path: Path) -> None:
 def test_a_list_of_long_notes_comes_in_portions_none_of_which_is_large(tmp_path: Path) -> None:
     async def scenario(site: Site) -> None:
         client = await site.signed_in()
-        sizes = [10, 900_000, 900_000, 900_000, 5_000_000, 10, 10]
+        sizes = [10, 1_900_000, 1_900_000, 1_900_000, 5_000_000, 10, 10]
         ids = [await save(client, "x" * size) for size in sizes]
         portions, pages, after = [], [], ""
         while after is not None:
