@@ -44,8 +44,8 @@ class Window:
 
     async def save(self, text: str) -> None:
         await self.page.fill("[name=text]", text)
-        await self.page.click(".new-note button")
-        await self.page.wait_for_url(f"{self.address}/notes#note-*")
+        async with self.page.expect_navigation(url=f"{self.address}/notes#note-*"):  # to its end: its scripts have run
+            await self.page.click(".new-note button")
 
     def state(self, info_hash: str) -> Any:
         return self.page.locator(f'.magnet[data-hash="{info_hash}"] .magnet-state')

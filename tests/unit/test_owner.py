@@ -55,17 +55,22 @@ def test_a_call_that_hangs_is_left_behind_and_only_so_many_are() -> None:
 
 def test_a_cancelled_call_is_not_begun_unless_it_is_sure() -> None:
     async def test() -> None:
-        may_go_on, done = threading.Event(), []
+        begun, may_go_on, done = threading.Event(), threading.Event(), []
         owner = Owner(object, patience_s=LONG_S)
+
+        def hold(_: object) -> None:
+            begun.set()
+            may_go_on.wait(LONG_S)
+
         calls = [
             asyncio.create_task(owner.call(work, sure=sure))
             for work, sure in (
-                (lambda _: may_go_on.wait(LONG_S), False),
+                (hold, False),
                 (lambda _: done.append("cancelled"), False),
                 (lambda _: done.append("sure"), True),
             )
         ]
-        await asyncio.sleep(0)
+        await asyncio.to_thread(begun.wait, LONG_S)
         for call in calls:
             call.cancel()
         await asyncio.wait(calls)
