@@ -124,6 +124,8 @@ def _teller(screen: Screen, style: Style) -> Callable[[Request, Outcome | None],
         else:
             screen.note(plain_line(request, outcome, screen.language))
         if style.explain and outcome is not None:
+            if has_name and not screen.answers_are_seen:
+                screen.note(outcome.info_hash)  # else nobody could tell whose story this is
             for line in explanation(outcome, screen.language):
                 screen.note(f"    {line}")
 

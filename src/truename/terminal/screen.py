@@ -52,9 +52,14 @@ class Screen:
         """Whether standard output can hold every character as it is."""
         return self._out.encoding.lower().replace("-", "") == "utf8"
 
+    @property
+    def answers_are_seen(self) -> bool:
+        """Whether standard output is what a person looks at."""
+        return self._out.isatty()
+
     def answer(self, line: str) -> None:
         """One line of standard output, there at once."""
-        if self._live is not None and self._out.isatty():
+        if self._live is not None and self.answers_are_seen:
             self._above_the_progress(line)
         else:
             self._out.write(line + "\n")
