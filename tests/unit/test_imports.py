@@ -1,7 +1,7 @@
 """A module imports its own level or lower, without cycles; engines do not know one another (docs/architecture.md)."""
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import truename
@@ -22,12 +22,13 @@ LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 MANAGER = {"manager", "crew", "ad_hoc", "journal"}
 
 
-def modules() -> Iterator[tuple[str, Path]]:
-    for path in sorted(PACKAGE.rglob("*.py")):
-        parts = path.relative_to(PACKAGE).with_suffix("").parts
-        yield ".".join(parts), path
+@cache
+def modules() -> list[tuple[str, Path]]:
+    paths = sorted(PACKAGE.rglob("*.py"))
+    return [(".".join(path.relative_to(PACKAGE).with_suffix("").parts), path) for path in paths]
 
 
+@cache
 def imports_of(path: Path) -> set[str]:
     """Modules of the package that a file imports, at the top or inside a function."""
     found: set[str] = set()
