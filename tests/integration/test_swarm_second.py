@@ -98,6 +98,22 @@ def test_a_tracker_is_asked_again_for_peers_that_speak_utp_only() -> None:
     run(test())
 
 
+def test_a_peer_that_speaks_utp_only_is_reached_also_when_it_is_named_after_the_first_session_had_its_time() -> None:
+    async def test() -> None:
+        with seeding(INFO, **ONLY_UTP) as port:
+            async with Tracker({}).serving() as nobody, swarm_with(utp_s=0.1) as swarm:
+                alone = Magnet.parse(f"magnet:?xt=urn:btih:{sha1(INFO)}&tr={nobody.url}")
+                asking = asyncio.create_task(swarm.resolve(alone, deadline_s=LONG_S))
+                while swarm._switchboard is None or not swarm._switchboard._rescue._alone:
+                    await asyncio.sleep(0.01)
+                assert (await swarm.resolve(at(INFO, port), deadline_s=LONG_S)).name == "over another way"
+                assert (await asking).name == "over another way"
+                await empty(swarm)
+                assert not swarm._switchboard._rescue._alone
+
+    run(test())
+
+
 def test_peers_that_only_the_dht_knows_are_reached_over_utp_too() -> None:
     async def test() -> None:
         with seeding(INFO, **ONLY_UTP) as port:

@@ -23,6 +23,9 @@ LOOK_S: Final = 0.002
 
 _LATER_LOOK_S = 0.02
 _LOOK_S_PER_TORRENT = 0.0004
+_IDLE_LOOK_S = 0.1
+"""Where no torrent has peers. Of one that gets some a storm is seen so much later, a few ten kilobytes."""
+
 _FEW_TORRENTS = 16
 _FRESH_S = 1.0
 """Between later looks; where many torrents have news, looking costs more, and each moves less."""
@@ -146,7 +149,9 @@ class Guard:
         self._end_patience(now)
         if self._memory.is_short():
             self._make_room(now)
-        return LOOK_S if now < self._fresh_until and len(self._rota) <= _FEW_TORRENTS else _LATER_LOOK_S
+        if now < self._fresh_until:
+            return LOOK_S if len(self._rota) <= _FEW_TORRENTS else _LATER_LOOK_S
+        return _LATER_LOOK_S if self._rota else _IDLE_LOOK_S
 
     def moved(self, event: Moved, now: float) -> None:
         """Take in what the torrents have moved; those that have left may still be among them."""

@@ -52,6 +52,7 @@ class Rescue:
         told = Told(endings.arrived, endings.came, self._unread_there, self._out_there)
         self._second = SecondSession(config, told, session.time)
         self._later: list[tuple[float, int, Conversation]] = []
+        self._alone: set[Conversation] = set()  # nobody is known whom the second session could ask
         self._order = itertools.count()
 
     # --- what the switchboard does -------------------------------------------------------------------------------
@@ -60,6 +61,12 @@ class Rescue:
         """There is a new conversation."""
         self._put_off(conversation, self._session.time() + self._config.utp_s)
 
+    def peers_named(self, conversation: Conversation) -> None:
+        """Somebody has named peers for it, perhaps the first."""
+        if conversation in self._alone:
+            self._alone.remove(conversation)
+            self._put_off(conversation, self._session.time() + self._config.utp_s)
+
     def arrived(self, handle: Handle) -> None:
         """A torrent is in the first session."""
         self._guard.begin(handle, self._session.time())
@@ -67,6 +74,7 @@ class Rescue:
 
     def forget(self, conversation: Conversation) -> None:
         """Nobody waits any more."""
+        self._alone.discard(conversation)
         self._second.drop(conversation)
         if conversation.leaving is not None:
             del self._by_handle[conversation.leaving]
@@ -139,6 +147,7 @@ class Rescue:
     def dht_found(self, conversation: Conversation, event: DhtFound, now: float) -> None:
         """Peers for one that is not, or not only, asked for in the first session."""
         conversation.dht_answered(len(event.peers), now)
+        self.peers_named(conversation)
         self._second.add_peers(conversation, event.peers)
         if conversation.is_out:
             conversation.hand_over(event.peers)
@@ -180,7 +189,7 @@ class Rescue:
         elif now < since + self._config.utp_s:
             self._put_off(conversation, since + self._config.utp_s)
         elif not conversation.peers_seen:
-            self._put_off(conversation, now + self._config.utp_s)
+            self._alone.add(conversation)
         else:
             self._second.begin(conversation)
             self._asking.search(conversation)

@@ -146,6 +146,8 @@ class Switchboard:
         new_peers = [peer for peer in peers if peer not in conversation.peers][: max(0, room)]
         conversation.trackers |= dict.fromkeys(new_trackers)
         conversation.peers |= dict.fromkeys(new_peers)
+        if new_peers:
+            self._rescue.peers_named(conversation)
         if conversation.is_out:
             new_peers = [peer for peer in new_peers if peer not in conversation.handed]
             if new_trackers or new_peers:
@@ -258,6 +260,7 @@ class Switchboard:
                 self._tracker_answered(conversation, event)
             case DhtAnswered():
                 conversation.dht_answered(event.peers, self._loop.time())
+                self._rescue.peers_named(conversation)
                 self._asking.dht_answered()
             case TrackersCounted(sizes=sizes):
                 conversation.trackers_counted(sizes)
@@ -272,6 +275,8 @@ class Switchboard:
         if event.peers and not conversation.named_by_trackers:
             self._asking.doubt(conversation, self._loop.time())
         conversation.tracker_answered(event.url, peers=event.peers, reached=event.reached)
+        if event.peers:
+            self._rescue.peers_named(conversation)
         self._asking.tracker_answered(conversation, event.url)
         self._look_for_hope(conversation)
 

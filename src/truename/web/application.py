@@ -46,7 +46,8 @@ def create_application(services: Services, work: Work | None = None, *, password
     application.state.services = services
     application.state.doors = Doors.of(services, passwords)
     if work is not None:
-        application.add_middleware(Express, routes={("POST", "/api/calibrate/async"): calibrate.submit})
+        busiest = {("POST", "/api/calibrate/async"): calibrate.submit, ("POST", "/api/calibrate/batch"): batch.submit}
+        application.add_middleware(Express, routes=busiest)
     application.add_middleware(Wall, services=services, doors=application.state.doors)
     routers = [entry.router, _own]
     if work is not None:
