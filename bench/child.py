@@ -10,9 +10,6 @@ pages, and one name after the other. Goal: a tenth of the throughput at most. Th
 import argparse
 import asyncio
 import contextlib
-import datetime
-import os
-import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -20,8 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from statistics import median, quantiles
 
-import libtorrent as lt
-from resolve import GIVE_UP_S, wait_for_ports
+from resolve import GIVE_UP_S, add_info_bytes, conditions, wait_for_ports
 
 from truename.demo.peers import SwarmPlan
 from truename.demo.swarm import LocalSwarm
@@ -129,13 +125,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--names", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=7)
+    add_info_bytes(parser)
     asked = parser.parse_args()
-    print(
-        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.machine()}, "
-        f"{platform.python_implementation()} {platform.python_version()}, libtorrent {lt.__version__}, loopback"
-    )
+    print(conditions(asked.info_bytes))
     measured = {way: Measured() for way in WAYS}
-    with LocalSwarm(SwarmPlan(real=False, invented=asked.names)) as swarm:
+    with LocalSwarm(SwarmPlan(real=False, invented=asked.names, info_bytes=asked.info_bytes)) as swarm:
         alone = [magnet_link(each.info_hash, peer=swarm.addresses.peer) for each in swarm.torrents[:50]]
         for turn in range(asked.rounds + 1):
             for way, make in WAYS.items() if turn % 2 else reversed(WAYS.items()):

@@ -10,9 +10,6 @@ is 0.8 of the bare session, and every name.
 import argparse
 import asyncio
 import contextlib
-import datetime
-import os
-import platform
 import socket
 import sys
 import threading
@@ -20,8 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-import libtorrent as lt
-from resolve import GIVE_UP_S, alternating, by_bare_session, by_resolver
+from resolve import GIVE_UP_S, add_info_bytes, alternating, by_bare_session, by_resolver, conditions
 
 from truename.demo.peers import SwarmPlan
 from truename.demo.swarm import LocalSwarm
@@ -117,13 +113,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--names", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=7)
+    add_info_bytes(parser)
     asked = parser.parse_args()
-    print(
-        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.machine()}, "
-        f"{platform.python_implementation()} {platform.python_version()}, libtorrent {lt.__version__}, loopback"
-    )
+    print(conditions(asked.info_bytes))
     ways = {"bare session": by_bare_session, "swarm": by_resolver, "direct": by_direct}
-    with LocalSwarm(SwarmPlan(real=False, invented=asked.names)) as swarm, bad_peers() as bad:
+    with (
+        LocalSwarm(SwarmPlan(real=False, invented=asked.names, info_bytes=asked.info_bytes)) as swarm,
+        bad_peers() as bad,
+    ):
         good = alternating(swarm.magnets, asked.rounds, *ways.values())
         met = report("good peers, HTTP tracker", asked.names, dict(zip(ways, good, strict=True)), GOAL_RATIO)
         bad_ones = "".join(f"&x.pe={peer}" for peer in bad)

@@ -7,16 +7,12 @@ Goals: every name, and at least 0.8 of what libtorrent does alone.
 """
 
 import argparse
-import datetime
-import os
-import platform
 import sys
 from statistics import median
 
-import libtorrent as lt
 from chains import by_chain
 from direct import bad_peers
-from resolve import alternating, by_bare_session
+from resolve import add_info_bytes, alternating, by_bare_session, conditions
 
 from truename.demo.peers import SwarmPlan
 from truename.demo.swarm import LocalSwarm
@@ -30,12 +26,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--names", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=5)
+    add_info_bytes(parser)
     asked = parser.parse_args()
-    print(
-        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.machine()}, "
-        f"{platform.python_implementation()} {platform.python_version()}, libtorrent {lt.__version__}, loopback"
-    )
-    with LocalSwarm(SwarmPlan(real=False, invented=asked.names)) as swarm, bad_peers() as bad:
+    print(conditions(asked.info_bytes))
+    with (
+        LocalSwarm(SwarmPlan(real=False, invented=asked.names, info_bytes=asked.info_bytes)) as swarm,
+        bad_peers() as bad,
+    ):
         peers = "".join(f"&x.pe={peer}" for peer in (*bad, swarm.addresses.peer))
         mixed = [magnet_link(each.info_hash) + peers for each in swarm.torrents]
         bare, ours = alternating(mixed, asked.rounds, by_bare_session, by_chain)

@@ -39,6 +39,8 @@ CLOSED_NETWORK = {
     "TRUENAME_ALLOW_PRIVATE_NETWORK": "on",
     "TRUENAME_TRACKERS": "",
 }
+INFO_BYTES = 20_000
+"""How long each info dictionary is unless told: as that of a film in a thousand pieces, so two blocks of metadata."""
 Way = Callable[[Sequence[str]], float]
 CONFIG = SwarmConfig(listen_interfaces="127.0.0.1:0", dht=False, allow_private=True)
 
@@ -64,6 +66,20 @@ def by_resolver(magnets: Sequence[str]) -> float:
         return float("inf") if any(isinstance(each, BaseException) for each in found) else took
 
     return asyncio.run(resolve())
+
+
+def add_info_bytes(parser: argparse.ArgumentParser) -> None:
+    """The option that all comparisons of speed have."""
+    parser.add_argument("--info-bytes", type=int, default=INFO_BYTES, help="length of each info dictionary")
+
+
+def conditions(info_bytes: int) -> str:
+    """What stands above the figures."""
+    return (
+        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.machine()}, "
+        f"{platform.python_implementation()} {platform.python_version()}, libtorrent {lt.__version__}, loopback, "
+        f"info dictionaries of {info_bytes} bytes"
+    )
 
 
 def wait_for_ports(connections: int) -> None:
@@ -124,12 +140,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--names", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=7)
+    add_info_bytes(parser)
     asked = parser.parse_args()
-    print(
-        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.machine()}, "
-        f"{platform.python_implementation()} {platform.python_version()}, libtorrent {lt.__version__}, loopback"
-    )
-    with LocalSwarm(SwarmPlan(real=False, invented=asked.names)) as swarm:
+    print(conditions(asked.info_bytes))
+    with LocalSwarm(SwarmPlan(real=False, invented=asked.names, info_bytes=asked.info_bytes)) as swarm:
         bare, ours, command = alternating(swarm.magnets, asked.rounds, by_bare_session, by_resolver, by_command)
         one = [magnet_link(swarm.torrents[0].info_hash, peer=swarm.addresses.peer)]
         bare_one, ours_one = alternating(one, 3 * asked.rounds, by_bare_session, by_resolver)

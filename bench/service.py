@@ -8,10 +8,8 @@ whole path at least 0.5 of the bare session; single durable submits at least 800
 
 import argparse
 import asyncio
-import datetime
 import json
 import os
-import platform
 import secrets
 import sqlite3
 import subprocess
@@ -24,7 +22,7 @@ from pathlib import Path
 from statistics import median
 
 from bare_session import BareSession
-from resolve import CLOSED_NETWORK, GIVE_UP_S, wait_for_ports
+from resolve import CLOSED_NETWORK, GIVE_UP_S, add_info_bytes, conditions, wait_for_ports
 
 from truename.demo.peers import SwarmPlan
 from truename.demo.swarm import LocalSwarm
@@ -178,13 +176,13 @@ def main() -> int:
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--one-core", action="store_true", help="everything, the peers as well, on one core")
+    add_info_bytes(parser)
     asked = parser.parse_args()
     if asked.one_core:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # whatever is started from here inherits it
-    place = "loopback, all on one core" if asked.one_core else "loopback"
-    print(f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.machine()}, {place}")
+    print(conditions(asked.info_bytes) + (", all on one core" if asked.one_core else ""))
     bare, whole = [], []
-    with LocalSwarm(SwarmPlan(real=False, invented=asked.names)) as swarm:
+    with LocalSwarm(SwarmPlan(real=False, invented=asked.names, info_bytes=asked.info_bytes)) as swarm:
         for turn in range(asked.rounds):
             wait_for_ports(asked.names)
             bare.append(BareSession().seconds_to_resolve(swarm.magnets, give_up_s=GIVE_UP_S))

@@ -10,9 +10,7 @@ and not how it is spread.
 
 import argparse
 import asyncio
-import datetime
 import os
-import platform
 import sqlite3
 import sys
 import tempfile
@@ -24,9 +22,8 @@ from itertools import chain
 from pathlib import Path
 from statistics import median, quantiles
 
-import libtorrent as lt
 from bare_session import BareSession
-from resolve import GIVE_UP_S, alternating, by_bare_session
+from resolve import GIVE_UP_S, add_info_bytes, alternating, by_bare_session, conditions
 from service import Connection, Server, connected
 
 from truename.demo.peers import SwarmPlan
@@ -114,15 +111,14 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--singles", type=int, default=100)
     parser.add_argument("--one-core", action="store_true", help="everything, the peers as well, on one core")
+    add_info_bytes(parser)
     asked = parser.parse_args()
     if asked.one_core:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # whatever is started from here inherits it
-    print(
-        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.machine()}, "
-        f"{platform.python_implementation()} {platform.python_version()}, libtorrent {lt.__version__}, loopback"
-        f"{', all on one core' if asked.one_core else ''}"
-    )
-    with LocalSwarm(SwarmPlan(real=False, invented=max(asked.names, asked.singles) + 1)) as swarm:
+    print(conditions(asked.info_bytes) + (", all on one core" if asked.one_core else ""))
+    with LocalSwarm(
+        SwarmPlan(real=False, invented=max(asked.names, asked.singles) + 1, info_bytes=asked.info_bytes)
+    ) as swarm:
         first, *magnets = swarm.magnets
         bare, batch = alternating(magnets[: asked.names], asked.rounds, by_bare_session, partial(by_batch, first))
         singles = magnets[: asked.singles]
