@@ -8,6 +8,7 @@ Source: BEP 3 (info dictionary), BEP 52 (v2), and the `name.utf-8` key of old cl
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from truename import bencode
@@ -19,6 +20,7 @@ MAX_NAME_BYTES = 4096
 MAX_PATH_BYTES = 4096
 MAX_FILES_KEPT = 200
 MAX_SIZE_BYTES = 2**63 - 1
+_V1_DIGITS = 40
 
 
 class TorrentFile(NamedTuple):
@@ -53,8 +55,7 @@ def matches(raw: bytes, expected: Collection[str]) -> bool:
     A 40-digit hash may also be a SHA-256 cut to 20 bytes: the DHT and some clients name v2 torrents that way, and 160
     bits of SHA-256 prove as much as SHA-1.
     """
-    sha256 = hashlib.sha256(raw).hexdigest()
-    return not {hashlib.sha1(raw, usedforsecurity=False).hexdigest(), sha256, sha256[:40]}.isdisjoint(expected)
+    return _is_one_of(_Digests(raw), expected)
 
 
 def read_info(raw: bytes, expected: Collection[str]) -> Metainfo:
@@ -64,7 +65,8 @@ def read_info(raw: bytes, expected: Collection[str]) -> Metainfo:
     Errors: `BadMetadata` when it is not the dictionary asked for: somebody else may have it. `BadName` when it is, and
             has no usable name or cannot even be read: nobody can have a better one.
     """
-    if not matches(raw, expected):
+    digests = _Digests(raw)
+    if not _is_one_of(digests, expected):
         raise BadMetadata("the digest is another one")
     try:
         info = bencode.decode(raw)
@@ -74,7 +76,7 @@ def read_info(raw: bytes, expected: Collection[str]) -> Metainfo:
         raise BadName("not a dictionary")
     raw_name, name, guessed = _name(info)
     size_bytes, file_count, files = _files(info, raw_name)
-    info_hash, info_hash_v2 = _hashes(raw, info, expected)
+    info_hash, info_hash_v2 = _hashes(digests, info, expected)
     return Metainfo(
         info_hash=info_hash,
         info_hash_v2=info_hash_v2,
@@ -85,6 +87,25 @@ def read_info(raw: bytes, expected: Collection[str]) -> Metainfo:
         file_count=file_count,
         files=files,
     )
+
+
+class _Digests:
+    """Both hashes of an info dictionary. Each is made when it is first wanted: most torrents have no use for a v2."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+
+    @cached_property
+    def v1(self) -> InfoHash:
+        return InfoHash(hashlib.sha1(self._raw, usedforsecurity=False).hexdigest())
+
+    @cached_property
+    def v2(self) -> InfoHash:
+        return InfoHash(hashlib.sha256(self._raw).hexdigest())
+
+
+def _is_one_of(digests: _Digests, expected: Collection[str]) -> bool:
+    return digests.v1 in expected or digests.v2 in expected or digests.v2[:_V1_DIGITS] in expected
 
 
 def _name(info: dict[bytes, bencode.Value]) -> tuple[bytes, str, bool]:
@@ -98,17 +119,16 @@ def _name(info: dict[bytes, bencode.Value]) -> tuple[bytes, str, bool]:
 
 
 def _hashes(
-    raw: bytes, info: dict[bytes, bencode.Value], expected: Collection[str]
+    digests: _Digests, info: dict[bytes, bencode.Value], expected: Collection[str]
 ) -> tuple[InfoHash, InfoHash | None]:
     """The hash this torrent goes by, and a hybrid's second one: v1 when it has v1 pieces, v2 when it says so.
 
     A hash by which it was asked for is one of them in any case.
     """
-    v1 = InfoHash(hashlib.sha1(raw, usedforsecurity=False).hexdigest())
-    v2 = InfoHash(hashlib.sha256(raw).hexdigest())
-    has_v2 = info.get(b"meta version") == 2 or v2 in expected
-    has_v1 = b"pieces" in info or v1 in expected or not has_v2
-    return (v1, v2 if has_v2 else None) if has_v1 else (v2, None)
+    asked_as_v2 = any(len(one) > _V1_DIGITS for one in expected)
+    has_v2 = info.get(b"meta version") == 2 or (asked_as_v2 and digests.v2 in expected)
+    has_v1 = b"pieces" in info or digests.v1 in expected or not has_v2
+    return (digests.v1, digests.v2 if has_v2 else None) if has_v1 else (digests.v2, None)
 
 
 def _files(info: dict[bytes, bencode.Value], raw_name: bytes) -> tuple[int, int, tuple[TorrentFile, ...]]:

@@ -295,8 +295,8 @@ def test_a_program_that_is_not_there_is_told_and_may_be_there_later() -> None:
     run(test())
 
 
-def framed(body: bytes) -> bytes:
-    return len(body).to_bytes(4, "big") + body
+def framed(text: bytes, tail: bytes = b"") -> bytes:
+    return (4 + len(text) + len(tail)).to_bytes(4, "big") + len(text).to_bytes(4, "big") + text + tail
 
 
 def lying(said: bytes, file: Path) -> str:
@@ -308,7 +308,7 @@ if os.path.exists({str(file)!r}):
 open({str(file)!r}, "x").close()
 sock = socket.socket(fileno=int(sys.argv[1]))
 sock.recv(4)
-sock.sendall({framed(b'[["up"]]')!r} + {said!r})
+sock.sendall({framed(b'[[],["up"]]')!r} + {said!r})
 while sock.recv(4096):
     pass
 """
@@ -320,10 +320,11 @@ while sock.recv(4096):
         (17 << 20).to_bytes(4, "big"),
         framed(b"\xff\x00garbage"),
         framed(b"[" * 100_000),
-        framed(b'[["sudo"]]'),
-        framed(b'[["raw",1,"not base64!",[true,false,[],{}]]]'),
-        framed(b'[["ended",1,["sudo"],[true,false,[],{}]]]'),
-        framed(b'[["log","text"]]'),
+        framed(b'[[],["sudo"]]'),
+        framed(b'[[],["raw",1,[true,false,[],{}],"no bytes"]]'),
+        framed(b'[[[0,4]],["raw",1,[true,false,[],{}]]]', b"abc"),
+        framed(b'[[],["ended",1,["sudo"],[true,false,[],{}]]]'),
+        framed(b'[[],["log","text"]]'),
     ],
 )
 def test_a_child_that_cannot_be_understood_is_killed_and_replaced(tmp_path: Path, said: bytes) -> None:
@@ -341,9 +342,10 @@ def test_a_name_that_the_child_only_says_is_not_believed(tmp_path: Path) -> None
     async def test() -> None:
         from truename.errors import BadMetadata
         from truename.resolvers.child import messages
+        from truename.resolvers.child.frames import pack
 
-        lie = messages.raw(1, info_named("a lie"), Trail()).encode()
-        command = (sys.executable, "-c", lying(framed(b"[" + lie + b"]"), tmp_path / "been here"))
+        (lie,) = pack([(messages.raw(1, Trail()), info_named("a lie"))])
+        command = (sys.executable, "-c", lying(lie, tmp_path / "been here"))
         async with a_process(command=command) as swarm:
             with pytest.raises(BadMetadata):
                 await swarm.resolve(Magnet.parse(DEAD), deadline_s=LONG_S)
@@ -353,18 +355,18 @@ def test_a_name_that_the_child_only_says_is_not_believed(tmp_path: Path) -> None
 
 def saw(peers: int) -> bytes:
     """Somebody has been asked, and so many peers are known."""
-    return framed(f'[["news",1,[true,false,[],{{"dht_peers":{peers}}}]]]'.encode())
+    return framed(f'[[],["news",1,[true,false,[],{{"dht_peers":{peers}}}]]]'.encode())
 
 
 @pytest.mark.parametrize(
     ("said", "peers_seen"),
     [
-        (saw(3) + framed(b'[["sudo"]]'), 3),
-        (saw(0) + framed(b'[["sudo"]]'), 0),
+        (saw(3) + framed(b'[[],["sudo"]]'), 3),
+        (saw(0) + framed(b'[[],["sudo"]]'), 0),
         (saw(3), 3),
         (saw(0), 0),
-        (saw(3) + framed(b'[["ended",1,["not_yet",0],[true,false,[],{"dht_peers":0}]]]'), 3),
-        (saw(0) + framed(b'[["ended",1,["not_yet",null],[true,false,[],{}]]]'), 0),
+        (saw(3) + framed(b'[[],["ended",1,["not_yet",0],[true,false,[],{"dht_peers":0}]]]'), 3),
+        (saw(0) + framed(b'[[],["ended",1,["not_yet",null],[true,false,[],{}]]]'), 0),
     ],
     ids=["killed", "killed, none seen", "silent", "silent, none seen", "ended", "ended, nothing said"],
 )

@@ -18,31 +18,31 @@ from truename.resolvers.child.frames import MAX_FRAME_BYTES, BadFrame, Unpacker,
 from truename.resolvers.swarm_config import SwarmConfig
 
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5)
-MESSAGES = st.lists(st.lists(JSON, min_size=1, max_size=4), max_size=10)
+MESSAGE = st.lists(JSON, min_size=1, max_size=4)
 ONE = InfoHash("1" * 40)
 
 
-def frame(body: bytes) -> bytes:
-    return len(body).to_bytes(4, "big") + body
+def frame(text: bytes, tail: bytes = b"") -> bytes:
+    return (4 + len(text) + len(tail)).to_bytes(4, "big") + len(text).to_bytes(4, "big") + text + tail
 
 
-def one(text: str) -> list[Any]:
+def one(text: str, piece: bytes | None = None) -> list[Any]:
     """A message as it comes out at the other end."""
-    (message,) = Unpacker().feed(b"".join(pack([text])))
+    (message,) = Unpacker().feed(b"".join(pack([(text, piece)])))
     return message
 
 
-@given(MESSAGES, st.integers(1, 50))
-def test_messages_come_through_however_the_bytes_are_cut(sent: list[list[Any]], size: int) -> None:
-    data = b"".join(pack(map(encode, sent)))
+@given(st.lists(st.tuples(MESSAGE, st.none() | st.binary(max_size=100)), max_size=10), st.integers(1, 50))
+def test_messages_come_through_however_the_bytes_are_cut(sent: list[tuple[list[Any], bytes | None]], size: int) -> None:
+    data = b"".join(pack((encode(message), piece) for message, piece in sent))
     unpacker = Unpacker()
     came = [message for at in range(0, len(data), size) for message in unpacker.feed(data[at : at + size])]
-    assert came == sent
+    assert came == [message if piece is None else [*message, piece] for message, piece in sent]
 
 
 def test_what_is_sent_together_is_one_frame_and_much_of_it_a_few() -> None:
-    assert len(list(pack(["[1]"] * 100))) == 1
-    frames = list(pack([encode(["x" * 10_000])] * 100))
+    assert len(list(pack([("[1]", None)] * 100))) == 1
+    frames = list(pack([(encode(["x" * 5_000]), b"y" * 5_000)] * 100))
     assert 1 < len(frames) < 10
     assert len(Unpacker().feed(b"".join(frames))) == 100
 
@@ -51,16 +51,35 @@ def test_a_frame_over_the_limit_is_refused_by_its_length_alone() -> None:
     with pytest.raises(BadFrame):
         Unpacker().feed((MAX_FRAME_BYTES + 1).to_bytes(4, "big"))
     with pytest.raises(BadFrame):
-        list(pack([encode(["x" * MAX_FRAME_BYTES])]))
+        list(pack([(encode(["x" * MAX_FRAME_BYTES]), None)]))
+    with pytest.raises(BadFrame):
+        list(pack([("[1]", b"x" * MAX_FRAME_BYTES)]))
 
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"\xff", b"{}", b"[1]", b"[[]]", b'["text"]', b"[" * 100_000, b"[[" + b"9" * 10_000 + b"]]"],
+    [
+        *(b"", b"{", b"\xff", b"{}", b"[]", b"7", b"[1]", b"[[],[]]", b'[[],"text"]', b"{[]:[1]}", b'{"a":1}'),
+        *(b"[" * 100_000, b"[[],[" + b"9" * 10_000 + b"]]"),
+    ],
 )
 def test_what_is_no_list_of_messages_is_refused(body: bytes) -> None:
     with pytest.raises(BadFrame):
         Unpacker().feed(frame(body))
+
+
+@pytest.mark.parametrize(
+    "sizes", [b"[[0,4]]", b"[[1,3]]", b"[[-1,3]]", b"[[0,-1]]", b"[[0,2]]", b"[]", b"[[0]]", b"[3]", b'[["0",3]]']
+)
+def test_bytes_that_are_of_no_message_are_refused(sizes: bytes) -> None:
+    with pytest.raises(BadFrame):
+        Unpacker().feed(frame(b"[" + sizes + b',["word"]]', b"abc"))
+
+
+@pytest.mark.parametrize("body", [b"", b"\0\0", b"\0\0\0\1", b"\xff\xff\xff\xff[[]]"])
+def test_a_frame_whose_text_is_longer_than_itself_is_refused(body: bytes) -> None:
+    with pytest.raises(BadFrame):
+        Unpacker().feed(len(body).to_bytes(4, "big") + body)
 
 
 def test_the_configuration_comes_through() -> None:
@@ -87,8 +106,8 @@ def test_a_magnet_comes_through_with_all_that_it_asks_with() -> None:
 
 @given(st.binary(max_size=200))
 def test_an_info_dictionary_comes_through_byte_for_byte(info: bytes) -> None:
-    word, number, text, trail = one(messages.raw(3, info, Trail()))
-    assert (word, number, messages.read_raw(text)) == ("raw", 3, info)
+    word, number, trail, came = one(messages.raw(3, Trail()), info)
+    assert (word, number, came) == ("raw", 3, info)
     messages.read_trail(trail, Trail())
 
 
@@ -154,12 +173,6 @@ def test_what_is_no_trail_is_refused(words: Any) -> None:
 def test_what_is_no_health_is_refused(words: Any) -> None:
     with pytest.raises(BadFrame):
         messages.read_health(words)
-
-
-@pytest.mark.parametrize("text", [None, 7, [], "AAA", "ü"])
-def test_what_is_no_base64_is_refused(text: Any) -> None:
-    with pytest.raises(BadFrame):
-        messages.read_raw(text)
 
 
 def test_messages_are_plain_json_in_ascii() -> None:

@@ -1,7 +1,10 @@
 """Messages in frames, as both processes read and write them. Pure.
 
-A frame is its length in four bytes, most significant first, and a JSON list of messages; each message is a list whose
-first element is a word. Whoever sends batches: what is posted in one turn of an event loop leaves in one frame.
+A message is a JSON list whose first element is a word; it may have bytes with it, which become its last element at the
+other side. A frame is its length in four bytes, most significant first; the length of its text, in four more; the text,
+a JSON list; and the bytes of its messages, one after the other. The first element of that list says which messages have
+bytes, and how many: `[[place, size], ...]`; the others are the messages.
+Whoever sends batches: what is posted in one turn of an event loop leaves in one frame.
 """
 
 import json
@@ -9,36 +12,44 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 MAX_FRAME_BYTES: Final = 16 << 20
-_BATCH_CHARS = 256 << 10
+_BATCH_BYTES = 256 << 10
 _LENGTH_BYTES = 4
 
 encode = json.JSONEncoder(separators=(",", ":")).encode
 """One message as text, in ASCII."""
+
+Posted = tuple[str, bytes | None]
+"""A message, encoded, and the bytes with it, if any."""
 
 
 class BadFrame(ValueError):  # noqa: N818 - named after what it is
     """What came is no frame, or no message: the other side cannot be understood any more."""
 
 
-def pack(messages: Iterable[str]) -> Iterator[bytes]:
-    """Encoded messages in as few frames as keep each of them small."""
-    batch: list[str] = []
+def pack(messages: Iterable[Posted]) -> Iterator[bytes]:
+    """Messages in as few frames as keep each of them small."""
+    batch: list[Posted] = []
     size = 0
     for message in messages:
-        if batch and size + len(message) > _BATCH_CHARS:
+        own = len(message[0]) + len(message[1] or b"")
+        if batch and size + own > _BATCH_BYTES:
             yield _frame(batch)
             batch, size = [], 0
         batch.append(message)
-        size += len(message) + 1
+        size += own
     if batch:
         yield _frame(batch)
 
 
-def _frame(messages: list[str]) -> bytes:
-    body = f"[{','.join(messages)}]".encode("ascii")
-    if len(body) > MAX_FRAME_BYTES:
-        raise BadFrame(f"{len(body)} bytes in one message")
-    return len(body).to_bytes(_LENGTH_BYTES, "big") + body
+def _frame(messages: list[Posted]) -> bytes:
+    pieces = [(place, piece) for place, (_, piece) in enumerate(messages) if piece is not None]
+    sizes = encode([(place, len(piece)) for place, piece in pieces])
+    text = f"[{','.join((sizes, *(message for message, _ in messages)))}]".encode("ascii")
+    size = _LENGTH_BYTES + len(text) + sum(len(piece) for _, piece in pieces)
+    if size > MAX_FRAME_BYTES:
+        raise BadFrame(f"{size} bytes in one message")
+    lengths = (each.to_bytes(_LENGTH_BYTES, "big") for each in (size, len(text)))
+    return b"".join((*lengths, text, *(piece for _, piece in pieces)))
 
 
 class Unpacker:
@@ -67,10 +78,20 @@ class Unpacker:
 
 
 def _messages(body: bytearray) -> list[list[Any]]:
+    at = _LENGTH_BYTES + int.from_bytes(body[:_LENGTH_BYTES], "big")
     try:
-        messages = json.loads(body.decode("ascii"))
-    except (ValueError, RecursionError) as error:
-        raise BadFrame("no JSON") from error
-    if not isinstance(messages, list) or not all(isinstance(each, list) and each for each in messages):
+        sizes, *messages = json.loads(body[_LENGTH_BYTES:at].decode("ascii"))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise BadFrame("no JSON list") from error
+    if not isinstance(sizes, list) or not all(isinstance(each, list) and each for each in messages):
         raise BadFrame("no list of messages")
+    for each in sizes:
+        match each:
+            case [int(place), int(size)] if 0 <= place < len(messages) and 0 <= size <= len(body) - at:
+                messages[place].append(bytes(body[at : at + size]))
+                at += size
+            case _:
+                raise BadFrame("bytes of no message")
+    if at != len(body):
+        raise BadFrame("bytes of no message")
     return messages

@@ -14,7 +14,7 @@ To the child:
 From the child:
 
     up                                   the session has begun
-    raw, number, base64, trail           a look-up has ended, with this info dictionary
+    raw, number, trail, bytes            a look-up has ended, with this info dictionary
     ended, number, failure, trail        it has ended, without
     news, number, trail                  it goes on, and this is how far it is
     health, number, its fields
@@ -22,7 +22,6 @@ From the child:
     log, level, text, fields             for the log of the program
 """
 
-import base64
 import math
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -87,9 +86,9 @@ def read_ask(message: list[Any]) -> Asked:
 # --- from the child ---------------------------------------------------------------------------------------------------
 
 
-def raw(number: int, info: bytes, trail: Trail) -> str:
-    """A look-up's good end."""
-    return f'["raw",{number},"{base64.b64encode(info).decode("ascii")}",{_trail(trail)}]'
+def raw(number: int, trail: Trail) -> str:
+    """A look-up's good end; the info dictionary goes with it as it is."""
+    return f'["raw",{number},{_trail(trail)}]'
 
 
 def ended(number: int, failure: Failure, trail: Trail) -> str:
@@ -107,16 +106,8 @@ def health(number: int, state: ResolverHealth) -> str:
     return encode(["health", number, asdict(state)])
 
 
-def read_raw(text: Any) -> bytes:
-    """The bytes of `raw`. Errors: `BadFrame`, as in all that follow."""
-    try:
-        return base64.b64decode(text)
-    except (ValueError, TypeError) as error:
-        raise BadFrame("no base64") from error
-
-
 def read_failure(words: Any) -> Failure:
-    """The error that a look-up ended with."""
+    """The error that a look-up ended with. Errors: `BadFrame`, as in all that follow."""
     match words:
         case ["not_yet", None]:
             return NotYet(peers_seen=None)

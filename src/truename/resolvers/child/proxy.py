@@ -288,8 +288,7 @@ class SwarmProcess:
 
     def _take(self, message: list[Any]) -> None:
         match message:
-            case ["raw", int(number), text, trail]:
-                info = messages.read_raw(text)
+            case ["raw", int(number), trail, bytes(info)]:
                 if (question := self._ended(number, trail)) is not None:
                     question.answer.set_result(info)
             case ["ended", int(number), words, trail]:

@@ -78,10 +78,10 @@ class Service:
         return task
 
     async def _answer(self, asked: messages.Asked, trail: Trail) -> None:
-        number = asked.number
+        number, info = asked.number, None
         try:
-            raw = await self._resolver.ask(asked.magnet, deadline_s=asked.deadline_s, trail=trail)
-            answer = messages.raw(number, raw, trail)
+            info = await self._resolver.ask(asked.magnet, deadline_s=asked.deadline_s, trail=trail)
+            answer = messages.raw(number, trail)
         except FAILURES as failure:
             answer = messages.ended(number, failure, trail)
         except asyncio.CancelledError:
@@ -93,7 +93,7 @@ class Service:
             log.exception("a look-up broke")
             answer = messages.ended(number, Refused(""), trail)
         if self._asked.pop(number, None) is not None:
-            self._wire.post(answer)
+            self._wire.post(answer, info)
 
     async def _answer_ping(self, number: int) -> None:
         """Where libtorrent's threads stand still, there is no answer, and that is the end of this process."""

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from truename.resolvers.child.frames import BadFrame, Unpacker, pack
+from truename.resolvers.child.frames import BadFrame, Posted, Unpacker, pack
 
 _READ_BYTES = 256 << 10
 
@@ -37,17 +37,17 @@ class Wire:
         self._take = take
         self._ended = ended
         self._unpacker = Unpacker()
-        self._posted: list[str] = []
+        self._posted: list[Posted] = []
         self._unsent: deque[memoryview] = deque()
         self._is_open = True
         loop.add_reader(sock, self.read)
 
-    def post(self, message: str) -> None:
-        """Send an encoded message at the end of this turn. After the end it is dropped."""
+    def post(self, message: str, piece: bytes | None = None) -> None:
+        """Send an encoded message, and bytes with it, at the end of this turn. After the end it is dropped."""
         if self._is_open:
             if not self._posted:
                 self._loop.call_soon(self._flush)
-            self._posted.append(message)
+            self._posted.append((message, piece))
 
     def read(self) -> bool:
         """Take in what has come; whether there may be more."""
