@@ -79,6 +79,7 @@ class Unpacker:
 
 def _messages(body: bytearray) -> list[list[Any]]:
     at = _LENGTH_BYTES + int.from_bytes(body[:_LENGTH_BYTES], "big")
+    messages: list[list[Any]]
     try:
         sizes, *messages = json.loads(body[_LENGTH_BYTES:at].decode("ascii"))
     except (ValueError, TypeError, RecursionError) as error:
