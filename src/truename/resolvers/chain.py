@@ -213,11 +213,17 @@ class _Race:
         return leg
 
     def _known_peers(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(peer for leg in self._legs for peer in leg.trail.peers))
+        known: dict[str, None] = {}
+        for leg in self._legs:
+            if leg.trail.peers:
+                known |= dict.fromkeys(leg.trail.peers)
+        return tuple(known)
 
     def _pass_peers_on(self) -> None:
         """Peers that are named late go to those who have begun without them; where they joined in, nothing is lost."""
         known = self._known_peers()
+        if not known:
+            return
         for place, leg in enumerate(self._legs):
             if leg.resolver.name in _TAKES_PEERS and not set(known) <= set(leg.magnet.peers):
                 self._legs[place] = self._begin(leg.resolver)

@@ -91,6 +91,7 @@ _LAST_RANKS = select(lane.c.prio, lane.c.person_id, lane.c.last).where(
     lane.c.prio.in_(bindparam("prios", expanding=True)), lane.c.person_id.in_(bindparam("persons", expanding=True))
 )
 _TAKEN_RANKS = select(virtual.c.prio, virtual.c.v)
+_TAKEN_RANK = select(virtual.c.v).where(virtual.c.prio == bindparam("of_prio"))
 _NEXT_ONES = (
     select(lookup.c.id)
     .where(lookup.c.status == PENDING, lookup.c.prio == bindparam("of_prio"))
@@ -241,8 +242,8 @@ async def _take(connection: Connection, prio: int, share: int, delivery: str) ->
 
 async def _advance(connection: Connection, prio: int, rank: int) -> None:
     """Ranks only rise: one that had been taken before and came back does not turn them back."""
-    before = (await connection.execute(_TAKEN_RANKS.where(virtual.c.prio == prio))).one_or_none()
-    if before is None or before.v < rank:
+    before = (await connection.execute(_TAKEN_RANK, {"of_prio": prio})).scalar_one_or_none()
+    if before is None or before < rank:
         await upsert(connection, virtual, [{"prio": prio, "v": rank}])
 
 

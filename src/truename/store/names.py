@@ -184,8 +184,8 @@ async def _give_way(connection: Connection, over: Iterable[_Torrent]) -> None:
 
 
 async def _forget_empty(connection: Connection, over: Iterable[_Torrent]) -> None:
-    empty = ~exists().where(torrent_hash.c.torrent_id == torrent.c.id)
     for some in in_chunks(one.id for one in over if one.verified):
+        empty = ~exists().where(torrent_hash.c.torrent_id == torrent.c.id)
         await connection.execute(delete(torrent).where(torrent.c.id.in_(some), empty))
 
 
