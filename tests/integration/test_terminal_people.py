@@ -157,7 +157,9 @@ def test_a_new_password_ends_the_sessions(desk: Desk, capfd: pytest.CaptureFixtu
     assert session is not None
     capfd.readouterr()
     assert desk.run("passwd", "Alice", password_stdin=True, stdin="another password\n")
-    assert "1 sessions" in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert "1 sessions" in said
+    assert "token" not in said
     session, after = desk.with_database(look)
     assert session is None
     assert before != after
@@ -183,6 +185,16 @@ def test_a_token_is_shown_once_and_replaced_and_revoked(desk: Desk, capfd: pytes
     assert desk.with_database(owners) == [False, False]
     assert secrets[1].encode() not in desk.path.read_bytes()
     assert capfd.readouterr().out == ""
+
+
+def test_who_changes_a_password_is_told_of_the_token_that_still_opens_the_door(
+    desk: Desk, capfd: pytest.CaptureFixture[str]
+) -> None:
+    desk.add("alice")
+    assert desk.run("token", "alice", revoke=False)
+    capfd.readouterr()
+    assert desk.run("passwd", "Alice", password_stdin=True, stdin="another password\n")
+    assert "truename user token alice --revoke" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("command", [("passwd", {"password_stdin": True}), ("token", {"revoke": False})])

@@ -232,6 +232,12 @@ async def revoke_token_all(connection: Connection, person_ids: Sequence[int]) ->
     ]
 
 
+async def has_token(connection: Connection, person_id: int) -> bool:
+    """Whether a person has a token."""
+    found = await connection.execute(select(token.c.person_id).where(token.c.person_id == person_id))
+    return found.scalar_one_or_none() is not None
+
+
 async def _create(connection: Connection, one: Newcomer) -> Person | None:
     if await find(connection, one.username) is not None:
         return None

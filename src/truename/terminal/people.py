@@ -50,7 +50,10 @@ async def passwd(database: Database, screen: Screen, name: str, *, password_stdi
     change = person.id, await _hash(password)
     async with database.writing() as connection:
         (ended,) = await people.change_password_all(connection, [change])
+        keeps_token = await people.has_token(connection, person.id)
     screen.say("password_changed", name=person.username, count=len(ended))
+    if keeps_token:
+        screen.say("password_token_stays", name=person.username)
     return True
 
 

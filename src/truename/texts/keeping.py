@@ -164,6 +164,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "The password of {name} is changed; {count} sessions were ended.",
         "{name} 的密码已更改；已结束 {count} 个登录会话。",
     ),
+    "password_token_stays": (
+        "Programs still come in with the token of {name}: `truename user token {name} --revoke` takes it away.",
+        "{name} 的令牌仍然有效；用 `truename user token {name} --revoke` 可将其收回。",
+    ),
     "password_ask": ("Password: ", "密码："),
     "password_again": ("The same again: ", "再输入一次："),
     "passwords_differ": ("The two are not the same; nothing was changed.", "两次输入不一致，未作任何更改。"),
