@@ -18,7 +18,7 @@ from truename.demo.tracker import compact
 from truename.errors import BadName, NotYet
 from truename.magnet import Magnet
 from truename.resolvers.base import Trail
-from truename.resolvers.direct import quest
+from truename.resolvers.direct import race
 from truename.resolvers.direct.announce import MAX_PEERS
 from truename.resolvers.direct.config import DirectConfig, Limits
 from truename.resolvers.direct.resolver import DirectResolver
@@ -139,7 +139,7 @@ async def resolver(**limits: Any) -> AsyncIterator[DirectResolver]:
         yield direct
     finally:
         await direct.aclose()
-        assert [task for task in asyncio.all_tasks() if "Quest." in repr(task)] == []
+        assert [task for task in asyncio.all_tasks() if "truename" in repr(task) and "direct" in repr(task)] == []
 
 
 def magnet(info: bytes, *peers: Peer) -> Magnet:
@@ -278,7 +278,7 @@ def test_a_peer_that_failed_is_asked_again_and_a_liar_is_not(monkeypatch: pytest
             assert failing.met_before
             assert liar.times == 1
 
-    monkeypatch.setattr(quest, "_PEER_AGAIN_S", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(race, "_PEER_AGAIN_S", (0.0, 0.0, 0.0))
     run(test())
 
 
@@ -368,7 +368,7 @@ def test_an_honest_peer_is_asked_though_a_tracker_named_as_many_as_there_may_be_
 def test_an_honest_peer_has_a_turn_soon_though_others_named_very_many(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of whoever names peers has a turn; so the honest one is not behind two hundred others."""
     begun: list[tuple[str, int]] = []
-    talking = quest.converse
+    talking = race.converse
 
     async def counting(dialer: Any, talk: Talk, peer: tuple[str, int], limits: Limits) -> bytes:
         begun.append(peer)
@@ -390,7 +390,7 @@ def test_an_honest_peer_has_a_turn_soon_though_others_named_very_many(monkeypatc
             assert (await asking).name == "the honest name"
 
     with black_hole() as hole:
-        monkeypatch.setattr(quest, "converse", counting)
+        monkeypatch.setattr(race, "converse", counting)
         run(test())
     assert 0 < len(begun) < 20
 

@@ -156,7 +156,7 @@ def test_the_second_barrier_keeps_from_peers_too(monkeypatch: pytest.MonkeyPatch
             monkeypatch.setattr(
                 "truename.resolvers.direct.resolver.usable_peers", lambda _, **__: [("127.0.0.1", canary.port)]
             )
-            monkeypatch.setattr("truename.resolvers.direct.quest.is_public", lambda _: True)
+            monkeypatch.setattr("truename.resolvers.direct.race.is_public", lambda _: True)
             with pytest.raises(NotYet):
                 await resolver.resolve(Magnet.parse(DEAD), deadline_s=BRIEF_S)
             assert canary.touched == []

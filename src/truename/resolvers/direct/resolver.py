@@ -6,13 +6,12 @@ Source: BEP 3, 7, 9, 10, 15, 23.
 """
 
 import asyncio
-import logging
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from truename.errors import NotYet, ResolverDown, TruenameError
+from truename.errors import NotYet, ResolverDown
 from truename.gateway import Gateway
 from truename.infohash import InfoHash
 from truename.magnet import Magnet
@@ -24,11 +23,10 @@ from truename.resolvers.direct.announce import Peer
 from truename.resolvers.direct.config import DirectConfig
 from truename.resolvers.direct.dialer import Dialer
 from truename.resolvers.direct.hosts import HostNames, LookUp, ask_system
-from truename.resolvers.direct.quest import Quest, Reach
+from truename.resolvers.direct.quest import Quest
+from truename.resolvers.direct.reach import Reach
 from truename.resolvers.direct.trackers import Tracker, Trackers
 from truename.resolvers.reading import Reading
-
-log = logging.getLogger(__name__)
 
 _HASH20_DIGITS = 40
 _PORTS = range(61_000, 65_536)
@@ -71,13 +69,15 @@ class _Waiter:
 
 
 class _Errand:
-    """A quest that runs, and those who wait for it."""
+    """A quest that runs, and those who wait for it. `on_over` is called when it has ended and nobody waits any more."""
 
-    def __init__(self, hash20: str, reach: Reach) -> None:
+    __slots__ = ("_on_over", "hash20", "quest", "waiters")
+
+    def __init__(self, hash20: str, reach: Reach, on_over: "Callable[[_Errand], None]") -> None:
         self.hash20 = hash20
         self.waiters: dict[_Waiter, None] = {}
-        self.quest = Quest(hash20, reach, on_asked=self._asked)
-        self.task = asyncio.get_running_loop().create_task(self.quest.run())
+        self.quest = Quest(hash20, reach, on_asked=self._asked, on_over=self._over)
+        self._on_over = on_over
 
     def admit(self, waiter: _Waiter) -> None:
         """Somebody else waits, with the whole of their own time."""
@@ -96,6 +96,15 @@ class _Errand:
     def _asked(self) -> None:
         for waiter in self.waiters:
             waiter.start_clock()
+
+    def _over(self, ending: bytes | ResolverDown) -> None:
+        for waiter in list(self.waiters):
+            if isinstance(ending, bytes):
+                waiter.take(ending)
+            self.dismiss(waiter)
+            if not waiter.errands:  # some peer had a torrent, and it is not the one of this waiter
+                waiter.fail(ending if isinstance(ending, ResolverDown) else NotYet(peers_seen=1))
+        self._on_over(self)
 
 
 class DirectResolver:
@@ -127,7 +136,7 @@ class DirectResolver:
         ]
         self._reading = Reading()
         self._errands: dict[str, _Errand] = {}
-        self._running: dict[asyncio.Task[bytes], _Errand] = {}
+        self._live: set[_Errand] = set()
         self._closed = False
 
     async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Metainfo:
@@ -149,11 +158,11 @@ class DirectResolver:
     async def aclose(self) -> None:
         """See `Resolver.aclose`."""
         self._closed = True
-        for errand in self._running.values():
+        for errand in self._live:
             for waiter in errand.waiters:
                 waiter.fail(ResolverDown("stopping"))
-            errand.task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+            errand.quest.stop()
+        await asyncio.gather(*self._reach.tasks, return_exceptions=True)
         if self._hosts is not None:
             self._hosts.close()
 
@@ -171,12 +180,14 @@ class DirectResolver:
         trackers, peers = self._whom_to_ask(magnet)
         for hash20 in dict.fromkeys(info_hash[:_HASH20_DIGITS] for info_hash in magnet.hashes):
             errand = self._errands.get(hash20)
-            if errand is None or errand.quest.is_over:
-                errand = self._errands[hash20] = _Errand(hash20, self._reach)
-                self._running[errand.task] = errand
-                errand.task.add_done_callback(self._ended)
+            is_new = errand is None or errand.quest.is_over
+            if errand is None or is_new:
+                errand = self._errands[hash20] = _Errand(hash20, self._reach, self._over)
+                self._live.add(errand)
             errand.quest.add(trackers, peers)
             errand.admit(waiter)
+            if is_new:
+                errand.quest.begin()
 
     def _leave(self, waiter: _Waiter) -> None:
         if waiter.clock is not None:
@@ -185,32 +196,12 @@ class DirectResolver:
             errand.dismiss(waiter)
             if not errand.waiters:
                 self._forget(errand)
-                errand.task.cancel()
+                errand.quest.stop()
 
     def _forget(self, errand: _Errand) -> None:
         if self._errands.get(errand.hash20) is errand:
             del self._errands[errand.hash20]
 
-    def _ended(self, task: asyncio.Task[bytes]) -> None:
-        errand = self._running.pop(task)
+    def _over(self, errand: _Errand) -> None:
+        self._live.discard(errand)
         self._forget(errand)
-        raw, error = _ending_of(task)
-        for waiter in list(errand.waiters):
-            waiter.take(raw)
-            errand.dismiss(waiter)
-            if not waiter.errands:
-                waiter.fail(error)
-
-
-def _ending_of(task: asyncio.Task[bytes]) -> tuple[bytes, TruenameError]:
-    """The dictionary, and the error for those to whom it is of no use."""
-    if task.cancelled():
-        return b"", ResolverDown("stopping")
-    match task.exception():
-        case None:
-            return task.result(), NotYet(peers_seen=1)  # some peer had a torrent, and it is not the one of this waiter
-        case ResolverDown() as error:
-            return b"", error
-        case other:
-            log.error("a look-up broke", exc_info=other)
-            return b"", ResolverDown("session_failed")

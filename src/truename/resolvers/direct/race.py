@@ -1,0 +1,181 @@
+"""The race of the peers of one look-up: who is talked to next, who gives way, who is tried once more.
+
+It begins when somebody names the first peer, and the first true dictionary ends it. Knows nothing of trackers.
+"""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator, Coroutine, Hashable, Iterable
+from ipaddress import ip_address
+from typing import Any, Final, Protocol
+
+from truename.networks import is_public
+from truename.resolvers.direct.allowance import Traffic
+from truename.resolvers.direct.announce import Peer
+from truename.resolvers.direct.fair_line import FairLine
+from truename.resolvers.direct.peer import converse
+from truename.resolvers.direct.places import Place, give_way
+from truename.resolvers.direct.reach import Reach
+from truename.resolvers.direct.talk import Talk, TalkFailed, Trouble
+
+_PEER_AGAIN_S = (5.0, 15.0, 60.0, 300.0)
+"""After the last of these a peer is given up."""
+
+_FIRST_PORT = 1024
+"""Nobody who shares files listens below; a magnet or a tracker that says so means somebody else."""
+
+_AGAIN: Final = "again"
+"""Whoever named them, peers that are asked again have a turn as one."""
+
+_MET_AS = {
+    Trouble.UNREACHED: "refused",
+    Trouble.HUNG_UP: "refused",
+    Trouble.STRANGER: "refused",
+    Trouble.LIED: "lied",
+    Trouble.TOO_MUCH: "lied",
+}
+
+
+class Course(Protocol):
+    """What the race is part of."""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has begun, and goes on."""
+
+    def let_run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let something run beside everything else, until all is over."""
+
+    def question_sent(self) -> None:
+        """Somebody is being asked."""
+
+    def found(self, raw: bytes) -> None:
+        """The dictionary is there, its digest checked."""
+
+
+class PeerRace:
+    """The peers of one info-hash, of which some are talked to at once."""
+
+    def __init__(self, hash20: bytes, reach: Reach, course: Course) -> None:
+        self._hash20 = hash20
+        self._reach = reach
+        self._course = course
+        self._traffic = Traffic(reach.limits.heard_bytes, reach.limits.heard_bytes_of_each)
+        self._line: FairLine[Hashable, Peer] = FairLine(reach.limits.peers_waiting)
+        self._met: dict[Peer, int] = {}  # those who have had a turn, and how often each has failed
+        self._talks = 0
+        self._talks_left = reach.limits.talks_in_all
+        self._talks_of: Counter[Hashable] = Counter()  # by who named them, or `_AGAIN`
+        self._places: set[Place] = set()
+        self._look: asyncio.TimerHandle | None = None
+        self._second_tries: set[asyncio.TimerHandle] = set()
+        self._called: set[Peer] = set()
+        self._trouble: dict[Peer, Trouble] = {}  # the last one with each
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nobody who was talked to, or will be."""
+        return not self._met and not self._line
+
+    @property
+    def peers(self) -> int:
+        """How many there are, without ourselves."""
+        return len({*self._met, *self._line})
+
+    def counts(self) -> Counter[str]:
+        """How many were tried, and what became of them, by the words of `truename.model.COUNTS`."""
+        met = Counter(_MET_AS.get(trouble, "silent") for trouble in self._trouble.values())
+        if self._course.is_running:  # who is in conversation has not said anything of use yet
+            met["silent"] += len(self._called - self._trouble.keys())
+        met["tried"] = len(self._called)
+        return met
+
+    def add(self, peers: Iterable[Peer], named_by: Hashable) -> None:
+        """These too, in the turns of whoever named them."""
+        for peer in peers:
+            if peer not in self._met and self._may_ask(peer):
+                self._line.put(named_by, peer)
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Talk to those whose turn has come."""
+        if not self._course.is_running:
+            return
+        while self._talks < self._reach.limits.peers_at_once and (taken := self._line.take(self._may_begin)):
+            named_by, peer = taken
+            self._met.setdefault(peer, 0)
+            self._talks_of[named_by] += 1
+            self._talks_left -= 1
+            self._talks += 1
+            self._course.let_run(self._talk_to(peer))
+        if self._look is None and self._line.waiting(self._may_begin):
+            self._look = asyncio.get_running_loop().call_later(self._reach.limits.turn_s / 3, self._look_at_places)
+
+    def stop(self) -> None:
+        """All is over; who is talked to is told by the course."""
+        for timer in (*self._second_tries, *([self._look] if self._look else ())):
+            timer.cancel()
+
+    def _may_ask(self, peer: Peer) -> bool:
+        address, port = peer
+        return port >= _FIRST_PORT and (self._reach.allow_private or is_public(ip_address(address)))
+
+    def _may_begin(self, named_by: Hashable) -> bool:
+        return self._talks_of[named_by] < self._talks_left
+
+    def _look_at_places(self) -> None:
+        """Those who wait may have the places of those who bring little."""
+        self._look = None
+        self._let_leave(self._line.waiting(self._may_begin))
+        self.go_on()
+
+    def _let_leave(self, waiting: int) -> None:
+        give_way(self._places, waiting, asyncio.get_running_loop().time(), turn_s=self._reach.limits.turn_s)
+
+    async def _talk_to(self, peer: Peer) -> None:
+        reach = self._reach
+        talk = Talk(self._hash20, reach.peer_id, room=reach.room, traffic=self._traffic)
+        try:
+            async with reach.connections, self._place(talk):
+                self._course.question_sent()
+                self._called.add(peer)
+                self._course.found(await converse(reach.dialer, talk, peer, reach.limits))
+        except TalkFailed as failed:
+            if failed.trouble is Trouble.NO_ROOM:
+                self._let_leave(len(self._places))  # what is set aside for those who bring little, others need now
+            self._failed(peer, failed.trouble)
+        except TimeoutError:
+            self._failed(peer, Trouble.SILENT)
+        self._talks -= 1
+        self.go_on()
+
+    @contextlib.asynccontextmanager
+    async def _place(self, talk: Talk) -> AsyncIterator[None]:
+        """A place for a conversation. Errors: `TimeoutError` when it has to leave it to others."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(None) as turn:
+            place = Place(talk, loop.time(), leave=lambda: turn.reschedule(loop.time()))
+            self._places.add(place)
+            try:
+                yield
+            finally:
+                self._places.discard(place)
+
+    def _failed(self, peer: Peer, trouble: Trouble) -> None:
+        self._trouble[peer] = trouble
+        if trouble is Trouble.OURSELVES:
+            self._trouble.pop(peer)
+            self._called.discard(peer)
+            del self._met[peer]  # and if it is named once more, it costs a handshake once more
+        elif trouble.may_pass and self._met[peer] < len(_PEER_AGAIN_S) and self._course.is_running:
+            pause_s = _PEER_AGAIN_S[self._met[peer]]
+            self._met[peer] += 1
+            timer = asyncio.get_running_loop().call_later(pause_s, self._second_try, peer)
+            self._second_tries.add(timer)
+
+    def _second_try(self, peer: Peer) -> None:
+        now = asyncio.get_running_loop().time()
+        self._second_tries = {timer for timer in self._second_tries if timer.when() > now}
+        self._line.put(_AGAIN, peer)
+        self.go_on()
