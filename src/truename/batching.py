@@ -10,6 +10,7 @@ from typing import Any
 from truename import calibration
 from truename.calibration import Answer, BatchOrder, OfBatch, Priority, Retried, Submission
 from truename.magnet import Magnet
+from truename.portions import in_portions
 from truename.service import Desk, Idle, TaskView, views
 from truename.store import batches, tasks
 from truename.store.batches import BatchLine, BatchRow
@@ -50,10 +51,11 @@ class Batches:
         Errors: `StoreUnavailable`, and then all of it was stored or nothing.
         """
         now, batch_id = self._desk.clock(), str(uuid.uuid4())
-        submissions = tuple(
-            Submission(task_id=new_task_id(), person_id=person_id, magnet=magnet, priority=priority, at=now)
-            for magnet in magnets
-        )
+
+        def submission(magnet: Magnet) -> Submission:
+            return Submission(task_id=new_task_id(), person_id=person_id, magnet=magnet, priority=priority, at=now)
+
+        submissions = tuple(await in_portions(submission, magnets))
         order = BatchOrder(batch_id=batch_id, person_id=person_id, submissions=submissions, total=total, at=now)
         answers = await self._desk.writer.write(self._submit, order)
         self._desk.feeder.hurry((magnet.info_hash for magnet in magnets), priority)

@@ -4,7 +4,7 @@ A text is never rebuilt from parsed parts: a magnet is a span (`scanner.py`), an
 one value in it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 from urllib.parse import unquote
@@ -64,8 +64,8 @@ class Magnet:
         """Read trackers and peers of a span. Errors: `InvalidInput` with its problem, or for too many trackers."""
         if span.info_hash is None:
             raise InvalidInput(span.problem or "invalid_info_hash")
-        fields = [(key, unquote(value)) for key, value in parameters(span.text) if value]
-        trackers = tuple(dict.fromkeys(value for key, value in fields if _is_key(key, "tr")))
+        fields = [(key, value) for key, value in parameters(span.text) if value]
+        trackers = _values(fields, "tr")
         if len(trackers) > MAX_TRACKERS:
             raise InvalidInput("magnet_too_large")
         return cls(
@@ -73,7 +73,7 @@ class Magnet:
             info_hash_v2=span.info_hash_v2,
             display_name=span.display_name,
             trackers=trackers,
-            peers=tuple(dict.fromkeys(value for key, value in fields if _is_key(key, "x.pe"))),
+            peers=_values(fields, "x.pe"),
         )
 
     def joined(self, other: "Magnet") -> "Magnet":
@@ -132,6 +132,11 @@ def _true_dn(span: MagnetSpan, names: Mapping[str, str]) -> str | None:
 
 def _fits(span: MagnetSpan, written: str) -> bool:
     return len(span.text) - (span.dn_end - span.dn_start) + len(written) <= MAX_MAGNET_CHARS
+
+
+def _values(fields: Sequence[tuple[str, str]], wanted: str) -> tuple[str, ...]:
+    """The values of a parameter, each once and in order."""
+    return tuple(dict.fromkeys(unquote(value) for key, value in fields if _is_key(key, wanted)))
 
 
 def _is_key(key: str, wanted: str) -> bool:

@@ -10,7 +10,7 @@ PACKAGE = Path(truename.__file__).parent
 
 LEVELS = (
     {"errors", "texts", "networks", "infohash", "dn", "scanner", "magnet", "names", "bencode", "metainfo"},
-    {"model", "settings", "hub", "checked_net", "proxy", "gateway", "timeline", "partings", "open_files"},
+    {"model", "settings", "hub", "checked_net", "proxy", "gateway", "timeline", "partings", "open_files", "portions"},
     {"manager", "crew", "ad_hoc", "journal", "resolvers", "store", "queue"},
     {"worker", "calibration", "feeder", "line", "service", "batching", "watch", "notes", "mode", "health"},
     {"terminal", "demo", "web"},

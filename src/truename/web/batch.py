@@ -12,6 +12,7 @@ from truename.errors import InvalidInput
 from truename.magnet import Magnet
 from truename.model import TaskStatus
 from truename.notes import Candidate
+from truename.portions import in_portions
 from truename.service import TooMany
 from truename.texts import Language, say
 from truename.web.bodies import json_object
@@ -53,7 +54,7 @@ async def submit(request: Request) -> Body:
         raise Refusal("web_batch_too_large", status=413, code="too_large", most=work.max_batch)
     magnets = [item.magnet for item in items if item.magnet is not None]
     submitted = await work.batches.submit(person_id, magnets, total=len(items), priority=priority)
-    answer = _answer(items, submitted, preferred(request.headers.get("accept-language", "")))
+    answer = await _answer(items, submitted, preferred(request.headers.get("accept-language", "")))
     return answer if remaining is None else answer | {"remaining": remaining}
 
 
@@ -130,7 +131,7 @@ async def _items(work: Work, person_id: int, body: Body) -> tuple[Sequence[Item]
     if len(given) > work.max_batch:
         raise Refusal("web_batch_too_large", status=413, code="too_large", most=work.max_batch)
     if named[0] == "info_hashes":
-        return [_item_of_hash(one) for one in given], None
+        return await in_portions(_item_of_hash, given), None
     return await _items_of_notes(work, person_id, given), None
 
 
@@ -173,11 +174,11 @@ def _item_of_candidate(one: Candidate) -> Item:
     return Item(one.info_hash, code="invalid_info_hash", word=one.problem)
 
 
-def _answer(items: Sequence[Item], submitted: BatchSubmitted, language: Language) -> Body:
+async def _answer(items: Sequence[Item], submitted: BatchSubmitted, language: Language) -> Body:
     answers = iter(submitted.answers)
     counts = dict.fromkeys(("created", "deduplicated", "completed", "invalid"), 0)
-    bodies: list[Body] = []
-    for item in items:
+
+    def body_of(item: Item) -> Body:
         answer = None if item.magnet is None else next(answers)
         if item.magnet is None:
             kind, body = "invalid", {"info_hash": item.given, "error": say(item.word, language), "code": item.code}
@@ -193,7 +194,9 @@ def _answer(items: Sequence[Item], submitted: BatchSubmitted, language: Language
                 "status": answer.status.value,
             }
         counts[kind] += 1
-        bodies.append(body)
+        return body
+
+    bodies = await in_portions(body_of, items)
     return {"batch_id": submitted.batch_id, "total": len(items), **counts, "items": bodies}
 
 
