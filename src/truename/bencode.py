@@ -31,10 +31,19 @@ def decode(data: bytes, *, max_tokens: int | None = None) -> Value:
     return value
 
 
-def decode_first(data: bytes, *, max_tokens: int | None = None) -> tuple[Value, int]:
+def decode_proven(data: bytes) -> Value:
+    """Decode what is known to be the true bytes, as far as anything can be made of them.
+
+    Leading zeros, any depth and bytes after the end are let pass; an integer that is none, or longer than any that
+    counts something, is 0. Errors: `BadMetadata` when even so it is no value, or has more than `MAX_TOKENS`.
+    """
+    return decode_first(data, is_proven=True)[0]
+
+
+def decode_first(data: bytes, *, max_tokens: int | None = None, is_proven: bool = False) -> tuple[Value, int]:
     """Decode the value with which `data` begins; where it ends (BEP 9 has a block of bytes after it).
 
-    Errors: as `decode`.
+    `is_proven`: as leniently as `decode_proven`. Errors: as `decode`.
     """
     open_containers: list[list[Value]] = []
     kinds: list[int] = []
@@ -48,11 +57,11 @@ def decode_first(data: bytes, *, max_tokens: int | None = None) -> tuple[Value, 
         lead = data[at]
         value: Value
         if 0x30 <= lead <= 0x39:
-            value, at = _string(data, at)
+            value, at = _string(data, at, is_proven=is_proven)
         elif lead == _INTEGER:
-            value, at = _integer(data, at)
+            value, at = _any_integer(data, at) if is_proven else _integer(data, at)
         elif lead in (_LIST, _DICTIONARY):
-            if len(kinds) >= MAX_DEPTH:
+            if len(kinds) >= MAX_DEPTH and not is_proven:
                 raise BadMetadata("nested too deep")
             kinds.append(lead)
             open_containers.append([])
@@ -70,10 +79,10 @@ def decode_first(data: bytes, *, max_tokens: int | None = None) -> tuple[Value, 
     raise BadMetadata("ends too early")
 
 
-def _string(data: bytes, at: int) -> tuple[bytes, int]:
+def _string(data: bytes, at: int, *, is_proven: bool) -> tuple[bytes, int]:
     colon = data.find(b":", at, at + _MAX_DIGITS)
     digits = data[at:colon]
-    if colon < 0 or not digits.isdigit() or (len(digits) > 1 and digits[0] == 0x30):
+    if colon < 0 or not digits.isdigit() or (len(digits) > 1 and digits[0] == 0x30 and not is_proven):
         raise BadMetadata(f"bad string length at {at}")
     end = colon + 1 + int(digits)
     if end > len(data):
@@ -88,6 +97,15 @@ def _integer(data: bytes, at: int) -> tuple[int, int]:
     if end < 0 or not magnitude.isdigit() or (magnitude[0] == 0x30 and digits != b"0"):
         raise BadMetadata(f"bad integer at {at}")
     return int(digits), end + 1
+
+
+def _any_integer(data: bytes, at: int) -> tuple[int, int]:
+    end = data.find(b"e", at)
+    if end < 0:
+        raise BadMetadata(f"bad integer at {at}")
+    digits = data[at + 1 : end]
+    counts = len(digits) <= _MAX_DIGITS and digits.removeprefix(b"-").isdigit()
+    return int(digits) if counts else 0, end + 1
 
 
 def _dictionary(items: list[Value]) -> dict[bytes, Value]:

@@ -16,7 +16,8 @@ from truename.errors import BadMetadata, BadName
 from truename.infohash import InfoHash
 from truename.names import decode_alike, decode_name
 
-MAX_NAME_BYTES = 4096
+MAX_NAME_BYTES = 32 * 1024
+"""A magnet is not longer; what is, nobody has named anything with."""
 MAX_PATH_BYTES = 4096
 MAX_FILES_KEPT = 200
 MAX_SIZE_BYTES = 2**63 - 1
@@ -69,7 +70,7 @@ def read_info(raw: bytes, expected: Collection[str]) -> Metainfo:
     if not _is_one_of(digests, expected):
         raise BadMetadata("the digest is another one")
     try:
-        info = bencode.decode(raw)
+        info = bencode.decode_proven(raw)
     except BadMetadata as error:
         raise BadName("unreadable") from error
     if not isinstance(info, dict):

@@ -57,6 +57,11 @@ def decode_alike(names: Sequence[bytes]) -> list[str]:
     return [_decode_as(encoding, raw).text if text is None else text for raw, text in zip(names, texts, strict=True)]
 
 
+def likeliest_encoding(lines: Sequence[bytes]) -> str:
+    """The encoding in which lines that are not ASCII, and not UTF-8, read best."""
+    return _guess(_sample(lines))
+
+
 def make_visible(text: str) -> str:
     """The text with everything shown that could hide or deceive: `␛` for a control, `⟨U+202E⟩` for the rest."""
     if text.isascii() and text.isprintable():
@@ -74,6 +79,7 @@ def is_hidden(char: str) -> bool:
     return unicodedata.category(char) in _HIDDEN_CATEGORIES or char in _INVISIBLE
 
 
+_NO_BREAK_SPACE = "\xa0"
 _CYRILLIC = frozenset(map(chr, range(0x410, 0x450))) | set("Ёё")
 _HIDDEN_CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 
@@ -127,14 +133,15 @@ def _strangeness(text: str, encoding: str) -> float:
     counted = 0
     for at, char in enumerate(text):
         if not char.isascii():
-            neighbours = sum(c.isascii() and c.isalpha() for c in text[max(0, at - 1) : at] + text[at + 1 : at + 2])
-            strange += _letter_strangeness(char, encoding, neighbours)
+            beside = text[max(0, at - 1) : at] + text[at + 1 : at + 2]
+            neighbours = sum(c.isascii() and c.isalpha() for c in beside)
+            strange += _letter_strangeness(char, encoding, neighbours, is_alone=beside.isascii())
             counted += 1
     # The same bytes give half as many characters in a two-byte encoding, so what counts is the mean.
     return strange / counted if counted else 0.0
 
 
-def _letter_strangeness(char: str, encoding: str, ascii_neighbours: int) -> float:
+def _letter_strangeness(char: str, encoding: str, ascii_neighbours: int, *, is_alone: bool) -> float:
     """One letter's part. A letter of one alphabet in the midst of another's word speaks against the encoding."""
     code = ord(char)
     if is_hidden(char) or 0xE000 <= code <= 0xF8FF:
@@ -146,10 +153,12 @@ def _letter_strangeness(char: str, encoding: str, ascii_neighbours: int) -> floa
         # Half-width katakana are what GBK text looks like when it is read as Shift-JIS.
         if 0x3040 <= code <= 0x30FF:
             return 0.2
-        return 4.0 if 0xFF61 <= code <= 0xFF9F or ascii_neighbours == 2 else 0.9
+        # A single one beside a Latin letter is what an accented letter and the one after it look like.
+        is_glued = 0xFF61 <= code <= 0xFF9F or ascii_neighbours == 2
+        return 4.0 if is_glued else 1.6 if ascii_neighbours and is_alone else 0.9
     if encoding == "cp1251":
         return 0.6 if char in _CYRILLIC and not ascii_neighbours else 3.0
-    return (1.0 if ascii_neighbours else 2.0) if char.isalpha() else 3.0
+    return (1.0 if ascii_neighbours else 2.0) if char.isalpha() else 1.0 if char == _NO_BREAK_SPACE else 3.0
 
 
 def _is_common_hanzi(char: str, encoding: str) -> bool:

@@ -27,11 +27,29 @@ _ENDS_A_MAGNET = frozenset((*_QUOTES, *_CJK_CLOSING, *_CONTROL))
 _AFTER_HASH = ".,;:!?"
 _KEYS = ("xt", "dn", "tr", "xl", "ws", "xs", "as", "kt", "mt", "so", "x.pe", "dht")
 # Parts without `=` that end the value before them instead of lengthening it, also in front of an escaped ampersand.
-_ENDS_A_VALUE = frozenset(key + "\0" * rest for key in ("", *_KEYS) for rest in (0, 4, 5, 8, 9, 10))
+_ENDS_A_VALUE = frozenset(key + "\0" * rest for key in ("", *_KEYS) for rest in (0, *range(4, 15)))
 # So do quotes and angle brackets of a page that was escaped as a whole, as in a feed: no name, but its markup.
 # Two loops ask for both and have it written out: a call for each part would cost as much as all the rest.
-_ESCAPED_MARKUP = ("lt;", "gt;", "quot;", "apos;", "nbsp;", "#34;", "#39;", "#160;")
-_ESCAPED_AMPERSANDS = ("&amp;", "&#38;", "&#x26;")
+_ESCAPED_MARKUP = (
+    *(
+        "lt;",
+        "gt;",
+        "quot;",
+        "apos;",
+        "nbsp;",
+        "#34;",
+        "#39;",
+        "#60;",
+        "#62;",
+        "#160;",
+        "#034;",
+        "#039;",
+        "#060;",
+        "#062;",
+    ),
+    *("#x22;", "#x27;", "#x3c;", "#x3e;", "#xa0;", "#x0022;", "#x0027;", "#x003c;", "#x003e;", "#x00a0;"),
+)
+_ESCAPED_AMPERSANDS = ("&amp;", "&#38;", "&#038;", "&#0038;", "&#x26;", "&#x026;", "&#x0026;")
 _ONLY_BRACKETS = {code: None for code in range(128) if chr(code) not in "()[]"}
 _LONG = 64  # characters, from which on it pays to look at the brackets alone
 _MAX_ESCAPES = 2

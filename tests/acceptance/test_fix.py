@@ -1,5 +1,6 @@
 """`truename fix`: everything else byte for byte as it was."""
 
+import contextlib
 import os
 import re
 import signal
@@ -184,6 +185,27 @@ def test_a_read_only_folder_is_told_before_anything_is_asked(truename: Program, 
     assert b"cannot be written" in ended.stderr
     assert file.read_text() == swarm.magnets[0]
     assert [path.name for path in folder.iterdir()] == ["note.txt"]
+
+
+def test_on_a_terminal_the_progress_is_gone_before_the_text_comes(truename: Program, swarm: LocalSwarm) -> None:
+    (truename.home / "note.txt").write_text(swarm.magnets[0])  # no line end: the line of progress would rub it out
+    controller, terminal = os.openpty()
+    process = subprocess.Popen(
+        [PROGRAM, "fix", "note.txt"],
+        env=truename.environment({"TERM": "xterm"}),
+        cwd=truename.home,
+        stdout=terminal,
+        stderr=terminal,
+    )
+    os.close(terminal)
+    seen = b""
+    with contextlib.suppress(OSError):  # Linux tells so of the end
+        while said := os.read(controller, 4096):
+            seen += said
+    assert process.wait(30) == 0
+    os.close(controller)
+    assert b"named" in seen
+    assert seen.endswith(swarm.magnets[0].replace("&tr=", "&dn=alice.txt&tr=").encode()), seen
 
 
 def test_ctrl_c_leaves_the_file_as_it_was(truename: Program, swarm: LocalSwarm) -> None:

@@ -562,7 +562,11 @@ def test_undecodable_bytes_of_a_file_stay() -> None:
 # HTML
 
 
-@pytest.mark.parametrize("amp", ["&amp;", "&#38;", "&#x26;", "&#X26;", "&AMP;", "&amp;amp;", "&amp;#38;", "&#38;amp;"])
+ESCAPED_AMPERSANDS = ["&amp;", "&#38;", "&#038;", "&#x26;", "&#x0026;", "&#X26;", "&AMP;"]
+TWICE_ESCAPED_AMPERSANDS = ["&amp;amp;", "&amp;#38;", "&#38;amp;", "&amp;#038;", "&#x0026;#x0026;"]
+
+
+@pytest.mark.parametrize("amp", [*ESCAPED_AMPERSANDS, *TWICE_ESCAPED_AMPERSANDS])
 def test_an_escaped_ampersand_separates_parameters(amp: str) -> None:
     text = f"{BARE}{amp}dn=old{amp}tr=http%3A%2F%2Fa.example%2F{amp}tr=udp%3A%2F%2Fb.example%3A80"
     (span,) = find_magnets(text)
@@ -571,7 +575,7 @@ def test_an_escaped_ampersand_separates_parameters(amp: str) -> None:
     assert rename(text, NAMES) == text.replace("dn=old", DN)
 
 
-@pytest.mark.parametrize("amp", ["&amp;", "&#38;", "&#x26;"])
+@pytest.mark.parametrize("amp", ["&amp;", "&#38;", "&#038;", "&#x26;", "&#x0026;"])
 def test_an_inserted_dn_is_separated_as_the_magnet_is(amp: str) -> None:
     assert rename(f"{BARE}{amp}tr=x", NAMES) == f"{BARE}{amp}{DN}{amp}tr=x"
     assert rename(f"magnet:?tr=x{amp}{XT}", NAMES) == f"magnet:?tr=x{amp}{XT}{amp}{DN}"
@@ -587,7 +591,13 @@ def test_other_entities_are_not_decoded() -> None:
     assert rename(text, NAMES) == f"{BARE}&copy=1&region=2&lt=3&{DN}"
 
 
-@pytest.mark.parametrize("end", ["&quot;", "&gt;", "&lt;/a&gt;", "&#34;", "&#39;", "&apos;", "&amp;quot;&amp;gt;"])
+@pytest.mark.parametrize(
+    "end",
+    [
+        *("&quot;", "&gt;", "&lt;/a&gt;", "&#34;", "&#39;", "&#039;", "&apos;", "&amp;quot;&amp;gt;"),
+        *("&#x27;", "&#X27;", "&#x22;&#x3E;", "&#x3c;/a", "&amp;#x27;"),
+    ],
+)
 def test_escaped_markup_is_not_part_of_a_name(end: str) -> None:
     """A feed holds whole pages in which `<`, `>` and quotes are escaped; a rename must not eat them."""
     text = f"&lt;a href=&quot;{BARE}&amp;dn=old{end}"

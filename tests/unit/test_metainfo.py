@@ -96,11 +96,27 @@ def test_without_a_hash_to_compare_with_nothing_is_believed() -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"i5e", b"4:name", b"le", b"d4:name", b"d4:name1:ae ", b"\xff", b"d1:ai-0e4:name1:xe"]
+    "raw", [b"", b"i5e", b"4:name", b"le", b"d4:name", b"\xff", b"d1:ai5", b"d1:a5:x4:name1:xe", b"di1e4:name1:xe"]
 )
 def test_what_has_the_right_digest_and_is_no_dictionary_has_no_name(raw: bytes) -> None:
     with pytest.raises(BadName):
         read_info(raw, [sha1(raw)])
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"d4:name7:A name.e\n",
+        b"d4:name07:A name.e",
+        b"d6:lengthi0100e4:name7:A name.e",
+        b"d5:mtimei-0e4:name7:A name.e",
+        b"d5:mtimeie4:name7:A name.e",
+        b"d5:mtimei" + b"9" * 5000 + b"e4:name7:A name.e",
+        b"d1:a" + b"l" * 5000 + b"e" * 5000 + b"4:name7:A name.e",
+    ],
+)
+def test_what_is_odd_elsewhere_in_a_proven_dictionary_takes_nobody_the_name(raw: bytes) -> None:
+    assert read_info(raw, [sha1(raw)]).name == "A name."
 
 
 @given(

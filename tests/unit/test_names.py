@@ -23,6 +23,8 @@ IN_OTHER_ENCODINGS = [
     *(("shift_jis", name) for name in ("テスト", "写真集", "[字幕] さまよう星 S01E05 1080p.mkv", "日本の山")),
     *(("cp1251", name) for name in ("Тест", "Ёлка", "Блуждающая планета (2019) BDRip.mkv", "Big City - Большой город")),
     *(("cp1252", name) for name in ("café", "Señor Niño", "Übung für Anfänger 2019.mkv")),
+    *(("cp1252", name) for name in ("L'année 2010.mkv", "Le très grand.avi", "Soirée - 2010", "Après.avi", "créé")),
+    *(("shift_jis", name) for name in ("CD盤", "A面", "第1話 旅立ち")),
 ]
 
 

@@ -252,6 +252,12 @@ def test_a_text_is_given_back_byte_for_byte(data: bytes) -> None:
     assert (MAGNET in content.text) == (MAGNET.encode() in data)
 
 
+@pytest.mark.parametrize("end", [b"\xe9|second|", b"\xe9]my words", b"\xe9` `b", b"\xa0tail"])
+def test_a_text_of_the_west_is_not_read_as_chinese_where_that_swallows_the_end_of_a_magnet(end: bytes) -> None:
+    content = Text.decode(b"|" + MAGNET.encode() + b"&dn=caf" + end + b"\n", "it")
+    assert content.errors == "surrogateescape"
+
+
 @given(st.binary(min_size=1))
 def test_any_bytes_are_given_back_or_refused(data: bytes) -> None:
     try:

@@ -66,7 +66,10 @@ class Screen:
             self._out.flush()
 
     def data(self, data: bytes) -> None:
-        """Bytes of standard output, as they are."""
+        """Bytes of standard output, as they are. The line of progress ends, or it would be in the midst of them."""
+        if self._live is not None and self.answers_are_seen:
+            self._live.stop()
+            self._live = None
         self._out.flush()
         self._out.buffer.write(data)
         self._out.buffer.flush()

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from truename.errors import TruenameError
+from truename.names import likeliest_encoding
 from truename.texts import Language, say
+
+_OF_THE_WEST = frozenset(("cp1251", "cp1252", "latin-1"))
 
 
 class Unusable(TruenameError):  # noqa: N818 - named after what it is
@@ -55,16 +58,20 @@ class Text:
 def _read(data: bytes, encoding: str) -> Text | None:
     """The text, if the encoding reads it without loss and hides no magnet.
 
-    In GB18030 nearly any byte and the letter behind it make a character, so a text in another encoding reads too; where
-    that swallows the beginning of a magnet it is certainly not the right one.
+    In GB18030 nearly any byte and the letter behind it make a character, so a text of the West reads too. Where that
+    swallows the beginning of a magnet it is certainly not the right one, and what it swallows elsewhere may be its end.
     """
     try:
         found = Text(text=data.decode(encoding), encoding=encoding, errors="strict")
         faithful = found.encode(found.text) == data
     except UnicodeError:
         return None
-    hides = encoding == "gb18030" and found.text.lower().count("magnet:?") != data.lower().count(b"magnet:?")
-    return found if faithful and not hides else None
+    return found if faithful and not (encoding == "gb18030" and _is_misread(found.text, data)) else None
+
+
+def _is_misread(text: str, data: bytes) -> bool:
+    hides = text.lower().count("magnet:?") != data.lower().count(b"magnet:?")
+    return hides or likeliest_encoding([line for line in data.splitlines() if not line.isascii()]) in _OF_THE_WEST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
