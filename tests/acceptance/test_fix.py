@@ -144,12 +144,27 @@ def test_a_text_without_magnets_comes_back_with_a_word_about_it(truename: Progra
     assert "no magnet" in ended.err
 
 
-@pytest.mark.parametrize("name", ["missing", "folder", "empty", "binary"])
+def test_a_text_with_nothing_in_it_comes_back_and_holds_up_no_other(truename: Program, swarm: LocalSwarm) -> None:
+    empty, good = truename.home / "empty", truename.home / "good"
+    empty.write_bytes(b"")
+    good.write_text(swarm.magnets[0])
+    for options in ((), ("--diff",), ("--in-place",)):
+        ended = truename("fix", *options, "empty")
+        assert (ended.status, ended.out) == (0, b"")
+        assert ended.err == "empty: holds no magnet; it stays as it is.\n"
+    ended = truename("fix", stdin=b"")
+    assert (ended.status, ended.out) == (0, b"")
+    assert ended.err == "standard input: holds no magnet; it stays as it is.\n"
+    assert truename("fix", "--in-place", "empty", "good").status == 0
+    assert "dn=alice.txt" in good.read_text()
+    assert empty.read_bytes() == b""
+
+
+@pytest.mark.parametrize("name", ["missing", "folder", "binary"])
 def test_a_file_that_cannot_be_used_stops_it_before_anything_is_asked_or_changed(
     truename: Program, swarm: LocalSwarm, name: str
 ) -> None:
     (truename.home / "folder").mkdir()
-    (truename.home / "empty").write_bytes(b"")
     (truename.home / "binary").write_bytes(b"magnet\0\0")
     good = truename.home / "good"
     good.write_text(swarm.magnets[0])

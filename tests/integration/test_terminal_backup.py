@@ -152,7 +152,9 @@ def test_a_hostile_name_in_a_file_does_not_reach_the_terminal(
 def test_the_doctor_tells_of_the_last_backup(settings: Settings, screen: Screen) -> None:
     ((well, line),) = states(settings)
     assert well
-    assert "none yet" in line
+    assert "none in TRUENAME_BACKUP_DIR yet" in line
+    backup(settings, screen, settings.data_dir / "elsewhere.db")
+    assert states(settings) == [(well, line)]  # a copy that a person keeps is none of those that are kept by themselves
     backup(settings, screen, None)
     ((well, line),) = states(settings)
     (made,) = (settings.data_dir / "kept").iterdir()

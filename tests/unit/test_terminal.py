@@ -135,6 +135,21 @@ def test_a_stream_in_utf_16_is_read_and_one_cut_inside_a_character_too() -> None
     assert hashes_of(read_stream(HASH.encode() + b"\n\xe9")) == [HASH, None]
 
 
+def test_a_line_of_a_stream_that_is_not_utf_8_is_read_as_a_text_of_a_file_is() -> None:
+    written = f"{MAGNET}，后面的内容"
+    gbk = written.encode("gbk")
+    assert Text.decode(gbk, "it").text == written
+    lines = [gbk, "雨".encode(), OTHER.encode(), MAGNET.encode() + b"&dn=\xff\xff", b"\xff\xfe" + MAGNET.encode()]
+    whole = b"\n".join(lines)
+    for found in (read_stream(whole), read_stream(whole[:61], whole[61:]), read_stream(whole + b"\r\n")):
+        assert hashes_of(found) == [HASH, None, OTHER, HASH, HASH]
+        assert found[0].as_written == MAGNET
+    assert [one.as_written for one in read_stream("雨后的城市\n".encode("gbk"), b"\xe9\xff\n")] == [
+        "雨后的城市",
+        "\udce9\udcff",
+    ]
+
+
 def test_a_line_of_many_megabytes_in_pieces_is_read_once() -> None:
     found = read_stream(*([b" " * 1_000_000] * 20), HASH.encode())
     assert hashes_of(found) == [HASH]
@@ -226,6 +241,13 @@ def test_json_carries_every_name_unchanged_and_hides_nothing(name: str) -> None:
     assert not any(map(is_hidden, line))
 
 
+@pytest.mark.parametrize("ascii_only", [False, True])
+def test_json_of_what_is_no_text_is_valid_utf_8(ascii_only: bool) -> None:
+    (request,) = of_line("\udce9\udcff 😀")
+    line = json_line(request, None, Language.ENGLISH, ascii_only=ascii_only)
+    assert json.loads(line.encode("ascii" if ascii_only else "utf-8"))["input"] == "\ufffd\ufffd 😀"
+
+
 def test_json_leaves_readable_what_can_be_read() -> None:
     assert "雨后的城市" in json_line(of_argument(HASH), named("雨后的城市"), Language.ENGLISH)
 
@@ -258,7 +280,11 @@ def test_a_text_of_the_west_is_not_read_as_chinese_where_that_swallows_the_end_o
     assert content.errors == "surrogateescape"
 
 
-@given(st.binary(min_size=1))
+def test_nothing_is_a_text_too() -> None:
+    assert Text.decode(b"", "it").encode("") == b""
+
+
+@given(st.binary())
 def test_any_bytes_are_given_back_or_refused(data: bytes) -> None:
     try:
         content = Text.decode(data, "it")
@@ -270,7 +296,7 @@ def test_any_bytes_are_given_back_or_refused(data: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("data", "word"),
-    [(b"", "empty_input"), (b"a\0b", "binary_input"), ("text".encode("utf-32"), "binary_input")],
+    [(b"a\0b", "binary_input"), ("text".encode("utf-32"), "binary_input")],
 )
 def test_what_is_no_text_is_refused(data: bytes, word: str) -> None:
     with pytest.raises(Unusable) as refused:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 from truename.errors import InvalidInput
 from truename.magnet import Magnet, find_magnets
-from truename.terminal.textfile import Unusable, reason
+from truename.terminal.textfile import Text, Unusable, reason
 
 _CHUNK_BYTES = 64 * 1024
-_MAX_LINE_CHARS = 64 * 1024 * 1024
+_MAX_LINE_BYTES = 64 * 1024 * 1024
 _CHUNKS_AHEAD = 4
 
 
@@ -65,44 +65,50 @@ def of_lines(lines: Iterable[str]) -> Iterator[Request]:
 async def of_stream(descriptor: int, what: str) -> AsyncIterator[list[Request]]:
     """The requests of a pipe or a file that is open, as soon as their lines are there.
 
-    Input:  UTF-8, or UTF-16 with its mark; `what` names the stream in an error.
+    Input:  UTF-16 with its mark, else lines each of which is read as the text of a file is; `what` names the stream in
+            an error.
     Errors: `Unusable` for NUL characters, an endless line, or when reading fails, after the lines before that.
     """
-    rest: list[str] = []  # pieces of the line that has not ended; joined once, for it may be long
-    size = 0
-    async for text in _texts(descriptor, what):
-        readable, nul, _ = text.partition("\0")
-        whole, ended, tail = readable.rpartition("\n")
+    rest: list[bytes] = []  # pieces of the line that has not ended; joined once, for it may be long
+    size_bytes = 0
+    async for chunk in _without_utf_16(descriptor, what):
+        readable, nul, _ = chunk.partition(b"\0")
+        whole, ended, tail = readable.rpartition(b"\n")
         if ended:
-            yield list(of_lines("".join((*rest, whole)).split("\n")))
-            rest, size = [], 0
+            yield list(of_lines(_lines(b"".join((*rest, whole)), what)))
+            rest, size_bytes = [], 0
         rest.append(tail)
-        size += len(tail)
+        size_bytes += len(tail)
         if nul:
             raise Unusable("binary_input", what=what)
-        if size > _MAX_LINE_CHARS:
+        if size_bytes > _MAX_LINE_BYTES:
             raise Unusable("line_too_long", what=what)
-    yield list(of_line("".join(rest)))
+    yield list(of_lines(_lines(b"".join(rest), what)))
 
 
-async def _texts(descriptor: int, what: str) -> AsyncIterator[str]:
-    """The chunks of a stream as text."""
+def _lines(data: bytes, what: str) -> list[str]:
+    """Whole lines as text. In no encoding that is read here is the byte of a line's end a part of another character."""
+    try:
+        return data.decode().split("\n")
+    except UnicodeDecodeError:
+        # Behind a line's end nothing looks like the mark of UTF-16.
+        return [Text.decode(b"\n" + line, what).text[1:] for line in data.split(b"\n")]
+
+
+async def _without_utf_16(descriptor: int, what: str) -> AsyncIterator[bytes]:
+    """The chunks of a stream as they are; those of UTF-16 with its mark as UTF-8."""
     decoder: codecs.IncrementalDecoder | None = None
-    begun = b""
+    begun, decided = b"", False
     async for chunk in _chunks(descriptor, what):
         begun += chunk
-        if decoder is None and len(begun) >= len(codecs.BOM_UTF16_LE):
-            decoder = _decoder(begun)
-        if decoder is not None:
-            yield decoder.decode(begun)
+        if not decided and len(begun) >= len(codecs.BOM_UTF16_LE):
+            decided = True
+            if begun.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                decoder = codecs.getincrementaldecoder("utf-16")("replace")
+        if decided:
+            yield decoder.decode(begun).encode() if decoder else begun
             begun = b""
-    yield (decoder or _decoder(begun)).decode(begun, final=True)
-
-
-def _decoder(begun: bytes) -> codecs.IncrementalDecoder:
-    if begun.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return codecs.getincrementaldecoder("utf-16")("replace")
-    return codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    yield decoder.decode(begun, final=True).encode() if decoder else begun
 
 
 async def _chunks(descriptor: int, what: str) -> AsyncIterator[bytes]:

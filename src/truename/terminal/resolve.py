@@ -16,6 +16,7 @@ from truename.timeline import lines, next_step, why
 from truename.worker import Worker
 
 _NOT_ASCII = re.compile(r"[^\x20-\x7e]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +97,7 @@ def json_line(
     return escaped(
         json.dumps(
             {
-                "input": request.as_written,
+                "input": _SURROGATE.sub("\ufffd", request.as_written),  # a byte that is part of no character
                 "info_hash": outcome.info_hash if outcome else None,
                 "status": (outcome.status if outcome else TaskStatus.FAILED).value,
                 "name": outcome.name if outcome else None,

@@ -40,10 +40,8 @@ class Text:
     def decode(cls, data: bytes, what: str) -> "Text":
         """Read bytes as text: UTF-16 with its mark, UTF-8, GB18030, or bytes that only their ASCII part is read of.
 
-        Errors: `Unusable` when there is nothing, or NUL characters.
+        Errors: `Unusable` for NUL characters.
         """
-        if not data:
-            raise Unusable("empty_input", what=what)
         marked = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}.get(data[:2])
         found = next(filter(None, (_read(data, one) for one in ((marked,) if marked else ("utf-8", "gb18030")))), None)
         if "\0" in found.text if found else (marked or b"\0" in data):
@@ -84,7 +82,7 @@ class TextFile:
 
     @classmethod
     def read(cls, path: Path) -> "TextFile":
-        """Errors: `Unusable` for a file that cannot be read, is empty or is not a text."""
+        """Errors: `Unusable` for a file that cannot be read or is not a text."""
         what = str(path)
         try:
             data = path.read_bytes()

@@ -13,14 +13,13 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "没有要修正的内容：请指定文件，或通过管道输入文本。",
     ),
     "standard_input": ("standard input", "标准输入"),
-    "empty_input": ("{what}: is empty; nothing was done.", "{what}：内容为空，未做任何操作。"),
     "no_request_in": (
         "{what}: holds no magnet and no info-hash.",
         "{what}：其中没有磁力链接或 info-hash。",
     ),
     "no_magnet_in": ("{what}: holds no magnet; it stays as it is.", "{what}：其中没有磁力链接，保持原样。"),
     "binary_input": ("{what}: is not a text that can be read.", "{what}：不是可以读取的文本。"),
-    "line_too_long": ("{what}: has a line of over 64 million characters.", "{what}：有一行超过 6400 万个字符。"),
+    "line_too_long": ("{what}: has a line of over 64 MiB.", "{what}：有一行超过 64 MiB。"),
     "not_a_file": ("{what}: is not a regular file; it stays as it is.", "{what}：不是普通文件，保持原样。"),
     "output_failed": ("The output could not be written: {why}.", "无法写出结果：{why}。"),
     "cannot_read": ("{what}: cannot be read: {why}.", "{what}：无法读取：{why}。"),
@@ -227,8 +226,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "备份：{where}，{date}，已核对；笔记 {notes}，名称 {names}",
     ),
     "doctor_backup_none": (
-        "backup: none yet; a running server makes one by itself, `truename backup` makes one now",
-        "备份：还没有；运行中的服务器会自动制作，`truename backup` 可立即制作",
+        "backup: none in TRUENAME_BACKUP_DIR yet; a running server makes one there by itself, `truename backup` "
+        "without a file name makes one there now",
+        "备份：TRUENAME_BACKUP_DIR 中还没有；运行中的服务器会自动制作，不带文件名的 `truename backup` 可立即制作",
     ),
     "doctor_backup_never": (
         "backup: none by itself (TRUENAME_BACKUP_INTERVAL_S is 0); `truename backup` makes one",
