@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gzip
 import socket
 import ssl
 import struct
@@ -207,18 +208,39 @@ def response(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
     return f"HTTP/1.1 {status}\r\n".encode() + "".join(f"{header}\r\n" for header in headers).encode() + b"\r\n" + body
 
 
-@pytest.mark.parametrize("kind", ["with a length", "in chunks", "until the end", "after a provisional one"])
+def chunks(body: bytes) -> bytes:
+    return b"".join(b"1\r\n%c\r\n" % byte for byte in body)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("with a length", "in chunks", "until the end", "after a provisional one"),
+        *(
+            "packed",
+            "packed in chunks",
+            "with an empty line behind it",
+            "shorter than it says",
+            "without its last chunk",
+        ),
+    ],
+)
 def test_an_answer_in_every_form_of_http_is_read(kind: str) -> None:
     async def test() -> None:
         async with Peer(INFO).serving() as peer, Tracker().serving() as tracker, resolver() as direct:
             body = encode({"interval": 1800, "peers": peer.compact})
-            chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"
-            length = f"Content-Length: {len(body)}"
+            length, chunked = f"Content-Length: {len(body)}", "Transfer-Encoding: chunked"
+            packed = gzip.compress(body)
             tracker.response = {
                 "with a length": response(body, length),
-                "in chunks": response(chunks, "Transfer-Encoding: chunked"),
+                "in chunks": response(chunks(body) + b"0\r\n\r\n", chunked),
                 "until the end": response(body),
                 "after a provisional one": response(b"", status="103 Early Hints") + response(body, length),
+                "packed": response(packed, "Content-Encoding: gzip", f"Content-Length: {len(packed)}"),
+                "packed in chunks": response(chunks(packed) + b"0\r\n\r\n", "Content-Encoding: X-GZip", chunked),
+                "with an empty line behind it": response(body + b"\r\n"),
+                "shorter than it says": response(body, "Content-Length: 500"),
+                "without its last chunk": response(chunks(body), chunked),
             }[kind]
             assert await name(direct, tracker.url) == NAME
 
@@ -241,6 +263,10 @@ def test_an_answer_in_every_form_of_http_is_read(kind: str) -> None:
         response(b"d14:failure reason3:no!e"),
         response(b"", "Location: /announce", status="302 Found"),
         response(b"l" * 50_000 + b"e" * 50_000),
+        response(b"", status="103 Early Hints"),
+        response(b"d5:peers0:e", "Content-Encoding: gzip"),
+        response(gzip.compress(b"d5:peers0:e")[:20], "Content-Encoding: gzip"),
+        response(gzip.compress(b"x" * (64 << 20)), "Content-Encoding: gzip"),
     ],
 )
 def test_a_tracker_that_gives_nothing_of_use_ends_with_no_peers(answer: bytes) -> None:
@@ -252,14 +278,16 @@ def test_a_tracker_that_gives_nothing_of_use_ends_with_no_peers(answer: bytes) -
     run(test())
 
 
-@pytest.mark.parametrize("where", ["head", "body"])
+@pytest.mark.parametrize("where", ["head", "body", "packed body"])
 def test_an_answer_that_is_too_long_is_not_even_read(where: str) -> None:
     async def test() -> None:
         async with Peer(INFO).serving() as peer, Tracker().serving() as tracker, resolver() as direct:
             more = "x" * MAX_ANSWER_BYTES
-            body = encode({"peers": peer.compact, "warning message": more if where == "body" else ""})
-            headers = [f"Content-Length: {len(body)}", *(["X-More: " + more[:1000]] * 300 if where == "head" else [])]
-            tracker.response = response(body, *headers)
+            body = encode({"peers": peer.compact, "warning message": "" if where == "head" else more})
+            if where == "packed body":
+                body = gzip.compress(body)
+            headers = {"head": ["X-More: " + more[:1000]] * 300, "packed body": ["Content-Encoding: gzip"]}
+            tracker.response = response(body, f"Content-Length: {len(body)}", *headers.get(where, []))
             with pytest.raises(NotYet):
                 await direct.resolve(magnet(sha1(INFO), tracker.url), deadline_s=SHORT_S / 2)
             assert not peer.met.is_set()

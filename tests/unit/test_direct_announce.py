@@ -115,6 +115,11 @@ def test_an_answer_without_peers_is_a_refusal(body: bytes) -> None:
         parse_announced(body)
 
 
+@pytest.mark.parametrize("behind", [b"\n", b"\r\n", b" ", b"<!-- served in 3 ms -->", b"de"])
+def test_what_stands_behind_the_answer_is_passed_over(behind: bytes) -> None:
+    assert parse_announced(encode({"peers": TWO_PEERS}) + behind).peers == (("5.6.7.8", 6881), ("1.2.3.4", 65535))
+
+
 def test_nonsense_beside_the_peers_is_passed_over() -> None:
     odd = {"interval": b"soon", "min interval": -5, "peers": 7, "peers6": [1], "complete": []}
     assert parse_announced(encode(odd)) == Announced(peers=())

@@ -58,9 +58,12 @@ def build_target(path_and_query: str, announce: Announce) -> str:
 
 
 def parse_announced(body: bytes) -> Announced:
-    """Read the body of an HTTP answer. Errors: `TrackerRefused`."""
+    """Read the body of an HTTP answer; whatever stands behind its dictionary is passed over, as libtorrent does.
+
+    Errors: `TrackerRefused`.
+    """
     try:
-        said = bencode.decode(body, max_tokens=_MAX_TOKENS)
+        said, _ = bencode.decode_first(body, max_tokens=_MAX_TOKENS)
     except BadMetadata as error:
         raise TrackerRefused("not understood") from error
     if not isinstance(said, dict) or b"failure reason" in said:

@@ -5,6 +5,7 @@ times the processor time of everything else in a look-up.
 """
 
 import asyncio
+import zlib
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -15,7 +16,8 @@ from truename.resolvers.direct.allowance import Allowance
 from truename.resolvers.direct.dialer import Line, Listener
 
 _AS_THEY_ARE = "%/?:@!$&'()*+,;=[]~"
-_LENGTH_HEADERS = frozenset((b"content-length", b"transfer-encoding"))
+_GZIP = frozenset((b"gzip", b"x-gzip"))
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
 class NoAnswer(TruenameError):  # noqa: N818 - named after what it is
@@ -24,11 +26,12 @@ class NoAnswer(TruenameError):  # noqa: N818 - named after what it is
 
 @dataclass(slots=True)
 class Answer:
-    """What came: the status, where it sends us (empty: nowhere), and the body."""
+    """What came: the status, where it sends us (empty: nowhere), and the body, which may be packed."""
 
     status: int = 0
     location: str = ""
     body: bytearray = field(default_factory=bytearray)
+    is_gzip: bool = False
 
 
 def build_get(host: str, target: str) -> bytes:
@@ -37,10 +40,25 @@ def build_get(host: str, target: str) -> bytes:
     return f"GET {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: truename\r\nConnection: close\r\n\r\n".encode("ascii")
 
 
+def unpack(body: bytearray, may_say: Allowance) -> bytearray:
+    """What is in a body that came as gzip (RFC 1952), as far as it came; some trackers send it to whoever asks.
+
+    It may be no longer than `may_say` has left, and is taken from that. Errors: `NoAnswer`.
+    """
+    try:
+        unpacked = zlib.decompressobj(_GZIP_WINDOW).decompress(body, may_say.left + 1)  # 0 would be without a bound
+    except zlib.error:
+        raise NoAnswer("not gzip") from None
+    if not may_say.take(len(unpacked)):
+        raise NoAnswer("too long")
+    return bytearray(unpacked)
+
+
 class Get(Listener):
     """Sends the request when connected. `answer` becomes what comes. Errors: `NoAnswer`, those of the socket.
 
-    Head and body together are heard as far as `may_say` goes; of that nothing is left when it was not enough.
+    Head and body together are heard as far as `may_say` goes; of that nothing is left when it was not enough. A body
+    that ends before its time is what it is, as to libtorrent: whoever reads it knows whether it is whole.
     """
 
     def __init__(self, request: bytes, may_say: Allowance) -> None:
@@ -49,7 +67,6 @@ class Get(Listener):
         self._request = request
         self._coming = Answer()
         self._may_say = may_say
-        self._ends_with_connection = True
         self._head_is_whole = False
         self._line: Line | None = None
         self._parser = httptools.HttpResponseParser(self)
@@ -83,10 +100,9 @@ class Get(Listener):
         """See `Listener`."""
         if error is not None:
             self._end(error)
-        elif self._head_is_whole and self._ends_with_connection:
+        elif self._head_is_whole:
             self.on_message_complete()
-        else:
-            self._end(NoAnswer("ended early"))
+        self._end(NoAnswer("ended early"))
 
     # --- httptools -----------------------------------------------------------------------------------------------
 
@@ -95,8 +111,8 @@ class Get(Listener):
         name = name.lower()
         if name == b"location":
             self._coming.location = value.decode("latin-1")
-        elif name in _LENGTH_HEADERS:
-            self._ends_with_connection = False
+        elif name == b"content-encoding":
+            self._coming.is_gzip = value.strip().lower() in _GZIP
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
@@ -109,8 +125,14 @@ class Get(Listener):
 
     def on_message_complete(self) -> None:
         """All of it. A provisional answer (1xx) is not the one we wait for."""
-        if self._coming.status >= 200 and not self.answer.done():
+        if self._coming.status < 200 or self.answer.done():
+            return
+        try:
+            if self._coming.is_gzip:
+                self._coming.body = unpack(self._coming.body, self._may_say)
             self.answer.set_result(self._coming)
+        except NoAnswer as error:
+            self._end(error)
 
     def _end(self, error: Exception) -> None:
         if not self.answer.done():
