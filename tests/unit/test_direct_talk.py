@@ -43,8 +43,13 @@ def shake(raw: bytes = SMALL, *, peer_id: bytes = THEM) -> bytes:
     return build_handshake(sha1(raw), peer_id)
 
 
-def greet(size: Any) -> bytes:
-    return build_extended(0, encode({"m": {"ut_metadata": UT_METADATA}, "metadata_size": size}))
+def greet(size: Any, *, number: int = UT_METADATA) -> bytes:
+    return build_extended(0, encode({"m": {"ut_metadata": number}, "metadata_size": size}))
+
+
+def renumber(number: int) -> bytes:
+    """A greeting that changes nothing but the number by which the peer is asked for metadata."""
+    return build_extended(0, encode({"m": {"ut_metadata": number}}))
 
 
 def block(raw: bytes, piece: int, /, **more: Any) -> bytes:
@@ -60,13 +65,13 @@ def blocks(raw: bytes) -> list[bytes]:
     return [block(raw, piece) for piece in range(-(-len(raw) // BLOCK_BYTES))]
 
 
-def pieces_asked(sent: bytes) -> list[int]:
-    """The pieces of the requests in what we sent."""
+def pieces_asked(sent: bytes, *, number: int = UT_METADATA) -> list[int]:
+    """The pieces of the requests in what we sent, all of them by this number."""
     asked = []
     while sent:
         length = int.from_bytes(sent[:4], "big")
         message, sent = sent[4 : 4 + length], sent[4 + length :]
-        assert message[:2] == bytes((20, UT_METADATA))
+        assert message[:2] == bytes((20, number))
         said = bencode.decode(message[2:])
         assert isinstance(said, dict)
         assert said[b"msg_type"] == 0
@@ -165,6 +170,48 @@ def test_a_second_greeting_may_come_with_the_same_size_or_none() -> None:
     assert talk.raw == SMALL
 
 
+def test_a_peer_that_changes_its_number_is_asked_by_the_new_one_for_what_it_has_not_given() -> None:
+    talk = a_talk(LARGE)
+    assert pieces_asked(talk.hear(shake(LARGE) + greet(len(LARGE)) + renumber(9)), number=9) == [0, 1, 2, 3, 4]
+    talk.hear(block(LARGE, 1) + block(LARGE, 3))
+    assert pieces_asked(talk.hear(renumber(7)), number=7) == [0, 2, 4]
+    assert talk.hear(renumber(7)) == b""
+    assert talk.hear(reject(4)) == b""
+    assert pieces_asked(talk.hear(block(LARGE, 0)), number=7) == [4]
+    hear_all(talk, (block(LARGE, 2), block(LARGE, 4)))
+    assert talk.raw == LARGE
+
+
+def test_with_a_new_number_no_more_is_asked_for_at_once_than_before() -> None:
+    talk = a_talk(HUGE)
+    talk.hear(shake(HUGE) + greet(len(HUGE)))
+    assert pieces_asked(talk.hear(renumber(9)), number=9) == list(range(REQUESTS_AT_ONCE))
+    assert pieces_asked(talk.hear(block(HUGE, 5)), number=9) == [REQUESTS_AT_ONCE]
+
+
+def test_a_peer_that_changes_its_number_again_and_again_is_left() -> None:
+    talk = a_talk(LARGE)
+    talk.hear(shake(LARGE) + greet(len(LARGE)))
+    steps = talk.steps
+    assert trouble_of(talk, *map(renumber, range(4, 100))) is Trouble.TOO_MUCH
+    assert talk.steps == steps
+
+
+def test_a_peer_that_gives_no_metadata_any_more_has_nothing_now() -> None:
+    assert trouble_of(a_talk(LARGE), shake(LARGE) + greet(len(LARGE)), renumber(0)) is Trouble.WITHOUT
+
+
+@pytest.mark.parametrize(
+    "lacking", [{"m": {"ut_metadata": 5}}, {}, {"v": "x"}, {"metadata_size": 7}, {"m": {"ut_metadata": 5}, "v": "x"}]
+)
+def test_what_one_greeting_lacks_the_next_one_in_the_same_packet_may_have(lacking: dict[str, Any]) -> None:
+    talk = a_talk()
+    said = shake() + build_extended(0, encode(lacking)) + build_message(b"\x05\xff") + greet(len(SMALL))
+    assert pieces_asked(talk.hear(said)) == [0]
+    talk.hear(block(SMALL, 0))
+    assert talk.raw == SMALL
+
+
 def test_a_question_to_us_is_passed_over() -> None:
     talk = a_talk()
     question = build_extended(1, encode({"msg_type": 0, "piece": 0}))
@@ -255,6 +302,7 @@ def test_a_block_before_anything_was_asked_is_a_lie() -> None:
         (shake(peer_id=US), Trouble.OURSELVES),
         (shake().replace(b"\x10\0\0", b"\0\0\0"), Trouble.STRANGER),
         (shake() + build_extended(0, b"de"), Trouble.STRANGER),
+        (shake() + build_extended(0, encode({"metadata_size": len(SMALL)})), Trouble.STRANGER),
         (shake() + b"\xff\xff\xff\xff\x14\0", Trouble.TOO_MUCH),
         (shake() + b"\x7f\xff\xff\xff\x07\0", Trouble.TOO_MUCH),
         (shake() + b"\0\1\0\0\x14\0", Trouble.TOO_MUCH),

@@ -95,9 +95,10 @@ def test_a_kind_of_message_that_came_later_is_no_error() -> None:
 
 
 def test_what_a_greeting_does_not_say_is_nothing() -> None:
-    assert parse_greeting(b"de") == Greeting(0, None)
-    assert parse_greeting(b"d1:md6:ut_pexi1eee") == Greeting(0, None)
-    assert parse_greeting(b"d1:mi7ee") == Greeting(0, None)
+    assert parse_greeting(b"de") == Greeting(None, None)
+    assert parse_greeting(b"d1:md6:ut_pexi1eee") == Greeting(None, None)
+    assert parse_greeting(b"d1:mi7ee") == Greeting(None, None)
+    assert parse_greeting(b"d1:md11:ut_metadatai0eee") == Greeting(0, None)
 
 
 @pytest.mark.parametrize(

@@ -38,9 +38,9 @@ class Handshake:
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """The extended handshake, as far as we care: 0 and None stand for what was not said."""
+    """The extended handshake, as far as we care: None stands for what was not said. `ut_metadata` 0: not any more."""
 
-    ut_metadata: int
+    ut_metadata: int | None
     metadata_size: int | None
 
 
@@ -102,8 +102,8 @@ def parse_greeting(payload: bytes) -> Greeting:
     if not isinstance(said, dict):
         raise Unreadable("not a dictionary")
     names, size = said.get(b"m"), said.get(b"metadata_size")
-    number = names.get(b"ut_metadata", 0) if isinstance(names, dict) else 0
-    if not isinstance(number, int) or not 0 <= number <= 255:
+    number = names.get(b"ut_metadata") if isinstance(names, dict) else None
+    if number is not None and (not isinstance(number, int) or not 0 <= number <= 255):
         raise Unreadable("no number of a message")
     if size is not None and not isinstance(size, int):
         raise Unreadable("no size")

@@ -37,6 +37,7 @@ _SMALL_TALK_BYTES = 160 * 1024
 _HEARD_FOR_A_BLOCK = BLOCK_BYTES + BLOCK_BYTES // 2
 """Its header has some sixty bytes; half as much again is ample for every honest peer."""
 _MAX_EXTENDED_BYTES = 32 * 1024
+_MAX_GREETINGS = 8
 _IGNORED = -1
 
 
@@ -90,6 +91,7 @@ class Talk:
         self._to_skip = 0
         self._may_hear = _SMALL_TALK_BYTES
         self._shaken = False
+        self._greetings = 0
         self._ut_metadata = 0
         self._blocks: dict[int, bytes] = {}
         self._gave_way = False
@@ -97,7 +99,7 @@ class Talk:
         self._asked: set[int] = set()
         self._asked_once = 0
         self._rejections = 0
-        self._answer: list[bytes] = []
+        self._to_ask: list[int] = []
 
     @property
     def share(self) -> float:
@@ -124,8 +126,10 @@ class Talk:
                 pass
         except Unreadable as error:
             raise TalkFailed(Trouble.STRANGER if not self._shaken else Trouble.LIED) from error
-        answer = b"".join(self._answer)
-        self._answer.clear()
+        if self._greetings and not self.size:  # only now: one greeting may make up for what another one lacks
+            raise TalkFailed(Trouble.WITHOUT if self._ut_metadata else Trouble.STRANGER)
+        answer = b"".join(build_request(self._ut_metadata, piece) for piece in self._to_ask)
+        self._to_ask.clear()
         return answer
 
     def close(self) -> None:
@@ -193,21 +197,29 @@ class Talk:
     # --- metadata ------------------------------------------------------------------------------------------------
 
     def _greeted(self, greeting: Greeting) -> None:
-        """A greeting may come again (BEP 10), but the size of the metadata is what it is."""
-        if self.size:
-            if greeting.metadata_size not in (None, self.size):
-                raise TalkFailed(Trouble.LIED)
+        """A greeting may come again and change what it says (BEP 10), but the size of the metadata is what it is."""
+        self._greetings += 1
+        if self._greetings > _MAX_GREETINGS:
+            raise TalkFailed(Trouble.TOO_MUCH)
+        if self.size and greeting.metadata_size not in (None, self.size):
+            raise TalkFailed(Trouble.LIED)
+        if greeting.ut_metadata is not None and greeting.ut_metadata != self._ut_metadata:
+            self._renumber(greeting.ut_metadata)
+        if self.size or not greeting.metadata_size or not self._ut_metadata:
             return
-        if not greeting.ut_metadata:
-            raise TalkFailed(Trouble.STRANGER)
-        if not greeting.metadata_size:
-            raise TalkFailed(Trouble.WITHOUT)
         if not 0 < greeting.metadata_size <= MAX_METADATA_BYTES:
             raise TalkFailed(Trouble.TOO_MUCH)
         self.steps += 1
-        self.size, self._ut_metadata = greeting.metadata_size, greeting.ut_metadata
+        self.size = greeting.metadata_size
         self._unasked.extend(range(-(-self.size // BLOCK_BYTES)))
         self._ask()
+
+    def _renumber(self, ut_metadata: int) -> None:
+        """Nobody reads what was asked by the number from before, so what was not answered is asked once more."""
+        if not ut_metadata and self.size:
+            raise TalkFailed(Trouble.WITHOUT)
+        self._ut_metadata = ut_metadata
+        self._to_ask = sorted(self._asked)
 
     def _ask(self) -> None:
         while self._unasked and len(self._asked) < REQUESTS_AT_ONCE:
@@ -216,7 +228,7 @@ class Talk:
             if piece >= self._asked_once:
                 self._asked_once = piece + 1
                 self._may_hear += _HEARD_FOR_A_BLOCK
-            self._answer.append(build_request(self._ut_metadata, piece))
+            self._to_ask.append(piece)
 
     def _told(self, message: MetadataMessage) -> None:
         match message.kind:
