@@ -66,16 +66,47 @@ def test_a_full_disk_is_told_and_is_not_success(
     assert ended.stderr.decode().splitlines() == ["truename: The output could not be written: No space left on device."]
 
 
-@pytest.mark.parametrize("redirection", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_closed_streams_are_no_reason_to_fail(truename: Program, swarm: LocalSwarm, redirection: str) -> None:
+def redirected(truename: Program, redirection: str, *arguments: str) -> tuple[int, str, str]:
+    """How the program ends when a shell starts it with some of its streams closed: status, output, errors."""
     ended = subprocess.run(
-        ["bash", "-c", f'"$0" resolve "$1" {redirection}', PROGRAM, swarm.magnets[0]],
+        ["bash", "-c", f'"$0" "$@" {redirection}', PROGRAM, *arguments],
         env=truename.environment(),
+        cwd=truename.home,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=60,
         check=False,
     )
-    assert (ended.returncode, ended.stderr) == (0, b"")
+    return ended.returncode, ended.stdout.decode(), ended.stderr.decode()
+
+
+@pytest.mark.parametrize("redirection", ["<&-", "2>&-", "<&- 2>&-"])
+def test_closed_streams_are_no_reason_to_fail(truename: Program, swarm: LocalSwarm, redirection: str) -> None:
+    assert redirected(truename, redirection, "resolve", swarm.magnets[0]) == (0, f"{ALICE}  alice.txt\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("resolve", "{alice}"), ("resolve", "--json", "5"), ("fix", "note.txt"), ("fix", "--help"), ("settings",)],
+)
+def test_answers_that_a_closed_output_loses_are_no_success(
+    truename: Program, swarm: LocalSwarm, arguments: tuple[str, ...]
+) -> None:
+    (truename.home / "note.txt").write_text(swarm.magnets[0])
+    given = [one.format(alice=swarm.magnets[0]) for one in arguments]
+    told = "truename: The output could not be written: Bad file descriptor.\n"
+    assert redirected(truename, ">&-", *given) == (1, "", told)
+    assert redirected(truename, "<&- >&- 2>&-", *given) == (1, "", "")
+
+
+def test_what_has_nothing_to_write_does_not_mind_a_closed_output(truename: Program, swarm: LocalSwarm) -> None:
+    note = truename.home / "note.txt"
+    note.write_text(swarm.magnets[0])
+    assert redirected(truename, ">&-", "fix", "--in-place", "note.txt") == (0, "", "")
+    assert "dn=alice.txt" in note.read_text()
+    status, _, errors = redirected(truename, ">&-", "resolve", "5")
+    assert (status, errors.count("\n")) == (1, 1)
+    assert "info-hash" in errors
 
 
 @pytest.mark.parametrize("encoding", ["gbk", "ascii", "latin-1"])

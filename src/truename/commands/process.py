@@ -93,11 +93,15 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
 
 
 def prepare_streams() -> None:
-    """Standard streams that exist and can write anything, and a terminal whose cursor comes back at SIGTERM too."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+    """Standard streams that exist and can write anything, and a terminal whose cursor comes back at SIGTERM too.
+
+    One that is closed is empty, or takes what is said; but answers must not be lost unseen, so that standard output
+    then fails at whatever is written there, as one that is full does.
+    """
+    for name, mode, access in (("stdin", "r", os.O_RDONLY), ("stdout", "w", os.O_RDONLY), ("stderr", "w", os.O_WRONLY)):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - until the end
+            setattr(sys, name, open(os.open(os.devnull, access), mode, encoding="utf-8"))  # noqa: SIM115 - until the end
         elif mode == "w":
             stream.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
