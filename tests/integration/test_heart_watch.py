@@ -230,6 +230,29 @@ def test_whoever_says_stop_while_it_looks_what_is_due_is_not_asked_for_again(tmp
     with_watch(tmp_path, scenario)
 
 
+@pytest.mark.parametrize("asks_oneself", [True, False])
+def test_who_asks_oneself_after_a_stop_begins_a_new_watch_though_the_old_one_still_looks(
+    tmp_path: Path, *, asks_oneself: bool
+) -> None:
+    async def scenario(heart: Heart, looking: Watch) -> None:
+        await heart.note(f"magnet:?xt=urn:btih:{HASHES[0]}")
+        await heart.submit(magnet(0))
+        await answer(heart, dead)
+        heart.now += 600
+        assert await looking.ask() == 1
+        (running,) = await heart.take()
+        await heart.start(running)
+        assert await looking.stop(ALICE, HASHES[0])
+        if asks_oneself:
+            (again,) = await heart.submit(magnet(0))
+            assert again.deduplicated
+        await heart.apply((running, dead(running)))
+        (row,) = await rows(heart)
+        assert (row.next_at, row.since) == ((heart.now + 600, heart.now) if asks_oneself else (None, 1000.0))
+
+    with_watch(tmp_path, scenario)
+
+
 def test_a_name_that_somebody_else_found_comes_into_the_note_of_who_watches(tmp_path: Path) -> None:
     async def scenario(heart: Heart, looking: Watch) -> None:
         mine = await heart.note(f"magnet:?xt=urn:btih:{HASHES[0]}")

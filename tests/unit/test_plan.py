@@ -1,6 +1,7 @@
 """What becomes of requests, decided without a database: known, joined, begun, refused, raised."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -102,6 +103,16 @@ def test_the_same_person_gets_the_same_task_also_when_nothing_more_may_wait(stat
     done = plan(ground, ask(0, "a"), max_queued=1, max_queued_per_user=1)
     assert done.answers == [Submitted(task_id="old", status=status, deduplicated=True)]
     assert done.added == []
+
+
+@pytest.mark.parametrize("by_watch", [True, False])
+def test_a_task_of_the_watch_is_its_owners_own_once_the_owner_asks(*, by_watch: bool) -> None:
+    watched = replace(own(0, "old", prio=LOW), watched=True)
+    ground = Ground(active={HASHES[0]: standing(0, prio=LOW)}, own={(ALICE, HASHES[0]): watched})
+    done = plan(ground, replace(ask(0, "a", priority=LOW), watched=by_watch))
+    assert done.answers == [Submitted(task_id="old", status=PENDING, deduplicated=True)]
+    assert list(done.raised) == ([] if by_watch else ["old"])
+    assert ground.own[ALICE, HASHES[0]].watched is by_watch
 
 
 def test_inside_one_group_the_second_request_for_a_hash_gets_the_first_ones_task() -> None:

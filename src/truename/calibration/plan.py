@@ -123,9 +123,13 @@ def _joined(ground: Ground, plan: Plan, asked: Submission, rank: int, active: Ac
 
 
 def _hurried(mine: TaskRow, asked: Submission, rank: int) -> TaskRow:
-    """A task that its owner asks for again: it waits for no later try, perhaps in a faster lane, and knows more."""
+    """A task that its owner asks for again: it waits for no later try, perhaps in a faster lane, and knows more.
+
+    What the watch had asked for is the owner's own from then on, and begins a watch that was stopped.
+    """
     sources = Sources.of_text(mine.sources).joined(_sources(asked))
     mine = replace(mine, next_attempt_at=None, sources=sources.as_text(), trackers=len(sources.trackers))
+    mine = replace(mine, watched=mine.watched and asked.watched)
     return replace(mine, prio=asked.priority, rank=rank) if asked.priority < mine.prio else mine
 
 

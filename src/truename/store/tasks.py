@@ -96,6 +96,7 @@ _PLACE = (
         prio=bindparam("new_prio"),
         rank=bindparam("new_rank"),
         next_attempt_at=bindparam("new_attempt_at"),
+        watched=bindparam("new_watched"),
         trackers=bindparam("new_trackers"),
         sources=bindparam("new_sources"),
     )
@@ -117,7 +118,7 @@ async def insert_all(connection: Connection, tasks: Sequence[TaskRow], begun: Se
 
 
 async def place_all(connection: Connection, raised: Collection[TaskRow]) -> None:
-    """Write what asking again may change of tasks: their place in the lanes, their next try, whom they ask."""
+    """Write what asking again may change of tasks: their place in the lanes, their next try, who asks, and whom."""
     if raised:
         rows = [
             {
@@ -125,6 +126,7 @@ async def place_all(connection: Connection, raised: Collection[TaskRow]) -> None
                 "new_prio": one.prio,
                 "new_rank": one.rank,
                 "new_attempt_at": one.next_attempt_at,
+                "new_watched": one.watched,
                 "new_trackers": one.trackers,
                 "new_sources": one.sources,
             }
