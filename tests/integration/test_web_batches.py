@@ -141,6 +141,24 @@ def test_of_everything_unnamed_a_batch_takes_what_it_may_have_and_says_what_rema
     with_live(tmp_path, scenario, max_batch=2)
 
 
+def test_a_magnet_that_cannot_be_asked_for_has_one_code_on_all_ways(tmp_path: Path) -> None:
+    async def scenario(site: Site) -> None:
+        client = await site.signed_in()
+        trackers = "".join(f"&tr=udp%3A%2F%2Fa{number}.example%3A1" for number in range(501))
+        broken = ["magnet:?dn=x", link("nonsense"), link(HASHES[0]) + trackers, link(HASHES[1]) + "&dn=" + "x" * 33_000]
+        note_id = (await save(client, " ".join(broken)))["id"]
+        of_one = (await client.post(f"/api/calibrate/{note_id}", headers=ENGLISH)).json()["results"]
+        of_many = (await client.post("/api/calibrate/batch", json={"note_ids": [note_id]}, headers=ENGLISH)).json()[
+            "items"
+        ]
+        codes = ["missing_info_hash", "invalid_info_hash", "too_large", "too_large"]
+        for found in (of_one, of_many):
+            assert [one["code"] for one in found] == codes
+        assert [one["error"] for one in of_one] == [one["error"] for one in of_many]
+
+    with_site(tmp_path, scenario)
+
+
 # Limits.
 
 

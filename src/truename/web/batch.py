@@ -21,7 +21,7 @@ from truename.web.errors import Refusal
 from truename.web.guard import identity_of
 from truename.web.language import preferred
 from truename.web.paging import page_of, rows_wanted
-from truename.web.views import Body, task_body
+from truename.web.views import Body, code_of, task_body
 from truename.web.work import Work
 
 router = APIRouter(tags=["calibrate"])
@@ -171,7 +171,7 @@ def _note_id(given: object) -> int | None:
 def _item_of_candidate(one: Candidate) -> Item:
     if one.problem is None:
         return Item(one.info_hash, one.magnet)
-    return Item(one.info_hash, code="invalid_info_hash", word=one.problem)
+    return Item(one.info_hash, code=code_of(one.problem), word=one.problem)
 
 
 async def _answer(items: Sequence[Item], submitted: BatchSubmitted, language: Language) -> Body:

@@ -138,12 +138,16 @@ def note_results(
     }
 
 
+def code_of(problem: str) -> str:
+    """The code in a body for a magnet that cannot be asked for, of that of its `InvalidInput`."""
+    return "too_large" if problem == "magnet_too_large" else problem
+
+
 def _result(span: MagnetSpan, row: TaskRow | None, language: Language, *, refused: bool) -> Body:
     body: Body = {"info_hash": span.info_hash, "old_magnet": span.text}
     problem = problem_of(span)
     if problem is not None:
-        code = "too_large" if problem == "magnet_too_large" else problem
-        return body | {"error": say(problem, language), "code": code, "success": False}
+        return body | {"error": say(problem, language), "code": code_of(problem), "success": False}
     if row is not None and row.status is TaskStatus.COMPLETED:
         return body | {"filename": row.name, "success": True}
     if row is not None and row.status.is_final:
