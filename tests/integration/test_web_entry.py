@@ -262,8 +262,26 @@ def test_under_a_root_path_all_ways_lead_below_it(tmp_path: Path) -> None:
             assert {"path=/deep", "secure"} <= attributes
             jar = {"Cookie": f"{name}={value}"}
             assert (await browser.get(f"{prefix}/api/docs", headers=jar)).status_code == 200
+            for root in (f"{prefix}/", "/deep"):  # the second as `serve` prints it
+                assert (await browser.get(root, headers=jar)).headers["location"] == "/deep/notes"
 
     with_site(tmp_path, scenario, root_path="/deep")
+
+
+@pytest.mark.parametrize("prefix", ["", "/notes"])
+def test_a_root_path_that_is_called_as_a_page_hides_none(tmp_path: Path, prefix: str) -> None:
+    async def scenario(site: Site) -> None:
+        await site.person()
+        browser = site.browser()
+        name, value, _ = cookie_of(await sign_in(browser))
+        jar = {"Cookie": f"{name}={value}"}
+        made = await browser.post(f"{prefix}/notes", data={"text": "a note"}, headers=jar)
+        assert made.headers["location"] == "/notes/notes#note-1"
+        for path in ("/notes", "/notes/1", "/notes/1/edit", "/tasks", "/static/css/page.css"):
+            assert (await browser.get(f"{prefix}{path}", headers=jar)).status_code == 200, path
+        assert (await browser.get("/notes", headers=jar)).status_code == 200  # as `serve` prints it
+
+    with_site(tmp_path, scenario, root_path="/notes")
 
 
 def test_the_id_is_new_at_each_sign_in_and_the_old_one_is_over(tmp_path: Path) -> None:

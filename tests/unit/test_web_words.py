@@ -98,6 +98,39 @@ def test_a_proxy_may_take_the_root_path_off_or_leave_it(given: str) -> None:
     assert path_of(scope) == "/notes"
 
 
+@pytest.mark.parametrize("given", ["", "/", "/deep", "/deep/"])
+def test_the_root_path_itself_is_the_root_with_and_without_its_slash(given: str) -> None:
+    scope = {"path": given}
+    place(scope, "/deep")
+    assert path_of(scope) == "/"
+    assert scope["path"].startswith("/deep")
+
+
+@pytest.mark.parametrize(
+    ("root_path", "given", "path"),
+    [
+        ("/notes", "/notes", "/notes"),
+        ("/notes", "/notes/notes", "/notes"),
+        ("/notes", "/notes/", "/"),
+        ("/notes", "/", "/"),
+        ("/notes", "/notes/5", "/notes/5"),
+        ("/notes", "/notes/notes/5/edit", "/notes/5/edit"),
+        ("/notes", "/notes/static/css/page.css", "/static/css/page.css"),
+        ("/notes", "/static/css/page.css", "/static/css/page.css"),
+        ("/tasks", "/tasks/batch/1", "/tasks/batch/1"),
+        ("/tasks/here", "/tasks/batch/1", "/tasks/batch/1"),
+        ("/health", "/health", "/health"),
+        ("/api", "/api", "/"),
+        ("/deep", "/deep/nonsense", "/nonsense"),
+    ],
+)
+def test_a_root_path_may_be_called_as_a_page_of_ours_is(root_path: str, given: str, path: str) -> None:
+    scope = {"path": given}
+    place(scope, root_path)
+    assert path_of(scope) == path
+    assert scope["path"] == root_path + path
+
+
 def test_a_path_that_only_begins_like_the_root_path_is_another_one() -> None:
     scope = {"path": "/deeper"}
     place(scope, "/deep")

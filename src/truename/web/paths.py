@@ -8,7 +8,16 @@ from truename.names import is_hidden
 HOME = "/notes"
 MIB = 1024 * 1024
 
+FIRST_PARTS = frozenset(
+    (
+        *("api", "health", "healthz", "login", "logout", "notes"),
+        *("openapi.json", "readyz", "setup", "static", "tasks"),
+    )
+)
+"""How the paths of the routes begin; the root begins with nothing."""
+
 _OPEN = frozenset(("/login", "/setup", "/healthz", "/readyz"))
+_PAGES = _OPEN | {"/notes", "/tasks", "/health", "/logout", "/openapi.json"}
 _PROBES = frozenset(("/healthz", "/readyz"))
 _STATIC = "/static/"
 _DOCS = "/api/docs"
@@ -19,9 +28,28 @@ _MAX_NEXT = 2000
 def place(scope: MutableMapping[str, Any], root_path: str) -> None:
     """Put the path under the root path, whether or not the proxy has taken that off."""
     path = scope["path"]
-    if root_path and path != root_path and not path.startswith(root_path + "/"):
+    if root_path and _was_taken_off(path, root_path):
         scope["path"] = root_path + path
+    elif root_path and path == root_path:
+        scope["path"] = root_path + "/"
     scope["root_path"] = root_path
+
+
+def _was_taken_off(path: str, root_path: str) -> bool:
+    """Whether a path has no root path before it.
+
+    Where the root path is called as a path of ours is (`/notes`), one that begins with it may be either: what follows
+    tells, and the root path alone is taken for the page of that name.
+    """
+    if path == root_path:
+        return root_path in _PAGES
+    if not path.startswith(root_path + "/"):
+        return True
+    return _first_part(root_path) in FIRST_PARTS and _first_part(path.removeprefix(root_path)) not in FIRST_PARTS | {""}
+
+
+def _first_part(path: str) -> str:
+    return path[1:].partition("/")[0]
 
 
 def path_of(scope: Mapping[str, Any]) -> str:
