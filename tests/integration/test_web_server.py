@@ -108,6 +108,20 @@ def test_a_client_signs_in_stays_in_and_leaves(tmp_path: Path) -> None:
     with_server(tmp_path, scenario)
 
 
+def test_a_head_has_no_body_and_the_next_request_on_its_connection_is_read(tmp_path: Path) -> None:
+    async def scenario(served: Served) -> None:
+        for path in (b"/healthz", b"/static/css/page.css", b"/login", b"/nothing"):
+            asked = head(served, "HEAD", path.decode())
+            answers = await talk(served, asked, head(served, "GET", "/healthz", "Connection: close"))
+            first, second, body = answers.split(b"\r\n\r\n")
+            assert first.startswith(b"HTTP/1.1 ")
+            assert b"content-length: " in first.lower()
+            assert second.startswith(b"HTTP/1.1 200")
+            assert body == b'{"status":"ok"}'
+
+    with_server(tmp_path, scenario)
+
+
 def test_ten_megabytes_are_refused_and_the_client_hears_it(tmp_path: Path) -> None:
     async def scenario(served: Served) -> None:
         async with served.client() as client:

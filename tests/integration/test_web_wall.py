@@ -24,7 +24,7 @@ from truename.store.watches import Failure
 from truename.store.writer import StoreUnavailable, Writer
 from truename.web.application import create_application
 from truename.web.guard import HEADERS
-from truename.web.paths import is_open
+from truename.web.paths import FIRST_PARTS, is_open
 from truename.web.services import Services
 
 API_LIKE = re.compile(r"/api/(?!docs)|/openapi\.json|/healthz|/readyz")
@@ -306,11 +306,41 @@ def test_every_method_gets_a_clean_answer(tmp_path: Path, method: str, path: str
             answer = await browser.request(other, path)
             check_headers(answer)
             assert answer.status_code < 500, other
+            if answer.status_code == 405:
+                assert answer.headers["allow"] == ", ".join(methods_at(path))
             if answer.status_code == 405 and other != "HEAD":
                 check_error(answer)
-                assert "allow" in answer.headers
+            assert (answer.status_code == 405) == (other not in methods_at(path))
 
     with_site(tmp_path, scenario)
+
+
+def methods_at(path: str) -> list[str]:
+    """Every method that a path has, by name, whichever routes have them."""
+    found = {method for method, pattern in PATTERNS if re.fullmatch(re.sub(r"{[^}]+}", "[^/]+", pattern), path)}
+    return sorted(found | {"HEAD"} if "GET" in found else found)
+
+
+GETS = [path for method, path in ROUTES if method == "GET"]
+
+
+@pytest.mark.parametrize("path", GETS)
+def test_a_head_is_a_get_without_its_body_behind_the_same_wall(tmp_path: Path, path: str) -> None:
+    async def scenario(site: Site) -> None:
+        alice = await site.signed_in()
+        await alice.post("/api/notes", json={"text": f"magnet:?xt=urn:btih:{'ab' * 20}"})
+        for client in (alice, site.browser()):
+            for headers in ({}, PAGE, EVIL, {"Host": "evil.example"}):
+                got, head = [await client.request(method, path, headers=headers) for method in ("GET", "HEAD")]
+                check_headers(head)
+                assert (head.status_code, head.content) == (got.status_code, b"")
+                assert dict(head.headers) == dict(got.headers)
+
+    with_site(tmp_path, scenario)
+
+
+def test_the_ways_of_all_paths_begin_as_the_root_path_is_told_from_them() -> None:
+    assert {path[1:].partition("/")[0] for _, path in PATTERNS} == FIRST_PARTS | {""}
 
 
 @pytest.mark.parametrize(

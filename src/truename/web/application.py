@@ -1,5 +1,7 @@
 """Puts the web application together: the wall, the routes, the files. Chooses no engine."""
 
+from collections.abc import Iterable, Sequence
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -9,7 +11,9 @@ from sqlalchemy import literal, select
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Match, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from truename.store.database import Connection
 from truename.web import batch, calibrate, entry, health_pages, note_pages, notes, task_pages, tasks
@@ -41,7 +45,7 @@ def create_application(services: Services, work: Work | None = None, *, password
         openapi_url="/openapi.json",
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # asked for anew at each request otherwise
-        exception_handlers={HTTPException: handle, RequestValidationError: handle},
+        exception_handlers={RequestValidationError: handle},
     )
     application.state.services = services
     application.state.doors = Doors.of(services, passwords)
@@ -54,6 +58,8 @@ def create_application(services: Services, work: Work | None = None, *, password
         application.state.work = work
         pages = [note_pages.router, task_pages.router, health_pages.router]
         routers = [batch.router, tasks.router, calibrate.router, notes.router, *pages, *routers]
+    routes = [*application.routes, *(route for router in routers for route in router.routes)]
+    application.add_exception_handler(HTTPException, partial(_refuse, routes))
     for router in routers:  # the busiest first: they are searched in this order
         application.include_router(router)
     application.mount("/static", StaticFiles(directory=STATIC), name="static")
@@ -80,6 +86,22 @@ async def readyz(request: Request) -> Response:
 async def docs(request: Request) -> Response:
     """The description of the API for a person: made in the browser, out of what programs read."""
     return render(request, "docs.html")
+
+
+async def _refuse(routes: Sequence[BaseRoute], request: Request, error: Exception) -> Response:
+    """Answer an error; where it is the method, with all methods that the path has. Source: RFC 9110, 15.5.6."""
+    refused = await handle(request, error)
+    methods = methods_of(routes, request.scope) if refused.status_code == 405 else ()
+    if methods:
+        refused.headers["Allow"] = ", ".join(methods)
+    return refused
+
+
+def methods_of(routes: Iterable[BaseRoute], scope: Scope) -> Sequence[str]:
+    """The methods that the path of a request has, by name; what can be read can be asked for its head."""
+    there = [route for route in routes if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE]
+    found = {method for route in there for method in route.methods or ()}
+    return sorted(found | {"HEAD"} if "GET" in found else found)
 
 
 async def _anything(connection: Connection) -> None:
