@@ -1,6 +1,7 @@
 """The page that says what works and what does not, and the lines of `doctor` about resolvers."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,9 +19,12 @@ from truename.resolvers.qbittorrent.config import QbittorrentConfig
 from truename.resolvers.qbittorrent.resolver import QbittorrentResolver
 from truename.resolvers.swarm import SwarmResolver
 from truename.resolvers.swarm_config import SwarmConfig
+from truename.store.files import Summary
+from truename.store.shelf import Failed, Made, Record, Shelf
 from truename.texts import Language
 
 HASH = "1a" * 20
+AT = 1_700_000_000.0  # 2023-11-14 22:13:20 UTC
 WELL = ResolverHealth(able=True, listening=("127.0.0.1:6881",), dht_enabled=True, dht_nodes=212)
 ILL = ResolverHealth(able=False, reason="cannot_listen", subject="192.0.2.1:6881 (address in use)", dht_enabled=True)
 
@@ -75,6 +79,46 @@ def test_it_says_when_each_last_found_a_name(tmp_path: Path) -> None:
         assert "last name" in after
 
     with_live(tmp_path, scenario)
+
+
+def keep_record(data_dir: Path, file: str, *, made: float = AT, failed: float = AT + 3600) -> None:
+    """What the server would have kept of its last two backups."""
+    summary = Summary(revision="1", people=1, notes=2, names=3, newest=None)
+    record = Record(
+        made=Made(at=made, file=file, summary=summary),
+        failed=Failed(at=failed, word="backup_failed", what="x", why="y"),
+    )
+    Shelf(data_dir=data_dir, folder=data_dir, keep=1).remember(record)
+
+
+@pytest.fixture
+def far_east(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A server whose own clock is eight hours ahead."""
+    with monkeypatch.context() as changed:
+        changed.setenv("TZ", "Asia/Shanghai")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_east")
+def test_its_moments_are_all_told_by_one_clock(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        file = tmp_path / "a <b>2023-11-14<!-- \x7f.db"
+        file.touch()
+        keep_record(tmp_path, str(file))
+        owner = await site.signed_in("owner", admin=True)
+        text = (await owner.get("/health", headers=PAGE | ENGLISH)).text
+        assert '<time datetime="2023-11-14T22:13:20+00:00">2023-11-14 22:13 UTC</time>, checked; notes: 2' in text
+        assert '<time datetime="2023-11-14T23:13:20+00:00">2023-11-14 23:13 UTC</time> failed.' in text
+        assert "a &lt;b&gt;2023-11-14&lt;!-- ␡.db" in text
+        assert text.count("<time") == 2
+        keep_record(tmp_path, str(file), made=1e300, failed=-1e300)
+        text = (await owner.get("/health", headers=PAGE | ENGLISH)).text
+        assert ", of -, checked" in text
+        assert "<time" not in text
+
+    with_live(tmp_path, scenario, backup_interval_s=0)
 
 
 def test_each_says_what_it_knows_beside_one_that_hangs_and_that_one_says_it_at_the_next_look(

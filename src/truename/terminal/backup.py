@@ -6,7 +6,7 @@ Blocking, as a command may be; the work is `store.shelf`, `store.backup` and `st
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -70,8 +70,18 @@ async def restore(settings: Settings, screen: Screen, file: Path, *, dry_run: bo
     return True
 
 
-def backup_states(settings: Settings, language: Language) -> Iterator[tuple[bool, str]]:
-    """The lines of `doctor` about the last backup."""
+def date_of(at: float | None) -> str:
+    """A moment as people here write it; a dash for none, or for a number that is none."""
+    try:
+        return "-" if at is None else datetime.fromtimestamp(at, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+    except (OverflowError, OSError, ValueError):
+        return "-"
+
+
+def backup_states(
+    settings: Settings, language: Language, *, date_of: Callable[[float | None], str] = date_of
+) -> Iterator[tuple[bool, str]]:
+    """The lines of `doctor` about the last backup. `date_of` writes the moments in them."""
     record = shelf_of(settings).record()
     if record.failed is not None:
         word = record.failed.word if record.failed.word in _FAILURES else "backup_failed"
@@ -89,14 +99,6 @@ def backup_states(settings: Settings, language: Language) -> Iterator[tuple[bool
             yield False, say("backup_unusual", language, name=make_visible(summary.unusual))
     elif record.failed is None:
         yield True, say("doctor_backup_none" if settings.backup_interval_s else "doctor_backup_never", language)
-
-
-def date_of(at: float | None) -> str:
-    """A moment as people here write it; a dash for none, or for a number that is none."""
-    try:
-        return "-" if at is None else datetime.fromtimestamp(at, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
-    except (OverflowError, OSError, ValueError):
-        return "-"
 
 
 def _workplace(data_dir: Path, *, dry_run: bool) -> Path:

@@ -4,7 +4,7 @@ Everybody who is signed in sees how the ways to a name are doing; addresses, the
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,8 +12,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from truename.health import State, resolver_states
+from truename.settings import Settings
 from truename.store import lookups, names
-from truename.terminal.backup import backup_states
+from truename.terminal.backup import backup_states, date_of
 from truename.texts import Language, say
 from truename.web.calibrate import work_of
 from truename.web.entry import services_of
@@ -33,6 +34,14 @@ class Way:
     last: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line about the backups: texts, and the moments that stand between them."""
+
+    well: bool
+    parts: Sequence[str | datetime]
+
+
 @router.get("/health")
 async def page(request: Request) -> Response:
     """How everything is doing at this moment."""
@@ -40,7 +49,7 @@ async def page(request: Request) -> Response:
     admin = identity_of(request).person.admin
     ways = await _ways(request, language, whole=admin)
     backups = await _backups(request, language) if admin else []
-    states = [*(state for way in ways for state in way.states), *backups]
+    states = [*(well for way in ways for well, _ in way.states), *(line.well for line in backups)]
     return render(
         request,
         "health.html",
@@ -48,7 +57,7 @@ async def page(request: Request) -> Response:
         ways=ways,
         work=await _work(request) if admin else None,
         backups=backups,
-        well=all(well for well, _ in states),
+        well=all(states),
     )
 
 
@@ -63,7 +72,7 @@ async def _ways(request: Request, language: Language, *, whole: bool) -> list[Wa
             else list(resolver_states(name, health, language, whole=whole))
         )
         at = last.get(name)
-        ways.append(Way(name=name, states=states, last=None if at is None else datetime.fromtimestamp(at, UTC)))
+        ways.append(Way(name=name, states=states, last=None if at is None else moment_of(at)))
     return ways
 
 
@@ -73,6 +82,29 @@ async def _work(request: Request) -> dict[str, int]:
     return {"waiting": waiting, "running": running, "slots": services.settings.slots}
 
 
-async def _backups(request: Request, language: Language) -> list[State]:
+async def _backups(request: Request, language: Language) -> list[Line]:
     settings = services_of(request).settings
-    return await asyncio.to_thread(lambda: list(backup_states(settings, language)))
+    return await asyncio.to_thread(lambda: lines_of(settings, language))
+
+
+def lines_of(settings: Settings, language: Language) -> list[Line]:
+    """The lines about the last backup, their moments apart from the texts: a browser writes those as its reader does.
+
+    A moment is between two NULs at first, which no text of a line has: what was foreign in it has been made visible.
+    """
+    marked = backup_states(settings, language, date_of=_marked)
+    return [Line(well=well, parts=list(_parts(text.split("\0")))) for well, text in marked]
+
+
+def _marked(at: float | None) -> str:
+    return "-" if date_of(at) == "-" else f"\0{at}\0"
+
+
+def _parts(split: Sequence[str]) -> Iterator[str | datetime]:
+    for place, part in enumerate(split):
+        yield moment_of(float(part)) if place % 2 else part
+
+
+def moment_of(at: float) -> datetime:
+    """A moment for a page."""
+    return datetime.fromtimestamp(at, UTC)

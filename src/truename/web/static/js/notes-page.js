@@ -3,6 +3,7 @@
  * rendering of the note is read again and takes the place of what stands here. A text that is being edited is left alone.
  */
 
+import {localise} from './moments.js';
 import {isPlain} from './note-editor.js';
 import {calibrateAsync, calibrateNote, calibrateSync, signIn} from './notes.js';
 
@@ -308,13 +309,6 @@ const hashOf = (magnet) => magnet.dataset.hash;
 const pause = (ms) => new Promise((resolve) => {
   setTimeout(resolve, ms);
 });
-
-/** Moments as people here write them. */
-function localise(tree) {
-  for (const time of tree.querySelectorAll('time')) {
-    time.textContent = new Date(time.dateTime).toLocaleString(document.documentElement.lang, {dateStyle: 'medium', timeStyle: 'short'});
-  }
-}
 
 function swap(selector, here, fresh) {
   const old = here.querySelector(selector);

@@ -3,6 +3,7 @@
  * own rendering of what is active here is read again and takes the place of what stands here. Rows keep their places.
  */
 
+import {localise} from './moments.js';
 import {signIn} from './notes.js';
 
 const REST_TIMES = 4; // a page that takes long to come is asked for less often
@@ -251,14 +252,6 @@ function graft(old, now) {
   }
   const inside = [...now.childNodes];
   [...old.childNodes].forEach((node, at) => graft(node, inside[at]));
-}
-
-/** Moments as people here write them. */
-function localise(tree) {
-  for (const time of tree.querySelectorAll('time')) {
-    const style = 'precise' in time.dataset ? {timeStyle: 'medium'} : {dateStyle: 'medium', timeStyle: 'short'};
-    time.textContent = new Date(time.dateTime).toLocaleString(document.documentElement.lang, style);
-  }
 }
 
 customElements.define('truename-tasks', TruenameTasks);
