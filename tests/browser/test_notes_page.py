@@ -147,6 +147,51 @@ def test_a_press_on_the_whole_note_names_each_magnet(chromium: Chromium, tmp_pat
     chromium.visit(tmp_path, scenario, calibration_mode=mode)
 
 
+@pytest.mark.parametrize("mode", ["async", "sync"])
+@pytest.mark.parametrize("button", [".magnet-ask", ".note-ask"])
+def test_the_focus_stays_on_what_is_pressed_and_a_second_press_meanwhile_does_nothing(
+    chromium: Chromium, tmp_path: Path, button: str, mode: str
+) -> None:
+    async def scenario(site: Live, window: Window) -> None:
+        site.oracle.held, site.oracle.dead = {HASH}, {DEAD}
+        page, posts = window.page, []
+        await window.save(f"{LINK} magnet:?xt=urn:btih:{DEAD}")
+        page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
+        pressed = page.locator(button).first
+        await pressed.focus()
+        async with page.expect_request(lambda request: request.method == "POST"):
+            await page.keyboard.press("Enter")
+        await site.oracle.until_asked(HASH)
+        if mode == "sync" or button == ".magnet-ask":  # else it is over as soon as it is taken
+            await expect(pressed).to_have_attribute("aria-disabled", "true")
+            await page.keyboard.press("Enter")
+        await expect(pressed).to_be_focused()
+        await site.oracle.let_go()
+        await expect(window.name(HASH)).to_have_text("Name of 1a1a.mkv")
+        await expect(pressed).to_be_enabled()
+        await expect(pressed).to_be_focused()
+        assert len(posts) == 1
+
+    chromium.visit(tmp_path, scenario, calibration_mode=mode)
+
+
+def test_the_focus_stays_where_one_asks_now_for_what_sleeps(chromium: Chromium, tmp_path: Path) -> None:
+    async def scenario(site: Live, window: Window) -> None:
+        site.oracle.dead = {DEAD}
+        await window.save(f"magnet:?xt=urn:btih:{DEAD}")
+        pressed = window.page.locator(".magnet-ask")
+        await window.press(DEAD)
+        await expect(pressed).to_have_text("立即询问")
+        site.oracle.dead = set()
+        await pressed.focus()
+        await window.page.keyboard.press("Enter")
+        await expect(window.state(DEAD)).to_have_text("已得名称")
+        await expect(pressed).to_have_text("校准")
+        await expect(pressed).to_be_focused()
+
+    chromium.visit(tmp_path, scenario)
+
+
 def test_names_arrive_on_a_page_that_was_opened_while_they_were_asked_for(chromium: Chromium, tmp_path: Path) -> None:
     async def scenario(site: Live, window: Window) -> None:
         site.oracle.held = {HASH}

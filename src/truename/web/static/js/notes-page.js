@@ -23,6 +23,9 @@ class TruenameNote extends HTMLElement {
     const {signal} = this.#leaving;
     this.addEventListener('submit', (event) => {
       event.preventDefault();
+      if (isBusy(event.submitter)) {
+        return;
+      }
       const remove = event.target.closest('.note-delete') !== null;
       void (remove ? this.#delete(event.target) : this.#press(event.target, event.submitter));
     }, {signal});
@@ -62,14 +65,14 @@ class TruenameNote extends HTMLElement {
     const magnet = button?.closest('.magnet');
     const stop = button?.name === 'stop';
     const buttons = stop ? [] : magnet ? [button] : [...this.querySelectorAll('.note-magnets button')];
-    buttons.forEach((one) => (one.disabled = true));
+    const over = busy(buttons);
     this.#say('');
     try {
       await (stop ? this.#post(form, button) : magnet ? this.#askOne(magnet) : this.#askAll(form));
     } catch (error) {
       this.#say(error.message);
     }
-    buttons.forEach((one) => (one.disabled = false));
+    over();
     await this.#read();
     if (stop) {
       magnet.querySelector('.magnet-ask').focus({preventScroll: true});
@@ -83,17 +86,15 @@ class TruenameNote extends HTMLElement {
 
   /** Give a magnet to another program; the server says what came of it. */
   async #send(form, button) {
-    const sending = this.#sent(form, button); // a form does not send a button that is disabled
-    button.disabled = true;
+    const over = busy([button]);
     this.#say('');
-    const answer = await sending;
+    const answer = await this.#sent(form, button);
     if (answer?.type === 'opaqueredirect') {
       signIn();
     }
     const body = await answer?.json().catch(() => null);
     this.#say(body?.said ?? body?.error ?? words.lost);
-    button.disabled = false;
-    button.focus({preventScroll: true});
+    over();
   }
 
   async #askOne(magnet) {
@@ -141,14 +142,13 @@ class TruenameNote extends HTMLElement {
   /** What became of it is read from the server: a session that had ended deletes nothing. */
   async #delete(form) {
     this.#over = false;
-    const button = form.querySelector('button');
-    button.disabled = true;
+    const over = busy([form.querySelector('button')]);
     try {
       await this.#post(form);
     } catch (error) {
       this.#say(error.message);
     }
-    button.disabled = false;
+    over();
     await this.#read();
   }
 
@@ -309,6 +309,14 @@ const hashOf = (magnet) => magnet.dataset.hash;
 const pause = (ms) => new Promise((resolve) => {
   setTimeout(resolve, ms);
 });
+
+/** Buttons whose press is being dealt with, and what ends that. A browser takes the focus from one that it disables. */
+function busy(buttons) {
+  buttons.forEach((one) => one.setAttribute('aria-disabled', 'true'));
+  return () => buttons.forEach((one) => one.removeAttribute('aria-disabled'));
+}
+
+const isBusy = (button) => button?.getAttribute('aria-disabled') === 'true';
 
 function swap(selector, here, fresh) {
   const old = here.querySelector(selector);
