@@ -95,13 +95,13 @@ class CalibrationTask:
 
 COUNTS = (
     "trackers",  # asked
-    "trackers_answered",
+    "trackers_answered",  # of those: said whom they know, and be it nobody
     "tracker_peers",  # named by trackers
     "dht_nodes",  # known when asked
     "dht_peers",
     "tried",  # peers that were called
-    "refused",  # of those: closed the door, or could not be reached
-    "silent",  # did not say anything of use
+    "refused",  # of those: could not be reached
+    "silent",  # said nothing of use, if anything
     "lied",  # sent what is not the metadata
 )
 """What a resolver may count in an `Account`."""

@@ -7,7 +7,7 @@ the person's own were not asked yet.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from truename.model import COUNTS, Account
@@ -16,6 +16,7 @@ from truename.texts import TEXTS, Language, say
 
 MAX_SAID_CHARS = 200
 _NAMED = ("named", "claimed")
+_HAD_METADATA = ("named", "bad_name")
 _OF_TRACKERS = ("trackers", "trackers_answered")
 _BY_TRACKERS = frozenset((*_OF_TRACKERS, "tracker_peers"))
 _MOST_KEPT = 8
@@ -89,26 +90,46 @@ def told(accounts: Iterable[Account], language: Language) -> str:
 def why(reason: str, accounts: Iterable[Account], language: Language) -> str:
     """Why there is no name, as a sentence. A resolver that answered that it failed is quoted.
 
-    A reason that this version does not know is shown as it is.
+    That nobody has a torrent is said only when somebody was asked who could know. A reason that this version does not
+    know is shown as it is.
     """
-    said = next((one.said for one in accounts if one.said), "") if reason == "resolver_failed" else ""
+    everybody = tuple(accounts)
+    said = next((one.said for one in everybody if one.said), "") if reason == "resolver_failed" else ""
     if said:
         return say("resolver_said", language, said=shown(said))
+    if reason == "no_peers" and _only_mute_trackers(_total(everybody)):
+        return say("no_tracker_answered", language)
     return say(reason, language) if reason in TEXTS else shown(reason)
 
 
 def next_step(accounts: Sequence[Account], code: str | None, language: Language) -> str | None:
     """What a person can do now, besides what the error itself says; None when there is nothing."""
-    total = {key: sum(one.counts.get(key, 0) for one in accounts) for key in COUNTS}
-    if code == "no_peers" and not total["dht_nodes"]:
+    total = _total(accounts)
+    if code == "no_peers" and _only_mute_trackers(total):
+        word = "step_trackers_mute"
+    elif code == "no_peers" and not total["dht_nodes"]:
         word = "step_trackers" if total["trackers"] else "step_nobody"
-    elif code == "no_metadata" and total["refused"]:
+    elif code == "no_metadata" and total["refused"] > total["silent"] + total["lied"]:
         word = "step_refused"
     elif code in ("no_peers", "no_metadata"):
         word = "step_later"
     else:
         return None
     return say(word, language)
+
+
+def _total(accounts: Iterable[Account]) -> dict[str, int]:
+    everybody = tuple(accounts)
+    return {key: sum(one.counts.get(key, 0) for one in everybody) for key in COUNTS}
+
+
+def _only_mute_trackers(counts: Mapping[str, int]) -> bool:
+    """Whether nobody was asked but trackers, of which none said whom it knows."""
+    return bool(counts["trackers"]) and not (counts["dht_nodes"] or counts["tried"] or _answered(counts))
+
+
+def _answered(counts: Mapping[str, int]) -> int:
+    return max(counts["trackers_answered"], bool(counts["tracker_peers"]))
 
 
 def _with_own_counts(account: Account, trackers: int) -> Account:
@@ -125,13 +146,12 @@ def _without_trackers(account: Account) -> Account:
 def _parts(account: Account, language: Language) -> Iterator[str]:
     counts = {key: account.counts.get(key, 0) for key in COUNTS}
     if counts["trackers"]:
-        word = "told_tracker" if counts["trackers"] == 1 else "told_trackers"
-        yield say(word, language, count=counts["trackers"], peers=_peers(counts["tracker_peers"], language))
+        yield _of_trackers(counts, language)
     if counts["dht_nodes"]:
         word = "told_dht_node" if counts["dht_nodes"] == 1 else "told_dht"
         yield say(word, language, nodes=counts["dht_nodes"], peers=_peers(counts["dht_peers"], language))
-    if account.ended == "named":
-        counts["silent"] = 0  # one of them gave the name, and nobody waited for the others
+    if account.ended in _HAD_METADATA:
+        counts["silent"] = 0  # one of them gave it, and nobody waited for the others
     met = [say(f"told_{key}", language, count=counts[key]) for key in ("refused", "silent", "lied") if counts[key]]
     if counts["tried"]:
         tried = _peers(counts["tried"], language)
@@ -140,6 +160,16 @@ def _parts(account: Account, language: Language) -> Iterator[str]:
     elif met:
         yield say("told_comma", language).join(met)
     yield _ending(account, language)
+
+
+def _of_trackers(counts: Mapping[str, int], language: Language) -> str:
+    asked, answered = counts["trackers"], _answered(counts)
+    word = "told_tracker" if asked == 1 else "told_trackers"
+    if not answered:
+        return say(f"{word}_mute", language, count=asked)
+    if answered < asked:
+        word = "told_trackers_part"
+    return say(word, language, count=asked, answered=answered, peers=_peers(counts["tracker_peers"], language))
 
 
 def _peers(count: int, language: Language) -> str:

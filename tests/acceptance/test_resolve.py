@@ -64,7 +64,7 @@ def test_what_was_done_for_each_is_explained(truename: Program, swarm: LocalSwar
     assert story.endswith("; gave the name")
     assert {
         "    swarm: asked 1 tracker: 0 peers; deadline",
-        "    Next: ask with other trackers, or with the DHT; the trackers asked know nobody.",
+        "    Next: ask with other trackers, or with the DHT; the trackers that answered know nobody.",
     } <= set(said)
 
 

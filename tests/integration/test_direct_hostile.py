@@ -609,3 +609,33 @@ def test_it_counts_whom_it_asked_and_how_they_were() -> None:
         }
 
     run(scenario())
+
+
+class Unhelpful(Peer):
+    """Answers a handshake with what it was given to say, and hangs up."""
+
+    def __init__(self, said: bytes) -> None:
+        super().__init__()
+        self.said = said
+
+    async def _converse(self, talk: Conversing) -> None:
+        shaken = await talk.reader.readexactly(68)
+        talk.writer.write(self.said.replace(b"<hash>", shaken[28:48]))
+        self.met.set()
+        talk.writer.close()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"\x13BitTorrent protocol" + bytes(8) + b"<hash>-OLD0001-xxxxxxxxxxxx", b"HTTP/1.1 400 Bad Request\r\n" * 4],
+    ids=["nothing", "no extended messages", "something else"],
+)
+def test_a_peer_that_was_spoken_to_has_not_refused(said: bytes) -> None:
+    async def scenario() -> None:
+        async with Unhelpful(said).serving() as peer, resolver() as direct:
+            trail = Trail()
+            with pytest.raises(NotYet):
+                await direct.resolve(magnet(INFO, peer), deadline_s=SHORT_S, trail=trail)
+        assert trail.counts == {"tried": 1, "silent": 1}
+
+    run(scenario())

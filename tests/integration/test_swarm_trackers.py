@@ -14,6 +14,7 @@ from truename.demo.torrents import dead_hashes
 from truename.demo.tracker import compact
 from truename.errors import NotYet, ResolverDown
 from truename.magnet import Magnet
+from truename.resolvers.base import Trail
 from truename.resolvers.session import SwarmConfig
 from truename.resolvers.swarm import SwarmResolver
 from truename.resolvers.tuning import Room
@@ -37,10 +38,10 @@ def magnet(info_hash: str, *trackers: str) -> Magnet:
     return Magnet.parse(f"magnet:?xt=urn:btih:{info_hash}" + "".join(f"&tr={url}" for url in trackers))
 
 
-async def ending(swarm: SwarmResolver, asked: Magnet, *, deadline_s: float = LONG_S) -> str:
+async def ending(swarm: SwarmResolver, asked: Magnet, *, deadline_s: float = LONG_S, trail: Trail | None = None) -> str:
     """How a look-up without a name ends."""
     with pytest.raises((NotYet, ResolverDown)) as ended:
-        await swarm.resolve(asked, deadline_s=deadline_s)
+        await swarm.resolve(asked, deadline_s=deadline_s, trail=trail)
     return ended.value.code if isinstance(ended.value, NotYet) else ended.value.reason
 
 
@@ -124,6 +125,7 @@ def test_an_https_tracker_that_does_not_speak_tls_was_never_asked() -> None:
 @pytest.mark.parametrize(
     "response",
     [
+        b"HTTP/1.0 200 OK\r\n\r\nd14:failure reason7:go away5:peers6:\x7f\0\0\1\x1a\xe1e",
         b"HTTP/1.0 404 Not Found\r\n\r\n",
         b"HTTP/1.0 200 OK\r\n\r\nnot bencoded",
         b"HTTP/1.0 200 OK\r\n\r\nd14:failure reason6:go away",
@@ -136,7 +138,10 @@ def test_an_https_tracker_that_does_not_speak_tls_was_never_asked() -> None:
 def test_a_tracker_that_answers_anything_at_all_was_asked(response: bytes) -> None:
     async def test() -> None:
         async with Tracker(response=response).serving() as tracker, resolver() as swarm:
-            assert await ending(swarm, magnet(DEAD, tracker.url), deadline_s=SHORT_S / 2) == "no_peers"
+            trail = Trail()
+            assert await ending(swarm, magnet(DEAD, tracker.url), deadline_s=SHORT_S / 2, trail=trail) == "no_peers"
+            assert trail.counts["trackers"] == 1
+            assert trail.counts["trackers_answered"] == 0
 
     run(test())
 

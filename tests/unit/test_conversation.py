@@ -164,6 +164,24 @@ def test_a_tracker_that_knows_nobody_means_no_peers() -> None:
     assert conversation.has_somebody
 
 
+def test_a_tracker_has_answered_when_it_said_whom_it_knows() -> None:
+    conversation = asked(HTTP, UDP)
+    conversation.tracker_answered(HTTP, peers=None, reached=True)
+    conversation.tracker_answered(UDP, peers=None, reached=False)
+    assert (conversation.counts()["trackers"], conversation.counts()["trackers_answered"]) == (2, 0)
+    conversation.tracker_answered(HTTP, peers=0, reached=True)
+    conversation.tracker_answered(HTTP, peers=None, reached=True)
+    assert conversation.counts()["trackers_answered"] == 1
+
+
+def test_of_peers_from_which_metadata_came_none_is_silent() -> None:
+    conversation = asked(HTTP)
+    conversation.peers_looked_at([("127.0.0.1", 7)])
+    assert conversation.counts()["silent"] == 1
+    conversation.unread = "it cannot be read"
+    assert conversation.counts()["silent"] == 0
+
+
 def test_peers_named_by_anybody_are_seen() -> None:
     by_tracker, by_dht, by_magnet = asked(HTTP), Conversation("ab" * 20), Conversation("ab" * 20)
     by_tracker.tracker_answered(HTTP, peers=2, reached=True)
@@ -219,25 +237,25 @@ def test_one_peer_named_by_the_dht_at_once_is_a_peer_seen() -> None:
 
 def test_nobody_is_left_once_every_tracker_proved_unreachable() -> None:
     conversation = asked(UDP, HTTP)
-    conversation.tracker_answered(UDP, peers=0, reached=False)
+    conversation.tracker_answered(UDP, peers=None, reached=False)
     assert conversation.has_somebody
-    conversation.tracker_answered(HTTP, peers=0, reached=False)
+    conversation.tracker_answered(HTTP, peers=None, reached=False)
     assert not conversation.has_somebody
 
 
 def test_a_tracker_counts_as_reached_when_one_of_its_announces_got_there() -> None:
     conversation = asked(HTTP)
     conversation.tracker_asked(HTTP)
-    conversation.tracker_answered(HTTP, peers=0, reached=False)
+    conversation.tracker_answered(HTTP, peers=None, reached=False)
     assert conversation.has_somebody, "the announce from the other socket is still on its way"
     conversation.tracker_answered(HTTP, peers=0, reached=True)
-    conversation.tracker_answered(HTTP, peers=0, reached=False)
+    conversation.tracker_answered(HTTP, peers=None, reached=False)
     assert conversation.has_somebody
 
 
 def test_a_tracker_that_comes_back_is_somebody_again() -> None:
     conversation = asked(HTTP)
-    conversation.tracker_answered(HTTP, peers=0, reached=False)
+    conversation.tracker_answered(HTTP, peers=None, reached=False)
     assert not conversation.has_somebody
     conversation.tracker_asked(HTTP)
     conversation.tracker_answered(HTTP, peers=0, reached=True)

@@ -12,25 +12,63 @@ from truename.timeline import ENDINGS, lines, next_step, own, pack, told, unpack
 SWARM = Account(
     resolver="swarm",
     ended="no_metadata",
-    counts={"trackers": 2, "tracker_peers": 0, "dht_nodes": 212, "dht_peers": 4, "tried": 4, "refused": 2, "silent": 2},
+    counts={"trackers": 2, "trackers_answered": 2, "dht_nodes": 212, "dht_peers": 4}
+    | {"tried": 4, "refused": 2, "silent": 2},
 )
 DIRECT = Account(resolver="direct", ended="resolver_unavailable", reason="nobody_to_ask")
 
 
 def test_a_line_tells_whom_it_asked_and_what_they_said() -> None:
     assert lines([SWARM, DIRECT], Language.ENGLISH) == [
-        "swarm: asked 2 trackers: 0 peers; DHT 212 nodes: 4 peers; tried 4 peers, 2 refused, 2 silent; deadline",
+        "swarm: asked 2 trackers: 0 peers; DHT 212 nodes: 4 peers; tried 4 peers, 2 refused, 2 gave nothing; deadline",
         "direct: nobody to ask",
     ]
     assert told([SWARM, DIRECT], Language.CHINESE) == (
-        "swarm：询问 2 个 tracker：0 个节点；DHT 212 个节点：4 个节点；尝试 4 个节点，2 个拒绝，2 个无回应；超时"
+        "swarm：询问 2 个 tracker：0 个节点；DHT 212 个节点：4 个节点；尝试 4 个节点，2 个拒绝，2 个未给出元数据；超时"
         "。direct：无人可问"
     )
 
 
-def test_whoever_has_been_given_a_name_does_not_call_its_giver_silent() -> None:
-    named = replace(SWARM, ended="named", counts={"tried": 3, "refused": 1, "silent": 2})
-    assert lines([named], Language.ENGLISH) == ["swarm: tried 3 peers, 1 refused; gave the name"]
+@pytest.mark.parametrize(
+    ("ended", "words"), [("named", "gave the name"), ("bad_name", "the torrent has no usable name")]
+)
+def test_whoever_has_been_given_the_metadata_does_not_say_that_its_giver_gave_nothing(ended: str, words: str) -> None:
+    given = replace(SWARM, ended=ended, counts={"tried": 3, "refused": 1, "silent": 2})
+    assert lines([given], Language.ENGLISH) == [f"swarm: tried 3 peers, 1 refused; {words}"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered", "peers", "english", "chinese"),
+    [
+        (1, 0, 0, "asked 1 tracker: no usable answer", "询问 1 个 tracker：没有有效应答"),
+        (3, 0, 0, "asked 3 trackers: no usable answer", "询问 3 个 tracker：没有有效应答"),
+        (3, 1, 0, "asked 3 trackers, 1 answered: 0 peers", "询问 3 个 tracker，1 个有效应答：0 个节点"),
+        (3, 3, 1, "asked 3 trackers: 1 peer", "询问 3 个 tracker：1 个节点"),
+        (1, 1, 0, "asked 1 tracker: 0 peers", "询问 1 个 tracker：0 个节点"),
+        (1, 0, 2, "asked 1 tracker: 2 peers", "询问 1 个 tracker：2 个节点"),
+    ],
+)
+def test_a_tracker_that_has_not_answered_is_not_said_to_know_nobody(
+    asked: int, answered: int, peers: int, english: str, chinese: str
+) -> None:
+    counts = {"trackers": asked, "trackers_answered": answered, "tracker_peers": peers}
+    account = Account(resolver="direct", ended="no_peers", counts=counts)
+    assert lines([account], Language.ENGLISH) == [f"direct: {english}; deadline"]
+    assert lines([account], Language.CHINESE) == [f"direct：{chinese}；超时"]
+
+
+@pytest.mark.parametrize(
+    ("counts", "begins"),
+    [
+        ({"trackers": 2}, "Nobody was found: no tracker that was asked gave a usable answer"),
+        ({"trackers": 2, "trackers_answered": 1}, "Nobody has this torrent"),
+        ({"trackers": 2, "dht_nodes": 7}, "Nobody has this torrent"),
+        ({}, "Nobody has this torrent"),
+    ],
+)
+def test_that_nobody_has_it_is_said_when_somebody_was_asked_who_could_know(counts: dict[str, int], begins: str) -> None:
+    accounts = [Account(resolver="direct", ended="no_peers", counts=counts)]
+    assert why("no_peers", iter(accounts), Language.ENGLISH).startswith(begins)
 
 
 def test_what_is_kept_comes_back() -> None:
@@ -60,7 +98,7 @@ def test_what_a_resolver_says_is_kept_short_and_shown_safely() -> None:
 
 def test_a_persons_trackers_are_told_and_no_others() -> None:
     (mine, _) = own([SWARM, DIRECT], trackers=1, joined=False)
-    assert mine.counts == {**SWARM.counts, "trackers": 1}
+    assert mine.counts == {**SWARM.counts, "trackers": 1, "trackers_answered": 1}
     (mine, _) = own([SWARM, DIRECT], trackers=9, joined=False)
     assert mine.counts == SWARM.counts
 
@@ -80,10 +118,15 @@ def test_whoever_joined_in_vain_learns_what_was_seen_and_nothing_of_trackers() -
     ("counts", "code", "begins"),
     [
         ({}, "no_peers", "Next: give a magnet with trackers"),
-        ({"trackers": 2}, "no_peers", "Next: ask with other trackers"),
+        ({"trackers": 2, "trackers_answered": 1}, "no_peers", "Next: ask with other trackers, or with the DHT; the"),
+        ({"trackers": 2}, "no_peers", "Next: ask with other trackers, or with the DHT; none"),
+        ({"trackers": 2, "dht_nodes": 2}, "no_peers", "Next: ask again later"),
         ({"dht_nodes": 2}, "no_peers", "Next: ask again later"),
         ({"refused": 2}, "no_metadata", "Next: check that TCP"),
         ({"silent": 2}, "no_metadata", "Next: ask again later"),
+        ({"refused": 2, "silent": 1}, "no_metadata", "Next: check that TCP"),
+        ({"refused": 1, "silent": 2}, "no_metadata", "Next: ask again later"),
+        ({"refused": 1, "lied": 1}, "no_metadata", "Next: ask again later"),
     ],
 )
 def test_the_next_step_fits_what_happened(counts: dict[str, int], code: str, begins: str) -> None:

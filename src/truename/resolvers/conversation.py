@@ -148,15 +148,18 @@ class Conversation:
         """An announce is on its way."""
         self._announces[url] = self._announces.get(url, 0) + 1
 
-    def tracker_answered(self, url: str, *, peers: int, reached: bool) -> None:
-        """An announce has ended. A tracker is unreached when none of those sent to it reached it."""
+    def tracker_answered(self, url: str, *, peers: int | None, reached: bool) -> None:
+        """An announce has ended, `peers` None: without an answer of use, such as a refusal or nonsense.
+
+        A tracker is unreached when none of those sent to it reached it.
+        """
         under_way = self._announces[url] = max(0, self._announces.get(url, 0) - 1)
         if reached:
             self._reached.add(url)
             self._unreached.discard(url)
         elif not under_way and url not in self._reached:
             self._unreached.add(url)
-        if peers:
+        if peers is not None:
             self._named_by_trackers[url] = max(self._named_by_trackers.get(url, 0), peers)
 
     def dht_asked(self, now: float) -> None:
@@ -213,11 +216,11 @@ class Conversation:
         """What has been done, by the words of `COUNTS`."""
         counts = {
             "trackers": len(self._announces),
-            "trackers_answered": len(self._reached),
+            "trackers_answered": len(self._named_by_trackers),
             "tracker_peers": self.named_by_trackers,
             "tried": self.known,
             "refused": self._failed,
-            "silent": max(0, self.known - self._failed - self.lied_to),
+            "silent": 0 if self.unread else max(0, self.known - self._failed - self.lied_to),
             "lied": int(self.lied_to),
         }
         if self.dht_asks:

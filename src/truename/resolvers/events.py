@@ -77,11 +77,11 @@ class TrackerAsked:
 
 @dataclass(frozen=True, slots=True)
 class TrackerAnswered:
-    """One announce has ended: with so many peers, or in an error; `reached`: the tracker was there at all."""
+    """One announce has ended: with so many peers, or (None) in an error; `reached`: the tracker was there at all."""
 
     handle: Handle
     url: str
-    peers: int
+    peers: int | None
     reached: bool
 
 
@@ -204,7 +204,7 @@ def _tracker_replied(alert: Any) -> Event:
 
 
 def _tracker_failed(alert: Any) -> Event:
-    return TrackerAnswered(alert.handle, alert.tracker_url(), 0, _was_reached(alert.error))
+    return TrackerAnswered(alert.handle, alert.tracker_url(), None, _was_reached(alert.error))
 
 
 def _was_reached(error: Any) -> bool:

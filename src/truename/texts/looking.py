@@ -25,6 +25,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "There are peers, but none gave the metadata in time; try again later or with a longer time.",
         "找到了节点，但没有一个在限时内给出元数据；请稍后再试，或延长时间。",
     ),
+    "no_tracker_answered": (
+        "Nobody was found: no tracker that was asked gave a usable answer. Try again later, or with other trackers.",
+        "没有找到任何人：被询问的 tracker 都没有给出有效应答。请稍后再试，或换用其他 tracker。",
+    ),
     "bad_name": (
         "The torrent was found, but it has no usable name; asking again does not help.",
         "已找到该种子，但其名称不可用；重试没有帮助。",
@@ -139,11 +143,17 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "told_peers": ("{count} peers", "{count} 个节点"),
     "told_tracker": ("asked 1 tracker: {peers}", "询问 1 个 tracker：{peers}"),
     "told_trackers": ("asked {count} trackers: {peers}", "询问 {count} 个 tracker：{peers}"),
+    "told_trackers_part": (
+        "asked {count} trackers, {answered} answered: {peers}",
+        "询问 {count} 个 tracker，{answered} 个有效应答：{peers}",
+    ),
+    "told_tracker_mute": ("asked 1 tracker: no usable answer", "询问 1 个 tracker：没有有效应答"),
+    "told_trackers_mute": ("asked {count} trackers: no usable answer", "询问 {count} 个 tracker：没有有效应答"),
     "told_dht_node": ("DHT 1 node: {peers}", "DHT 1 个节点：{peers}"),
     "told_dht": ("DHT {nodes} nodes: {peers}", "DHT {nodes} 个节点：{peers}"),
     "told_tried": ("tried {peers}", "尝试 {peers}"),
     "told_refused": ("{count} refused", "{count} 个拒绝"),
-    "told_silent": ("{count} silent", "{count} 个无回应"),
+    "told_silent": ("{count} gave nothing", "{count} 个未给出元数据"),
     "told_lied": ("{count} lied", "{count} 个说谎"),
     "told_known": ("known from before", "此前已知"),
     "told_said": ("said: {said}", "回复：{said}"),
@@ -162,12 +172,16 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "下一步：给出带 tracker 的磁力链接，或打开 DHT。",
     ),
     "step_trackers": (
-        "Next: ask with other trackers, or with the DHT; the trackers asked know nobody.",
-        "下一步：换用其他 tracker 或 DHT 再查；已询问的 tracker 没有节点。",
+        "Next: ask with other trackers, or with the DHT; the trackers that answered know nobody.",
+        "下一步：换用其他 tracker 或 DHT 再查；已应答的 tracker 没有节点。",
+    ),
+    "step_trackers_mute": (
+        "Next: ask with other trackers, or with the DHT; none of the trackers asked gave a usable answer.",
+        "下一步：换用其他 tracker 或 DHT 再查；已询问的 tracker 都没有给出有效应答。",
     ),
     "step_refused": (
-        "Next: check that TCP may leave this machine, or ask later; the peers could not be spoken to.",
-        "下一步：请检查本机的 TCP 是否可以外出，或稍后再查；无法与这些节点通话。",
+        "Next: check that TCP may leave this machine, or ask later; most of the peers could not be spoken to.",
+        "下一步：请检查本机的 TCP 是否可以外出，或稍后再查；大多数节点无法通话。",
     ),
     "step_later": (
         "Next: ask again later, or save the magnet in a note, where it is asked for again by itself.",

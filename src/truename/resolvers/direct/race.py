@@ -28,13 +28,8 @@ _FIRST_PORT = 1024
 _AGAIN: Final = "again"
 """Whoever named them, peers that are asked again have a turn as one."""
 
-_MET_AS = {
-    Trouble.UNREACHED: "refused",
-    Trouble.HUNG_UP: "refused",
-    Trouble.STRANGER: "refused",
-    Trouble.LIED: "lied",
-    Trouble.TOO_MUCH: "lied",
-}
+_MET_AS = {Trouble.UNREACHED: "refused", Trouble.LIED: "lied", Trouble.TOO_MUCH: "lied"}
+"""As what somebody counts; whoever could be spoken to and gave nothing, as `silent`."""
 
 
 class Course(Protocol):
