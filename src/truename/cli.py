@@ -30,6 +30,7 @@ from truename.commands.process import (
     refuse,
     run,
 )
+from truename.commands.usage import App, run_app
 from truename.settings import Loaded
 from truename.store.database import DatabaseError
 from truename.terminal import backup as backups
@@ -54,12 +55,10 @@ _MAX_TIMEOUT_S = 86_400
 _LINES_AT_ONCE = 500
 
 
-app = typer.Typer(
+app = App(
     help=help_of("truename"),
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -69,7 +68,7 @@ def main() -> NoReturn:
     prepare_streams()
     status: object = DONE
     try:
-        app()
+        status = run_app(app)
     except SystemExit as end:
         status = end.code
     except KeyboardInterrupt:
@@ -251,7 +250,7 @@ def _run_server(work: Coroutine[Any, Any, None]) -> None:
 
 app.add_typer(tasks.app, name="tasks")
 
-user = typer.Typer(help=help_of("user"), no_args_is_help=True, rich_markup_mode=None)
+user = App(help=help_of("user"), no_args_is_help=True)
 app.add_typer(user, name="user")
 
 _Name = Annotated[str, typer.Argument(metavar="NAME", help=help_of("user_name"))]

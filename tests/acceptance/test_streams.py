@@ -214,7 +214,7 @@ async def work():
     Last()
     await asyncio.Event().wait()
 
-cli.app = lambda: cli.run(work())
+cli.app = lambda **_: cli.run(work())
 cli.main()
 """
 

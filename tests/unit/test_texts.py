@@ -8,6 +8,7 @@ from string import Formatter
 import pytest
 
 import truename
+from truename.commands.usage import told
 from truename.texts import TEXTS, Language, language_of, say
 
 SOURCES = sorted(Path(truename.__file__).parent.rglob("*.py"))
@@ -68,6 +69,37 @@ def test_no_sentence_holds_an_address_or_a_path(word: str) -> None:
 )
 def test_the_language_is_that_of_the_environment(environment: dict[str, str], language: Language) -> None:
     assert language_of(environment) is language
+
+
+PAGE = """Usage: truename tasks [OPTIONS] COMMAND
+
+Arguments:
+  NAME <str>  a line of one's own  [required]
+
+Options:
+  --limit N   so many  [default: 50; 1<=x<=99]
+  -h, --help  Show this message and exit.
+Error: Invalid value for '--status': Value error, 'x' is not one of 'pending', 'running'."""
+
+
+def test_what_typer_says_is_told_in_chinese_down_to_its_reasons() -> None:
+    assert (
+        told(PAGE, Language.CHINESE)
+        == """用法：truename tasks [OPTIONS] COMMAND
+
+参数：
+  NAME <str>  a line of one's own  [必填]
+
+选项：
+  --limit N   so many  [默认：50; 1<=x<=99]
+  -h, --help  显示此帮助。
+错误：'--status' 的值无效：'x' 不是以下之一：'pending', 'running'。"""
+    )
+
+
+def test_what_typer_says_stays_in_english_as_it_is_and_what_is_not_known_in_any_language() -> None:
+    assert told(PAGE, Language.ENGLISH) == PAGE
+    assert told("Usage\nOptions: none\n", Language.CHINESE) == "Usage\nOptions: none\n"
 
 
 def test_a_word_without_a_sentence_is_a_mistake() -> None:

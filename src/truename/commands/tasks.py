@@ -6,11 +6,12 @@ from typing import Annotated
 import typer
 
 from truename.commands.process import help_of, loaded_settings, on_database
+from truename.commands.usage import App
 from truename.model import TaskStatus
 from truename.terminal import tasks
 from truename.terminal.tasks import Wish
 
-app = typer.Typer(help=help_of("tasks"), rich_markup_mode=None)
+app = App(help=help_of("tasks"))
 
 
 @app.callback(invoke_without_command=True)

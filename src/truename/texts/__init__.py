@@ -6,7 +6,7 @@ A text never holds an address, a path or a credential of its own; a command may 
 from collections.abc import Mapping
 from enum import Enum
 
-from truename.texts import commands, keeping, looking, pages, web
+from truename.texts import commands, keeping, looking, pages, usage, web
 
 
 class Language(Enum):
@@ -34,6 +34,7 @@ def say(word: str, language: Language, /, **fields: object) -> str:
 TEXTS: Mapping[str, tuple[str, str]] = {
     **looking.TEXTS,
     **commands.TEXTS,
+    **usage.TEXTS,
     **keeping.TEXTS,
     **web.TEXTS,
     **pages.TEXTS,
