@@ -628,3 +628,61 @@ def test_libtorrent_gives_a_hybrid_by_both_its_hashes() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         run(test(folder))
+
+
+# --- very many ---------------------------------------------------------------------------------------------------
+
+
+def many(url: str, count: int) -> list[str]:
+    """So many trackers, all of them at one address."""
+    return [f"{url}%3Fn={number}" for number in range(count)]
+
+
+def test_when_the_first_trackers_fail_the_others_have_their_turn() -> None:
+    """Fifty are asked at once; of those here only the very last one leads anywhere."""
+
+    async def test() -> None:
+        with refusing_port() as port:
+            async with (
+                Tracker(response=response(b"d14:failure reason2:noe")).serving() as refusing,
+                a_tracker() as honest,
+                resolver() as direct,
+            ):
+                closed = many(f"http://127.0.0.1:{port}/announce", 200)
+                assert await name(direct, *closed, *many(refusing.url, 200), honest.url) == NAME
+                assert len(refusing.asked) == 200
+
+    run(test())
+
+
+def test_no_more_than_fifty_trackers_are_asked_at_once_for_a_hash() -> None:
+    async def test() -> None:
+        async with Tracker().serving() as slow, resolver() as direct:
+            slow.hold()
+            assert await ending(direct, *many(slow.url, 500)) == "no_peers"
+            assert len(slow.asked) == 50
+
+    run(test())
+
+
+def test_hundreds_of_trackers_that_are_not_there_end_the_look_up_when_all_were_asked() -> None:
+    async def test() -> None:
+        with refusing_port() as port:
+            async with resolver() as direct:
+                trail = Trail()
+                closed = many(f"http://127.0.0.1:{port}/announce", 500)
+                assert await ending(direct, *closed, deadline_s=10**6, trail=trail) == "nobody_to_ask"
+                assert trail.counts == {"trackers": 500}
+
+    run(test())
+
+
+def test_the_administrators_trackers_take_nobodys_place() -> None:
+    async def test() -> None:
+        async with Tracker().serving() as slow, a_tracker() as honest:
+            slow.hold()
+            own = tuple(f"{slow.url}?own={number}" for number in range(60))
+            async with resolver(trackers=own) as direct:
+                assert await name(direct, *many(slow.url, 49), honest.url) == NAME
+
+    run(test())

@@ -260,11 +260,61 @@ def test_waiting_for_a_turn_costs_no_time() -> None:
     run(test())
 
 
+def many(url: str, count: int) -> list[str]:
+    """So many trackers, all of them at one address."""
+    return [f"{url}%3Fn={number}" for number in range(count)]
+
+
 def test_a_magnet_with_hundreds_of_trackers_has_fifty_of_them_asked() -> None:
     async def test() -> None:
         async with Tracker().serving() as tracker, resolver() as swarm:
-            many = [f"{tracker.url}?n={number}" for number in range(500)]
-            assert await ending(swarm, magnet(DEAD, *(url.replace("?", "%3F") for url in many)), deadline_s=SHORT_S)
+            assert await ending(swarm, magnet(DEAD, *many(tracker.url, 500)), deadline_s=SHORT_S)
             assert len(tracker.asked) == 50
+
+    run(test())
+
+
+def test_when_the_first_trackers_fail_the_others_have_their_turn() -> None:
+    """Of these only the very last one leads anywhere."""
+
+    async def test() -> None:
+        refusal = b"HTTP/1.0 200 OK\r\n\r\nd14:failure reason7:go awaye"
+        with refusing_port() as port:
+            async with (
+                Tracker(response=refusal).serving() as refusing,
+                Peer(INFO).serving() as peer,
+                Tracker({sha1(INFO): peer.compact}).serving() as honest,
+                resolver() as swarm,
+            ):
+                failing = (*many(f"http://127.0.0.1:{port}/announce", 60), *many(refusing.url, 60))
+                found = await swarm.resolve(magnet(sha1(INFO), *failing, honest.url), deadline_s=LONG_S)
+                assert found.name == "told by a tracker"
+
+    run(test())
+
+
+def test_hundreds_of_trackers_that_are_not_there_end_the_look_up_when_all_were_asked() -> None:
+    async def test() -> None:
+        with refusing_port() as port:
+            async with resolver() as swarm:
+                trail = Trail()
+                asked = magnet(DEAD, *many(f"http://127.0.0.1:{port}/announce", 120))
+                assert await ending(swarm, asked, deadline_s=10**6, trail=trail) == "nobody_to_ask"
+                assert trail.counts["trackers"] == 120
+
+    run(test())
+
+
+def test_the_administrators_trackers_take_nobodys_place() -> None:
+    async def test() -> None:
+        async with (
+            Tracker().serving() as idle,
+            Peer(INFO).serving() as peer,
+            Tracker({sha1(INFO): peer.compact}).serving() as honest,
+        ):
+            own = tuple(f"{idle.url}?own={number}" for number in range(60))
+            async with resolver(trackers=own) as swarm:
+                asked = magnet(sha1(INFO), *many(idle.url, 49), honest.url)
+                assert (await swarm.resolve(asked, deadline_s=LONG_S)).name == "told by a tracker"
 
     run(test())

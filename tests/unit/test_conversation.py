@@ -174,6 +174,22 @@ def test_a_tracker_has_answered_when_it_said_whom_it_knows() -> None:
     assert conversation.counts()["trackers_answered"] == 1
 
 
+def test_of_the_trackers_that_wait_as_many_are_asked_as_others_have_left_places() -> None:
+    first, second, third, fourth = (f"{HTTP}?{number}" for number in range(4))
+    conversation = asked(HTTP, UDP)
+    conversation.later = (first, HTTP, second, third, fourth)
+    assert conversation.next_trackers(places=2, most=5) == []
+    conversation.tracker_answered(HTTP, peers=0, reached=True)
+    assert conversation.next_trackers(places=2, most=5) == [], "it has answered, and may again"
+    conversation.tracker_answered(UDP, peers=None, reached=False)
+    assert conversation.next_trackers(places=2, most=5) == [first]
+    assert conversation.has_somebody
+    conversation.tracker_asked(UDP)
+    assert conversation.next_trackers(places=4, most=5) == [second], "it may yet answer"
+    assert conversation.next_trackers(places=9, most=5) == [third], "of five in all"
+    assert conversation.later == (fourth,)
+
+
 def test_of_peers_from_which_metadata_came_none_is_silent() -> None:
     conversation = asked(HTTP)
     conversation.peers_looked_at([("127.0.0.1", 7)])

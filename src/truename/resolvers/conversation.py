@@ -92,7 +92,8 @@ class Conversation:
     """`hash20` is what the swarm knows the torrent by: a v1 hash, or the first 20 bytes of a v2 hash, in hex.
 
     `handle` is None until the torrent is in the session, and again once it has been put out.
-    `trackers` and `peers` are all that were or will be asked; `peers_ahead` those to be asked once the torrent is in.
+    `trackers` and `peers` are all that were or will be asked; `peers_ahead` those to be asked once the torrent is in,
+    and `later` the trackers to be asked when others have failed.
     `is_out`: it was put out since it gets no metadata there; `leaving` is its handle until its peers are known.
     `unread`: why its metadata, which came, could not be read. `handed`: peers that somebody else was told of.
     """
@@ -104,6 +105,7 @@ class Conversation:
     trackers: dict[str, None] = field(default_factory=dict)
     peers: dict[Peer, None] = field(default_factory=dict)
     peers_ahead: list[Peer] = field(default_factory=list)
+    later: tuple[str, ...] = ()
     asked: bool = False
     dht_asks: int = 0
     dht_nodes: int = 0
@@ -161,6 +163,17 @@ class Conversation:
             self._unreached.add(url)
         if peers is not None:
             self._named_by_trackers[url] = max(self._named_by_trackers.get(url, 0), peers)
+
+    def next_trackers(self, *, places: int, most: int) -> list[str]:
+        """Take as many of `later` as trackers that failed have left places; of `most` in all."""
+        if not self.later:
+            return []
+        failed = sum(not under_way and url not in self._named_by_trackers for url, under_way in self._announces.items())
+        room = max(0, min(places - (len(self.trackers) - failed), most - len(self.trackers)))
+        waiting = [url for url in self.later if url not in self.trackers]
+        self.later = tuple(waiting[room:])
+        self.trackers |= dict.fromkeys(waiting[:room])
+        return waiting[:room]
 
     def dht_asked(self, now: float) -> None:
         """A look-up is on its way."""

@@ -8,6 +8,7 @@ about a second hash is nothing to anybody, and both hashes of a hybrid lead to i
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from truename.errors import BadMetadata, NotYet, ResolverDown, TruenameError
 from truename.magnet import Magnet
@@ -52,11 +53,20 @@ _COUNT_EVERY_S = 1.0
 _HASH20_DIGITS = 40
 
 
+class _Whom(NamedTuple):
+    """Whom a magnet lets us ask: trackers now, and `later` when some of those have failed; peers."""
+
+    trackers: list[str]
+    later: tuple[str, ...]
+    peers: list[Peer]
+
+
 class Switchboard:
     """All conversations of one session, which begins and ends with it. Belongs to one event loop."""
 
     def __init__(self, config: SwarmConfig) -> None:
         self._config = config
+        self._own_trackers = usable_trackers(config.trackers, allow_private=config.allow_private)
         self.dht = DhtPulse(enabled=config.asks_dht, has_entrance=bool(config.dht_entrances))
         self.sockets = Sockets(config.listen_interfaces, only_udp=bool(config.proxy))
         self._loop = asyncio.get_running_loop()
@@ -113,23 +123,26 @@ class Switchboard:
     # --- who waits -----------------------------------------------------------------------------------------------
 
     def _join(self, waiter: Waiter, magnet: Magnet) -> None:
-        trackers, peers = self._whom_to_ask(magnet)
+        whom = self._whom_to_ask(magnet)
         for hash20 in dict.fromkeys(info_hash[:_HASH20_DIGITS] for info_hash in magnet.hashes):
             conversation = self._by_hash.get(hash20)
             if conversation is None:
-                self._begin(hash20, waiter, trackers, peers)
+                self._begin(hash20, waiter, whom)
             else:
                 conversation.admit(waiter)
-                self._ask_more(conversation, trackers, peers)
+                self._ask_more(conversation, whom)
 
-    def _whom_to_ask(self, magnet: Magnet) -> tuple[list[str], list[Peer]]:
-        private = self._config.allow_private
-        named = magnet.trackers if self._config.magnet_trackers else ()
-        trackers = usable_trackers((*self._config.trackers, *named), allow_private=private)
-        return trackers[:MAX_TRACKERS_ASKED], usable_peers(magnet.peers, allow_private=private)[:MAX_PEERS_ASKED]
+    def _whom_to_ask(self, magnet: Magnet) -> _Whom:
+        """The administrator's trackers come first, and take nobody's place."""
+        private, own = self._config.allow_private, self._own_trackers
+        named = usable_trackers(magnet.trackers if self._config.magnet_trackers else (), allow_private=private)
+        trackers = list(dict.fromkeys((*own[:MAX_TRACKERS_ASKED], *named[:MAX_TRACKERS_ASKED])))
+        later = (*named[MAX_TRACKERS_ASKED:], *own[MAX_TRACKERS_ASKED:])
+        return _Whom(trackers, later, usable_peers(magnet.peers, allow_private=private)[:MAX_PEERS_ASKED])
 
-    def _begin(self, hash20: str, waiter: Waiter, trackers: list[str], peers: list[Peer]) -> None:
-        conversation = Conversation(hash20, trackers=dict.fromkeys(trackers), peers=dict.fromkeys(peers))
+    def _begin(self, hash20: str, waiter: Waiter, whom: _Whom) -> None:
+        trackers, later, peers = whom
+        conversation = Conversation(hash20, trackers=dict.fromkeys(trackers), peers=dict.fromkeys(peers), later=later)
         at_once = self._asking.begin(conversation, trackers, self._loop.time())
         self._session.add(hash20, at_once, peers)
         self._by_hash[hash20] = conversation
@@ -138,12 +151,14 @@ class Switchboard:
         if at_once or peers:
             conversation.question_sent()
 
-    def _ask_more(self, conversation: Conversation, trackers: list[str], peers: list[Peer]) -> None:
+    def _ask_more(self, conversation: Conversation, whom: _Whom) -> None:
         """A second magnet of the hash may name trackers and peers that the first did not."""
         room = _MAX_ASKED_FOR_ONE_HASH - len(conversation.trackers)
-        new_trackers = [url for url in trackers if url not in conversation.trackers][: max(0, room)]
+        new_trackers = [url for url in whom.trackers if url not in conversation.trackers][: max(0, room)]
         room = _MAX_ASKED_FOR_ONE_HASH - len(conversation.peers)
-        new_peers = [peer for peer in peers if peer not in conversation.peers][: max(0, room)]
+        new_peers = [peer for peer in whom.peers if peer not in conversation.peers][: max(0, room)]
+        if whom.later:
+            conversation.later = tuple(dict.fromkeys((*conversation.later, *whom.later)))[:_MAX_ASKED_FOR_ONE_HASH]
         conversation.trackers |= dict.fromkeys(new_trackers)
         conversation.peers |= dict.fromkeys(new_peers)
         if new_peers:
@@ -278,7 +293,14 @@ class Switchboard:
         if event.peers:
             self._rescue.peers_named(conversation)
         self._asking.tracker_answered(conversation, event.url)
+        self._ask_next(conversation)
         self._look_for_hope(conversation)
+
+    def _ask_next(self, conversation: Conversation) -> None:
+        """Trackers that have failed leave their places to those that wait for one."""
+        if conversation.later and conversation.handle is not None:
+            places = MAX_TRACKERS_ASKED + min(MAX_TRACKERS_ASKED, len(self._own_trackers))
+            self._asking.add(conversation, conversation.next_trackers(places=places, most=_MAX_ASKED_FOR_ONE_HASH))
 
     def _added(self, event: Added) -> None:
         asked_early, self._asked_early = self._asked_early, []

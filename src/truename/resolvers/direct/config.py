@@ -13,6 +13,8 @@ _FEWEST = 10
 class Limits:
     """Bounds over all look-ups together, then those of one look-up, then those of one conversation.
 
+    Of the `trackers_in_all` of a hash so many as `trackers` are asked at once, as many of the administrator's beside
+    them; those that wait have the places of those that failed.
     Those `to_one` tracker are fewer, so that a slow one leaves turns to the others; larger bursts over UDP are lost.
     What is over a bound waits for its turn, except bytes: `held_bytes` of metadata that is not whole yet, `heard_bytes`
     from all peers of one hash beyond the first `heard_bytes_of_each` of a conversation, `tracker_bytes` of HTTP from
@@ -29,6 +31,7 @@ class Limits:
     held_bytes: int = 128 << 20
 
     trackers: int = 50
+    trackers_in_all: int = 500
     tracker_bytes: int = 256 << 10
     peers_waiting: int = 200
     peers_at_once: int = 20

@@ -32,13 +32,17 @@ _MOST_COUNTED = 1000
 
 @dataclass(slots=True, eq=False)
 class _Asking:
-    """One tracker of a quest. `failures`: the last ones in a row; `again`: when it is asked the next time."""
+    """One tracker of a quest. `failures`: the last ones in a row; `again`: when it is asked the next time.
+
+    `has_left`: another one has its place, so it is not asked again.
+    """
 
     tracker: Tracker
     may_say: Allowance
     asked: bool = False
     answered: bool = False
     unreached: bool = False
+    has_left: bool = False
     failures: int = 0
     again: asyncio.TimerHandle | None = None
 
@@ -53,7 +57,7 @@ class Quest:
 
     __slots__ = (
         *("_asked", "_begun", "_ending", "_hash20", "_named", "_on_asked", "_on_over", "_race", "_reach", "_running"),
-        "_trackers",
+        *("_trackers", "_waiting"),
     )
 
     def __init__(
@@ -72,6 +76,7 @@ class Quest:
         self._asked = False
         self._ending: bytes | ResolverDown | None = None
         self._trackers: dict[str, _Asking] = {}
+        self._waiting: dict[str, Tracker] | None = None  # those without a place yet; few magnets name so many
         self._named: dict[Peer, None] = {}
         self._race: PeerRace | None = None
         self._running: dict[asyncio.Task[None], None] = {}
@@ -109,10 +114,8 @@ class Quest:
     def add(self, trackers: Iterable[Tracker], peers: Sequence[Peer]) -> None:
         """Ask these too, as far as the bounds allow; before `begin` as well as later."""
         for tracker in trackers:
-            if tracker.url not in self._trackers and len(self._trackers) < self._reach.limits.trackers:
-                asking = self._trackers[tracker.url] = _Asking(tracker, Allowance(self._reach.limits.tracker_bytes))
-                if self._begun:
-                    self.let_run(self._ask(asking))
+            if tracker.url not in self._trackers:
+                (self._admit if self._has_place_for(tracker) else self._let_wait)(tracker)
         self._take_peers(peers, object())
 
     def begin(self) -> None:
@@ -181,6 +184,25 @@ class Quest:
 
     # --- trackers ------------------------------------------------------------------------------------------------
 
+    def _has_place_for(self, tracker: Tracker) -> bool:
+        """The administrator's trackers have places of their own."""
+        places = self._reach.limits.trackers
+        if len(self._trackers) < places:
+            return True
+        alike = (one for one in self._trackers.values() if one.tracker.exempt is tracker.exempt)
+        return sum(not one.has_left for one in alike) < places
+
+    def _admit(self, tracker: Tracker) -> None:
+        asking = self._trackers[tracker.url] = _Asking(tracker, Allowance(self._reach.limits.tracker_bytes))
+        if self._begun:
+            self.let_run(self._ask(asking))
+
+    def _let_wait(self, tracker: Tracker) -> None:
+        if self._waiting is None:
+            self._waiting = {}
+        if len(self._trackers) + len(self._waiting) < self._reach.limits.trackers_in_all:
+            self._waiting.setdefault(tracker.url, tracker)
+
     async def _ask(self, asking: _Asking) -> None:
         reach = self._reach
         announce = Announce(hash20=self._hash20, peer_id=reach.peer_id, port=reach.port, key=reach.key)
@@ -192,7 +214,6 @@ class Quest:
         except TrackerUnreached:
             asking.failures += 1
             asking.unreached = True
-            self._look_for_hope()
         except (TrackerSilent, TrackerRefused):
             asking.failures += 1
             asking.unreached = False
@@ -205,6 +226,12 @@ class Quest:
             self._take_peers(others, asking.tracker.url)
             shortest_s, longest_s = _ANSWERED_AGAIN_S
             pause_s = max(shortest_s, min(said.again_in_s, longest_s))
+        if self._waiting and asking.failures:
+            asking.has_left = True
+            self._admit(self._waiting.pop(next(iter(self._waiting))))
+            return
+        if asking.unreached:
+            self._look_for_hope()
         if asking.may_say.left and self.is_running:
             asking.again = asyncio.get_running_loop().call_later(pause_s, self._ask_again, asking)
 
