@@ -515,7 +515,7 @@ def test_a_peer_that_is_ourselves_is_nobody() -> None:
 
 
 @pytest.mark.parametrize(
-    "info", [b"i7e", b"le", b"d6:lengthi1ee", b"d4:name1:x4:nest" + b"l" * 5_000 + b"e" * 5_000 + b"e"]
+    "info", [b"i7e", b"le", b"d6:lengthi1ee", b"d4:name0:4:nest" + b"l" * 5_000 + b"e" * 5_000 + b"e"]
 )
 def test_a_dictionary_that_is_the_right_one_and_has_no_name_ends_the_look_up_at_once(info: bytes) -> None:
     async def test() -> None:
