@@ -51,11 +51,15 @@ class BadName(TruenameError):  # noqa: N818
 
 
 class Refused(TruenameError):  # noqa: N818
-    """A resolver has answered that it failed. `said` are its own words, hostile and unbounded no more than a line."""
+    """A resolver has answered that it failed. `said` are its own words, hostile and unbounded no more than a line.
 
-    def __init__(self, said: str) -> None:
-        super().__init__(said)
+    `reason` is a word of `truename.texts`, where it has answered with what is no answer.
+    """
+
+    def __init__(self, said: str = "", *, reason: str = "") -> None:
+        super().__init__(said or reason)
         self.said = said
+        self.reason = reason
 
 
 class ResolverDown(TruenameError):  # noqa: N818

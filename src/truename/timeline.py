@@ -25,7 +25,7 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode  # `json.dumps` would m
 
 ENDINGS = frozenset(
     (
-        *("named", "claimed", "stopped", "nobody_to_ask"),
+        *("named", "claimed", "stopped", "nobody_to_ask", "script_no_name", "script_too_much"),
         *("no_peers", "no_metadata", "deadline", "bad_name", "resolver_failed", "resolver_unavailable"),
     )
 )
@@ -179,5 +179,5 @@ def _peers(count: int, language: Language) -> str:
 def _ending(account: Account, language: Language) -> str:
     if account.said:
         return say("told_said", language, said=shown(account.said[:MAX_SAID_CHARS]))
-    word = account.reason if account.reason == "nobody_to_ask" else account.ended
+    word = account.reason if account.reason in ENDINGS else account.ended
     return say(f"ended_{word}" if word in ENDINGS else "ended_resolver_failed", language)

@@ -13,11 +13,15 @@ from typing import Any
 
 import pytest
 
+from tests.wire import Peer, info_named, sha1
 from truename.errors import NotYet, Refused, ResolverDown
 from truename.magnet import InfoHash, Magnet
+from truename.metainfo import MAX_NAME_BYTES
 from truename.model import TaskStatus
 from truename.resolvers.base import Claim, Trail
-from truename.resolvers.chain import Chain
+from truename.resolvers.chain import Chain, Patience
+from truename.resolvers.direct.config import DirectConfig
+from truename.resolvers.direct.resolver import DirectResolver
 from truename.resolvers.script import (
     KEEPER,
     MAX_OUTPUT_BYTES,
@@ -27,6 +31,8 @@ from truename.resolvers.script import (
     read_answer,
     reason_in,
 )
+from truename.texts import Language, say
+from truename.timeline import told, why
 
 HASH = InfoHash("1a" * 20)
 MAGNET = Magnet(info_hash=HASH, trackers=("http://tracker.example/announce",), peers=("192.0.2.1:6881",))
@@ -140,7 +146,7 @@ def test_a_reason_on_standard_error_is_told_to_the_person(tmp_path: Path) -> Non
         (b"cannot read /home/alice/.netrc or C:\\Users\\alice\\x", "cannot read … or …"),
         (b"no answer from http://alice:pw@10.0.0.7:8080/api", "no answer from …"),
         (b"10.1.2.3:8080 refused", "… refused"),
-        (b"AC/DC is not there", "AC/DC is not there"),
+        (b"login failed for admin:hunter2 at qbt.home.lan:8080", "login failed for … at …"),
         (b"x" * 100_000, "x" * 200),
     ],
 )
@@ -149,18 +155,55 @@ def test_a_reason_is_one_line_without_addresses_paths_and_tracebacks(errors: byt
 
 
 @pytest.mark.parametrize(
-    "output", [b"", b" \n", b".", b"..\n", HASH.encode(), HASH.upper().encode(), b"a\0b", b"x" * 4097]
+    "output",
+    [
+        *(b"", b" \n", b".", b"..\n", HASH.encode(), HASH.upper().encode(), b"a\0b", b"x" * (MAX_NAME_BYTES + 1)),
+        *("\ufeff".encode(), "\u200b\u2060\n".encode(), "\u3164".encode(), b"Dunes\n" + b"x" * (MAX_NAME_BYTES + 1)),
+    ],
 )
 def test_what_cannot_be_a_name_is_none(output: bytes) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(Refused) as raised:
         read_answer(Ended(status=0, output=output, errors=b""), HASH)
+    assert (raised.value.said, raised.value.reason) == ("", "script_no_name")
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        b"Dunes",
+        b"connecting to the client\nwaiting\nDunes\n\n",
+        b"10 %\r90 %\rDunes\r\n",
+        "\ufeffDunes\r\n".encode(),
+        "log\n\ufeff Dunes \n\u200b\n".encode(),
+        "一\n".encode("gbk") * 3000 + b"Dunes\n",
+    ],
+)
+def test_the_name_is_the_last_line_in_which_there_is_something_to_see(output: bytes) -> None:
+    assert read_answer(Ended(status=0, output=output, errors=b""), HASH) == Claim("Dunes")
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize(
+    ("text", "reason"), [("#!/bin/sh\n", "script_no_name"), ("#!/bin/sh\nyes | head -c 200000\n", "script_too_much")]
+)
+def test_what_is_wrong_with_an_answer_is_said_in_the_readers_language(
+    tmp_path: Path, text: str, reason: str, language: Language
+) -> None:
+    async def scenario() -> None:
+        async with script(tmp_path, text, name="helper.sh") as resolver:
+            outcome = await Chain([resolver]).look_up(MAGNET, timeout_s=LONG_S)
+            assert (outcome.status, outcome.code, outcome.reason) == (TaskStatus.FAILED, "resolver_failed", reason)
+            assert why(outcome.reason, outcome.accounts, language) == say(reason, language)
+            assert say(f"ended_{reason}", language) in told(outcome.accounts, language)
+
+    run(scenario)
 
 
 def test_a_name_that_is_not_utf8_is_read_as_well_as_it_can_be() -> None:
     assert read_answer(Ended(status=0, output="春天的故事".encode("gbk"), errors=b""), HASH) == Claim("春天的故事")
 
 
-@pytest.mark.parametrize("kind", ["missing", "a folder", "not executable", "no interpreter"])
+@pytest.mark.parametrize("kind", ["missing", "a folder", "not executable", "no interpreter", "no first line"])
 def test_what_cannot_be_run_is_said_and_may_be_mended(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "helper"
     if kind == "a folder":
@@ -170,17 +213,18 @@ def test_what_cannot_be_run_is_said_and_may_be_mended(tmp_path: Path, kind: str)
     elif kind == "no interpreter":
         path.write_text("#!/nowhere/sh\n")
         path.chmod(0o700)
+    elif kind == "no first line":
+        path.write_text("echo Dunes\n")
+        path.chmod(0o700)
 
     async def scenario() -> None:
         resolver = ScriptResolver(ScriptConfig(path=path))
-        if kind == "no interpreter":
-            with pytest.raises((ResolverDown, Refused)):
-                await ask(resolver)
-            return
         with pytest.raises(ResolverDown) as raised:
             await ask(resolver)
-        health = await resolver.health()
-        assert (health.able, health.reason) == (False, raised.value.reason)
+        assert raised.value.reason == ("script_not_started" if path.is_file() else "script_missing")
+        if kind not in ("no interpreter", "no first line"):  # which only who tries it knows
+            health = await resolver.health()
+            assert (health.able, health.reason) == (False, raised.value.reason)
         if path.is_dir():
             path.rmdir()
         path.write_text("#!/bin/sh\necho Dunes\n")
@@ -488,6 +532,46 @@ def test_so_many_run_at_once_and_the_others_wait_without_their_clock_running(tmp
             assert await first == Claim("Dunes")
             assert await second == Claim("Dunes")
             assert waits.asked
+
+    run(scenario)
+
+
+def test_who_waits_for_a_slot_calls_for_help_and_waits_on(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    text = f"import sys\nif sys.argv[1].startswith('1a'): open({str(pipe)!r}).read()\nprint('Dunes')\n"
+
+    async def scenario() -> None:
+        async with script(tmp_path, text, slots=1, patience_s=SHORT_S) as resolver:
+            first, called = asyncio.ensure_future(ask(resolver)), asyncio.Event()
+            waits = Trail(called.set)
+            second = asyncio.ensure_future(
+                resolver.resolve(Magnet(info_hash=InfoHash("2b" * 20)), deadline_s=LONG_S, trail=waits)
+            )
+            await called.wait()
+            assert (waits.asked, waits.stuck, second.done()) == (False, True, False)
+            await asyncio.to_thread(pipe.write_text, "")
+            assert await first == await second == Claim("Dunes")
+
+    run(scenario)
+
+
+def test_scripts_that_hang_in_all_slots_keep_nobody_from_the_next_resolver(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        info = info_named("found beside them")
+        async with (
+            Peer(info).serving() as peer,
+            script(tmp_path, "import time\ntime.sleep(100)\n", slots=1, patience_s=SHORT_S) as resolver,
+        ):
+            hangs = asyncio.ensure_future(ask(resolver))
+            chain = Chain(
+                [resolver, DirectResolver(DirectConfig(allow_private=True))], patience=Patience(late_s=2 * LONG_S)
+            )
+            magnet = Magnet.parse(f"magnet:?xt=urn:btih:{sha1(info)}&x.pe={peer.endpoint}")
+            assert (await chain.look_up(magnet, timeout_s=LONG_S)).name == "found beside them"
+            hangs.cancel()
+            await asyncio.wait({hangs})
+            await chain.aclose()
 
     run(scenario)
 

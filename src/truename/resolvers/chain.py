@@ -126,7 +126,7 @@ class _Leg:
 
     def account(self) -> Account:
         """What it did, for a person."""
-        reason = self.ended.reason if isinstance(self.ended, ResolverDown) else ""
+        reason = self.ended.reason if isinstance(self.ended, ResolverDown | Refused) else ""
         said = self.ended.said if isinstance(self.ended, Refused) else ""
         return Account(
             resolver=self.resolver.name,

@@ -8,10 +8,9 @@ of its own, and an end: then `script_keeper`, which runs it, kills everything th
 import asyncio
 import logging
 import os
-import re
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -20,8 +19,10 @@ from typing import Final, cast
 from truename.errors import NotYet, Refused, ResolverDown
 from truename.magnet import Magnet
 from truename.metainfo import MAX_NAME_BYTES
-from truename.names import decode_name
+from truename.names import decode_name, is_hidden
 from truename.resolvers.base import Claim, ResolverHealth, Trail
+from truename.resolvers.reasons import without_secrets
+from truename.resolvers.script_keeper import CANNOT_BE_RUN
 
 log = logging.getLogger(__name__)
 
@@ -32,18 +33,20 @@ _MAX_SAID_CHARS = 200
 _LAST_WORDS_S = 0.5
 _KEEPER_S = 5.0
 _KEPT_BYTES = 16 * 1024
+_BYTE_ORDER_MARK = "\ufeff"
 _ALWAYS_PASSED = ("PATH", "HOME", "LANG", "LC_*", "TZ", "TMPDIR")
-
-# What stands in a reason may reach people who are not to know where this machine keeps what.
-_SECRETS = re.compile(r"\w+://\S+|(?:[A-Za-z]:)?(?:[\\/][\w.~+-]+){2,}[\\/]?|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptConfig:
-    """What the administrator chose. `passed`: names of variables, with wild cards, that the script may see."""
+    """What the administrator chose. `passed`: names of variables, with wild cards, that the script may see.
+
+    `patience_s`: how long a look-up waits for its turn until it calls for help.
+    """
 
     path: Path
     slots: int = 5
+    patience_s: float = 5.0
     passed: tuple[str, ...] = ("QBT_*",)
 
 
@@ -60,7 +63,7 @@ class ScriptResolver:
 
     async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Claim:
         """See `Resolver.resolve`; the clock starts with the script."""
-        async with self._slots:
+        async with self._turn(trail or Trail()):
             if self._closed:
                 raise ResolverDown("stopping")
             run = await _Run.begin(self._config, magnet.info_hash)
@@ -81,6 +84,20 @@ class ScriptResolver:
         if self._closed:
             raise ResolverDown("stopping")
         return read_answer(ended, magnet.info_hash)
+
+    @asynccontextmanager
+    async def _turn(self, trail: Trail) -> AsyncIterator[None]:
+        """One of the slots. Those who have it may keep it long, and whoever waits was never asked, so is never late."""
+        loop = asyncio.get_running_loop()
+        impatient = loop.call_later(self._config.patience_s, trail.needs_help)
+        try:
+            await self._slots.acquire()
+        finally:
+            impatient.cancel()
+        try:
+            yield
+        finally:
+            self._slots.release()
 
     async def health(self) -> ResolverHealth:
         """See `Resolver.health`: whether there is something that can be run."""
@@ -106,16 +123,30 @@ class Ended:
 
 
 def read_answer(ended: Ended, info_hash: str) -> Claim:
-    """The name out of what a script has said. Errors: `Refused` with its reason, fit for a person's eyes."""
+    """The name out of what a script has said.
+
+    Errors: `Refused` with its reason, fit for a person's eyes, or with ours; `ResolverDown` it could not be started.
+    """
+    if ended.status == -CANNOT_BE_RUN:
+        raise ResolverDown("script_not_started")
     if ended.too_much:
-        raise Refused("printed too much")
+        raise Refused(reason="script_too_much")
     if ended.status != 0:
         raise Refused(reason_in(ended.errors))
-    raw = ended.output.strip()
-    name = decode_name(raw).text.strip() if len(raw) <= MAX_NAME_BYTES else ""
-    if not name or name in (".", "..") or name.lower() == info_hash or "\0" in name:
-        raise Refused("gave no usable name")
+    name = name_in(ended.output)
+    if name in ("", ".", "..") or name.lower() == info_hash or "\0" in name:
+        raise Refused(reason="script_no_name")
     return Claim(name)
+
+
+def name_in(output: bytes) -> str:
+    """The last line in which there is something to see: a helper may say before what it does. Empty: there is none."""
+    for raw in reversed(output.replace(b"\r", b"\n").split(b"\n")):
+        for line in reversed(decode_name(raw[: MAX_NAME_BYTES + 1]).text.splitlines()):
+            name = line.strip().removeprefix(_BYTE_ORDER_MARK).strip()
+            if not all(is_hidden(char) or char.isspace() for char in name):
+                return name if len(raw.strip()) <= MAX_NAME_BYTES else ""
+    return ""
 
 
 def reason_in(errors: bytes) -> str:
@@ -124,7 +155,7 @@ def reason_in(errors: bytes) -> str:
     lines = [line for line in map(str.strip, text.splitlines()) if line]
     if not lines or "Traceback (most recent call last)" in text:
         return ""
-    return _SECRETS.sub("…", lines[-1][: 4 * _MAX_SAID_CHARS])[:_MAX_SAID_CHARS]
+    return without_secrets(lines[-1][: 4 * _MAX_SAID_CHARS])[:_MAX_SAID_CHARS]
 
 
 class _Run(asyncio.SubprocessProtocol):

@@ -1,9 +1,11 @@
 """Runs one program and leaves nothing of it behind: `python -I -S script_keeper.py PROGRAM [ARGUMENT]...`.
 
-It ends when the program does, with its status. Standard input is the line to whoever started it: a byte there lets the
-program begin, so that nothing is left of a keeper that is killed before; the end of the line, also by their death, is
-the end of the program. A process of the program's that loses its parent becomes a child of this one, whatever it has
-done to its group, its session or its environment; so when there is no child, nothing is left.
+It ends when the program does, with its status; and by the signal `CANNOT_BE_RUN` when there is nothing that could be
+run, which no program can imitate, since this one tells of signals by a status. Standard input is the line to whoever
+started it: a byte there lets the program begin, so that nothing is left of a keeper that is killed before; the end of
+the line, also by their death, is the end of the program. A process of the program's that loses its parent becomes a
+child of this one, whatever it has done to its group, its session or its environment; so when there is no child, nothing
+is left.
 Loads nothing of truename, since it starts with each look-up. Source: prctl(2), proc(5).
 """
 
@@ -16,12 +18,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
-_LINE, _SAID = 0, 2
+CANNOT_BE_RUN = signal.SIGUSR1
+
+_LINE = 0
 _POLITE_S = 0.5
 _MOST_S = 3.0
 """For what cannot be killed: it has become another user, or hangs in the kernel."""
 _PAUSE_S = 0.001
-_NOT_BEGUN, _CANNOT_BE_RUN, _BY_SIGNAL = 125, 127, 128
+_NOT_BEGUN, _BY_SIGNAL = 125, 128
 _NOT_FOR_US = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _AS_AT_FIRST = (*_NOT_FOR_US, signal.SIGPIPE, signal.SIGXFSZ)  # Python ignores the last two
 
@@ -35,6 +39,9 @@ def main() -> int:
     if not os.read(_LINE, 1):
         return _NOT_BEGUN
     program = _begin(sys.argv[1:])
+    if program is None:
+        os.kill(os.getpid(), CANNOT_BE_RUN)
+        return _NOT_BEGUN
     try:
         status = _wait(program, news, within_s=None, line=_LINE)
         if status is None:
@@ -66,17 +73,17 @@ def _children_news() -> int:
     return news
 
 
-def _begin(command: list[str]) -> int:
-    """Start the program. Output: it, which hears by now what its group is told."""
+def _begin(command: list[str]) -> int | None:
+    """Start the program. Output: it, which hears by now what its group is told; None when it cannot be run."""
     keeper = os.getpid()
     ready, making_ready = os.pipe()
     program = os.fork()
     if program == 0:
         _become(command, keeper, making_ready)
     os.close(making_ready)
-    os.read(ready, 1)  # nothing but the end, which is that of the other side
+    complaint = os.read(ready, 1)  # else nothing but the end: the other side closes where it becomes the program
     os.close(ready)
-    return program
+    return None if complaint else program
 
 
 def _become(command: list[str], keeper: int, making_ready: int) -> None:
@@ -88,12 +95,11 @@ def _become(command: list[str], keeper: int, making_ready: int) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), _LINE)
     for number in _AS_AT_FIRST:
         signal.signal(number, signal.SIG_DFL)
-    os.close(making_ready)
     try:
         os.execv(command[0], command)  # noqa: S606 - no shell is wanted
-    except OSError as error:
-        os.write(_SAID, f"cannot be run: {error.strerror}\n".encode())
-        os._exit(_CANNOT_BE_RUN)
+    except OSError:
+        os.write(making_ready, b"!")
+    os._exit(_NOT_BEGUN)
 
 
 def _signal(program: int, number: int) -> None:

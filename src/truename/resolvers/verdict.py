@@ -82,7 +82,9 @@ def _why(failure: NotYet | BadName | BadMetadata | Refused | ResolverDown) -> _W
             return _Why(TaskStatus.TIMEOUT, failure.code)
         case BadName():  # the torrent is there, and asking longer would not give it a name
             return _Why(TaskStatus.FAILED, "bad_name")
-        case Refused() | BadMetadata():  # what could not be read, or is of another torrent, proves nothing
+        case Refused():
+            return _Why(TaskStatus.FAILED, "resolver_failed", failure.reason)
+        case BadMetadata():  # what could not be read, or is of another torrent, proves nothing
             return _Why(TaskStatus.FAILED, "resolver_failed")
         case ResolverDown():
             return _Why(TaskStatus.FAILED, "resolver_unavailable", failure.reason)

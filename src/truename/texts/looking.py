@@ -128,8 +128,18 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "找不到解析器 script 的脚本；请把它放到 TRUENAME_SCRIPT_PATH 所指的位置。",
     ),
     "script_not_started": (
-        "The script of the resolver script cannot be run; make it readable and executable.",
-        "无法运行解析器 script 的脚本；请使其可读且可执行。",
+        "The script of the resolver script cannot be run; make it readable and executable, and let its first line (#!) "
+        "name a program that is there.",
+        "无法运行解析器 script 的脚本；请使其可读且可执行，并确认其首行（#!）所指的程序存在。",
+    ),
+    "script_no_name": (
+        "The script of the resolver script ended well without printing a usable name; it has to print the name as its "
+        "last line.",
+        "解析器 script 的脚本正常结束，但没有输出可用的名称；名称应是它输出的最后一行。",
+    ),
+    "script_too_much": (
+        "The script of the resolver script printed too much and was ended; it has to print little more than the name.",
+        "解析器 script 的脚本输出过多，已被终止；它只应输出名称和少量内容。",
     ),
     "resolver_said": ("A resolver answered: {said}", "解析器回复：{said}"),
     "resolver_unavailable": ("Nobody could be asked at that time.", "当时没有可以询问的对象。"),
@@ -166,6 +176,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "ended_deadline": ("deadline", "超时"),
     "ended_bad_name": ("the torrent has no usable name", "种子没有可用的名称"),
     "ended_resolver_failed": ("failed", "失败"),
+    "ended_script_no_name": ("gave no usable name", "没有给出可用的名称"),
+    "ended_script_too_much": ("printed too much", "输出过多"),
     "ended_resolver_unavailable": ("not available", "不可用"),
     "step_nobody": (
         "Next: give a magnet with trackers, or switch the DHT on.",
