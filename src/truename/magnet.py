@@ -23,6 +23,7 @@ __all__ = [
     "decode_dn",
     "encode_dn",
     "find_magnets",
+    "lacks",
     "rename",
     "unwritable",
 ]
@@ -116,6 +117,12 @@ def unwritable(text: str, names: Mapping[str, str]) -> list[MagnetSpan]:
     """The magnets that `rename` leaves alone because with their true name they would be too large to be read again."""
     changes = ((span, _true_dn(span, names)) for span in find_magnets(text))
     return [span for span, written in changes if written is not None and not _fits(span, written)]
+
+
+def lacks(span: MagnetSpan, name: str) -> bool:
+    """Whether `rename` would write this name into a magnet: it neither reads as it, nor would be too large with it."""
+    written = _true_dn(span, {span.info_hash: name} if span.info_hash else {})
+    return written is not None and _fits(span, written)
 
 
 def _true_dn(span: MagnetSpan, names: Mapping[str, str]) -> str | None:

@@ -4,8 +4,9 @@ A person's own name (a `dn` changed in an edit) is never overwritten. An edit fr
 truename's renames came between, and those names are then written into the new text.
 """
 
+import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -15,7 +16,7 @@ from typing import NamedTuple
 from truename.errors import InvalidInput, TruenameError
 from truename.feeder import Clock
 from truename.hub import Hub
-from truename.magnet import InfoHash, Magnet, MagnetSpan, find_magnets, rename
+from truename.magnet import MAX_TRACKERS, InfoHash, Magnet, MagnetSpan, find_magnets, lacks, rename
 from truename.store import events, names, notes, tasks, watches
 from truename.store.database import Connection, Database
 from truename.store.names import KnownName, Provenance
@@ -25,6 +26,7 @@ from truename.store.tasks import TaskRow
 from truename.store.watches import Watched
 from truename.store.writer import Writer
 
+_NOTES_AT_ONCE = 50
 _MANY_CHARS = 4_000_000  # a list is not longer than this and one note more
 
 
@@ -40,7 +42,8 @@ class Stale(TruenameError):  # noqa: N818 - named after what it is
 class MagnetView:
     """One magnet of a note: where it stands (code points), its `dn`, its true name if known, its latest task.
 
-    `known` is what else the catalogue says; `watch`: how the hash is watched, if it did not answer.
+    `known` is what else the catalogue says; `watch`: how the hash is watched, if it did not answer; `own`: the person
+    chose its `dn`.
     """
 
     start: int
@@ -51,6 +54,7 @@ class MagnetView:
     task: TaskRow | None
     watch: Watched | None = None
     known: KnownName | None = None
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,8 +146,21 @@ class Notes:
         return await self._database.read(_magnets_of_each, person_id, list(note_ids), most)
 
     async def unnamed(self, person_id: int, *, most: int) -> tuple[Sequence[Magnet], int]:
-        """Magnets in a person's notes whose names nobody knows, the oldest notes first; and how many more there are."""
-        return await self._database.read(_unnamed, person_id, most)
+        """Magnets in a person's notes that do not have their names there, the oldest notes first; and how many more.
+
+        One whose name the person chose is left out; so is one that its name would make too large.
+        """
+        found: dict[str, Magnet] = {}
+        more: set[str] = set()
+        last_id = 0
+        while some := await self._database.read(notes.after, person_id, last_id, limit=_NOTES_AT_ONCE):
+            own = await self._database.read(notes.own_of_each, [note_id for note_id, _ in some])
+            spans = await asyncio.to_thread(_not_own, some, own)
+            known = await self._database.read(names.known_names, filter(None, (span.info_hash for span in spans)))
+            true = {one: name.name for one, name in known.items() if name.verified}
+            await asyncio.to_thread(_add_lacking, found, more, spans, true, most)
+            last_id = some[-1][0]
+        return list(found.values()), len(more)
 
     async def newest(
         self, person_id: int, *, limit: int, before_id: int | None = None
@@ -178,6 +195,13 @@ def candidate_of(span: MagnetSpan) -> Candidate:
         return Candidate(span.info_hash, Magnet.of(span))
     except InvalidInput as error:
         return Candidate(span.info_hash, problem=error.code)
+
+
+def may_be_asked(span: MagnetSpan) -> bool:
+    """Whether a magnet of a text can be asked for. Only a long one is read for that: no other has too many trackers."""
+    if len(span.text) <= MAX_TRACKERS * len("&tr=x"):
+        return span.problem is None
+    return problem_of(span) is None
 
 
 def problem_of(span: MagnetSpan) -> str | None:
@@ -261,6 +285,7 @@ def view(
     known: Mapping[str, KnownName],
     latest: Mapping[tuple[int, str], TaskRow],
     watched: Mapping[tuple[int, str], Watched] = MappingProxyType({}),
+    own: Container[tuple[int, str]] = frozenset(),
 ) -> NoteView:
     """A note as its owner sees it."""
     return NoteView(
@@ -275,6 +300,7 @@ def view(
                 task=latest.get((row.person_id, span.info_hash)),
                 watch=watched.get((row.person_id, span.info_hash)),
                 known=known.get(span.info_hash),
+                own=(row.id, span.info_hash) in own,
             )
             for span in find_magnets(row.text)
             if span.info_hash is not None
@@ -315,15 +341,27 @@ async def _magnets_of_each(
     return found
 
 
-async def _unnamed(connection: Connection, person_id: int, most: int) -> tuple[Sequence[Magnet], int]:
-    wanted = await notes.unnamed_hashes(connection, person_id)
-    found: dict[str, Magnet] = {}
-    for text in await notes.texts_with_unnamed(connection, person_id):
-        if len(found) >= most:
-            break
-        found |= {one.info_hash: one for one in magnets_of(text) if wanted.intersection(one.hashes)}
-    taken = list(found.values())[:most]
-    return taken, max(0, len(wanted) - sum(len(wanted.intersection(one.hashes)) for one in taken))
+def _not_own(texts: Iterable[tuple[int, str]], own: Container[tuple[int, str]]) -> list[MagnetSpan]:
+    """The magnets of notes, given as (id, text), whose names are not the person's own."""
+    return [span for note_id, text in texts for span in find_magnets(text) if (note_id, span.info_hash) not in own]
+
+
+def _add_lacking(
+    found: dict[str, Magnet], more: set[str], spans: Iterable[MagnetSpan], true: Mapping[str, str], most: int
+) -> None:
+    """Add those magnets that lack their names, be they known or not, and can be asked for: `most` to `found`, by hash
+    and with the sources of all that carry it, and the hashes of the others to `more`.
+    """
+    for span in spans:
+        info_hash = span.info_hash
+        if info_hash is None or (info_hash in true and not lacks(span, true[info_hash])) or not may_be_asked(span):
+            continue
+        if info_hash in found:
+            found[info_hash] = found[info_hash].joined(Magnet.of(span))
+        elif len(found) < most:
+            found[info_hash] = Magnet.of(span)
+        else:
+            more.add(info_hash)
 
 
 async def _views(connection: Connection, rows: Sequence[NoteRow], *, ended_after: float) -> Sequence[NoteView]:
@@ -336,7 +374,8 @@ async def _views(connection: Connection, rows: Sequence[NoteRow], *, ended_after
     known = await names.known_names(connection, (info_hash for _, info_hash in asked))
     latest = await tasks.latest_of(connection, asked, ended_after=ended_after)
     watched = await watches.of(connection, (one for one in asked if one[1] not in known))
-    return [view(row, known, latest, watched) for row in rows]
+    own = await notes.own_of_each(connection, (row.id for row in rows))
+    return [view(row, known, latest, watched, own) for row in rows]
 
 
 def _dns(text: str) -> dict[str, Counter[str | None]]:

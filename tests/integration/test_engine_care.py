@@ -436,7 +436,7 @@ def test_everything_unnamed_is_found_with_what_is_left(tmp_path: Path) -> None:
     async def scenario(engine: Engine, _: Watched) -> None:
         await ended(engine, (await one(engine, 0)).task_id)
         tracker = "&tr=udp%3A%2F%2Ftracker.example%3A1"
-        await engine.notes.save(ALICE, f"{link(0)} {link(1)}{tracker} {link(2)}")
+        await engine.notes.save(ALICE, f"{link(0)}&dn=Name%20of%201.mkv {link(1)}{tracker} {link(2)}")
         await engine.notes.save(ALICE, f"{link(2)} {link(3)} {link(4)}")
         await engine.notes.save(BOB, link(5))
         found, remaining = await engine.notes.unnamed(ALICE, most=3)

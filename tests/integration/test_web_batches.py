@@ -6,10 +6,11 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.live_support import Live, with_live
+from tests.integration.live_support import HYBRID_V1, HYBRID_V2, Live, with_live
 from tests.integration.test_web_calibrate import refused, submit, task_of
 from tests.integration.test_web_notes import save
 from tests.integration.web_support import ENGLISH, PAGE, Site, message_in, with_site
+from truename.scanner import MAX_MAGNET_CHARS
 
 HASHES = [f"{number:040x}" for number in range(1, 20)]
 NOBODYS = "00000000-0000-4000-8000-000000000000"
@@ -139,6 +140,82 @@ def test_of_everything_unnamed_a_batch_takes_what_it_may_have_and_says_what_rema
         assert (totals(rest), rest["remaining"]) == ((2, 2, 0, 0, 0), 1)
 
     with_live(tmp_path, scenario, max_batch=2)
+
+
+async def text_of(client: httpx.AsyncClient, note: dict[str, Any]) -> str:
+    return str((await client.get(f"/api/notes/{note['id']}")).json()["text"])
+
+
+LIE, TRUE = "&dn=A%20LIE", "&dn=Name%20of%200000.mkv"
+
+
+@pytest.mark.parametrize("by_page", [True, False])
+def test_a_name_that_somebody_else_has_found_comes_into_the_note_that_has_another(
+    tmp_path: Path, *, by_page: bool
+) -> None:
+    async def scenario(site: Live) -> None:
+        client, bob = await site.signed_in(), await site.signed_in("bob", peer="192.0.2.2")
+        note = await save(client, f"{link(HASHES[0])}{LIE} {link(HASHES[1])}{TRUE}")
+        await site.ended(bob, *[await task_of(bob, one) for one in HASHES[:2]])
+        assert await text_of(client, note) == note["text"]
+        assert 'action="/tasks/batch"' in (await client.get("/notes", headers=PAGE)).text
+        if by_page:
+            assert (await client.post("/tasks/batch", data={"unnamed": "1"})).status_code == 303
+        else:
+            body = await batch_of(client, unnamed=True)
+            assert (totals(body), body["remaining"]) == ((1, 0, 0, 1, 0), 0)
+        assert await text_of(client, note) == f"{link(HASHES[0])}{TRUE} {link(HASHES[1])}{TRUE}"
+        assert (await client.post("/tasks/batch", data={"unnamed": "1"})).status_code == 409
+        assert 'action="/tasks/batch"' not in (await client.get("/notes", headers=PAGE)).text
+
+    with_live(tmp_path, scenario)
+
+
+def test_a_hybrid_that_was_named_by_its_first_hash_is_named_where_only_its_second_stands(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        client = await site.signed_in()
+        await site.ended(client, await task_of(client, HYBRID_V1))
+        second = f"magnet:?xt=urn:btmh:1220{HYBRID_V2}"
+        note = await save(client, second + LIE)
+        body = await batch_of(client, unnamed=True)
+        assert (totals(body), body["remaining"]) == ((1, 0, 0, 1, 0), 0)
+        assert await text_of(client, note) == f"{second}&dn=Name%20of%20a1a1.mkv"
+
+    with_live(tmp_path, scenario)
+
+
+def test_a_name_of_ones_own_and_one_that_is_too_long_are_left_alone(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        client, bob = await site.signed_in(), await site.signed_in("bob", peer="192.0.2.2")
+        note = await save(client, f"{link(HASHES[0])}{LIE}")
+        mine = f"{link(HASHES[0])}&dn=mine"
+        await client.patch(f"/api/notes/{note['id']}", json={"text": mine, "version": 1})
+        full = link(HASHES[1]) + "&xl=" + "1" * (MAX_MAGNET_CHARS - len(link(HASHES[1])) - len("&xl="))
+        await save(client, full)
+        await site.ended(bob, *[await task_of(bob, one) for one in HASHES[:2]])
+        body = await batch_of(client, unnamed=True)
+        assert (totals(body), body["remaining"]) == ((0, 0, 0, 0, 0), 0)
+        assert await text_of(client, note) == mine
+        await client.delete("/api/notes/2")
+        assert 'action="/tasks/batch"' not in (await client.get("/notes", headers=PAGE)).text
+
+    with_live(tmp_path, scenario)
+
+
+def test_what_remains_counts_each_hybrid_once_and_nothing_that_cannot_be_asked_for(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        site.oracle.held = set(HASHES)
+        client = await site.signed_in()
+        hybrids = [f"{link(one)}&xt=urn:btmh:1220{one[:24]}{one}" for one in HASHES[:3]]
+        trackers = "".join(f"&tr=udp%3A%2F%2Fa{number}.example%3A1" for number in range(501))
+        await save(client, " ".join([*hybrids, link(HASHES[4]) + trackers]))
+        await save(client, f"{hybrids[1]} {hybrids[0]}&tr=udp%3A%2F%2Fb.example%3A1")
+        body = await batch_of(client, unnamed=True)
+        assert (totals(body), body["remaining"]) == ((1, 1, 0, 0, 0), 2)
+        answer = await client.post("/tasks/batch", data={"unnamed": "1"})
+        assert answer.headers["location"].endswith("?left=2")
+
+    with_live(tmp_path, scenario, max_batch=1)
 
 
 def test_a_magnet_that_cannot_be_asked_for_has_one_code_on_all_ways(tmp_path: Path) -> None:

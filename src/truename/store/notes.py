@@ -6,15 +6,14 @@ name a person chose is `own` there, and truename leaves its magnets alone.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, insert, select, update
+from sqlalchemy import bindparam, delete, exists, insert, select, update
 
 from truename.dn import reads_as
 from truename.magnet import find_magnets, rename
 from truename.store.database import Connection
 from truename.store.portable import by_hash, in_chunks
-from truename.store.tables import note, note_magnet, note_revision, torrent, torrent_hash
+from truename.store.tables import note, note_magnet, note_revision
 
 SAVED, EDITED, RENAMED = "saved", "edited", "renamed"
 
@@ -50,6 +49,19 @@ _WITH_HASHES = (
     )
     .order_by(note.c.id)
     .with_for_update(of=note)
+)
+_AFTER = (
+    select(note.c.id, note.c.text)
+    .where(
+        note.c.person_id == bindparam("person_id"),
+        note.c.id > bindparam("after_id"),
+        exists().where(note_magnet.c.note_id == note.c.id),
+    )
+    .order_by(note.c.id)
+    .limit(bindparam("limit"))
+)
+_OWN_OF_EACH = select(note_magnet.c.note_id, note_magnet.c.hash).where(
+    note_magnet.c.note_id.in_(bindparam("note_ids", expanding=True)), note_magnet.c.own.is_(True)
 )
 _RENAMED_WITH_HASHES = _WITH_HASHES.where(
     exists().where(note_revision.c.note_id == note.c.id, note_revision.c.cause == RENAMED)
@@ -216,29 +228,18 @@ async def texts_of(connection: Connection, person_id: int, note_ids: Sequence[in
     return ((row.id, row.text) for row in rows)
 
 
-async def unnamed_hashes(connection: Connection, person_id: int) -> set[str]:
-    """The hashes in a person's notes without a verified name, those left out whose name the person chose."""
-    rows = await connection.execute(_unnamed(person_id, note_magnet.c.hash).distinct())
-    return set(rows.scalars())
+async def after(connection: Connection, person_id: int, note_id: int, *, limit: int) -> Sequence[tuple[int, str]]:
+    """A person's notes in which magnets stand, each as (id, text), the oldest first, from after a given one on."""
+    values = {"person_id": person_id, "after_id": note_id, "limit": limit}
+    return [(row.id, row.text) for row in await connection.execute(_AFTER, values)]
 
 
-async def texts_with_unnamed(connection: Connection, person_id: int) -> Iterable[str]:
-    """The texts in which such hashes stand, the oldest first, read as they are wanted."""
-    having = _unnamed(person_id, note.c.id)
-    return (await connection.execute(select(note.c.text).where(note.c.id.in_(having)).order_by(note.c.id))).scalars()
-
-
-def _unnamed(person_id: int, column: ColumnElement[Any]) -> Select[tuple[Any]]:
-    known = exists().where(
-        torrent_hash.c.hash == note_magnet.c.hash,
-        torrent_hash.c.torrent_id == torrent.c.id,
-        torrent.c.verified.is_(True),
-    )
-    return (
-        select(column)
-        .join_from(note, note_magnet, note_magnet.c.note_id == note.c.id)
-        .where(note.c.person_id == person_id, note_magnet.c.own.is_(False), ~known)
-    )
+async def own_of_each(connection: Connection, note_ids: Iterable[int]) -> set[tuple[int, str]]:
+    """Each (note, hash) of these notes whose name a person chose."""
+    found: set[tuple[int, str]] = set()
+    for some in in_chunks(note_ids):
+        found |= {(row.note_id, row.hash) for row in await connection.execute(_OWN_OF_EACH, {"note_ids": some})}
+    return found
 
 
 async def _with_hashes(

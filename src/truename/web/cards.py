@@ -23,6 +23,12 @@ _NAMED = ("completed", "known")
 _WAITING = ("pending", "running")
 
 
+def lacks_name(view: MagnetView) -> bool:
+    """Whether asking may bring a name into the note: it does not stand there, and the person has not chosen another."""
+    state = state_of(view)
+    return state not in _NAMED or (state == "known" and not view.own)
+
+
 class Piece(NamedTuple):
     """A part of a text, made visible: a magnet, or what stands between them."""
 

@@ -17,7 +17,7 @@ from truename.names import is_hidden, shown
 from truename.notes import MagnetView, Stale, caught_up, magnets_of
 from truename.web.bodies import form_fields
 from truename.web.calibrate import MAX_ID, NoteId, work_for_asking, work_of
-from truename.web.cards import Card, changed_lines, direction_of, visible_lines
+from truename.web.cards import Card, changed_lines, direction_of, lacks_name, visible_lines
 from truename.web.errors import Refusal, no_room
 from truename.web.facts import facts_of, file_lines, story_of
 from truename.web.guard import identity_of
@@ -158,7 +158,7 @@ async def _list(request: Request, after: str, *, draft: str = "", refusal: Refus
         "notes.html",
         status=200 if refusal is None else refusal.status_code,
         cards=cards,
-        unnamed=any(card.named < len(card.view.magnets) for card in cards),
+        unnamed=any(lacks_name(magnet) for view in views for magnet in view.magnets),
         older=views[-1].note.id if more else None,
         newer=bool(after),
         draft=draft,
