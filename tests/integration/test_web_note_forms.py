@@ -349,3 +349,24 @@ def test_long_notes_share_a_page_with_fewer_others(tmp_path: Path) -> None:
         assert pages > 1
 
     with_live(tmp_path, scenario)
+
+
+def test_links_that_cannot_be_asked_for_are_shown_with_what_is_wrong_with_them(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        client = await site.signed_in()
+        broken = ["magnet:?xt=urn:btih:zz&dn=<b>\u202e", "magnet:?dn=only%20a%20name", *["magnet:?x=1"] * 30]
+        note = await save(client, " ".join([LINK, *broken]))
+        for path in ("/notes", f"/notes/{note['id']}"):
+            page = (await client.get(path, headers={**PAGE, **ENGLISH})).text
+            shown = re.findall(r'<code class="file-path" dir="ltr">(.*?)</code> <span class="soft">(.*?)</span>', page)
+            assert "Links that cannot be asked for: 32" in page
+            assert len(shown) == 20
+            assert unescape(shown[0][0]) == "magnet:?xt=urn:btih:zz&dn="
+            assert ["This is not an info-hash" in why for _, why in shown[:2]] == [True, False]
+            assert "12 more" in page
+        clean = await save(client, LINK)
+        assert (
+            "cannot be asked for" not in (await client.get(f"/notes/{clean['id']}", headers={**PAGE, **ENGLISH})).text
+        )
+
+    with_live(tmp_path, scenario)

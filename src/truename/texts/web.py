@@ -37,6 +37,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{count} more magnet links are not listed here; they are asked for together with the others.",
         "另有 {count} 个磁力链接未在此列出，“全部校准”时会一并查询。",
     ),
+    "notes_unread": ("Links that cannot be asked for: {count}", "无法查询的链接：{count}"),
+    "notes_unread_more": ("{count} more", "另有 {count} 个"),
     "notes_count": ("{named} of {total} named", "已得名称 {named} / {total}"),
     "notes_written": ("in the note:", "笔记中写作："),
     "notes_arrived": ("{count} names have come.", "已得到 {count} 个名称。"),

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from truename.names import is_hidden, make_visible
+from truename.magnet import find_magnets
+from truename.names import is_hidden, make_visible, shown
 from truename.notes import MagnetView, NoteView
 from truename.web.views import state_of
 
@@ -16,6 +17,7 @@ FIRST_LINES, FIRST_CHARS = 10, 1000  # else so much stands before it
 LISTED_CHARS = 20_000
 SHORT_MAGNETS, FIRST_MAGNETS = 12, 10
 LISTED_MAGNETS, OWN_MAGNETS = 100, 500
+MAX_UNREAD, UNREAD_CHARS = 20, 120
 MAX_PIECES = 2000
 MAX_DIRECTED_CHARS = 100_000
 
@@ -27,6 +29,13 @@ def lacks_name(view: MagnetView) -> bool:
     """Whether asking may bring a name into the note: it does not stand there, and the person has not chosen another."""
     state = state_of(view)
     return state not in _NAMED or (state == "known" and not view.own)
+
+
+class Unread(NamedTuple):
+    """A link of a note that cannot be asked for: its beginning, made visible, and the word of why not."""
+
+    text: str
+    problem: str
 
 
 class Piece(NamedTuple):
@@ -42,6 +51,7 @@ class Card:
 
     `first` is the beginning of its text, `rest` what is folded away: `rest_chars` of it, which are left to the note's
     own page when the list cannot hold so many. The same with magnets: `unlisted` of them do not stand on this page.
+    `unread` are the first of the `unread_count` links that have no info-hash which could be asked for.
     """
 
     view: NoteView
@@ -54,6 +64,8 @@ class Card:
     unlisted: int
     named: int
     waiting: int
+    unread: Sequence[Unread]
+    unread_count: int
 
     @classmethod
     def of(cls, view: NoteView, *, after: str | None) -> "Card":
@@ -64,6 +76,7 @@ class Card:
         at = len(magnets) if len(magnets) <= SHORT_MAGNETS else FIRST_MAGNETS
         most = LISTED_MAGNETS if listed else OWN_MAGNETS
         states = [state_of(one) for one in magnets]
+        unread = unread_of(text)
         return cls(
             view=view,
             after=after,
@@ -75,7 +88,19 @@ class Card:
             unlisted=max(0, len(magnets) - most),
             named=sum(state in _NAMED for state in states),
             waiting=sum(state in _WAITING for state in states),
+            unread=unread[:MAX_UNREAD],
+            unread_count=len(unread),
         )
+
+
+def unread_of(text: str) -> Sequence[Unread]:
+    """The links of a text that look like magnets and have no info-hash, in order."""
+    broken = (span for span in find_magnets(text, broken=True) if span.info_hash is None and span.problem is not None)
+    return [Unread(_beginning(span.text), span.problem or "") for span in broken]
+
+
+def _beginning(text: str) -> str:
+    return shown(text if len(text) <= UNREAD_CHARS else text[: UNREAD_CHARS - 1] + "…")
 
 
 def fold_of(text: str) -> tuple[int, int]:
