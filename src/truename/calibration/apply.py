@@ -65,11 +65,11 @@ async def _name_all(connection: Connection, reports: Sequence[Report], rules: Ru
     findings = [Finding.of(report.outcome) for report in reports if report.outcome is not None]
     findings.sort(key=lambda finding: not finding.known.verified)  # the first one of a hash is the one that is learnt
     answered = {one: finding.known for finding in reversed(findings) for one in finding.hashes}
-    active = await lookups.active_of(connection, answered)
+    active = await lookups.ids_of_active(connection, answered)
     over = await names.learn(connection, findings, at=changes.at)
     # What is claimed counts as far as nothing is proven: a command beside the server may have found the name.
     answered |= await names.known_names(connection, (one for one, known in answered.items() if not known.verified))
-    by_lookup = {one.id: answered[info_hash] for info_hash, one in active.items()}
+    by_lookup = {lookup_id: answered[info_hash] for info_hash, lookup_id in active.items()}
     details = _Details(reports, at=changes.at, trackers=rules.trackers)
     completed = await progress.complete(connection, by_lookup, at=changes.at, detail=details.of)
     await lookups.end_all(connection, by_lookup)
