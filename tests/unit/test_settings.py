@@ -231,3 +231,11 @@ def test_addresses_that_cannot_be_used_are_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv(variable, value)
     with pytest.raises(SettingsError):
         load()
+
+
+@pytest.mark.parametrize("url", ["http://admin:hunter2@127.0.0.1/", "http://127.0.0.1/?password=hunter2"])
+def test_a_refused_address_shows_no_password(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QBT_URL", url)
+    with pytest.raises(SettingsError) as refused:
+        load()
+    assert "hunter2" not in refused.value.text(Language.ENGLISH)

@@ -143,5 +143,6 @@ def _checked(values: Mapping[str, Any], known: Mapping[str, About]) -> Settings:
 
 
 def _bad(about: About, value: Any) -> SettingsError:
-    shown = "..." if about.secret else repr(value)
+    may_hold_a_secret = about.secret or any(mark in str(value) for mark in "@?")  # user:password@host, ?key=...
+    shown = "..." if may_hold_a_secret else repr(value)
     return SettingsError("bad_setting", name=about.variable, value=shown, rule=about.rule)
