@@ -66,6 +66,24 @@ def test_a_diff_changes_nothing_and_patch_understands_it(truename: Program, swar
     assert file.read_bytes() == fixed_note(swarm.addresses.tracker).encode()
 
 
+@pytest.mark.parametrize("name", ["note.txt", "雨.txt", "🌧.txt"])
+def test_patch_understands_the_diff_of_a_text_in_gb18030(truename: Program, swarm: LocalSwarm, name: str) -> None:
+    file = truename.home / name
+    file.write_bytes(note(swarm.addresses.tracker).encode("gb18030"))
+    ended = truename("fix", "--diff", name)
+    assert ended.status == 0, ended.err
+    assert ended.out.startswith(f"--- {name}\n+++ {name}\n".encode())
+    subprocess.run(["patch", "-s", "--binary", name], input=ended.out, cwd=truename.home, check=True)
+    assert file.read_bytes() == fixed_note(swarm.addresses.tracker).encode("gb18030")
+
+
+def test_the_diff_of_a_text_in_utf_16_can_be_read(truename: Program, swarm: LocalSwarm) -> None:
+    (truename.home / "note.txt").write_bytes(note(swarm.addresses.tracker).encode("utf-16"))
+    ended = truename("fix", "--diff", "note.txt")
+    assert ended.status == 0, ended.err
+    assert "+\ufeff收藏" in ended.out.decode()
+
+
 def test_an_unnamed_magnet_stays_as_it_is_and_the_status_says_so(truename: Program, swarm: LocalSwarm) -> None:
     dead = magnet_link(dead_hashes(1, seed=8)[0], tracker=swarm.addresses.tracker, dn="as it was")
     text = f"{dead}\n{swarm.magnets[0]}\n"

@@ -87,7 +87,7 @@ def _finish(job: Job, names: Mapping[str, str], screen: Screen, mode: Mode) -> b
     if not names and next(find_magnets(before, broken=True), None) is None:
         screen.say("no_magnet_in", what=job.what)
     if mode.diff:
-        screen.data("".join(unified_diff(before, after, make_visible(job.what))).encode("utf-8", "surrogateescape"))
+        screen.data(_diff(job, after))
     elif not mode.in_place:
         screen.data(job.content.encode(after))
     if mode.in_place and job.file is not None and after != before:
@@ -97,3 +97,18 @@ def _finish(job: Job, names: Mapping[str, str], screen: Screen, mode: Mode) -> b
             screen.note(error.sentence(screen.language))
             return False
     return not too_long
+
+
+def _diff(job: Job, after: str) -> bytes:
+    """The change for `patch`, which compares bytes: lines are in the encoding of the text, its name as a file has it.
+
+    In UTF-16 the bytes of a line end do not end a line; such a diff can only be looked at, and is in UTF-8.
+    """
+    pieces = unified_diff(job.content.text, after, make_visible(job.what))
+    header = _utf_8(next(pieces, ""))
+    lines = "".join(pieces)
+    return header + (_utf_8(lines) if job.content.encoding.startswith("utf-16") else job.content.encode(lines))
+
+
+def _utf_8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
