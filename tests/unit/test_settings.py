@@ -1,5 +1,6 @@
 """Settings: where they come from, which win, what is refused."""
 
+import codecs
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,15 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, content: bytes) -
     with pytest.raises(SettingsError) as refused:
         load()
     assert refused.value.text(Language.ENGLISH)
+
+
+def test_files_may_begin_with_the_mark_of_utf_8(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_bytes(codecs.BOM_UTF8 + b"slots = 7\r\n# \xe9\x9b\xa8\r\n")
+    (tmp_path / "password").write_bytes(codecs.BOM_UTF8 + b"hush\r\n")
+    monkeypatch.setenv("TRUENAME_QBT_PASSWORD_FILE", str(tmp_path / "password"))
+    loaded = load()
+    assert (loaded.settings.slots, loaded.settings.qbt_password) == (7, "hush")
+    assert loaded.unknown == ()
 
 
 def test_a_folder_in_the_place_of_the_file_is_refused(tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 import errno
 import os
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_settings import EnvSettingsSource, TomlConfigSettingsSource
+from pydantic_settings import EnvSettingsSource
 
 from truename.errors import TruenameError
 from truename.settings.table import PREFIX, About, Settings
@@ -16,6 +17,9 @@ from truename.texts import Language, say
 
 FILE_NAME = "truename.toml"
 _FROM_FILE = "_FILE"
+_ENCODING = "utf-8-sig"
+"""Some editors begin a text with a mark that is no part of it."""
+
 _ALSO_WITHOUT_PREFIX = ("qbt_url", "qbt_username", "qbt_password")
 """The helper script of the old way reads these."""
 
@@ -112,16 +116,18 @@ def _folder(path: str | Path) -> Path:
 
 def _secret(variable: str, path: str) -> str:
     try:
-        return Path(path).expanduser().read_text("utf-8").strip()
+        return Path(path).expanduser().read_text(_ENCODING).strip()
     except (OSError, ValueError) as error:
         raise SettingsError("bad_settings_file", what=variable, why=_reason(error)) from error
 
 
 def _toml(path: Path) -> dict[str, Any]:
     try:
-        if path.exists() and not path.is_file():
+        if not path.exists():
+            return {}
+        if not path.is_file():
             raise FileExistsError(errno.EEXIST, "not a regular file")
-        return TomlConfigSettingsSource(Settings, path)()
+        return tomllib.loads(path.read_bytes().decode(_ENCODING))
     except (OSError, ValueError) as error:
         raise SettingsError("bad_settings_file", what=str(path), why=_reason(error)) from error
 
