@@ -29,6 +29,7 @@ from truename.commands.process import (
     prepare_streams,
     refuse,
     run,
+    tell_what_is_left_alone,
 )
 from truename.commands.usage import App, run_app
 from truename.settings import Loaded
@@ -159,6 +160,7 @@ def serve() -> None:
     from truename.serving import serving, until_told_to_stop
 
     loaded = loaded_settings()
+    tell_what_is_left_alone(loaded)
     screen = Screen(LANGUAGE, progress=False)
 
     async def work() -> None:
@@ -339,6 +341,7 @@ def settings() -> None:
 def doctor() -> None:
     """Look at everything; its work is `terminal.doctor`."""
     loaded = loaded_settings(warn=False)
+    tell_what_is_left_alone(loaded)
     screen = Screen(LANGUAGE)
 
     async def work() -> bool:

@@ -87,6 +87,17 @@ def test_the_doctor_says_what_is_wrong_with_settings_and_data_folder(truename: P
     assert "TRUENAME_SLOTZ" in ended.out.decode()
 
 
+def test_an_address_of_another_program_is_told_of_by_the_doctor_alone(truename: Program) -> None:
+    theirs = {"QBT_URL": "not an address"}
+    assert truename("settings", environment=theirs).err == ""
+    ended = truename("doctor", environment=theirs)
+    assert ended.status == 0, ended.out
+    assert ended.err.startswith("truename: QBT_URL holds no address")
+    refused = truename("settings", environment=theirs | {"TRUENAME_RESOLVERS": "qbittorrent"})
+    assert refused.status == 2
+    assert refused.err.startswith("truename: QBT_URL: 'not an address' cannot be used")
+
+
 def test_the_version_is_told(truename: Program) -> None:
     ended = truename("--version")
     assert ended.status == 0

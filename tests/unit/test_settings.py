@@ -139,6 +139,37 @@ def test_a_qbittorrent_is_named_with_or_without_our_prefix_and_the_prefix_wins(
     assert (settings.qbt_url, settings.qbt_password) == ("http://127.0.0.1:3", "from a file")
 
 
+@pytest.mark.parametrize("address", ["not an address", "127.0.0.1:8080", "http://me:hush@a.example", "http://a..b"])
+def test_what_another_program_keeps_in_our_variables_without_prefix_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, address: str
+) -> None:
+    monkeypatch.setenv("QBT_URL", address)
+    monkeypatch.setenv("QBT_PASSWORD", "theirs")
+    loaded = load()
+    assert (loaded.settings.qbt_url, loaded.settings.qbt_password) == ("", "")
+    assert (loaded.left_alone, loaded.unknown) == (("QBT_URL",), ())
+    (tmp_path / FILE_NAME).write_text('qbt_url = "http://127.0.0.1:2"\nqbt_password = "ours"\n')
+    loaded = load()
+    assert (loaded.settings.qbt_url, loaded.settings.qbt_password) == ("http://127.0.0.1:2", "ours")
+    assert loaded.origin["qbt_url"] == loaded.origin["qbt_password"] == "from_file"
+    monkeypatch.setenv("TRUENAME_QBT_URL", "http://127.0.0.1:3")
+    loaded = load()
+    assert (loaded.settings.qbt_url, loaded.left_alone) == ("http://127.0.0.1:3", ())
+
+
+@pytest.mark.parametrize("address", ["not an address", "http://me:hush@a.example"])
+def test_where_it_is_asked_for_names_the_variable_without_prefix_is_refused_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("TRUENAME_RESOLVERS", "swarm,qbittorrent")
+    monkeypatch.setenv("QBT_URL", address)
+    with pytest.raises(SettingsError) as refused:
+        load()
+    for language in Language:
+        assert refused.value.text(language).startswith("QBT_URL")
+        assert "hush" not in refused.value.text(language)
+
+
 def test_the_resolver_qbittorrent_needs_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRUENAME_RESOLVERS", "swarm,qbittorrent")
     with pytest.raises(SettingsError) as refused:
@@ -245,6 +276,7 @@ def test_addresses_that_cannot_be_used_are_refused(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("url", ["http://admin:hunter2@127.0.0.1/", "http://127.0.0.1/?password=hunter2"])
 def test_a_refused_address_shows_no_password(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUENAME_RESOLVERS", "qbittorrent")
     monkeypatch.setenv("QBT_URL", url)
     with pytest.raises(SettingsError) as refused:
         load()

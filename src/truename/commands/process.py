@@ -47,6 +47,12 @@ def loaded_settings(*, warn: bool = True) -> Loaded:
     return loaded
 
 
+def tell_what_is_left_alone(loaded: Loaded) -> None:
+    """What a person may miss where a qBittorrent is of use; elsewhere it may be another program's."""
+    for name in loaded.left_alone:
+        complain(say("left_alone", LANGUAGE, name=name))
+
+
 def on_database(act: Callable[[Database, Screen], Coroutine[Any, Any, bool]]) -> None:
     """Do something to the database of the data directory, beside a server or without one, and end with its success."""
     loaded = loaded_settings()

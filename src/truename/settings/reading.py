@@ -13,6 +13,7 @@ from pydantic_settings import EnvSettingsSource
 
 from truename.errors import TruenameError
 from truename.settings.table import PREFIX, About, Settings
+from truename.settings.values import server_url
 from truename.texts import Language, say
 
 FILE_NAME = "truename.toml"
@@ -43,11 +44,15 @@ class SettingsError(TruenameError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """The settings, where each one came from (`from_...`, words of `truename.texts`), and names nobody knows."""
+    """The settings, where each one came from (`from_...`, words of `truename.texts`), and names nobody knows.
+
+    `left_alone` are variables without our prefix that say nothing usable, and may well be another program's.
+    """
 
     settings: Settings
     origin: Mapping[str, str]
     unknown: tuple[str, ...]
+    left_alone: tuple[str, ...]
 
 
 def load() -> Loaded:
@@ -56,7 +61,10 @@ def load() -> Loaded:
     Errors: `SettingsError` for a value that cannot be used, or a file that cannot be read.
     """
     known = Settings.known()
-    environment = _without_prefix() | EnvSettingsSource(Settings)() | _secret_files(known)
+    ours = EnvSettingsSource(Settings)() | _secret_files(known)
+    borrowed = {name: value for name, value in _without_prefix().items() if name not in ours}
+    left_alone = () if _is_server_url(borrowed.get("qbt_url", "")) else ("QBT_URL",)
+    environment = ours if left_alone else borrowed | ours
     data_dir = _folder(environment.get("data_dir") or known["data_dir"].default)
     file = _toml(data_dir / FILE_NAME)
     file_unknown = [name for name in file if name not in known or name == "data_dir"]
@@ -64,6 +72,8 @@ def load() -> Loaded:
     values = from_file | environment | {"data_dir": data_dir}
     origin = dict.fromkeys(known, "from_default") | dict.fromkeys(from_file, "from_file")
     settings = _checked(values, known)
+    if "qbittorrent" in settings.resolvers and left_alone:
+        raise _bad(known["qbt_url"], borrowed["qbt_url"], variable=left_alone[0])
     if "qbittorrent" in settings.resolvers and not settings.qbt_url:
         raise SettingsError("qbittorrent_without_url", name=known["resolvers"].variable)
     if settings.proxy and (around := next((one for one in settings.resolvers if one in _GO_THEIR_OWN_WAY), None)):
@@ -72,6 +82,7 @@ def load() -> Loaded:
         settings=settings,
         origin=origin | dict.fromkeys(environment, "from_environment"),
         unknown=(*_unknown_variables(known), *file_unknown),
+        left_alone=left_alone,
     )
 
 
@@ -89,6 +100,14 @@ def shown_value(about: About, value: Any, language: Language) -> str:
 def _without_prefix() -> dict[str, str]:
     """What variables without our prefix say; those with it win."""
     return {name: value for name in _ALSO_WITHOUT_PREFIX if (value := os.environ.get(name.upper()))}
+
+
+def _is_server_url(url: str) -> bool:
+    try:
+        server_url(url)
+    except ValueError:
+        return False
+    return True
 
 
 def _secret_files(known: Mapping[str, About]) -> dict[str, str]:
@@ -148,7 +167,7 @@ def _checked(values: Mapping[str, Any], known: Mapping[str, About]) -> Settings:
         raise _bad(about, values[about.name]) from error
 
 
-def _bad(about: About, value: Any) -> SettingsError:
+def _bad(about: About, value: Any, *, variable: str = "") -> SettingsError:
     may_hold_a_secret = about.secret or any(mark in str(value) for mark in "@?")  # user:password@host, ?key=...
     shown = "..." if may_hold_a_secret else repr(value)
-    return SettingsError("bad_setting", name=about.variable, value=shown, rule=about.rule)
+    return SettingsError("bad_setting", name=variable or about.variable, value=shown, rule=about.rule)

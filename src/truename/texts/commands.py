@@ -53,6 +53,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "data_dir has no effect in a settings file, which stands in that folder; set TRUENAME_DATA_DIR.",
         "data_dir 写在设置文件中不起作用，因为该文件就在那个文件夹里；请设置 TRUENAME_DATA_DIR。",
     ),
+    "left_alone": (
+        "{name} holds no address of a qBittorrent that can be used, and has no effect; for one, set TRUENAME_QBT_URL.",
+        "{name} 中不是可用的 qBittorrent 地址，不起作用；如需使用 qBittorrent，请设置 TRUENAME_QBT_URL。",
+    ),
     "bad_setting": ("{name}: {value} cannot be used; it must be {rule}.", "{name}：{value} 无法使用；应为：{rule}。"),
     "bad_settings_file": (
         "{what}: cannot be used as settings: {why}.",
