@@ -120,7 +120,7 @@ def calibrate(info_hash_or_magnet: str, *, timeout: float = 30) -> tuple[str | N
     except InvalidInput as error:
         return None, say(error.code, language)
     except SettingsError as error:
-        return None, error.text(language)
+        return None, error.text_for_others(language)
     return outcome.name, None if outcome.name is not None else why(outcome.reason, outcome.accounts, language)
 
 

@@ -167,3 +167,22 @@ def test_settings_that_cannot_be_used_give_an_error(python: Interpreter) -> None
     ended = python(f"from truename import calibrate; print(calibrate({ALICE!r}))", TRUENAME_SLOTS="none")
     assert b"TRUENAME_SLOTS" in ended.out
     assert (ended.status, ended.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("file", "environment", "told"),
+    [
+        ("slots = ", {}, "truename.toml"),
+        ("", {"TRUENAME_PROXY_FILE": "/no/such/folder/secret"}, "TRUENAME_PROXY_FILE"),
+        ("", {"TRUENAME_BACKUP_DIR": "~nobody-here/backups"}, "TRUENAME_BACKUP_DIR"),
+    ],
+)
+def test_the_error_of_settings_names_what_to_mend_and_no_path(
+    python: Interpreter, truename: Program, file: str, environment: dict[str, str], told: str
+) -> None:
+    truename.data_dir.mkdir()
+    (truename.data_dir / "truename.toml").write_text(file)
+    ended = python(f"from truename import calibrate; print(calibrate({ALICE!r})[1])", **environment)
+    (error,) = ended.lines
+    assert error.startswith(f"{told}: ")
+    assert "/" not in error

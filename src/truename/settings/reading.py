@@ -37,9 +37,16 @@ class SettingsError(TruenameError):
         self.fields = fields
 
     def text(self, language: Language) -> str:
-        """The sentence for a person. `rule`, where there is one, is a word of its own."""
-        fields = {key: say(value, language) if key == "rule" else value for key, value in self.fields.items()}
-        return say(self.word, language, **fields)
+        """The sentence for whoever chose them. `rule`, where there is one, is a word of its own."""
+        return self._said(self.fields, language)
+
+    def text_for_others(self, language: Language) -> str:
+        """The sentence for whoever uses them: names and rules, but no value, and no path of a file."""
+        hidden = {"value": "...", "what": Path(self.fields.get("what", "")).name}
+        return self._said({key: hidden.get(key, value) for key, value in self.fields.items()}, language)
+
+    def _said(self, fields: Mapping[str, str], language: Language) -> str:
+        return say(self.word, language, **{k: say(v, language) if k == "rule" else v for k, v in fields.items()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
