@@ -14,8 +14,9 @@ import threading
 import time
 import uuid
 import weakref
-from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 from truename.ad_hoc import End, Job, call
@@ -58,7 +59,7 @@ class Crew:
         self._abandoned = False
         self._pending: OrderedDict[str, Job] = OrderedDict()
         self._running: dict[str, _Run] = {}
-        self._ended: deque[tuple[float, str]] = deque()  # monotonic time of the end, oldest first
+        self._ended: dict[str, float] = {}  # monotonic time of the end, oldest first; read without the lock, too
         self._workers: set[threading.Thread] = set()
         self._random: list[bytes] = []  # of the ids to come
         self._keeper: threading.Thread | None = None
@@ -90,7 +91,7 @@ class Crew:
             for task in found:
                 age_s = max(0.0, wall_now - (task.completed_at or wall_now))
                 self.tasks[task.task_id] = task
-                self._ended.append((now - age_s, task.task_id))
+                self._ended[task.task_id] = now - age_s
 
     def submit(self, info_hash: str, job: Job) -> str:
         """Take a job; its task's id. Errors: `RuntimeError`, `JournalError`, and then nothing of it is left behind."""
@@ -117,6 +118,26 @@ class Crew:
         _log_ends(ended)
         return bool(ended)
 
+    def task(self, task_id: str) -> CalibrationTask | None:
+        """A task that is remembered. One whose time is over is not, also when no sweep has come by yet."""
+        ended = self._ended.get(task_id)
+        if ended is not None and time.monotonic() - ended > self.ttl_s:
+            return None
+        return self.tasks.get(task_id)
+
+    def remembered(self) -> dict[str, CalibrationTask]:
+        """All such tasks, at one moment."""
+        over = list(self._over(self._ended.copy()))
+        tasks = self.tasks.copy()
+        for task_id in over:
+            tasks.pop(task_id, None)
+        return tasks
+
+    def _over(self, ended: Mapping[str, float]) -> Iterator[str]:
+        """Whose time is over, oldest first."""
+        now = time.monotonic()
+        return (task_id for task_id, _ in takewhile(lambda one: now - one[1] > self.ttl_s, ended.items()))
+
     def sweep(self) -> int:
         """Forget what ended more than `ttl_s` ago; how many."""
         forgotten = 0
@@ -129,13 +150,11 @@ class Crew:
         return forgotten
 
     def _sweep_some(self) -> int:
-        gone: list[str] = []
         with self.lock:
-            now = time.monotonic()
-            while self._ended and len(gone) < SWEEP_BATCH and now - self._ended[0][0] > self.ttl_s:
-                gone.append(self._ended.popleft()[1])
-            for task_id in gone:
+            gone = list(islice(self._over(self._ended), SWEEP_BATCH))
+            for task_id in gone:  # in this order, or who reads meanwhile would find an old task and no end of it
                 self.tasks.pop(task_id, None)
+                del self._ended[task_id]
             if gone and self._journal is not None:
                 self._journal.forget(gone)
         return len(gone)
@@ -232,7 +251,7 @@ class Crew:
         now = time.monotonic()
         for task in ended:
             self.tasks[task.task_id] = task
-            self._ended.append((now, task.task_id))
+            self._ended[task.task_id] = now
         if ended:
             self._settle()
         return ended

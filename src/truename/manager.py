@@ -67,7 +67,7 @@ class AsyncCalibrationManager:
         )
         if path is not None:
             self._crew.open_journal(path)
-        self._tasks = _TaskTable(self._crew.tasks)
+        self._tasks = _TaskTable(self._crew)
         weakref.finalize(self, self._crew.abandon).atexit = False
 
     @property
@@ -109,7 +109,7 @@ class AsyncCalibrationManager:
 
     def get_task_status(self, task_id: str) -> CalibrationTask | None:
         """The task as it is now, or None when it is unknown or forgotten."""
-        return self._crew.tasks.get(task_id)
+        return self._crew.task(task_id)
 
     def cancel_task(self, task_id: str) -> bool:
         """End a task that has not ended; True when this call did it. A pending one then never runs."""
@@ -136,29 +136,32 @@ class AsyncCalibrationManager:
 class _TaskTable(Mapping[str, CalibrationTask]):
     """The tasks for reading. `dict.copy` is atomic, so a walk never meets a change."""
 
-    def __init__(self, tasks: dict[str, CalibrationTask]) -> None:
-        self._tasks = tasks
+    def __init__(self, crew: Crew) -> None:
+        self._crew = crew
 
     def __getitem__(self, task_id: str) -> CalibrationTask:
-        return self._tasks[task_id]
+        task = self._crew.task(task_id)
+        if task is None:
+            raise KeyError(task_id)
+        return task
 
     def __len__(self) -> int:
-        return len(self._tasks)
+        return len(self._crew.remembered())
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._tasks.copy())
+        return iter(self._crew.remembered())
 
     def keys(self) -> KeysView[str]:
-        return self._tasks.copy().keys()
+        return self._crew.remembered().keys()
 
     def values(self) -> ValuesView[CalibrationTask]:
-        return self._tasks.copy().values()
+        return self._crew.remembered().values()
 
     def items(self) -> ItemsView[str, CalibrationTask]:
-        return self._tasks.copy().items()
+        return self._crew.remembered().items()
 
     def __repr__(self) -> str:
-        return repr(self._tasks.copy())
+        return repr(self._crew.remembered())
 
 
 def _label_and_function(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, Callable[..., object]]:

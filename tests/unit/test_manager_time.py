@@ -44,6 +44,33 @@ def test_a_task_is_forgotten_strictly_later_than_its_time(clock, until) -> None:
     manager.shutdown()
 
 
+def test_a_task_whose_time_is_over_is_not_seen_although_nobody_has_swept(clock, until) -> None:
+    manager = AsyncCalibrationManager(task_ttl=60)
+    old = manager.submit_task("old", named)
+    until.ended(manager, old)
+    clock.mono += 60
+    assert manager.get_task_status(old) is manager.tasks[old]
+    stuck = Stuck()
+    kept = [manager.submit_task("running", stuck)]
+    kept.append(manager.submit_task("new", named))
+    until.ended(manager, kept[1])
+    assert list(manager.tasks) == [old, *kept]
+    clock.mono += 0.001
+    table = manager.tasks
+    assert manager.get_task_status(old) is None
+    assert (old in table, table.get(old), len(table)) == (False, None, 2)
+    assert list(table) == list(table.keys()) == [task.task_id for task in table.values()] == kept
+    assert [task_id for task_id, _ in table.items()] == kept
+    assert old not in repr(table)
+    with pytest.raises(KeyError):
+        table[old]
+    assert manager.cancel_task(old) is False
+    assert manager.cleanup_old_tasks() == 1
+    assert list(manager.tasks) == kept
+    stuck.let.set()
+    manager.shutdown()
+
+
 @pytest.mark.parametrize("step_s", [-10 * 86400, 10 * 86400])
 def test_a_step_of_the_wall_clock_neither_expires_nor_keeps_a_task(clock, until, step_s) -> None:
     manager = AsyncCalibrationManager(task_ttl=60)
