@@ -108,7 +108,7 @@ def resolve(
             refuse("nothing_given")
         inputs = [_STDIN]
     try:
-        lines = TextFile.read(file).content.text.split("\n") if file else []
+        lines = requests.lines_of(TextFile.read(file).content.text) if file else []
     except Unusable as error:
         refuse(error.word, **error.fields)
 

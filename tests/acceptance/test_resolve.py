@@ -48,8 +48,12 @@ def test_a_pipe_is_read_line_by_line(truename: Program, swarm: LocalSwarm) -> No
         assert sorted(ended.lines) == sorted(f"{key}  {name}" for key, name in list(REAL_NAMES.items())[:2])
 
 
-def test_a_file_is_read_and_the_same_hash_twice_gives_two_lines(truename: Program, swarm: LocalSwarm) -> None:
-    (truename.home / "list.txt").write_text(f"{swarm.magnets[0]}\n{swarm.magnets[0]}&dn=other\n")
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+def test_a_file_is_read_and_the_same_hash_twice_gives_two_lines(
+    truename: Program, swarm: LocalSwarm, end: bytes
+) -> None:
+    lines = (b"# my list", swarm.magnets[0].encode(), f"{swarm.magnets[0]}&dn=other".encode(), b"")
+    (truename.home / "list.txt").write_bytes(end.join(lines))
     ended = truename("resolve", "--file", "list.txt")
     assert ended.status == 0, ended.err
     assert ended.lines == [f"{ALICE}  alice.txt"] * 2

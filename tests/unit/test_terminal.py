@@ -16,7 +16,7 @@ from truename.magnet import InfoHash, Magnet
 from truename.model import Outcome, TaskStatus
 from truename.names import is_hidden
 from truename.terminal.diff import unified_diff
-from truename.terminal.requests import Request, of_line, of_lines, of_stream
+from truename.terminal.requests import Request, lines_of, of_line, of_lines, of_stream
 from truename.terminal.requests import of_argument as requests_of_argument
 from truename.terminal.resolve import json_line, plain_line
 from truename.terminal.textfile import Text, TextFile, Unusable
@@ -127,6 +127,20 @@ def test_a_stream_gives_its_lines_however_they_are_cut() -> None:
     assert hashes_of(found) == [HASH, OTHER]
 
 
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "utf-16"])
+def test_lines_end_as_on_any_system(end: str, encoding: str) -> None:
+    text = end.join((f"# a remark on {MAGNET}", HASH, "", f"雨 {MAGNET}", OTHER))
+    assert hashes_of(list(of_lines(lines_of(text)))) == [HASH, HASH, OTHER]
+    for whole in (text, text + end):
+        assert hashes_of(read_stream(whole.encode(encoding))) == [HASH, HASH, OTHER]
+
+
+def test_a_line_end_of_two_characters_may_come_in_two_pieces() -> None:
+    found = read_stream(HASH.encode() + b"\r", b"\n" + OTHER.encode() + b"\r", b"\n\r", b"\n")
+    assert hashes_of(found) == [HASH, OTHER]
+
+
 def test_a_stream_in_utf_16_is_read_and_one_cut_inside_a_character_too() -> None:
     data = f"{HASH}\n雨 {OTHER}".encode("utf-16")
     assert hashes_of(read_stream(data)) == [HASH, None]
@@ -155,12 +169,13 @@ def test_a_line_of_many_megabytes_in_pieces_is_read_once() -> None:
     assert hashes_of(found) == [HASH]
 
 
-def test_a_line_of_a_stream_is_there_before_the_stream_ends() -> None:
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+def test_a_line_of_a_stream_is_there_before_the_stream_ends(end: bytes) -> None:
     async def scenario() -> str | None:
         reading, writing = os.pipe()
         try:
             stream = of_stream(reading, "the pipe")
-            os.write(writing, HASH.encode() + b"\n")
+            os.write(writing, HASH.encode() + end)
             (first,) = await asyncio.wait_for(anext(stream), 30)
             os.close(writing)
             assert [request async for some in stream for request in some] == []

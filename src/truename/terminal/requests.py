@@ -65,17 +65,17 @@ def of_lines(lines: Iterable[str]) -> Iterator[Request]:
 async def of_stream(descriptor: int, what: str) -> AsyncIterator[list[Request]]:
     """The requests of a pipe or a file that is open, as soon as their lines are there.
 
-    Input:  UTF-16 with its mark, else lines each of which is read as the text of a file is; `what` names the stream in
-            an error.
+    Input:  UTF-16 with its mark, else lines each of which is read as the text of a file is; either of the characters
+            of a line's end ends one, so that none has to wait for the second; `what` names the stream in an error.
     Errors: `Unusable` for NUL characters, an endless line, or when reading fails, after the lines before that.
     """
     rest: list[bytes] = []  # pieces of the line that has not ended; joined once, for it may be long
     size_bytes = 0
     async for chunk in _without_utf_16(descriptor, what):
         readable, nul, _ = chunk.partition(b"\0")
-        whole, ended, tail = readable.rpartition(b"\n")
+        whole, ended, tail = readable.replace(b"\r", b"\n").rpartition(b"\n")
         if ended:
-            yield list(of_lines(_lines(b"".join((*rest, whole)), what)))
+            yield list(of_lines(_decoded(b"".join((*rest, whole)), what)))
             rest, size_bytes = [], 0
         rest.append(tail)
         size_bytes += len(tail)
@@ -83,11 +83,17 @@ async def of_stream(descriptor: int, what: str) -> AsyncIterator[list[Request]]:
             raise Unusable("binary_input", what=what)
         if size_bytes > _MAX_LINE_BYTES:
             raise Unusable("line_too_long", what=what)
-    yield list(of_lines(_lines(b"".join(rest), what)))
+    yield list(of_lines(_decoded(b"".join(rest), what)))
 
 
-def _lines(data: bytes, what: str) -> list[str]:
-    """Whole lines as text. In no encoding that is read here is the byte of a line's end a part of another character."""
+def lines_of(text: str) -> list[str]:
+    """Lines that end as on any system; an end of two characters leaves an empty one, which asks for nothing."""
+    return text.replace("\r", "\n").split("\n")
+
+
+def _decoded(data: bytes, what: str) -> list[str]:
+    """Whole lines as text, ended by line feeds. In no encoding that is read here is that byte a part of another
+    character."""
     try:
         return data.decode().split("\n")
     except UnicodeDecodeError:
