@@ -18,7 +18,7 @@ from tests.wire import Conversing, Peer, encode, hybrid_info, info_named, sha1, 
 from truename.errors import BadMetadata, BadName, NotYet, ResolverDown
 from truename.magnet import Magnet
 from truename.metainfo import Metainfo
-from truename.resolvers.base import Resolver
+from truename.resolvers.base import Resolver, Trail
 
 PATIENCE_S = 60.0
 SHORT_S = 1.0
@@ -194,6 +194,16 @@ class ResolverContract:
             async with a_world(make_resolver, info) as world:
                 names = await asyncio.gather(world.name(sha1(info), "ee" * 32), world.name(sha1(info)))
                 assert names == ["true", "true"]
+
+        run(test())
+
+    def test_whoever_named_the_peer_that_gave_the_name_has_named_a_peer(self, make_resolver: MakeResolver) -> None:
+        async def test() -> None:
+            info = info_named("given by somebody")
+            async with a_world(make_resolver, info) as world:
+                both, trail = world.magnet(sha1(info), "e" * 64), Trail()
+                assert (await world.resolver.resolve(both, deadline_s=LONG_S, trail=trail)).name == "given by somebody"
+                assert trail.counts["trackers_answered"] == trail.counts["tracker_peers"] == 1
 
         run(test())
 

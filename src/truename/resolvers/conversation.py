@@ -5,7 +5,7 @@ question that never left (refused, no route) does not count as one. Knows nothin
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from truename.errors import NotYet
@@ -37,6 +37,7 @@ class Waiter:
     trail: Trail = field(default_factory=Trail)
     conversations: "dict[Conversation, None]" = field(default_factory=dict)
     on_last_look: "Callable[[Waiter], None] | None" = None
+    _left: dict[str, int] = field(default_factory=dict)
     _clock: asyncio.TimerHandle | None = None
     _last_look: asyncio.TimerHandle | None = None
 
@@ -71,11 +72,14 @@ class Waiter:
 
     def note(self) -> None:
         """Write the numbers of its conversations into its trail. Those of two hashes of one torrent are not added."""
-        counts: dict[str, int] = {}
-        for conversation in self.conversations:
-            for word, count in conversation.counts().items():
-                counts[word] = max(count, counts.get(word, 0))
-        self.trail.note(counts)
+        self.trail.note(_most([self._left, *(conversation.counts() for conversation in self.conversations)]))
+
+    def leave(self, conversation: "Conversation") -> None:
+        """One of its hashes helps no more; what was done for that remains done."""
+        if conversation in self.conversations:
+            del self.conversations[conversation]
+            self._left = _most([self._left, conversation.counts()])
+            self.look_at_the_clock()
 
     def _stop_clock(self) -> None:
         for timer in (self._clock, self._last_look):
@@ -135,8 +139,7 @@ class Conversation:
     def dismiss(self, waiter: Waiter) -> None:
         """Somebody does not wait any more, for this hash."""
         self.waiters.pop(waiter, None)
-        waiter.conversations.pop(self, None)
-        waiter.look_at_the_clock()
+        waiter.leave(self)
 
     def question_sent(self) -> None:
         """Somebody is being asked."""
@@ -250,6 +253,14 @@ class Conversation:
             self.asked = asked
             for waiter in self.waiters:
                 waiter.look_at_the_clock()
+
+
+def _most(several: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    most: dict[str, int] = {}
+    for counts in several:
+        for word, count in counts.items():
+            most[word] = max(count, most.get(word, 0))
+    return most
 
 
 def endpoint(peer: Peer) -> str:
