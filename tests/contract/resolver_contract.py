@@ -379,6 +379,29 @@ class ResolverContract:
 
         run(test())
 
+    @pytest.mark.parametrize("kind", [Peer, SilentPeer])
+    def test_who_shares_a_hash_is_told_of_nobody_whom_others_have_named(
+        self, make_resolver: MakeResolver, kind: type[Peer]
+    ) -> None:
+        async def test() -> None:
+            info = v2_info("asked for by others")
+            async with a_world(make_resolver, peer=kind(info)) as world, Tracker().serving() as ignorant:
+                poor = Magnet.parse(f"magnet:?xt=urn:btih:{DEAD}&xt=urn:btmh:1220{sha256(info)}&tr={ignorant.url}")
+                trail = Trail()
+                asking = asyncio.create_task(world.resolver.resolve(poor, deadline_s=SHORT_S, trail=trail))
+                await ignorant.wait_for(lambda: bytes.fromhex(sha256(info)[:40]) in ignorant.asked)
+                others = asyncio.create_task(world.name(sha256(info)))
+                await world.peer.met.wait()
+                with pytest.raises(NotYet) as ending:
+                    await asking
+                assert ending.value.code == "no_peers"
+                counts = {word: count for word, count in trail.counts.items() if count}
+                assert counts == {"trackers": 1, "trackers_answered": 1}
+                others.cancel()
+                await asyncio.wait([others])
+
+        run(test())
+
     def test_magnets_of_one_hash_that_come_together_are_asked_for_with_all_they_name(
         self, make_resolver: MakeResolver
     ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from truename.errors import NotYet, ResolverDown
 from truename.infohash import InfoHash
 from truename.resolvers.conversation import Conversation, Waiter
+from truename.resolvers.whom import Whom
 
 UDP, HTTP = "udp://127.0.0.1:1", "http://127.0.0.1:2/announce"
 
@@ -40,7 +41,8 @@ def loop() -> Iterator[HandTurnedLoop]:
 
 
 def waiting(loop: HandTurnedLoop, *conversations: Conversation, deadline_s: float = 30) -> Waiter:
-    waiter = Waiter(InfoHash("ab" * 20), deadline_s, loop.create_future())
+    whom = Whom(tuple(url for conversation in conversations for url in conversation.trackers))
+    waiter = Waiter(InfoHash("ab" * 20), deadline_s, loop.create_future(), whom=whom)
     for conversation in conversations:
         conversation.admit(waiter)
     return waiter
@@ -136,6 +138,32 @@ def test_peers_seen_for_one_of_two_hashes_are_peers_seen(loop: HandTurnedLoop) -
     second.tracker_answered(HTTP, peers=3, reached=True)
     loop.turn(30)
     assert ended(waiter) == "no_metadata"
+
+
+def test_what_others_have_named_is_not_ones_own(loop: HandTurnedLoop) -> None:
+    conversation = asked(HTTP)
+    waiter = waiting(loop, conversation)
+    conversation.trackers[UDP] = None
+    conversation.peers["127.0.0.1", 7] = None
+    conversation.tracker_asked(UDP)
+    conversation.tracker_answered(UDP, peers=3, reached=True)
+    conversation.peers_looked_at([("127.0.0.1", 7)])
+    waiter.note()
+    assert {word: count for word, count in waiter.trail.counts.items() if count} == {"trackers": 1}
+    conversation.dismiss(waiter)
+    assert waiter.nobody_answered().code == "no_peers"
+    assert conversation.peers_seen == 4
+
+
+def test_what_was_seen_for_a_hash_that_one_has_left_was_seen(loop: HandTurnedLoop) -> None:
+    first, second = asked(HTTP), asked(HTTP)
+    waiter = waiting(loop, first, second)
+    second.tracker_answered(HTTP, peers=3, reached=True)
+    second.dismiss(waiter)
+    loop.turn(30)
+    assert ended(waiter) == "no_metadata"
+    waiter.note()
+    assert waiter.trail.counts["tracker_peers"] == 3
 
 
 def test_who_is_dismissed_is_told_nothing_more(loop: HandTurnedLoop) -> None:

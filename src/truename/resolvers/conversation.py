@@ -12,8 +12,7 @@ from truename.errors import NotYet
 from truename.infohash import InfoHash
 from truename.resolvers.base import Trail
 from truename.resolvers.events import Handle
-
-Peer = tuple[str, int]
+from truename.resolvers.whom import NO_OTHERS, Others, Peer, Whom
 
 _FIRST_ANSWERS_S = 3.5
 """Beside the look-ups that it is told to make, libtorrent makes one of its own every 4 s."""
@@ -28,6 +27,7 @@ class Waiter:
 
     `answer` becomes the raw info dictionary of `info_hash`, or one of the port's errors. A second hash of the magnet
     is one more way to find that dictionary; if it leads to another torrent, that is nothing to this caller.
+    `whom` its own magnet let us ask: of what others have named it is told nothing.
     Invariant: its clock runs exactly while one of its conversations is `asked`.
     """
 
@@ -35,9 +35,11 @@ class Waiter:
     deadline_s: float
     answer: asyncio.Future[bytes]
     trail: Trail = field(default_factory=Trail)
+    whom: Whom = field(default_factory=Whom)
     conversations: "dict[Conversation, None]" = field(default_factory=dict)
     on_last_look: "Callable[[Waiter], None] | None" = None
     _left: dict[str, int] = field(default_factory=dict)
+    _left_seen: int = 0
     _clock: asyncio.TimerHandle | None = None
     _last_look: asyncio.TimerHandle | None = None
 
@@ -72,14 +74,21 @@ class Waiter:
 
     def note(self) -> None:
         """Write the numbers of its conversations into its trail. Those of two hashes of one torrent are not added."""
-        self.trail.note(_most([self._left, *(conversation.counts() for conversation in self.conversations)]))
+        self.trail.note(_most([self._left, *(each.counts(each.others(self.whom)) for each in self.conversations)]))
 
     def leave(self, conversation: "Conversation") -> None:
         """One of its hashes helps no more; what was done for that remains done."""
         if conversation in self.conversations:
             del self.conversations[conversation]
-            self._left = _most([self._left, conversation.counts()])
+            others = conversation.others(self.whom)
+            self._left = _most([self._left, conversation.counts(others)])
+            self._left_seen = max(self._left_seen, conversation.seen(others))
             self.look_at_the_clock()
+
+    def nobody_answered(self) -> NotYet:
+        """What to say when it was asked in vain."""
+        seen = (each.seen(each.others(self.whom)) for each in self.conversations)
+        return NotYet(peers_seen=max((self._left_seen, *seen)))
 
     def _stop_clock(self) -> None:
         for timer in (self._clock, self._last_look):
@@ -88,7 +97,7 @@ class Waiter:
         self._clock = self._last_look = None
 
     def _time_is_over(self) -> None:
-        self.fail(NotYet(peers_seen=max((each.peers_seen for each in self.conversations), default=0)))
+        self.fail(self.nobody_answered())
 
 
 @dataclass(slots=True, eq=False)
@@ -99,7 +108,8 @@ class Conversation:
     `trackers` and `peers` are all that were or will be asked; `peers_ahead` those to be asked once the torrent is in,
     and `later` the trackers to be asked when others have failed.
     `is_out`: it was put out since it gets no metadata there; `leaving` is its handle until its peers are known.
-    `unread`: why its metadata, which came, could not be read. `handed`: peers that somebody else was told of.
+    `answered`: its metadata has come; `unread`: why that could not be read.
+    `handed`: peers that somebody else was told of.
     """
 
     hash20: str
@@ -115,6 +125,7 @@ class Conversation:
     dht_nodes: int = 0
     leaving: Handle | None = None
     is_out: bool = False
+    answered: bool = False
     unread: str = ""
     lied_to: bool = False
     doubted: bool = False
@@ -200,12 +211,25 @@ class Conversation:
     @property
     def named_by_trackers(self) -> int:
         """How many peers a tracker named, which may be ourselves until `trackers_counted`."""
-        return max(self._named_by_trackers.values(), default=0)
+        return self._named_by_those_but(NO_OTHERS)
+
+    def others(self, whom: Whom) -> Others:
+        """Of those whom it asks, or will, the ones that are not of these."""
+        return Others(
+            trackers=set(self.trackers).difference(whom.trackers, whom.later),
+            peers=set(self.peers).difference(whom.peers),
+        )
 
     @property
     def peers_seen(self) -> int:
         """How many peers somebody named, ourselves left out as far as that is known."""
-        return max(len(self.peers) + max(self.named_by_trackers, self._named_by_dht), bool(self.handed))
+        return self.seen(NO_OTHERS)
+
+    def seen(self, others: Others) -> int:
+        """The same without what others brought. Who names nobody has no part in peers that showed themselves."""
+        named = max(self._named_by_those_but(others), self._named_by_dht)
+        showed = bool(self.handed or self.answered) and not any(others)
+        return max(len(self.peers.keys() - others.peers) + named, showed)
 
     @property
     def has_somebody(self) -> bool:
@@ -228,16 +252,21 @@ class Conversation:
         self.known = max(self.known, len(peers))
         self._failed = self.known - len(peers)
 
-    def counts(self) -> dict[str, int]:
-        """What has been done, by the words of `COUNTS`."""
-        counts = {
-            "trackers": len(self._announces),
-            "trackers_answered": len(self._named_by_trackers),
-            "tracker_peers": self.named_by_trackers,
+    def counts(self, others: Others = NO_OTHERS) -> dict[str, int]:
+        """What has been done, by the words of `COUNTS`, without what others brought."""
+        tried = {
             "tried": self.known,
             "refused": self._failed,
             "silent": 0 if self.unread else max(0, self.known - self._failed - self.lied_to),
             "lied": int(self.lied_to),
+        }
+        if any(others) and not self.seen(others):
+            tried = dict.fromkeys(tried, 0)
+        counts = {
+            "trackers": len(self._announces.keys() - others.trackers),
+            "trackers_answered": len(self._named_by_trackers.keys() - others.trackers),
+            "tracker_peers": self._named_by_those_but(others),
+            **tried,
         }
         if self.dht_asks:
             counts |= {"dht_nodes": self.dht_nodes, "dht_peers": self._named_by_dht}
@@ -247,6 +276,10 @@ class Conversation:
         """Write the numbers into the trails of all who wait."""
         for waiter in self.waiters:
             waiter.note()
+
+    def _named_by_those_but(self, others: Others) -> int:
+        named = (count for url, count in self._named_by_trackers.items() if url not in others.trackers)
+        return max(named, default=0)
 
     def _set_asked(self, *, asked: bool) -> None:
         if self.asked is not asked:

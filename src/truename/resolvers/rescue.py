@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from truename.resolvers.asking import Asking
-from truename.resolvers.conversation import Conversation, Peer
+from truename.resolvers.conversation import Conversation
 from truename.resolvers.events import DhtFound, Handle, MetadataFalse, MetadataUnread, Moved, PeersKnown, PeersSeen
 from truename.resolvers.guard import Guard
 from truename.resolvers.second import SecondSession, Told
 from truename.resolvers.session import SwarmSession
 from truename.resolvers.swarm_config import SwarmConfig
+from truename.resolvers.whom import Peer
 
 log = logging.getLogger(__name__)
 

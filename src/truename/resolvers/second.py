@@ -8,12 +8,13 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from truename.resolvers.conversation import Conversation, Peer
+from truename.resolvers.conversation import Conversation
 from truename.resolvers.events import Added, Event, Handle, MetadataCame, MetadataUnread, Moved, PeersKnown, PeersSeen
 from truename.resolvers.guard import Guard
 from truename.resolvers.pacing import Turns
 from truename.resolvers.session import SwarmSession
 from truename.resolvers.swarm_config import SwarmConfig
+from truename.resolvers.whom import Peer
 
 log = logging.getLogger(__name__)
 

@@ -8,16 +8,15 @@ about a second hash is nothing to anybody, and both hashes of a hybrid lead to i
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
-from truename.errors import BadMetadata, NotYet, ResolverDown, TruenameError
+from truename.errors import BadMetadata, ResolverDown, TruenameError
 from truename.magnet import Magnet
 from truename.metainfo import matches
 from truename.resolvers.addresses import usable_peers, usable_trackers
 from truename.resolvers.asking import Asking
 from truename.resolvers.base import Trail
 from truename.resolvers.connectivity import DhtPulse, Sockets
-from truename.resolvers.conversation import Conversation, Peer, Waiter
+from truename.resolvers.conversation import Conversation, Waiter
 from truename.resolvers.events import (
     AboutOne,
     Added,
@@ -42,6 +41,7 @@ from truename.resolvers.guard import LOOK_S
 from truename.resolvers.rescue import Endings, Rescue
 from truename.resolvers.session import SwarmSession
 from truename.resolvers.swarm_config import SwarmConfig
+from truename.resolvers.whom import Peer, Whom
 
 log = logging.getLogger(__name__)
 
@@ -51,14 +51,6 @@ _MAX_ASKED_FOR_ONE_HASH = 500
 _TICK_S = 0.25
 _COUNT_EVERY_S = 1.0
 _HASH20_DIGITS = 40
-
-
-class _Whom(NamedTuple):
-    """Whom a magnet lets us ask: trackers now, and `later` when some of those have failed; peers."""
-
-    trackers: list[str]
-    later: tuple[str, ...]
-    peers: list[Peer]
 
 
 class Switchboard:
@@ -89,7 +81,12 @@ class Switchboard:
         if self.sockets.failure is not None:
             self._listen_again()
         waiter = Waiter(
-            magnet.info_hash, deadline_s, self._loop.create_future(), trail, on_last_look=self._look_a_last_time
+            magnet.info_hash,
+            deadline_s,
+            self._loop.create_future(),
+            trail,
+            self._whom_to_ask(magnet),
+            on_last_look=self._look_a_last_time,
         )
         try:
             self._join(waiter, magnet)
@@ -123,25 +120,24 @@ class Switchboard:
     # --- who waits -----------------------------------------------------------------------------------------------
 
     def _join(self, waiter: Waiter, magnet: Magnet) -> None:
-        whom = self._whom_to_ask(magnet)
         for hash20 in dict.fromkeys(info_hash[:_HASH20_DIGITS] for info_hash in magnet.hashes):
             conversation = self._by_hash.get(hash20)
             if conversation is None:
-                self._begin(hash20, waiter, whom)
+                self._begin(hash20, waiter)
             else:
                 conversation.admit(waiter)
-                self._ask_more(conversation, whom)
+                self._ask_more(conversation, waiter.whom)
 
-    def _whom_to_ask(self, magnet: Magnet) -> _Whom:
+    def _whom_to_ask(self, magnet: Magnet) -> Whom:
         """The administrator's trackers come first, and take nobody's place."""
         private, own = self._config.allow_private, self._own_trackers
         named = usable_trackers(magnet.trackers if self._config.magnet_trackers else (), allow_private=private)
-        trackers = list(dict.fromkeys((*own[:MAX_TRACKERS_ASKED], *named[:MAX_TRACKERS_ASKED])))
+        trackers = tuple(dict.fromkeys((*own[:MAX_TRACKERS_ASKED], *named[:MAX_TRACKERS_ASKED])))
         later = (*named[MAX_TRACKERS_ASKED:], *own[MAX_TRACKERS_ASKED:])
-        return _Whom(trackers, later, usable_peers(magnet.peers, allow_private=private)[:MAX_PEERS_ASKED])
+        return Whom(trackers, later, tuple(usable_peers(magnet.peers, allow_private=private)[:MAX_PEERS_ASKED]))
 
-    def _begin(self, hash20: str, waiter: Waiter, whom: _Whom) -> None:
-        trackers, later, peers = whom
+    def _begin(self, hash20: str, waiter: Waiter) -> None:
+        trackers, later, peers = waiter.whom
         conversation = Conversation(hash20, trackers=dict.fromkeys(trackers), peers=dict.fromkeys(peers), later=later)
         at_once = self._asking.begin(conversation, trackers, self._loop.time())
         self._session.add(hash20, at_once, peers)
@@ -151,7 +147,7 @@ class Switchboard:
         if at_once or peers:
             conversation.question_sent()
 
-    def _ask_more(self, conversation: Conversation, whom: _Whom) -> None:
+    def _ask_more(self, conversation: Conversation, whom: Whom) -> None:
         """A second magnet of the hash may name trackers and peers that the first did not."""
         room = _MAX_ASKED_FOR_ONE_HASH - len(conversation.trackers)
         new_trackers = [url for url in whom.trackers if url not in conversation.trackers][: max(0, room)]
@@ -335,21 +331,26 @@ class Switchboard:
         self._end(conversation, lambda: ResolverDown("session_failed"), also_elsewhere=False)
 
     def _named(self, conversations: Sequence[Conversation], raw: bytes) -> None:
-        """The info dictionary of these has come; they are one torrent."""
+        """The info dictionary of these has come; they are one torrent.
+
+        Of another one than somebody asked for those who have that, if any, have given nothing.
+        """
         for conversation in conversations:
+            conversation.answered = True
             for waiter in list(conversation.waiters):
                 if matches(raw, (waiter.info_hash,)):
                     waiter.succeed(raw)
-                self._leads_nowhere(conversation, waiter, _another_torrent)
+                self._leads_nowhere(conversation, waiter, waiter.nobody_answered)
             self._forget(conversation)
 
     def _unread(self, conversation: Conversation) -> None:
         """The end for those who asked for this very hash; for others it was one more way that leads nowhere."""
+        conversation.answered = True
         for waiter in list(conversation.waiters):
             if waiter.info_hash[:_HASH20_DIGITS] == conversation.hash20:
                 waiter.note()
                 waiter.fail(BadMetadata(conversation.unread))
-            self._leads_nowhere(conversation, waiter, _another_torrent)
+            self._leads_nowhere(conversation, waiter, waiter.nobody_answered)
         self._forget(conversation)
 
     def _counted(self, event: Counted) -> None:
@@ -405,8 +406,3 @@ class Switchboard:
     def _look_a_last_time(self, waiter: Waiter) -> None:
         for conversation in waiter.conversations:
             self._rescue.last_look(conversation)
-
-
-def _another_torrent() -> TruenameError:
-    """What came is the torrent of another hash, so those who have the one asked for, if any, have not given it."""
-    return NotYet(peers_seen=1)

@@ -17,6 +17,7 @@ from truename.resolvers.direct.announce import Announce, Peer, TrackerRefused
 from truename.resolvers.direct.race import PeerRace
 from truename.resolvers.direct.reach import Reach
 from truename.resolvers.direct.trackers import Tracker, TrackerSilent, TrackerUnreached
+from truename.resolvers.whom import NO_OTHERS, Others, Whom
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,8 @@ _MOST_COUNTED = 1000
 class _Asking:
     """One tracker of a quest. `failures`: the last ones in a row; `again`: when it is asked the next time.
 
+    `named`: the most peers that it has named at once.
+
     `has_left`: another one has its place, so it is not asked again.
     """
 
@@ -44,6 +47,7 @@ class _Asking:
     unreached: bool = False
     has_left: bool = False
     failures: int = 0
+    named: int = 0
     again: asyncio.TimerHandle | None = None
 
 
@@ -56,8 +60,8 @@ class Quest:
     """
 
     __slots__ = (
-        *("_asked", "_begun", "_ending", "_hash20", "_named", "_on_asked", "_on_over", "_race", "_reach", "_running"),
-        *("_trackers", "_waiting"),
+        *("_asked", "_begun", "_ending", "_given", "_hash20", "_named", "_on_asked", "_on_over", "_race", "_reach"),
+        *("_running", "_trackers", "_waiting"),
     )
 
     def __init__(
@@ -78,6 +82,7 @@ class Quest:
         self._trackers: dict[str, _Asking] = {}
         self._waiting: dict[str, Tracker] | None = None  # those without a place yet; few magnets name so many
         self._named: dict[Peer, None] = {}
+        self._given: set[Peer] | None = None  # those that magnets name; few do
         self._race: PeerRace | None = None
         self._running: dict[asyncio.Task[None], None] = {}
 
@@ -86,9 +91,17 @@ class Quest:
         """Whether the first question has been sent."""
         return self._asked
 
-    @property
-    def peers_seen(self) -> int:
-        """How many peers somebody named, without ourselves."""
+    def others(self, whom: Whom) -> Others:
+        """Of those whom it asks, or will, the ones that are not of these."""
+        return Others(
+            trackers={*self._trackers, *(self._waiting or ())}.difference(whom.trackers),
+            peers=(self._given or set()).difference(whom.peers),
+        )
+
+    def seen(self, others: Others = NO_OTHERS) -> int:
+        """How many peers somebody named, without ourselves and without what others brought."""
+        if any(others):
+            return len((self._given or set()) - others.peers) + self._named_by_those_but(others)
         return self._race.peers if self._race is not None else 0
 
     @property
@@ -101,13 +114,14 @@ class Quest:
         """Whether it has begun, and goes on."""
         return self._begun and self._ending is None
 
-    def counts(self) -> dict[str, int]:
-        """What was done so far, by the words of `truename.model.COUNTS`."""
+    def counts(self, others: Others = NO_OTHERS) -> dict[str, int]:
+        """What was done so far, by the words of `truename.model.COUNTS`, without what others brought."""
+        own = [one for url, one in self._trackers.items() if url not in others.trackers]
         done = {
-            "trackers": sum(one.asked for one in self._trackers.values()),
-            "trackers_answered": sum(one.answered for one in self._trackers.values()),
-            "tracker_peers": len(self._named),
-            **(self._race.counts() if self._race is not None else {}),
+            "trackers": sum(one.asked for one in own),
+            "trackers_answered": sum(one.answered for one in own),
+            "tracker_peers": self._named_by_those_but(others) if others.trackers else len(self._named),
+            **(self._race.counts() if self._race is not None and self.seen(others) else {}),
         }
         return {word: count for word, count in done.items() if count}
 
@@ -116,6 +130,8 @@ class Quest:
         for tracker in trackers:
             if tracker.url not in self._trackers:
                 (self._admit if self._has_place_for(tracker) else self._let_wait)(tracker)
+        if peers:
+            self._given = {*(self._given or ()), *peers}
         self._take_peers(peers, object())
 
     def begin(self) -> None:
@@ -221,6 +237,7 @@ class Quest:
             asking.failures = 0
             asking.unreached, asking.answered = False, True
             others = [peer for peer in said.peers if peer[1] != reach.port]
+            asking.named = max(asking.named, min(len(others), _MOST_COUNTED))
             if len(self._named) < _MOST_COUNTED:
                 self._named |= dict.fromkeys(others)
             self._take_peers(others, asking.tracker.url)
@@ -234,6 +251,10 @@ class Quest:
             self._look_for_hope()
         if asking.may_say.left and self.is_running:
             asking.again = asyncio.get_running_loop().call_later(pause_s, self._ask_again, asking)
+
+    def _named_by_those_but(self, others: Others) -> int:
+        named = (one.named for url, one in self._trackers.items() if url not in others.trackers)
+        return max(named, default=0)
 
     def _ask_again(self, asking: _Asking) -> None:
         asking.again = None

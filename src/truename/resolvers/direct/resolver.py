@@ -27,6 +27,7 @@ from truename.resolvers.direct.quest import Quest
 from truename.resolvers.direct.reach import Reach
 from truename.resolvers.direct.trackers import Tracker, Trackers
 from truename.resolvers.reading import Reading
+from truename.resolvers.whom import Whom
 
 _HASH20_DIGITS = 40
 _PORTS = range(61_000, 65_536)
@@ -39,12 +40,16 @@ class _Waiter:
 
     `answer` becomes the raw info dictionary of `info_hash`, or one of the port's errors. A second hash of the magnet is
     one more way to find that dictionary; if it leads to another torrent, that is nothing to this caller.
+    `whom` its own magnet let us ask: of what others have named it is told nothing. `seen`: peers of errands that it has
+    left.
     """
 
     info_hash: InfoHash
     deadline_s: float
     answer: asyncio.Future[bytes]
     trail: Trail
+    whom: Whom = field(default_factory=Whom)
+    seen: int = 0
     errands: "dict[_Errand, None]" = field(default_factory=dict)
     clock: asyncio.TimerHandle | None = None
 
@@ -65,7 +70,8 @@ class _Waiter:
             self.answer.set_result(raw)
 
     def _time_is_over(self) -> None:
-        self.fail(NotYet(peers_seen=max((errand.quest.peers_seen for errand in self.errands), default=0)))
+        seen = (errand.quest.seen(errand.quest.others(self.whom)) for errand in self.errands)
+        self.fail(NotYet(peers_seen=max((self.seen, *seen))))
 
 
 class _Errand:
@@ -88,8 +94,9 @@ class _Errand:
 
     def dismiss(self, waiter: _Waiter) -> None:
         """Somebody does not wait any more, and may know what was done."""
-        known = waiter.trail.counts
-        waiter.trail.note({word: max(count, known.get(word, 0)) for word, count in self.quest.counts().items()})
+        others, known = self.quest.others(waiter.whom), waiter.trail.counts
+        waiter.trail.note({word: max(count, known.get(word, 0)) for word, count in self.quest.counts(others).items()})
+        waiter.seen = max(waiter.seen, self.quest.seen(others))
         self.waiters.pop(waiter, None)
         waiter.errands.pop(self, None)
 
@@ -103,7 +110,7 @@ class _Errand:
                 waiter.take(ending)
             self.dismiss(waiter)
             if not waiter.errands:  # some peer had a torrent, and it is not the one of this waiter
-                waiter.fail(ending if isinstance(ending, ResolverDown) else NotYet(peers_seen=1))
+                waiter.fail(ending if isinstance(ending, ResolverDown) else NotYet(peers_seen=waiter.seen))
         self._on_over(self)
 
 
@@ -178,6 +185,7 @@ class DirectResolver:
 
     def _join(self, waiter: _Waiter, magnet: Magnet) -> None:
         trackers, peers = self._whom_to_ask(magnet)
+        waiter.whom = Whom(tuple(tracker.url for tracker in trackers), peers=tuple(peers))
         for hash20 in dict.fromkeys(info_hash[:_HASH20_DIGITS] for info_hash in magnet.hashes):
             errand = self._errands.get(hash20)
             is_new = errand is None or errand.quest.is_over

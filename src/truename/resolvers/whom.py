@@ -1,0 +1,28 @@
+"""Whom a magnet lets us ask, and who of those that are asked for a hash was named by others. Pure.
+
+Look-ups that meet at one hash share whom they ask, so that each finds the name if any does. What each is told when it
+does not is what its own magnet could have led to: the others' trackers and peers are not its business.
+"""
+
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
+
+Peer = tuple[str, int]
+
+
+class Whom(NamedTuple):
+    """Whom a magnet and the administrator let us ask: trackers now, `later` when some of those have failed; peers."""
+
+    trackers: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
+    peers: tuple[Peer, ...] = ()
+
+
+class Others(NamedTuple):
+    """Those who are asked for a hash and whom only somebody else's magnet has named."""
+
+    trackers: AbstractSet[str] = frozenset()
+    peers: AbstractSet[Peer] = frozenset()
+
+
+NO_OTHERS = Others()
