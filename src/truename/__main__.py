@@ -1,18 +1,6 @@
-"""The entry point of the command, `truename` or `python -m truename`. An interrupt ends it quietly from the start."""
+"""`python -m truename`: the command by another name."""
 
-import os
-import sys
-
-
-def main() -> None:
-    """Load the command line and run it."""
-    try:
-        from truename import cli
-    except KeyboardInterrupt:
-        sys.stderr.flush()
-        os._exit(130)
-    cli.main()
-
+from truename_command import main
 
 if __name__ == "__main__":
     main()

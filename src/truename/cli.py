@@ -66,9 +66,9 @@ app = App(
 
 def main() -> NoReturn:
     """Run the command line and end the process with its exit status."""
-    prepare_streams()
     status: object = DONE
     try:
+        prepare_streams()
         status = run_app(app)
     except SystemExit as end:
         status = end.code

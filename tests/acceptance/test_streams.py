@@ -202,6 +202,35 @@ def test_ctrl_c_in_the_demo_is_an_interrupt(truename: Program) -> None:
         assert b"could not be started" not in run.stderr.read()
 
 
+INTERRUPTED_WHILE_LOADED = """
+import contextlib, signal, sys
+with contextlib.suppress(BaseException):  # as Python itself does in some places
+    signal.raise_signal(signal.SIGINT)
+sys.path.remove({folder!r})
+del sys.modules[__name__]
+import {module}
+"""
+
+
+@pytest.mark.parametrize(("before", "status"), [("", 130), ("trap '' INT;", 0)])
+@pytest.mark.parametrize("module", ["uuid", "typer"])
+def test_ctrl_c_while_the_program_is_loaded_ends_it_without_a_word_unless_it_is_ignored(
+    truename: Program, module: str, before: str, status: int
+) -> None:
+    folder = truename.home / "instead"
+    folder.mkdir()
+    (folder / f"{module}.py").write_text(INTERRUPTED_WHILE_LOADED.format(folder=str(folder), module=module))
+    ended = subprocess.run(
+        ["bash", "-c", f'{before} exec "$0" --version', PROGRAM],
+        env=truename.environment({"PYTHONPATH": str(folder)}),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (status, b"")
+    assert ended.stdout.startswith(b"truename ") is (status == 0)
+
+
 SIGNALLED_IN_A_FINALIZER = """
 import asyncio, signal
 from truename import cli

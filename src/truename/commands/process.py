@@ -99,7 +99,8 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
 
 
 def prepare_streams() -> None:
-    """Standard streams that exist and can write anything, and a terminal whose cursor comes back at SIGTERM too.
+    """Standard streams that exist and can write anything, and signals that take down what a command has begun: that
+    and the cursor of the terminal come back at SIGTERM, too.
 
     One that is closed is empty, or takes what is said; but answers must not be lost unseen, so that standard output
     then fails at whatever is written there, as one that is full does.
@@ -110,6 +111,8 @@ def prepare_streams() -> None:
             setattr(sys, name, open(os.open(os.devnull, access), mode, encoding="utf-8"))  # noqa: SIM115 - until the end
         elif mode == "w":
             stream.reconfigure(errors="backslashreplace")
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
 
 
