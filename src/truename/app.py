@@ -231,7 +231,7 @@ def _engine(settings: Settings, database: Database, queue: JobQueue) -> Engine:
         submit=partial(calibration.submit_all, rules=rules, census=census),
         slots=settings.watch_slots or max(1, settings.slots // 10),
         resting=watch_resting,
-        wake=feeder.wake,
+        asked=feeder.asked,
         longest_delay_s=max(rules.watch_delays_s),
     )
     return Engine(
@@ -259,7 +259,7 @@ def _loops(settings: Settings, engine: Engine, queue: JobQueue, chain: Chain) ->
     yield Applier(writer, queue, feeder, engine.hub, clock=time.time, rules=rules, luck=random.random).run()
     yield Outlook(writer, feeder, engine.hub).run()
     yield engine.watch.run()
-    yield queue.serve(work)
+    yield queue.serve(work, lambda lookup: chain.join(lookup.magnet))
     yield Cleaner(writer, time.time, task_ttl_s=settings.task_ttl_s, interval_s=settings.cleanup_interval_s).run()
     yield Keeper(shelf, time.time, interval_s=settings.backup_interval_s).run()
     if settings.tells_batches:

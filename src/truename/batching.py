@@ -58,7 +58,7 @@ class Batches:
         submissions = tuple(await in_portions(submission, magnets))
         order = BatchOrder(batch_id=batch_id, person_id=person_id, submissions=submissions, total=total, at=now)
         answers = await self._desk.writer.write(self._submit, order)
-        self._desk.feeder.hurry((magnet.info_hash for magnet in magnets), priority)
+        await self._desk.feeder.asked(calibration.granted(magnets, answers), priority)
         self._desk.hub.publish()
         return BatchSubmitted(batch_id=batch_id, answers=answers)
 
@@ -86,8 +86,8 @@ class Batches:
         """Ask again for what failed or timed out, each in the priority it had. Errors: `StoreUnavailable`."""
         wanted = OfBatch(person_id=person_id, batch_id=batch_id, at=self._desk.clock())
         retried = await self._desk.writer.write(self._retry, wanted)
-        for info_hash, priority in retried.asked:
-            self._desk.feeder.hurry((info_hash,), priority)
+        for magnet, priority in retried.asked:
+            await self._desk.feeder.asked((magnet,), priority)
         self._desk.hub.publish()
         return retried
 

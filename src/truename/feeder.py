@@ -9,11 +9,13 @@ import logging
 import math
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from truename import calibration
 from truename.calibration import Rules, Told, Wanted
 from truename.hub import Hub
+from truename.magnet import Magnet
 from truename.model import Lookup
 from truename.queue.base import JobQueue, Report
 from truename.store import batches, events, lookups, tasks
@@ -61,6 +63,8 @@ class Feeder:
         self._of_hash: dict[str, str] = {}
         self._at_the_queue = asyncio.Lock()  # what is put in and what is taken out do not cross
         self._unwanted: set[str] = set()
+        self._taking = False
+        self._asked_meanwhile: list[Magnet] = []
         self.begun: set[str] = set()  # those of them that are running
         self._owed: set[str] = set()  # those that are not in the queue any more, and not yet in the database again
 
@@ -87,13 +91,36 @@ class Feeder:
         await self._withdraw()
         self.wake()
 
-    def hurry(self, hashes: Iterable[str], prio: int) -> None:
-        """These have just been asked for in this priority: what waits in the queue in a slower one takes a new turn."""
-        for info_hash in hashes:
-            delivery = self._of_hash.get(info_hash, "")
-            if delivery in self.out and delivery not in self.begun and prio < self.out[delivery].prio:
-                self._owed.add(delivery)
+    async def asked(self, magnets: Iterable[Magnet], prio: int) -> None:
+        """These have just been asked for in this priority, and it stands in the database.
+
+        What waits in the queue in a slower priority takes a new turn. What is out asks whom these magnets name as well.
+        """
+        joined: list[str] = []
+        for magnet in magnets:
+            if self._taking:
+                self._asked_meanwhile.append(magnet)
+            lookup = self._out_of(magnet)
+            if lookup is None:
+                continue
+            if lookup.delivery not in self.begun and prio < lookup.prio:
+                self._owed.add(lookup.delivery)
+            if self._join(lookup, magnet):
+                joined.append(lookup.delivery)
+        if joined:
+            async with self._at_the_queue:
+                await self._queue.join([self.out[delivery] for delivery in joined if delivery in self.out])
         self.wake()
+
+    def _out_of(self, magnet: Magnet) -> Lookup | None:
+        return self.out.get(self._of_hash.get(magnet.info_hash, ""))
+
+    def _join(self, lookup: Lookup, magnet: Magnet) -> bool:
+        """What is out names whom a magnet of its hash names; whether that is anybody new."""
+        both = lookup.magnet.joined_by(magnet)
+        if both is not lookup.magnet:
+            self.out[lookup.delivery] = replace(lookup, magnet=both)
+        return both is not lookup.magnet
 
     def ended(self, delivery: str) -> None:
         """A delivery is over."""
@@ -152,18 +179,28 @@ class Feeder:
             longest_delay_s=self._longest_delay_s,
         )
         self._turn += 0 if only_high else room
+        self._taking = True
         try:
-            taken = await self._writer.write(calibration.take_all, wanted)
+            return await self._take(wanted)
         except StoreUnavailable as trouble:
             log.warning("nothing could be taken", extra={"reason": str(trouble)})
             return 0
+        finally:
+            self._taking = False
+            self._asked_meanwhile.clear()
+
+    async def _take(self, wanted: Wanted) -> int:
+        taken = await self._writer.write(calibration.take_all, wanted)
         async with self._at_the_queue:
             wanted_still = [lookup for lookup in taken if lookup.delivery not in self._unwanted]
             self._unwanted.clear()  # what was dropped before this came back is behind us
             self.out |= {lookup.delivery: lookup for lookup in wanted_still}
             self._of_hash |= {lookup.magnet.info_hash: lookup.delivery for lookup in wanted_still}
+            for magnet in self._asked_meanwhile:
+                if (lookup := self._out_of(magnet)) is not None:
+                    self._join(lookup, magnet)
             if not self._resting():  # otherwise it is taken back in the next round
-                await self._queue.put(wanted_still)
+                await self._queue.put([self.out[lookup.delivery] for lookup in wanted_still])
         return len(taken)
 
     async def _wait(self) -> None:

@@ -85,6 +85,17 @@ class Magnet:
             peers=tuple(dict.fromkeys((*self.peers, *other.peers)))[:MAX_TRACKERS],
         )
 
+    def joined_by(self, other: "Magnet") -> "Magnet":
+        """The same hash asked for by somebody else too, whose trackers and peers come first: nobody has asked them yet.
+
+        Output: itself when the other knows nothing new.
+        """
+        second = self.info_hash_v2 or other.info_hash_v2
+        knows_all = set(other.trackers) <= set(self.trackers) and set(other.peers) <= set(self.peers)
+        if knows_all and second == self.info_hash_v2:
+            return self
+        return replace(self, info_hash_v2=second, trackers=other.trackers, peers=other.peers).joined(self)
+
     @property
     def hashes(self) -> tuple[InfoHash, ...]:
         """Every hash it carries, the canonical one first."""

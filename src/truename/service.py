@@ -90,8 +90,9 @@ class Calibrations:
                 Submission(task_id=new_task_id(), person_id=person_id, magnet=magnet, priority=priority, at=now)
                 for magnet in magnets[start : start + GROUP]
             ]
-            answers += await asyncio.gather(*(self._desk.writer.begin(self._submit_all, one) for one in asked))
-            self._desk.feeder.hurry((one.magnet.info_hash for one in asked), priority)
+            answered = await asyncio.gather(*(self._desk.writer.begin(self._submit_all, one) for one in asked))
+            await self._desk.feeder.asked(calibration.granted(magnets[start : start + GROUP], answered), priority)
+            answers += answered
             self._desk.hub.publish()
         return answers
 

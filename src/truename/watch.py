@@ -6,12 +6,13 @@ It asks as the person would, at low priority and never for more at once than its
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from truename.calibration import Priority, Submission
+from truename import calibration
+from truename.calibration import Answer, Priority, Submission
 from truename.feeder import Clock
 from truename.hub import Hub
 from truename.magnet import InfoHash, Magnet
@@ -30,7 +31,7 @@ _NOTES_LOOKED_AT = 3
 
 
 class Watch:
-    """Asks for what is due. `resting` tells that nothing may start.
+    """Asks for what is due. `resting` tells that nothing may start; `asked` is told what was asked for.
 
     Units: `longest_delay_s` is the longest that a person's hash ever sleeps; what seems to sleep for longer was put off
     by a clock that has been set back.
@@ -43,10 +44,10 @@ class Watch:
         hub: Hub,
         *,
         clock: Clock,
-        submit: Work[Submission, object],
+        submit: Work[Submission, Answer],
         slots: int,
         resting: Callable[[], bool],
-        wake: Callable[[], None],
+        asked: Callable[[Iterable[Magnet], int], Awaitable[None]],
         longest_delay_s: float = math.inf,
     ) -> None:
         self._database = database
@@ -56,7 +57,7 @@ class Watch:
         self._submit = submit
         self._slots = slots
         self._resting = resting
-        self._wake = wake
+        self._asked = asked
         self._longest_delay_s = max(longest_delay_s, _ASK_ANYWAY_S)
 
     async def run(self) -> None:
@@ -96,12 +97,10 @@ class Watch:
             for (one, magnet), is_due in zip(due.items(), still_due, strict=True)
             if magnet is not None and is_due
         ]
-        await asyncio.gather(
-            *(self._writer.begin(watches.forget_all, key) for key in gone),
-            *(self._writer.begin(self._submit, one) for one in asked),
-        )
+        await asyncio.gather(*(self._writer.begin(watches.forget_all, key) for key in gone))
+        answers = await asyncio.gather(*(self._writer.begin(self._submit, one) for one in asked))
         if due:
-            self._wake()
+            await self._asked(calibration.granted((one.magnet for one in asked), answers), Priority.LOW)
             self._hub.publish()
         return len(asked)
 

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -114,10 +115,37 @@ def saved(client: httpx.Client, text: str) -> int:
     return note_id
 
 
+def asked(client: httpx.Client, magnet: str) -> str:
+    task_id: str = client.post("/api/calibrate/async", json={"info_hash": magnet}).json()["task_id"]
+    return task_id
+
+
+def status_of(client: httpx.Client, task_id: str) -> dict[str, Any]:
+    body: dict[str, Any] = client.get(f"/api/calibrate/status/{task_id}").json()
+    return body
+
+
 def counts_of(client: httpx.Client, batch: str) -> dict[str, int]:
     """How many tasks of a batch are in which state, without the states that none is in."""
     counts: dict[str, int] = client.get(f"/api/calibrate/batch/{batch}").json()["counts"]
     return {state: count for state, count in counts.items() if count}
+
+
+@pytest.mark.parametrize("who", ["alice", "bob"])
+def test_the_tracker_of_whoever_joins_a_running_look_up_is_asked_at_once(
+    truename: Program, swarm: LocalSwarm, silent: str, who: str
+) -> None:
+    """Their own one, or somebody else's, which would go on for ten minutes."""
+    wanted = swarm.torrents[0]
+    with serving(truename, TRUENAME_DHT="off") as server, server.first_person() as alice, server.client() as other:
+        truename("user", "add", "bob", "--password-stdin", stdin=f"{PASSWORD}\n".encode())
+        assert other.post("/login", data={"username": "bob", "password": PASSWORD}).status_code == 303
+        first = asked(alice, f"magnet:?xt=urn:btih:{wanted.info_hash}&tr={silent}")
+        assert until(lambda: status_of(alice, first)["status"] == "running")
+        second = asked({"alice": alice, "bob": other}[who], swarm.magnets[0])
+        assert (second == first) is (who == "alice")
+        assert until(lambda: status_of(alice, first)["status"] == "completed")
+        assert status_of(alice, first)["result"] == "alice.txt"
 
 
 def refuses_connections(server: Server) -> bool:

@@ -10,6 +10,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import replace
 from math import ceil
 from typing import Any
 
@@ -46,6 +47,11 @@ def jobs(count: int, prio: int = NORMAL) -> list[Lookup]:
     return [job(prio) for _ in range(count)]
 
 
+def joined(lookup: Lookup) -> Lookup:
+    """The same delivery, in which somebody else wants one more tracker asked."""
+    return replace(lookup, magnet=replace(lookup.magnet, trackers=("http://more.example/", *lookup.magnet.trackers)))
+
+
 def answer(lookup: Lookup) -> Outcome:
     """What comes of a look-up in these tests: every field has a value of its own."""
     return Outcome(
@@ -66,6 +72,7 @@ class Stage:
         self.queue = queue
         self.started: list[Lookup] = []
         self.stopped: list[Lookup] = []
+        self.joined: list[Lookup] = []
         self.running: set[str] = set()
         self.most_at_once = 0
         self.batches: list[Sequence[Report]] = []
@@ -92,6 +99,11 @@ class Stage:
             self.running.discard(lookup.delivery)
             self._change()
         return answer(lookup)
+
+    def join(self, lookup: Lookup) -> None:
+        """Keep what a running look-up is told."""
+        self.joined.append(lookup)
+        self._change()
 
     async def read(self) -> None:
         """Keep what is reported."""
@@ -149,7 +161,7 @@ class Stage:
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[asyncio.Task[None]]:
         """A worker, cancelled when the block is left."""
-        serving = asyncio.create_task(self.queue.serve(self.work))
+        serving = asyncio.create_task(self.queue.serve(self.work, self.join))
         try:
             yield serving
         finally:
@@ -311,6 +323,59 @@ class QueueContract:
             await stage.until_room(2)
 
         self.play(make_queue, scene, slots=1)
+
+    # More people join
+
+    def test_what_waits_begins_with_whom_a_joiner_names(self, make_queue: MakeQueue) -> None:
+        async def scene(stage: Stage) -> None:
+            runs, waits = jobs(2)
+            await stage.queue.put([runs, waits])
+            await stage.until_running(runs)
+            await stage.queue.join([joined(waits)])
+            stage.let_go()
+            await stage.until_over(runs, waits)
+            assert stage.started == [runs, joined(waits)]
+            assert stage.joined == []
+
+        self.play(make_queue, scene, slots=1)
+
+    def test_what_runs_is_told_whom_a_joiner_names(self, make_queue: MakeQueue) -> None:
+        async def scene(stage: Stage) -> None:
+            runs, other = jobs(2)
+            await stage.queue.put([runs, other])
+            await stage.until_running(runs, other)
+            await stage.queue.join([joined(runs)])
+            await stage.until(lambda: stage.joined == [joined(runs)])
+            stage.let_go()
+            await stage.until_over(runs, other)
+            assert stage.order() == deliveries([runs, other])
+
+        self.play(make_queue, scene)
+
+    def test_who_joins_in_the_moment_of_the_beginning_is_not_forgotten(self, make_queue: MakeQueue) -> None:
+        async def scene(stage: Stage) -> None:
+            lookup = job()
+            await stage.queue.put([lookup])
+            await stage.queue.join([joined(lookup)])
+            stage.let_go()
+            await stage.until_over(lookup)
+            assert joined(lookup) in (*stage.started, *stage.joined)
+
+        self.play(make_queue, scene)
+
+    def test_joining_what_is_over_or_was_never_here_does_nothing(self, make_queue: MakeQueue) -> None:
+        async def scene(stage: Stage) -> None:
+            over, behind = jobs(2)
+            stage.let_go()
+            await stage.queue.put([over])
+            await stage.until_over(over)
+            await stage.queue.join([joined(over), joined(job())])
+            await stage.queue.put([behind])
+            await stage.until_over(behind)
+            assert stage.started == [over, behind]
+            assert stage.joined == []
+
+        self.play(make_queue, scene)
 
     # Order and slots
 

@@ -127,6 +127,10 @@ def with_heart(tmp_path: Path, scenario: Callable[[Heart], Awaitable[None]], *, 
     assert broken_in(tmp_path / FILE_NAME) == []
 
 
+async def told_to_nobody(*_: object) -> None:
+    """In the place of a feeder."""
+
+
 def magnet(number: int, **fields: Any) -> Magnet:
     return Magnet(info_hash=HASHES[number], **fields)
 

@@ -40,6 +40,7 @@ from tests.integration.engine_model import (
     Task,
     text_of,
 )
+from tests.integration.heart_support import told_to_nobody
 from tests.invariants import Chronicle, broken, opened
 from tests.soak import size
 from truename import calibration
@@ -124,7 +125,7 @@ class Engine:
             submit=partial(calibration.submit_all, rules=RULES, census=census),
             slots=WATCH_SLOTS,
             resting=lambda: False,
-            wake=lambda: None,
+            asked=told_to_nobody,
             longest_delay_s=LONGEST_SLEEP_S,
         )
 
@@ -257,7 +258,7 @@ class EngineMachine(RuleBasedStateMachine):
             asked.append(task.hash)
             assert answer.task_id == new_id
             members[place] = (new_id, fresh)
-        assert ([one for one, _ in retried.asked], retried.refused) == (asked, refused)
+        assert ([magnet.info_hash for magnet, _ in retried.asked], retried.refused) == (asked, refused)
 
     @rule(who=people, text=st.sampled_from(sorted(LINES)), asks=st.booleans())
     def save_note(self, who: int, text: str, asks: bool) -> None:

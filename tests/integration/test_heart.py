@@ -205,6 +205,26 @@ def test_who_joins_a_running_look_up_has_a_full_time_of_their_own(tmp_path: Path
     with_heart(tmp_path, scenario)
 
 
+def test_who_names_more_for_ones_own_running_look_up_has_a_full_time_for_them(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        (mine,) = await heart.submit(magnet(0))
+        (taken,) = await heart.take()
+        await heart.start(taken)
+        await heart.submit(magnet(0))
+        assert (await heart.task(mine)).status is TaskStatus.RUNNING
+        await heart.submit(magnet(0, trackers=("http://late.example/announce",)))
+        await heart.apply((taken, dead(taken)))
+        assert (await heart.task(mine)).status is TaskStatus.PENDING
+        (again,) = await heart.take()
+        assert again.magnet.trackers == ("http://late.example/announce",)
+        await heart.start(again)
+        assert (await heart.task(mine)).attempt == 1
+        await heart.apply((again, dead(again)))
+        assert (await heart.task(mine)).status is TaskStatus.TIMEOUT
+
+    with_heart(tmp_path, scenario)
+
+
 def test_a_hybrid_ends_the_look_ups_of_both_its_hashes(tmp_path: Path) -> None:
     async def scenario(heart: Heart) -> None:
         (v1,) = await heart.submit(magnet(0))

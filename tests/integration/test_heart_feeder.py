@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.heart_support import ALICE, HASHES, Heart, magnet, named, with_heart
+from tests.integration.heart_support import ALICE, HASHES, Heart, magnet, named, told_to_nobody, with_heart
 from truename import calibration
 from truename.calibration import OfTask, Priority, Rules, Submission
 from truename.feeder import Applier, Feeder
@@ -22,6 +22,7 @@ from truename.store.writer import Writer
 
 RULES = Rules()
 HIGH, NORMAL, LOW = Priority
+FIRST, SECOND = "http://first.example/announce", "http://second.example/announce"
 
 
 class Measured(LocalQueue):
@@ -52,6 +53,7 @@ class Works:
         self.applier = Applier(self.writer, self.queue, self.feeder, Hub(), **shared)
         self.now = heart.now
         self.worked: list[Lookup] = []
+        self.joined: list[Lookup] = []
         self.held: set[int] = set()  # priorities that never end
 
     async def work(self, lookup: Lookup) -> Outcome:
@@ -60,16 +62,20 @@ class Works:
             await asyncio.Event().wait()
         return named(lookup)
 
-    async def submit(self, numbers: Iterable[int], priority: Priority) -> list[str]:
+    async def submit(self, numbers: Iterable[int], priority: Priority, **fields: Any) -> list[str]:
         asked = [
             Submission(
-                task_id=str(uuid.uuid4()), person_id=ALICE, magnet=magnet(number), priority=priority, at=self.now
+                task_id=str(uuid.uuid4()),
+                person_id=ALICE,
+                magnet=magnet(number, **fields),
+                priority=priority,
+                at=self.now,
             )
             for number in numbers
         ]
         submit = partial(calibration.submit_all, rules=RULES)
         await asyncio.gather(*(self.writer.begin(submit, one) for one in asked))
-        self.feeder.hurry((one.magnet.info_hash for one in asked), priority)
+        await self.feeder.asked((one.magnet for one in asked), priority)
         return [one.task_id for one in asked]
 
     async def until(self, condition: Callable[[], bool]) -> None:
@@ -81,7 +87,8 @@ class Works:
     async def going(self) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as group:
             loops = [
-                group.create_task(one) for one in (self.feeder.run(), self.applier.run(), self.queue.serve(self.work))
+                group.create_task(one)
+                for one in (self.feeder.run(), self.applier.run(), self.queue.serve(self.work, self.joined.append))
             ]
             try:
                 yield
@@ -212,18 +219,18 @@ class Slow(LocalQueue):
     def __init__(self, *, slots: int) -> None:
         super().__init__(slots=slots)
         self.aborted: list[str] = []
-        self.meanwhile: Callable[[], None] = lambda: None
+        self.meanwhile: Callable[[], Awaitable[None]] = told_to_nobody
 
     async def put(self, lookups: Sequence[Lookup]) -> None:
         await asyncio.sleep(0)
-        self.meanwhile()
+        await self.meanwhile()
         await asyncio.sleep(0)
         await super().put(lookups)
 
     async def abort(self, deliveries: Sequence[str]) -> None:
         self.aborted += deliveries
         await asyncio.sleep(0)
-        self.meanwhile()
+        await self.meanwhile()
         await asyncio.sleep(0)
         await super().abort(deliveries)
 
@@ -237,13 +244,54 @@ def test_what_is_given_back_to_the_database_was_taken_out_of_a_queue_far_away(tm
         async with works.going():
             await works.submit(range(4), NORMAL)
             await works.until(lambda: len(works.worked) == 2 and len(works.feeder.idle()) == 2)
-            queue.meanwhile = lambda: works.feeder.hurry([HASHES[3]], HIGH)
+            queue.meanwhile = lambda: works.feeder.asked([magnet(3)], HIGH)
             await works.submit([2], HIGH)
             await works.until(lambda: len(works.worked) >= 3 and not works.feeder._owed)
-            queue.meanwhile = lambda: None
+            queue.meanwhile = told_to_nobody
             await works.submit([3], HIGH)
             await works.until(lambda: len([one for one in works.worked if one.prio == HIGH]) == 2)
         assert Counter(one.magnet.info_hash for one in works.worked) == dict.fromkeys(HASHES[:4], 1)
         assert len(queue.aborted) == len(set(queue.aborted)) == 2
 
     with_works(tmp_path, scene, slots=2)
+
+
+def test_whom_a_later_request_names_is_asked_by_what_is_out_already(tmp_path: Path) -> None:
+    """Be it running, in the queue, or on its way from the database in this very moment."""
+
+    async def scene(works: Works) -> None:
+        works.held = {NORMAL}
+        async with works.going():
+            await works.submit(range(2), NORMAL, trackers=(FIRST,))
+            await works.until(lambda: len(works.worked) == 1 and len(works.feeder.idle()) == 1)
+            await works.submit(range(2), NORMAL, trackers=(SECOND,))
+            await works.submit(range(2), NORMAL, trackers=(SECOND,))
+            assert [(one.magnet.info_hash, one.magnet.trackers) for one in works.joined] == [
+                (HASHES[0], (SECOND, FIRST))
+            ]
+            await works.queue.abort([works.worked[0].delivery])
+            await works.until(lambda: len(works.worked) == 2)
+            assert works.worked[1].magnet.trackers == (SECOND, FIRST)
+
+    with_works(tmp_path, scene, slots=1)
+
+
+def test_whom_a_request_names_while_its_look_up_is_being_taken_is_asked(tmp_path: Path) -> None:
+    async def scene(works: Works) -> None:
+        writing = works.writer.write
+
+        async def meanwhile(*given: Any) -> Any:
+            taken = await writing(*given)
+            if taken:
+                works.writer.write = writing  # type: ignore[method-assign]
+                await works.submit([0], NORMAL, trackers=(SECOND,))
+            return taken
+
+        works.held = {NORMAL}
+        works.writer.write = meanwhile  # type: ignore[method-assign, assignment]
+        async with works.going():
+            await works.submit([0], NORMAL, trackers=(FIRST,))
+            await works.until(lambda: bool(works.worked))
+        assert works.worked[0].magnet.trackers == (SECOND, FIRST)
+
+    with_works(tmp_path, scene, slots=1)

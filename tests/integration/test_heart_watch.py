@@ -10,7 +10,19 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from tests.integration.heart_support import ALICE, BOB, HASHES, V2, Heart, dead, magnet, named, trouble, with_heart
+from tests.integration.heart_support import (
+    ALICE,
+    BOB,
+    HASHES,
+    V2,
+    Heart,
+    dead,
+    magnet,
+    named,
+    told_to_nobody,
+    trouble,
+    with_heart,
+)
 from truename import calibration
 from truename.calibration import Rules
 from truename.hub import Hub
@@ -31,7 +43,7 @@ def with_watch(tmp_path: Path, scenario: Callable[[Heart, Watch], Awaitable[None
 
     async def with_writer(heart: Heart) -> None:
         writer = Writer(heart.database)
-        shared: dict[str, Any] = {"resting": lambda: False, "wake": lambda: None, "longest_delay_s": DAY_S}
+        shared: dict[str, Any] = {"resting": lambda: False, "asked": told_to_nobody, "longest_delay_s": DAY_S}
         submit = partial(calibration.submit_all, rules=RULES)
         looking = Watch(heart.database, writer, Hub(), clock=lambda: heart.now, submit=submit, slots=2, **shared)
         async with asyncio.TaskGroup() as group:

@@ -134,7 +134,7 @@ def work_on(database: Database, writer: Writer, clock: Clock) -> Work:
             submit=partial(submit_all, rules=rules),
             slots=1,
             resting=lambda: True,
-            wake=feeder.wake,
+            asked=feeder.asked,
         ),
         notes=Notes(database, writer, hub, clock=now, task_ttl_s=3600),
         mode=Mode(database, writer, "async", settle=feeder.settle),

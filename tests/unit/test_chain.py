@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from truename.resolvers.chain import Chain, Patience
 
 MAGNET = Magnet(info_hash=InfoHash("1a" * 20), peers=("192.0.2.7:7000",))
 NEVER_S = 3600.0
+LATE = "http://late.example/announce"
 AT_ONCE = Patience(late_s=0.0, proof_s=0.0, last_word_s=0.0)
 PATIENT = Patience(late_s=NEVER_S, proof_s=NEVER_S, last_word_s=NEVER_S)
 
@@ -183,6 +185,41 @@ def test_peers_that_are_found_late_reach_the_one_that_runs_already() -> None:
             outcome = await looking
         assert (outcome.name, outcome.source) == ("Dunes.mkv", "direct")
         assert [one.resolver for one in outcome.accounts] == ["swarm", "direct"]
+
+    asyncio.run(scenario())
+
+
+def test_whom_a_joiner_names_is_asked_by_those_who_run_in_the_time_that_is_left() -> None:
+    async def scenario() -> None:
+        async def knows(magnet: Magnet, trail: Trail) -> Found:
+            trail.question_sent()
+            if LATE not in magnet.trackers:
+                await asyncio.Event().wait()
+            return torrent("Dunes.mkv")
+
+        swarm, script, direct = Scripted("swarm", knows), silent("script"), silent("direct")
+        chain = Chain([swarm, script, direct], patience=Patience(late_s=0.0))
+        looking = asyncio.ensure_future(chain.look_up(MAGNET, timeout_s=NEVER_S))
+        async with asyncio.timeout(30):
+            await direct.begun.wait()
+            chain.join(replace(MAGNET, info_hash=InfoHash("2b" * 20), trackers=(LATE,)))
+            chain.join(MAGNET)
+            chain.join(replace(MAGNET, trackers=("http://first.example/",)))
+            await direct.sent_away.wait()
+            chain.join(replace(MAGNET, trackers=(LATE,), peers=()))
+            outcome = await looking
+        assert (outcome.name, outcome.source) == ("Dunes.mkv", "swarm")
+        assert [one.resolver for one in outcome.accounts] == ["swarm", "script", "direct"]
+        assert [one.trackers for one in swarm.asked_for] == [
+            (),
+            ("http://first.example/",),
+            (LATE, "http://first.example/"),
+        ]
+        assert [len(one.asked_for) for one in (script, direct)] == [1, 3]
+        assert all(one.peers == MAGNET.peers for one in swarm.asked_for)
+        assert all(0 < deadline_s < NEVER_S for deadline_s in swarm.deadlines[1:])
+        chain.join(replace(MAGNET, trackers=("http://too-late.example/",)))
+        assert len(swarm.asked_for) == 3
 
     asyncio.run(scenario())
 

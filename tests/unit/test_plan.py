@@ -36,7 +36,14 @@ def standing(
 ) -> ActiveLookup:
     """A look-up that the database has already."""
     return ActiveLookup(
-        id=100 + number, hash=HASHES[number], prio=prio, person_id=who, rank=rank, status=status, sources=Sources()
+        id=100 + number,
+        hash=HASHES[number],
+        hash_v2=None,
+        prio=prio,
+        person_id=who,
+        rank=rank,
+        status=status,
+        sources=Sources(),
     )
 
 
@@ -154,16 +161,30 @@ def test_who_joins_without_anything_new_changes_nothing() -> None:
     assert plan(Ground(active={HASHES[0]: standing(0)}), ask(0, "a")).joined == {}
 
 
-def test_sources_do_not_grow_without_end() -> None:
-    trackers = tuple(f"http://t{number}.example/" for number in range(MAX_SOURCES - 1))
+def test_who_named_many_has_not_taken_the_place_of_those_whom_the_next_one_names_and_yet_there_is_an_end() -> None:
     ground = Ground(active={HASHES[0]: standing(0)})
-    done = plan(
-        ground,
-        ask(0, "a", trackers=trackers),
-        *(ask(0, f"b{number}", BOB, trackers=(f"http://more{number}.example/",)) for number in range(5)),
-    )
-    assert len(done.joined[100].sources.trackers) == MAX_SOURCES
-    assert done.joined[100].sources.trackers[-1] == "http://more0.example/"
+    many = [tuple(f"http://t{number}.{who}.example/" for number in range(MAX_SOURCES)) for who in range(6)]
+    done = plan(ground, ask(0, "a", trackers=many[0]), ask(0, "b", BOB, trackers=many[1]))
+    assert done.joined[100].sources.trackers == many[0] + many[1]
+    done = plan(ground, *(ask(0, f"c{who}", BOB, trackers=trackers) for who, trackers in enumerate(many)))
+    assert done.joined[100].sources.trackers == sum(many[:5], start=())
+
+
+def test_who_asks_again_and_knows_more_has_the_whole_time_again() -> None:
+    running = replace(own(0, "old", status=RUNNING), attempt=1, started_at=3.0)
+    ground = Ground(active={HASHES[0]: standing(0, status="running")}, own={(ALICE, HASHES[0]): running})
+    done = plan(ground, ask(0, "a", trackers=("http://t.example/",)))
+    assert done.answers == [Submitted(task_id="old", status=PENDING, deduplicated=True)]
+    (raised,) = done.raised.values()
+    assert (raised.status, raised.attempt, raised.started_at, raised.trackers) == (PENDING, 0, None, 1)
+    assert done.joined[100].status == "running"
+
+
+def test_who_joins_brings_a_second_hash_along_and_takes_none_away() -> None:
+    second, third = InfoHash("ab" * 32), InfoHash("cd" * 32)
+    ground = Ground(active={HASHES[0]: standing(0)})
+    done = plan(ground, ask(0, "a", info_hash_v2=second), ask(0, "b", BOB, info_hash_v2=third), ask(0, "c", CAROL))
+    assert done.joined[100].hash_v2 == second
 
 
 def test_a_joiner_in_more_haste_raises_what_waits_into_their_own_lane() -> None:

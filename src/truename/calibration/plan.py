@@ -55,7 +55,7 @@ def plan_submissions(ground: Ground, submissions: Iterable[Submission], rules: R
             hurried = _hurried(mine, asked, rank)
             if hurried != mine:
                 ground.own[asked.person_id, asked.magnet.info_hash] = plan.raised[mine.id] = hurried
-            plan.answers.append(Submitted(task_id=mine.id, status=mine.status, deduplicated=True))
+            plan.answers.append(Submitted(task_id=mine.id, status=hurried.status, deduplicated=True))
             continue
         task = _pending(asked, lookup_id, rank)
         plan.added.append(task)
@@ -79,6 +79,7 @@ def _ask(ground: Ground, plan: Plan, asked: Submission, rank: int) -> int:
         active = ActiveLookup(
             id=-1 - len(plan.begun),
             hash=info_hash,
+            hash_v2=asked.magnet.info_hash_v2,
             prio=asked.priority,
             person_id=asked.person_id,
             rank=rank,
@@ -97,7 +98,12 @@ def _ask(ground: Ground, plan: Plan, asked: Submission, rank: int) -> int:
             )
         )
     else:
-        active = _joined(ground, plan, asked, rank, replace(active, sources=active.sources.joined(sources)))
+        knows_more = replace(
+            active,
+            hash_v2=active.hash_v2 or asked.magnet.info_hash_v2,
+            sources=active.sources.joined(sources),
+        )
+        active = _joined(ground, plan, asked, rank, knows_more)
     ground.active[info_hash] = active
     return active.id
 
@@ -115,7 +121,12 @@ def _joined(ground: Ground, plan: Plan, asked: Submission, rank: int, active: Ac
     if active.id < 0:
         begun = plan.begun[-1 - active.id]
         plan.begun[-1 - active.id] = replace(
-            begun, prio=active.prio, person_id=active.person_id, rank=active.rank, sources=active.sources
+            begun,
+            hash_v2=active.hash_v2,
+            prio=active.prio,
+            person_id=active.person_id,
+            rank=active.rank,
+            sources=active.sources,
         )
     elif active != ground.active[active.hash]:
         plan.joined[active.id] = active
@@ -125,11 +136,16 @@ def _joined(ground: Ground, plan: Plan, asked: Submission, rank: int, active: Ac
 def _hurried(mine: TaskRow, asked: Submission, rank: int) -> TaskRow:
     """A task that its owner asks for again: it waits for no later try, perhaps in a faster lane, and knows more.
 
-    What the watch had asked for is the owner's own from then on, and begins a watch that was stopped.
+    Who knows more joins the look-up as a new task would, with the whole of its time. What the watch had asked for is
+    the owner's own from then on, and begins a watch that was stopped.
     """
-    sources = Sources.of_text(mine.sources).joined(_sources(asked))
-    mine = replace(mine, next_attempt_at=None, sources=sources.as_text(), trackers=len(sources.trackers))
-    mine = replace(mine, watched=mine.watched and asked.watched)
+    known = Sources.of_text(mine.sources)
+    sources = known.joined(_sources(asked))
+    mine = replace(mine, next_attempt_at=None, watched=mine.watched and asked.watched)
+    if sources != known:
+        mine = replace(mine, sources=sources.as_text(), trackers=len(sources.trackers))
+        if mine.status is TaskStatus.RUNNING:
+            mine = replace(mine, status=TaskStatus.PENDING, attempt=mine.attempt - 1, started_at=None)
     return replace(mine, prio=asked.priority, rank=rank) if asked.priority < mine.prio else mine
 
 

@@ -72,7 +72,12 @@ async def _retry_batch(connection: Connection, wanted: OfBatch, rules: Rules, ce
     pairs = [(row.id, answer.task_id, answer.task_id in made) for row, answer in taken]
     waiting = sum(answer.status is not TaskStatus.COMPLETED for _, answer in taken)
     await batches.put_in_place(connection, wanted.batch_id, pairs, waiting=waiting)
-    return Retried(asked=tuple((row.hash, Priority(row.prio)) for row, _ in taken), refused=len(old) - len(taken))
+    return Retried(asked=tuple((magnet_of(row), Priority(row.prio)) for row, _ in taken), refused=len(old) - len(taken))
+
+
+def granted(magnets: Iterable[Magnet], answers: Iterable[Answer]) -> Iterator[Magnet]:
+    """Those of the magnets that were not refused."""
+    return (magnet for magnet, answer in zip(magnets, answers, strict=True) if not isinstance(answer, Refused))
 
 
 def magnet_of(row: TaskRow) -> Magnet:
@@ -99,7 +104,7 @@ async def _submit(connection: Connection, submissions: Sequence[Submission], rul
     census.added(task.person_id for task in plan.added if not task.status.is_final)
     await tasks.place_all(connection, plan.raised.values())
     changes = Changes(at=max(submission.at for submission in submissions))
-    changes.begun(plan.added)
+    changes.begun((*plan.added, *plan.raised.values()))
     named = [(task.person_id, task.hash, task.name) for task in plan.added if task.name is not None]
     await watches.forget(connection, ((person_id, info_hash) for person_id, info_hash, _ in named))
     await changes.rename(connection, named)

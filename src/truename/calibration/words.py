@@ -118,9 +118,9 @@ class OfBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retried:
-    """What was asked for again in a batch, each as (hash, priority). `refused`: for how many there was no room."""
+    """What was asked for again in a batch, each with its priority. `refused`: for how many there was no room."""
 
-    asked: tuple[tuple[str, Priority], ...]
+    asked: tuple[tuple[Magnet, Priority], ...]
     refused: int
 
 

@@ -26,6 +26,12 @@ class Report:
 
 
 Work = Callable[[Lookup], Awaitable[Outcome]]
+Joined = Callable[[Lookup], None]
+"""Tells a worker that a look-up of its own is to ask more than it began with: whom the magnet names now."""
+
+
+def nobody_is_told(_: Lookup) -> None:
+    """For a worker that cannot take in more once it has begun."""
 
 
 class JobQueue(Protocol):
@@ -35,6 +41,12 @@ class JobQueue(Protocol):
         """Deliver them, each priority in this order, the smaller number first.
 
         One that waits or runs here already is left as it is.
+        """
+
+    async def join(self, lookups: Sequence[Lookup]) -> None:
+        """More people wait for these deliveries: the magnet of each names now whom they want asked as well.
+
+        What waits begins with it, what runs is told of it; one that is not here (any more) is left alone.
         """
 
     async def abort(self, deliveries: Sequence[str]) -> None:
@@ -52,10 +64,11 @@ class JobQueue(Protocol):
     def reports(self) -> AsyncIterator[Sequence[Report]]:
         """What the workers say, in batches, for ever. Only one reader at a time."""
 
-    async def serve(self, work: Work) -> None:
+    async def serve(self, work: Work, joined: Joined = nobody_is_told) -> None:
         """Be a worker: run look-ups in the slots until cancelled; what was running then is reported by nobody.
 
         A tenth of the slots, rounded up, is there besides for the highest priority alone. Runs `outcome_of` the work.
+        `joined` is called for what runs, see `join`.
         """
 
 

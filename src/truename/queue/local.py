@@ -8,7 +8,7 @@ from functools import partial
 from math import ceil
 
 from truename.model import Lookup
-from truename.queue.base import Report, Work, outcome_of
+from truename.queue.base import Joined, Report, Work, nobody_is_told, outcome_of
 
 _HIGH = 0
 _RESERVE = 0.1
@@ -21,8 +21,9 @@ class LocalQueue:
         self._slots = slots
         self._reserve = ceil(slots * _RESERVE)
         self._order = itertools.count()
-        self._waiting: list[tuple[int, int, Lookup]] = []
-        self._here: set[str] = set()  # the deliveries that wait or run
+        self._waiting: list[tuple[int, int, str]] = []
+        self._here: dict[str, Lookup] = {}  # the deliveries that wait or run
+        self._joined: Joined = nobody_is_told
         self._running: dict[str, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
         self._said: list[Report] = []
@@ -32,17 +33,26 @@ class LocalQueue:
         """See `JobQueue.put`."""
         for lookup in lookups:
             if lookup.delivery not in self._here:
-                self._here.add(lookup.delivery)
-                heapq.heappush(self._waiting, (lookup.prio, next(self._order), lookup))
+                self._here[lookup.delivery] = lookup
+                heapq.heappush(self._waiting, (lookup.prio, next(self._order), lookup.delivery))
         self._changed.set()
+
+    async def join(self, lookups: Sequence[Lookup]) -> None:
+        """See `JobQueue.join`."""
+        for lookup in lookups:
+            if lookup.delivery in self._here:
+                self._here[lookup.delivery] = lookup
+                if lookup.delivery in self._running:
+                    self._joined(lookup)
 
     async def abort(self, deliveries: Sequence[str]) -> None:
         """See `JobQueue.abort`."""
-        unwanted = self._here.intersection(deliveries)
+        unwanted = self._here.keys() & set(deliveries)
         running = unwanted & self._running.keys()
         if unwanted - running:
-            self._here -= unwanted - running
-            self._waiting = [one for one in self._waiting if one[2].delivery not in unwanted]
+            for delivery in unwanted - running:
+                del self._here[delivery]
+            self._waiting = [one for one in self._waiting if one[2] not in unwanted]
             heapq.heapify(self._waiting)
         for delivery in running:
             if not self._running[delivery].cancelling():  # a second time would break into its tidying up
@@ -66,19 +76,20 @@ class LocalQueue:
             said, self._said = self._said, []
             yield said
 
-    async def serve(self, work: Work) -> None:
+    async def serve(self, work: Work, joined: Joined = nobody_is_told) -> None:
         """See `JobQueue.serve`."""
+        self._joined = joined
         async with asyncio.TaskGroup() as group:
             while True:
-                while (lookup := self._next()) is not None:
-                    running = group.create_task(self._run(work, lookup))
-                    self._running[lookup.delivery] = running
+                while (delivery := self._next()) is not None:
+                    running = group.create_task(self._run(work, delivery))
+                    self._running[delivery] = running
                     # A task that is cancelled before its first step never gets to its own `finally`.
-                    running.add_done_callback(partial(self._over, lookup.delivery))
+                    running.add_done_callback(partial(self._over, delivery))
                 self._changed.clear()
                 await self._changed.wait()
 
-    def _next(self) -> Lookup | None:
+    def _next(self) -> str | None:
         """The next look-up, if there is a slot for it."""
         if not self._waiting:
             return None
@@ -87,16 +98,17 @@ class LocalQueue:
             return None
         return heapq.heappop(self._waiting)[2]
 
-    async def _run(self, work: Work, lookup: Lookup) -> None:
+    async def _run(self, work: Work, delivery: str) -> None:
+        lookup = self._here[delivery]
         self._say(Report(lookup=lookup))
         try:
             self._say(Report(lookup=lookup, outcome=await outcome_of(work, lookup)))
         finally:
-            self._over(lookup.delivery)
+            self._over(delivery)
 
     def _over(self, delivery: str, _: object = None) -> None:
         self._running.pop(delivery, None)
-        self._here.discard(delivery)
+        self._here.pop(delivery, None)
         self._changed.set()
 
     def _say(self, report: Report) -> None:

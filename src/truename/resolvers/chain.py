@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from truename.errors import BadName, Refused, ResolverDown
+from truename.infohash import InfoHash
 from truename.magnet import Magnet
 from truename.metainfo import Metainfo
 from truename.model import Account, Outcome
@@ -34,6 +35,9 @@ _GLANCE_S: Final = 2.0
 _TAKES_PEERS: Final = frozenset(("direct",))
 """Who can be told of more peers while it goes on."""
 
+_TAKES_MORE: Final = frozenset(("swarm", "direct"))
+"""Who can be told of more trackers and peers while it goes on: those who ask for one hash share what they know."""
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -52,6 +56,7 @@ class Chain:
         self._patience = patience or Patience()
         self._looks = Looks(self.resolvers)
         self._leaving: set[asyncio.Task[None]] = set()  # losers, whose good manners hold nobody up
+        self._races: dict[InfoHash, list[_Race]] = {}
 
     async def look_up(self, magnet: Magnet, *, timeout_s: float) -> Outcome:
         """Ask for the name of a magnet.
@@ -61,13 +66,23 @@ class Chain:
         Errors: none of its own; cancellation ends every conversation, then propagates.
         """
         race = _Race(magnet, self.resolvers, timeout_s, self._patience)
+        running = self._races.setdefault(magnet.info_hash, [])
+        running.append(race)
         try:
             await race.run()
         finally:
+            running.remove(race)
+            if not running:
+                del self._races[magnet.info_hash]
             for leaving in race.stop():
                 self._leaving.add(leaving)
                 leaving.add_done_callback(self._leaving.discard)
         return race.outcome()
+
+    def join(self, magnet: Magnet) -> None:
+        """Whoever is looking this hash up asks those too whom this magnet names, in the time that is left."""
+        for race in self._races.get(magnet.info_hash, ()):
+            race.join(magnet)
 
     async def health(self) -> list[tuple[str, ResolverHealth]]:
         """How each resolver is doing, in their order; each has its time to come up."""
@@ -87,23 +102,24 @@ class Chain:
 class _Leg:
     """One resolver's part in a race. `ended` is what came of it, None while it goes on or when it was stopped."""
 
-    def __init__(self, resolver: Resolver, magnet: Magnet, deadline_s: float, wake: Callable[[], None]) -> None:
-        loop = asyncio.get_running_loop()
+    def __init__(
+        self, resolver: Resolver, magnet: Magnet, deadline_s: float, wake: Callable[[], None], *, since: float
+    ) -> None:
         self.resolver = resolver
         self.magnet = magnet
         self.trail = Trail(wake)
         self.ended: Ending | None = None
         self.asked_at: float | None = None
         self.elapsed_s = 0.0
-        self._started = loop.time()
-        self.task = loop.create_task(self._run(deadline_s))
+        self.since = since
+        self.task = asyncio.get_running_loop().create_task(self._run(deadline_s))
         self.task.add_done_callback(lambda _: wake())
 
     async def _run(self, deadline_s: float) -> None:
         try:
             self.ended = await self._answer(deadline_s)
         finally:
-            self.elapsed_s = self.task.get_loop().time() - self._started
+            self.elapsed_s = self.task.get_loop().time() - self.since
 
     async def _answer(self, deadline_s: float) -> Ending:
         try:
@@ -184,6 +200,16 @@ class _Race:
             if self._is_over():
                 return
 
+    def join(self, magnet: Magnet) -> None:
+        """Ask those too whom this magnet of the same hash names."""
+        both = self._magnet.joined_by(magnet)
+        if both is self._magnet or self._is_decided():
+            return
+        self._magnet = both
+        for place, leg in enumerate(self._legs):
+            if leg.resolver.name in _TAKES_MORE:
+                self._begin_again(place)
+
     def stop(self) -> list[asyncio.Task[None]]:
         """Cancel what still goes on. Output: the conversations that are being closed."""
         running = [task for task in self._tasks if not task.done()]
@@ -204,11 +230,11 @@ class _Race:
     def _begin_next(self) -> None:
         self._legs.append(self._begin(self._to_come.pop()))
 
-    def _begin(self, resolver: Resolver) -> _Leg:
+    def _begin(self, resolver: Resolver, *, since: float | None = None) -> _Leg:
         known, magnet = self._known_peers(), self._magnet
         if known:
             magnet = replace(magnet, peers=tuple(dict.fromkeys((*known, *magnet.peers))))
-        leg = _Leg(resolver, magnet, self.left_s(), self.wake)
+        leg = _Leg(resolver, magnet, self.left_s(), self.wake, since=since or self._loop.time())
         self._tasks.append(leg.task)
         return leg
 
@@ -226,8 +252,13 @@ class _Race:
             return
         for place, leg in enumerate(self._legs):
             if leg.resolver.name in _TAKES_PEERS and not set(known) <= set(leg.magnet.peers):
-                self._legs[place] = self._begin(leg.resolver)
-                leg.task.cancel()
+                self._begin_again(place)
+
+    def _begin_again(self, place: int) -> None:
+        """Let a resolver know of more. It is asked anew before it is let off what it is at, so that nothing is lost."""
+        leg = self._legs[place]
+        self._legs[place] = self._begin(leg.resolver, since=leg.since)
+        leg.task.cancel()
 
     def _note_time(self) -> None:
         now = self._loop.time()

@@ -27,6 +27,7 @@ class ActiveLookup:
 
     id: int
     hash: str
+    hash_v2: str | None
     prio: int
     person_id: int
     rank: int
@@ -61,6 +62,7 @@ _ACTIVE_OF = (
     select(
         lookup.c.id,
         lookup.c.hash,
+        lookup.c.hash_v2,
         lookup.c.prio,
         lookup.c.person_id,
         lookup.c.rank,
@@ -84,6 +86,7 @@ _CHANGE = (
         prio=bindparam("new_prio"),
         person_id=bindparam("new_person"),
         rank=bindparam("new_rank"),
+        hash_v2=bindparam("new_hash_v2"),
         sources=bindparam("new_sources"),
         due_at=None,
     )
@@ -132,6 +135,7 @@ async def active_of(connection: Connection, hashes: Iterable[str]) -> dict[str, 
             found[row.hash] = ActiveLookup(
                 id=row.id,
                 hash=row.hash,
+                hash_v2=row.hash_v2,
                 prio=row.prio,
                 person_id=row.person_id,
                 rank=row.rank,
@@ -178,7 +182,7 @@ async def insert_all(connection: Connection, new: Sequence[NewLookup]) -> Sequen
 
 
 async def change_all(connection: Connection, changed: Sequence[ActiveLookup]) -> None:
-    """Write the state, place and sources of look-ups that somebody joined; those wait for no later time."""
+    """Write the state, place, second hash and sources of look-ups that somebody joined; none waits for a later time."""
     if changed:
         await connection.execute(
             _CHANGE,
@@ -189,6 +193,7 @@ async def change_all(connection: Connection, changed: Sequence[ActiveLookup]) ->
                     "new_prio": one.prio,
                     "new_person": one.person_id,
                     "new_rank": one.rank,
+                    "new_hash_v2": one.hash_v2,
                     "new_sources": one.sources.as_text(),
                 }
                 for one in changed

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 MAX_SOURCES = 100
+_MAX_JOINED = 500
 NOBODY = "[[], []]"
 
 
@@ -24,8 +25,11 @@ class Sources:
         )
 
     def joined(self, other: "Sources") -> "Sources":
-        """Both, each once, and not more than can be asked."""
-        return Sources.of((*self.trackers, *other.trackers), (*self.peers, *other.peers))
+        """Both, each once. Whoever named a hundred has not taken the place of those whom the next one names."""
+        return Sources(
+            trackers=tuple(dict.fromkeys((*self.trackers, *other.trackers)))[:_MAX_JOINED],
+            peers=tuple(dict.fromkeys((*self.peers, *other.peers)))[:_MAX_JOINED],
+        )
 
     def as_text(self) -> str:
         """For its column."""
