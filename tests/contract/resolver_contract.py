@@ -402,6 +402,42 @@ class ResolverContract:
 
         run(test())
 
+    @pytest.mark.parametrize("info_hash", [sha256(v2_info("asked for by others")), "e" * 64], ids=["known", "unknown"])
+    def test_who_shares_a_hash_and_has_nobody_to_ask_is_told_so(
+        self, make_resolver: MakeResolver, info_hash: str
+    ) -> None:
+        async def test() -> None:
+            async with a_world(make_resolver, peer=SilentPeer(v2_info("asked for by others"))) as world:
+                others = asyncio.create_task(world.name(DEAD, info_hash))
+                await world.tracker.wait_for(lambda: bytes.fromhex(info_hash[:40]) in world.tracker.asked)
+                trail = Trail()
+                with pytest.raises(ResolverDown) as ending:
+                    await world.resolver.resolve(Magnet.parse(info_hash), deadline_s=SHORT_S, trail=trail)
+                assert ending.value.reason == "nobody_to_ask"
+                assert not any(trail.counts.values())
+                others.cancel()
+                await asyncio.wait([others])
+
+        run(test())
+
+    def test_who_shares_a_hash_and_has_nobody_to_ask_is_given_the_name(self, make_resolver: MakeResolver) -> None:
+        async def test() -> None:
+            info = v2_info("asked for by others")
+            peer = SilentPeer(info)
+            async with a_world(make_resolver, peer=peer) as world:
+                others = asyncio.create_task(world.name(DEAD, sha256(info)))
+                await peer.asked.wait()
+                joined = asyncio.Event()
+                poor = world.resolver.resolve(Magnet.parse(sha256(info)), deadline_s=LONG_S, trail=Trail(joined.set))
+                asking = asyncio.create_task(poor)
+                await joined.wait()
+                await peer.speak()
+                assert (await asking).name == "asked for by others"
+                others.cancel()
+                await asyncio.wait([others])
+
+        run(test())
+
     def test_magnets_of_one_hash_that_come_together_are_asked_for_with_all_they_name(
         self, make_resolver: MakeResolver
     ) -> None:

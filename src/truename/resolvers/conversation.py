@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from truename.errors import NotYet
+from truename.errors import NotYet, ResolverDown
 from truename.infohash import InfoHash
 from truename.resolvers.base import Trail
 from truename.resolvers.events import Handle
@@ -40,6 +40,7 @@ class Waiter:
     on_last_look: "Callable[[Waiter], None] | None" = None
     _left: dict[str, int] = field(default_factory=dict)
     _left_seen: int = 0
+    _left_asked: bool = False
     _clock: asyncio.TimerHandle | None = None
     _last_look: asyncio.TimerHandle | None = None
 
@@ -83,12 +84,15 @@ class Waiter:
             others = conversation.others(self.whom)
             self._left = _most([self._left, conversation.counts(others)])
             self._left_seen = max(self._left_seen, conversation.seen(others))
+            self._left_asked = self._left_asked or conversation.asks_for(others)
             self.look_at_the_clock()
 
-    def nobody_answered(self) -> NotYet:
-        """What to say when it was asked in vain."""
-        seen = (each.seen(each.others(self.whom)) for each in self.conversations)
-        return NotYet(peers_seen=max((self._left_seen, *seen)))
+    def nobody_answered(self) -> NotYet | ResolverDown:
+        """What to say when it was asked in vain, or would have been, had it had anybody to ask."""
+        waits = [(each, each.others(self.whom)) for each in self.conversations]
+        if not self._left_asked and not any(each.asks_for(others) for each, others in waits):
+            return ResolverDown("nobody_to_ask")
+        return NotYet(peers_seen=max((self._left_seen, *(each.seen(others) for each, others in waits))))
 
     def _stop_clock(self) -> None:
         for timer in (self._clock, self._last_look):
@@ -234,7 +238,11 @@ class Conversation:
     @property
     def has_somebody(self) -> bool:
         """Whether there is anybody who was reached, or may yet be."""
-        return bool(self.is_out or self.dht_asks or self.peers_seen or len(self.trackers) > len(self._unreached))
+        return self.is_out or self._has_somebody_but(NO_OTHERS)
+
+    def asks_for(self, others: Others) -> bool:
+        """Whether somebody is asked, and not only on behalf of others."""
+        return self.asked and (not any(others) or self._has_somebody_but(others))
 
     @property
     def asked_since(self) -> float | None:
@@ -276,6 +284,10 @@ class Conversation:
         """Write the numbers into the trails of all who wait."""
         for waiter in self.waiters:
             waiter.note()
+
+    def _has_somebody_but(self, others: Others) -> bool:
+        trackers = len(self.trackers.keys() - others.trackers) - len(self._unreached - others.trackers)
+        return bool(self.dht_asks or trackers > 0 or self.seen(others))
 
     def _named_by_those_but(self, others: Others) -> int:
         named = (count for url, count in self._named_by_trackers.items() if url not in others.trackers)

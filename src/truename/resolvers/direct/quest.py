@@ -114,6 +114,14 @@ class Quest:
         """Whether it has begun, and goes on."""
         return self._begun and self._ending is None
 
+    def asks_for(self, others: Others) -> bool:
+        """Whether somebody was reached, or may yet be, and not only on behalf of others."""
+        if not self._asked or isinstance(self._ending, ResolverDown):
+            return False
+        own = (one for url, one in self._trackers.items() if url not in others.trackers)
+        waits = (self._waiting or {}).keys() - others.trackers
+        return not any(others) or bool(waits or self.seen(others) or not all(one.unreached for one in own))
+
     def counts(self, others: Others = NO_OTHERS) -> dict[str, int]:
         """What was done so far, by the words of `truename.model.COUNTS`, without what others brought."""
         own = [one for url, one in self._trackers.items() if url not in others.trackers]

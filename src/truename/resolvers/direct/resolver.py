@@ -41,7 +41,7 @@ class _Waiter:
     `answer` becomes the raw info dictionary of `info_hash`, or one of the port's errors. A second hash of the magnet is
     one more way to find that dictionary; if it leads to another torrent, that is nothing to this caller.
     `whom` its own magnet let us ask: of what others have named it is told nothing. `seen`: peers of errands that it has
-    left.
+    left, for one of which somebody was `asked`.
     """
 
     info_hash: InfoHash
@@ -50,6 +50,7 @@ class _Waiter:
     trail: Trail
     whom: Whom = field(default_factory=Whom)
     seen: int = 0
+    asked: bool = False
     errands: "dict[_Errand, None]" = field(default_factory=dict)
     clock: asyncio.TimerHandle | None = None
 
@@ -69,9 +70,24 @@ class _Waiter:
         if not self.answer.done() and matches(raw, (self.info_hash,)):
             self.answer.set_result(raw)
 
+    def leave(self, errand: "_Errand") -> None:
+        """One of its hashes helps no more; what was done for that remains done."""
+        others, known = errand.quest.others(self.whom), self.trail.counts
+        counts = errand.quest.counts(others)
+        self.trail.note({word: max(count, known.get(word, 0)) for word, count in counts.items()})
+        self.seen = max(self.seen, errand.quest.seen(others))
+        self.asked = self.asked or errand.quest.asks_for(others)
+        self.errands.pop(errand, None)
+
+    def nobody_answered(self) -> NotYet | ResolverDown:
+        """What to say when it was asked in vain, or would have been, had it had anybody to ask."""
+        waits = [(errand.quest, errand.quest.others(self.whom)) for errand in self.errands]
+        if not self.asked and not any(quest.asks_for(others) for quest, others in waits):
+            return ResolverDown("nobody_to_ask")
+        return NotYet(peers_seen=max((self.seen, *(quest.seen(others) for quest, others in waits))))
+
     def _time_is_over(self) -> None:
-        seen = (errand.quest.seen(errand.quest.others(self.whom)) for errand in self.errands)
-        self.fail(NotYet(peers_seen=max((self.seen, *seen))))
+        self.fail(self.nobody_answered())
 
 
 class _Errand:
@@ -94,11 +110,8 @@ class _Errand:
 
     def dismiss(self, waiter: _Waiter) -> None:
         """Somebody does not wait any more, and may know what was done."""
-        others, known = self.quest.others(waiter.whom), waiter.trail.counts
-        waiter.trail.note({word: max(count, known.get(word, 0)) for word, count in self.quest.counts(others).items()})
-        waiter.seen = max(waiter.seen, self.quest.seen(others))
         self.waiters.pop(waiter, None)
-        waiter.errands.pop(self, None)
+        waiter.leave(self)
 
     def _asked(self) -> None:
         for waiter in self.waiters:
@@ -110,7 +123,7 @@ class _Errand:
                 waiter.take(ending)
             self.dismiss(waiter)
             if not waiter.errands:  # some peer had a torrent, and it is not the one of this waiter
-                waiter.fail(ending if isinstance(ending, ResolverDown) else NotYet(peers_seen=waiter.seen))
+                waiter.fail(ending if isinstance(ending, ResolverDown) else waiter.nobody_answered())
         self._on_over(self)
 
 
