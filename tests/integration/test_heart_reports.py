@@ -197,6 +197,43 @@ def test_what_is_learnt_with_a_name_is_kept_under_all_its_hashes(tmp_path: Path)
     with_heart(tmp_path, scenario)
 
 
+@pytest.mark.parametrize("asked", [None, V2, InfoHash("cd" * 32)], ids=["nothing", "the truth", "a lie"])
+@pytest.mark.parametrize("proven", [None, V2], ids=["v1 alone", "hybrid"])
+def test_the_second_hash_of_a_named_task_is_the_one_that_is_proven(
+    tmp_path: Path, asked: InfoHash | None, proven: InfoHash | None
+) -> None:
+    async def scenario(heart: Heart) -> None:
+        (mine,) = await heart.submit(magnet(0, info_hash_v2=asked))
+        (lookup,) = await heart.take()
+        await heart.apply((lookup, named(lookup, info_hash_v2=proven)))
+        assert (await heart.task(mine)).hash_v2 == proven
+        known = await heart.database.read(names.known_names, [HASHES[0]])
+        assert known[HASHES[0]].info_hash_v2 == proven
+
+    with_heart(tmp_path, scenario)
+
+
+def test_a_hash_that_is_the_second_one_itself_has_none_beside_it(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        by_v2, by_cut = await heart.submit(Magnet(info_hash=V2), Magnet(info_hash=InfoHash(V2[:40])))
+        (lookup, _) = await heart.take()
+        await heart.apply((lookup, replace(named(lookup), info_hash=HASHES[0], info_hash_v2=V2)))
+        assert ((await heart.task(by_v2)).hash_v2, (await heart.task(by_cut)).hash_v2) == (None, V2)
+
+    with_heart(tmp_path, scenario)
+
+
+def test_a_claimed_name_proves_nothing_of_a_second_hash(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        (mine,) = await heart.submit(magnet(0, info_hash_v2=V2))
+        (lookup,) = await heart.take()
+        await heart.apply((lookup, replace(named(lookup), source="script", verified=False)))
+        assert (await heart.task(mine)).hash_v2 == V2, "as it was asked"
+        assert (await heart.database.read(names.known_names, [HASHES[0]]))[HASHES[0]].info_hash_v2 is None
+
+    with_heart(tmp_path, scenario)
+
+
 def test_of_very_many_files_only_the_first_are_kept(tmp_path: Path) -> None:
     async def scenario(heart: Heart) -> None:
         await heart.submit(magnet(0))

@@ -93,6 +93,23 @@ def test_a_hash_is_taken_in_every_form(tmp_path: Path, given: str, info_hash: st
     with_live(tmp_path, scenario)
 
 
+@pytest.mark.parametrize(("info_hash", "proven"), [(HASH, None), (HYBRID_V1, HYBRID_V2)])
+@pytest.mark.parametrize("asked", ["ee" * 32, HYBRID_V2])
+def test_a_named_task_has_no_second_hash_but_the_one_that_is_proven(
+    tmp_path: Path, info_hash: str, proven: str | None, asked: str
+) -> None:
+    async def scenario(site: Live) -> None:
+        client = await site.signed_in()
+        for _ in ("asked for", "known already"):
+            given = f"magnet:?xt=urn:btih:{info_hash}&xt=urn:btmh:1220{asked}"
+            (body,) = await site.ended(client, await task_of(client, given))
+            assert (body["status"], body.get("info_hash_v2")) == ("completed", proven)
+        listed = (await client.get("/api/calibrate/tasks")).json()["tasks"]
+        assert {one.get("info_hash_v2") for one in listed} <= {proven, None}
+
+    with_live(tmp_path, scenario)
+
+
 def test_either_hash_of_a_hybrid_finds_the_name_that_the_other_brought(tmp_path: Path) -> None:
     async def scenario(site: Live) -> None:
         client = await site.signed_in()

@@ -20,6 +20,7 @@ from truename.store.tables import last_failure, torrent, torrent_hash
 
 _NEWEST = 10_000
 _MAX_FILES = 200
+_V2_DIGITS = 64
 _MAX_FILES_CHARS = 32_768
 
 
@@ -33,7 +34,7 @@ class _Torrent(NamedTuple):
 class KnownName:
     """A true name and where it came from. `verified`: the digest of its info dictionary was checked.
 
-    Size and number of files are known with a verified name only.
+    Size and number of files are known with a verified name only, and so is `info_hash_v2`, where the torrent has one.
     """
 
     name: str
@@ -41,6 +42,11 @@ class KnownName:
     verified: bool
     size_bytes: int | None = None
     file_count: int | None = None
+    info_hash_v2: str | None = None
+
+    def beside(self, info_hash: str) -> str | None:
+        """The v2 hash that is proven to be of one torrent with this hash, and is not that itself."""
+        return self.info_hash_v2 if self.info_hash_v2 != info_hash else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +81,7 @@ class Finding:
             verified=outcome.verified,
             size_bytes=torrent.size_bytes if torrent else None,
             file_count=torrent.file_count if torrent else None,
+            info_hash_v2=next(filter(_is_v2, outcome.hashes), None) if outcome.verified else None,
         )
         return cls(
             hashes=outcome.hashes,
@@ -87,9 +94,15 @@ class Finding:
 
 
 # Statements of the busy paths are built once: building one costs more than running it.
+_OF_TORRENT = torrent_hash.alias("of_torrent")
 _HASHES = torrent_hash.c.hash.in_(bindparam("hashes", expanding=True))
 # A database of old times, and a backup of one, may have claims for hashes that stood beside the one that was asked for.
 _IS_ITS_NAME = torrent.c.verified.is_(True) | (torrent.c.hash == torrent_hash.c.hash)
+_V2_OF_TORRENT = (
+    select(func.max(_OF_TORRENT.c.hash))
+    .where(_OF_TORRENT.c.torrent_id == torrent.c.id, func.length(_OF_TORRENT.c.hash) == _V2_DIGITS)
+    .scalar_subquery()
+)
 _KNOWN = (
     select(
         torrent_hash.c.hash,
@@ -99,6 +112,7 @@ _KNOWN = (
         torrent.c.verified,
         torrent.c.size_bytes,
         torrent.c.file_count,
+        _V2_OF_TORRENT.label("info_hash_v2"),
     )
     .join(torrent, torrent.c.id == torrent_hash.c.torrent_id)
     .where(_HASHES, _IS_ITS_NAME)
@@ -235,7 +249,12 @@ def _known(row: Any) -> KnownName:
         verified=row.verified,
         size_bytes=row.size_bytes,
         file_count=row.file_count,
+        info_hash_v2=row.info_hash_v2 if row.verified else None,
     )
+
+
+def _is_v2(info_hash: str) -> bool:
+    return len(info_hash) == _V2_DIGITS
 
 
 def _packed(files: Iterable[TorrentFile]) -> str:

@@ -22,6 +22,7 @@ class Touched(NamedTuple):
     id: str
     person_id: int
     hash: str
+    hash_v2: str | None
     lookup_id: int
     watched: bool
     created_at: float
@@ -71,6 +72,7 @@ _COMPLETE = (
     .where(task.c.id == bindparam("this_id"), task.c.active == ONE)
     .values(
         status=TaskStatus.COMPLETED.value,
+        hash_v2=bindparam("this_hash_v2"),
         active=None,
         attempt=task.c.attempt + case((task.c.status == TaskStatus.PENDING.value, 1), else_=0),
         started_at=func.coalesce(task.c.started_at, bindparam("at")),
@@ -160,12 +162,13 @@ async def complete(
     at: float,
     detail: Callable[[Touched], str | None] = lambda _: None,
 ) -> list[Touched]:
-    """Complete the active tasks of look-ups, each with its own name, source and whether it is verified; which."""
+    """Complete the active tasks of look-ups, each with its own name, source and what is verified of it; which."""
     waiting = await _touch(connection, _WAITING_FOR, named, {})
     if waiting:
         completions = [
             {
                 "this_id": one.id,
+                "this_hash_v2": _second_hash(one, named[one.lookup_id]),
                 "this_name": named[one.lookup_id].name,
                 "this_source": named[one.lookup_id].source,
                 "this_verified": named[one.lookup_id].verified,
@@ -182,6 +185,11 @@ async def tell(connection: Connection, details: Mapping[str, str]) -> None:
     """Keep what was done for tasks, by their ids."""
     if details:
         await connection.execute(_TELL, [{"this_id": one, "this_detail": detail} for one, detail in details.items()])
+
+
+def _second_hash(touched: Touched, known: KnownName) -> str | None:
+    """What stood beside the hash in the magnet is a stranger's word until the metadata says what its v2 hash is."""
+    return known.beside(touched.hash) if known.verified else touched.hash_v2
 
 
 async def _touch(
