@@ -4,7 +4,7 @@ A text is never rebuilt from parsed parts: a magnet is a span (`scanner.py`), an
 one value in it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 from urllib.parse import unquote
@@ -102,10 +102,11 @@ class Magnet:
         return (self.info_hash,) if self.info_hash_v2 is None else (self.info_hash, self.info_hash_v2)
 
 
-def rename(text: str, names: Mapping[str, str]) -> str:
+def rename(text: str, names: Mapping[str, str], keep: Container[tuple[str, str | None]] = frozenset()) -> str:
     """Write true names into the magnets of a text.
 
-    Input:  `names` maps canonical info-hashes to true names; magnets of other hashes are left alone.
+    Input:  `names` maps canonical info-hashes to true names; magnets of other hashes are left alone, and so are those
+            whose hash and `dn`, as it is written (None: there is none), are to be kept.
     Output: the text with one `dn` changed or inserted in each of those magnets, all else as it was. A `dn` that already
             reads as the name stays as it is, so renaming twice equals renaming once; so does a magnet that would become
             too large: see `unwritable`.
@@ -114,7 +115,7 @@ def rename(text: str, names: Mapping[str, str]) -> str:
     done = 0
     for span in find_magnets(text):
         written = _true_dn(span, names)
-        if written is not None and _fits(span, written):
+        if written is not None and _fits(span, written) and not _is_kept(span, keep):
             start = span.start
             pieces += (text[done : start + span.dn_start], written)
             done = start + span.dn_end
@@ -146,6 +147,10 @@ def _true_dn(span: MagnetSpan, names: Mapping[str, str]) -> str | None:
         return f"{span.dn_before}{value}{span.dn_after}"
     old = span.text[span.dn_start : span.dn_end]
     return None if old == value or reads_as(old, name) else value
+
+
+def _is_kept(span: MagnetSpan, keep: Container[tuple[str, str | None]]) -> bool:
+    return any(one is not None and (one, span.written_dn) in keep for one in (span.info_hash, span.info_hash_v2))
 
 
 def _fits(span: MagnetSpan, written: str) -> bool:

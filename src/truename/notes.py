@@ -6,7 +6,7 @@ truename's renames came between, and those names are then written into the new t
 
 import asyncio
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -17,6 +17,7 @@ from truename.errors import InvalidInput, TruenameError
 from truename.feeder import Clock
 from truename.hub import Hub
 from truename.magnet import MAX_TRACKERS, InfoHash, Magnet, MagnetSpan, find_magnets, lacks, rename
+from truename.own_names import Key, OwnNames, changed_names, keys_of, put_back
 from truename.store import events, names, notes, tasks, watches
 from truename.store.database import Connection, Database
 from truename.store.names import KnownName, Provenance
@@ -27,6 +28,7 @@ from truename.store.watches import Watched
 from truename.store.writer import Writer
 
 _NOTES_AT_ONCE = 50
+_NONE_OWN = OwnNames()
 _MANY_CHARS = 4_000_000  # a list is not longer than this and one note more
 
 
@@ -154,7 +156,7 @@ class Notes:
         more: set[str] = set()
         last_id = 0
         while some := await self._database.read(notes.after, person_id, last_id, limit=_NOTES_AT_ONCE):
-            own = await self._database.read(notes.own_of_each, [note_id for note_id, _ in some])
+            own = await self._database.read(notes.own_names_of, [note_id for note_id, _ in some])
             spans = await asyncio.to_thread(_not_own, some, own)
             known = await self._database.read(names.known_names, filter(None, (span.info_hash for span in spans)))
             true = {one: name.name for one, name in known.items() if name.verified}
@@ -209,29 +211,21 @@ def problem_of(span: MagnetSpan) -> str | None:
     return candidate_of(span).problem
 
 
-def own_hashes(before: str, after: str) -> frozenset[str]:
-    """The hashes whose `dn` a person changed from one text to the next.
-
-    A magnet that is new in the text, or gone from it, has not been changed by anybody.
-    """
-    old, new = _dns(before), _dns(after)
-    return frozenset(one for one in old.keys() & new.keys() if old[one] - new[one] and new[one] - old[one])
-
-
 def caught_up(base: str, mine: str, now: str) -> str:
     """What a person wrote from `base`, with the names that `now` has instead, where the person left them alone.
 
     Otherwise, saved over `now`, a name that had come meanwhile would go, and the old one would count as the person's.
     """
     before, after = _dns(base), _dns(now)
-    named = {span.info_hash: span.display_name for span in find_magnets(now) if span.info_hash is not None}
+    named: dict[str, str | None] = {
+        span.info_hash: span.display_name for span in find_magnets(now) if span.info_hash is not None
+    }
     changed = {
         one: name
         for one, name in named.items()
         if name is not None and one in before and before[one] != after[one] and len(after[one]) == 1
     }
-    own = own_hashes(base, mine)
-    return rename(mine, {one: name for one, name in changed.items() if one not in own})
+    return rename(mine, changed, changed_names(base, mine))
 
 
 async def save_all(connection: Connection, new: Sequence[NewNote]) -> Sequence[NoteRow]:
@@ -262,13 +256,19 @@ async def _edit(connection: Connection, edit: Edit) -> NoteRow | Stale | None:
     causes = await notes.causes_since(connection, edit.note_id, edit.version)
     if base is None or any(cause != notes.RENAMED for cause in causes):
         return Stale(now)
-    own = await notes.own_hashes(connection, edit.note_id) | own_hashes(base, edit.text)
+    own = await notes.own_names(connection, edit.note_id)
+    changed = changed_names(base, edit.text)
     text = edit.text
     if causes:
-        text = rename(text, {key: name for key, name in renames_between(base, now.text).items() if key not in own})
-    if text == now.text and not own_hashes(base, edit.text):
+        text = rename(text, renames_between(base, now.text), own.every | changed)
+    if text == now.text and not changed:
         return now
-    return await notes.write(connection, now, text, cause=notes.EDITED, own=own, at=edit.at)
+    undone = frozenset[Key]()
+    if changed:
+        earlier = await notes.written_until(connection, edit.note_id, edit.version)
+        undone = put_back(changed, base, earlier, own.typed)
+    cause = notes.UNDONE if changed and undone == changed else notes.EDITED
+    return await notes.write(connection, now, text, cause=cause, own=own.after_edit(text, changed, undone), at=edit.at)
 
 
 def renames_between(base: str, renamed: str) -> dict[str, str]:
@@ -285,9 +285,10 @@ def view(
     known: Mapping[str, KnownName],
     latest: Mapping[tuple[int, str], TaskRow],
     watched: Mapping[tuple[int, str], Watched] = MappingProxyType({}),
-    own: Container[tuple[int, str]] = frozenset(),
+    own: OwnNames = _NONE_OWN,
 ) -> NoteView:
     """A note as its owner sees it."""
+    every = own.every
     return NoteView(
         note=row,
         magnets=tuple(
@@ -300,7 +301,7 @@ def view(
                 task=latest.get((row.person_id, span.info_hash)),
                 watch=watched.get((row.person_id, span.info_hash)),
                 known=known.get(span.info_hash),
-                own=(row.id, span.info_hash) in own,
+                own=not every.isdisjoint(keys_of(span)),
             )
             for span in find_magnets(row.text)
             if span.info_hash is not None
@@ -341,9 +342,13 @@ async def _magnets_of_each(
     return found
 
 
-def _not_own(texts: Iterable[tuple[int, str]], own: Container[tuple[int, str]]) -> list[MagnetSpan]:
+def _not_own(texts: Iterable[tuple[int, str]], own: Mapping[int, OwnNames]) -> list[MagnetSpan]:
     """The magnets of notes, given as (id, text), whose names are not the person's own."""
-    return [span for note_id, text in texts for span in find_magnets(text) if (note_id, span.info_hash) not in own]
+    found: list[MagnetSpan] = []
+    for note_id, text in texts:
+        every = own.get(note_id, _NONE_OWN).every
+        found += (span for span in find_magnets(text) if every.isdisjoint(keys_of(span)))
+    return found
 
 
 def _add_lacking(
@@ -374,8 +379,8 @@ async def _views(connection: Connection, rows: Sequence[NoteRow], *, ended_after
     known = await names.known_names(connection, (info_hash for _, info_hash in asked))
     latest = await tasks.latest_of(connection, asked, ended_after=ended_after)
     watched = await watches.of(connection, (one for one in asked if one[1] not in known))
-    own = await notes.own_of_each(connection, (row.id for row in rows))
-    return [view(row, known, latest, watched, own) for row in rows]
+    own = await notes.own_names_of(connection, (row.id for row in rows))
+    return [view(row, known, latest, watched, own.get(row.id, _NONE_OWN)) for row in rows]
 
 
 def _dns(text: str) -> dict[str, Counter[str | None]]:
@@ -383,9 +388,5 @@ def _dns(text: str) -> dict[str, Counter[str | None]]:
     for span in find_magnets(text):
         for one in (span.info_hash, span.info_hash_v2):  # a name may come by either hash of a hybrid
             if one is not None:
-                found.setdefault(one, Counter())[_raw_dn(span)] += 1
+                found.setdefault(one, Counter())[span.written_dn] += 1
     return found
-
-
-def _raw_dn(span: MagnetSpan) -> str | None:
-    return span.text[span.dn_start : span.dn_end] if span.has_dn else None

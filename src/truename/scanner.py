@@ -80,6 +80,11 @@ class MagnetSpan(NamedTuple):
         return self.dn_start > 0 and not self.dn_before
 
     @property
+    def written_dn(self) -> str | None:
+        """The `dn` as it stands in the text, or None when the magnet has none."""
+        return self.text[self.dn_start : self.dn_end] if self.has_dn else None
+
+    @property
     def display_name(self) -> str | None:
         """The decoded `dn`, or None when the magnet has none."""
         return decode_dn(_without_escapes(self.text[self.dn_start : self.dn_end])) if self.has_dn else None

@@ -33,6 +33,8 @@ SPECIAL: dict[str, Any] = {
     "source": "swarm",
     "detail": '[{"resolver":"swarm","ended":"no_peers"}]',
     "files": '[["a name", 1]]',
+    "typed": '["mine", null]',
+    "undone": "[null]",
     "cause": "saved",
     "kind": "note",
     "rewrite": "auto",

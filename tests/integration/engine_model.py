@@ -51,13 +51,27 @@ class Task:
 
 @dataclass
 class Note:
-    """A note of the model: its lines as (hashes, name), and what each of its versions was. `own`: not to be renamed."""
+    """A note of the model: its lines as (hashes, name), and what each of its versions was.
+
+    Hashes are not renamed that are `typed`, nor those that are `undone` until their person asks for them.
+    """
 
     person: int
     lines: list[Line]
     title: str = "saved"
-    own: set[str] = field(default_factory=set)
+    typed: set[str] = field(default_factory=set)
+    undone: set[str] = field(default_factory=set)
     before: list[tuple[str, list[Line]]] = field(default_factory=list)
+
+    @property
+    def own(self) -> set[str]:
+        """Not to be renamed."""
+        return self.typed | self.undone
+
+    def versions(self) -> list[tuple[str, list[Line]]]:
+        """Why each version came, and what it said."""
+        causes = ["saved", *(cause for cause, _ in self.before)]
+        return list(zip(causes, [*(lines for _, lines in self.before), self.lines], strict=True))
 
 
 class Model:
@@ -77,10 +91,12 @@ class Model:
         found = [key for key in found if info_hash is None or self.tasks[key].hash == info_hash]
         return [key for key in found if who is None or self.tasks[key].person == who]
 
-    def submit(self, who: int, info_hash: str, new_id: str) -> Answer:
+    def submit(self, who: int, info_hash: str, new_id: str, *, by_watch: bool = False) -> Answer:
         """A request; a new task has the id that is given."""
         mine = self.active(info_hash, who)
         if info_hash in self.names:
+            if not by_watch:
+                self.lift(who, info_hash)
             self.tasks[new_id] = Task(who, info_hash, "completed", 0, self.names[info_hash])
             self.rename(who, info_hash)
             return Submitted(task_id=new_id, status=TaskStatus.COMPLETED)
@@ -146,13 +162,25 @@ class Model:
                     self.renamed.add(key)
                 note.lines = lines
 
+    def lift(self, who: int, info_hash: str) -> None:
+        """Who asks for a hash takes back what they had undone."""
+        for note in self.notes.values():
+            for one, _ in note.lines:
+                if note.person == who and info_hash in one:
+                    note.undone -= set(one)
+
     def edit(self, note: Note, version: int, place: int, dn: str, title: str) -> bool:
         """A person has changed one line of what the note said in a version; whether that is taken."""
         if any(cause == "edited" for cause, _ in note.before[version - 1 :]):
             return False
         base = [*(lines for _, lines in note.before), note.lines][version - 1]
         if base[place][1] != dn:
-            note.own |= set(base[place][0])
+            theirs = [lines for cause, lines in note.versions()[:version] if cause != "renamed"]
+            hashes = set(base[place][0])
+            if not hashes & note.typed and dn in (theirs[0][place][1], theirs[-1][place][1]):
+                note.undone |= hashes
+            else:
+                note.typed, note.undone = note.typed | hashes, note.undone - hashes
         lines = [
             (one, dn if index == place and base[place][1] != dn else now) for index, (one, now) in enumerate(note.lines)
         ]

@@ -54,7 +54,7 @@ SELECT 'batch', id, total, active, ended_at, tell_at FROM batch;
 SELECT 'place', m.batch_id, m.place, m.created, t.hash, t.status
 FROM batch_task m JOIN task t ON t.id = m.task_id;
 SELECT 'note', n.id, n.text, n.version FROM note n;
-SELECT 'own', note_id, hash, own FROM note_magnet;
+SELECT 'own', note_id, hash, own, typed, undone FROM note_magnet;
 SELECT 'watch', person_id, hash, asked, code, next_at FROM watch;
 SELECT 'name', h.hash, t.name FROM torrent_hash h JOIN torrent t ON t.id = h.torrent_id;
 SELECT 'failure', hash, code, at FROM last_failure;

@@ -358,7 +358,7 @@ class EngineMachine(RuleBasedStateMachine):
                     for one, _ in note.lines
                     if note.person == row["person_id"]
                 )
-                assert isinstance(self.model.submit(row["person_id"], row["hash"], row["id"]), Submitted)
+                assert isinstance(self.model.submit(row["person_id"], row["hash"], row["id"], by_watch=True), Submitted)
 
     @rule(by_s=st.sampled_from([0.5, 6.0, 40.0, 700.0, 1500.0, -3.0, -5000.0]))
     def clock(self, by_s: float) -> None:

@@ -11,6 +11,7 @@ from truename import calibration
 from truename.calibration import Priority, Submitted, Wanted
 from truename.magnet import Magnet
 from truename.model import TaskStatus
+from truename.own_names import OwnNames
 from truename.store import events, names, notes, tasks
 from truename.store.tables import last_failure, note_revision
 
@@ -242,14 +243,15 @@ def test_names_go_only_into_the_notes_of_those_who_asked_and_never_over_a_person
         link = f"magnet:?xt=urn:btih:{HASHES[0]}&dn=mine"
         of_alice, of_bob = await heart.note(link), await heart.note(link, who=BOB)
         own = await heart.note(link)
+        typed = OwnNames(typed=frozenset({(HASHES[0], "mine")}))
         async with heart.database.writing() as connection:
-            await notes.write(connection, own, link + "!", cause=notes.EDITED, own=frozenset([HASHES[0]]), at=heart.now)
+            await notes.write(connection, own, link + " !", cause=notes.EDITED, own=typed, at=heart.now)
         await heart.submit(magnet(0))
         (taken,) = await heart.take()
         await heart.apply((taken, named(taken)))
         assert await heart.text_of(of_alice) == f"magnet:?xt=urn:btih:{HASHES[0]}&dn=Tide%20Tables.mkv"
         assert await heart.text_of(of_bob) == link
-        assert await heart.text_of(own) == link + "!"
+        assert await heart.text_of(own) == link + " !"
 
     with_heart(tmp_path, scenario)
 

@@ -540,11 +540,12 @@ def test_a_proof_leaves_alone_what_nobody_had_claimed_there(tmp_path: Path) -> N
             at=heart.now,
         )
         (edited,) = await heart.write(edit_all, [edit])
-        before = [edited.text, theirs.text]
+        assert edited.text == f"{LINK}&dn=My%20own {LINK}&dn=Claimed%20one.mkv"
         await heart.submit(magnet(0), who=CAROL)
         (lookup,) = await heart.take()
         await heart.apply((lookup, named(lookup, "True one.mkv")))
-        assert [await heart.text_of(one) for one in (mine, theirs)] == before
+        assert await heart.text_of(mine) == f"{LINK}&dn=My%20own {LINK}&dn=True%20one.mkv"
+        assert await heart.text_of(theirs) == theirs.text
 
     with_heart(tmp_path, scenario)
 

@@ -16,6 +16,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Delete, Select, Update, create_engine, insert, select, text, update
 from sqlalchemy.dialects import sqlite
 
+from truename.own_names import OwnNames
 from truename.store import batches, events, lookups, names, notes, progress, tasks, watches
 from truename.store.database import FILE_NAME, Connection, Database, DatabaseError, sqlite_url
 from truename.store.migrate import migrate
@@ -97,6 +98,32 @@ def test_a_task_of_an_older_file_still_knows_whom_its_own_magnet_named(
     with closing(sqlite3.connect(file)) as connection:
         kept = [row[0] for row in connection.execute("SELECT sources FROM task ORDER BY id")]
     assert kept == [mine, mine, *(["[[], []]"] * 5)]
+
+
+def test_the_names_of_ones_own_in_an_older_file_stay_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / FILE_NAME
+    with monkeypatch.context() as past:
+        past.setattr("truename.store.migrations.run.NEWEST", "0005")
+        migrate(sqlite_url(file))
+    one, two, third = (letter * 40 for letter in "123")
+    links = [f"magnet:?xt=urn:btih:{info_hash}" for info_hash in (one, two, third)]
+    text = f"{links[0]}&dn=mine {links[1]}&dn=theirs {links[0]} {links[2]}"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("INSERT INTO person VALUES (1, 'p', 'p', '', 0, 0, 'auto', NULL, 0.0)")
+        connection.execute("INSERT INTO note VALUES (1, 1, 1, ?, 0.0, 0.0)", (text,))
+        for info_hash, own in ((one, 1), (two, 0), (third, 1)):
+            connection.execute("INSERT INTO note_magnet (note_id, hash, own) VALUES (1, ?, ?)", (info_hash, own))
+        connection.commit()
+    migrate(sqlite_url(file))
+
+    async def names() -> OwnNames:
+        database = Database(sqlite_url(file))
+        try:
+            return await database.read(notes.own_names, 1)
+        finally:
+            await database.aclose()
+
+    assert asyncio.run(names()) == OwnNames(typed=frozenset({(one, "mine"), (one, None), (third, None)}))
 
 
 def test_an_older_file_is_copied_aside_before_it_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

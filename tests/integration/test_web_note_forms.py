@@ -12,7 +12,8 @@ import pytest
 from tests.integration.live_support import Live, with_live
 from tests.integration.test_web_notes import LINK, NAMED, OTHER, named, save
 from tests.integration.web_support import ENGLISH, PAGE, message_in
-from truename.store.notes import own_hashes
+from truename.own_names import OwnNames
+from truename.store.notes import own_names
 from truename.web.line_ends import bare
 
 FIELD = re.compile(r"<textarea[^>]*>\n(.*?)</textarea>", re.DOTALL)
@@ -164,7 +165,7 @@ def test_a_name_taken_over_from_another_edit_is_not_ones_own_by_that(tmp_path: P
         stale = await send(client, path, field_in(page) + " mine", **hidden_in(page))
         await send(client, path, field_in(stale), **hidden_in(stale))
         assert await text_of(client, note["id"]) == f"a {NAMED} mine"
-        assert await site.database.read(own_hashes, note["id"]) == frozenset()
+        assert await site.database.read(own_names, note["id"]) == OwnNames()
 
     with_live(tmp_path, scenario)
 

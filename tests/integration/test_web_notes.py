@@ -217,6 +217,86 @@ def test_a_name_of_ones_own_on_a_hybrid_stays_whichever_hash_brings_the_true_one
     with_live(tmp_path, scenario)
 
 
+@pytest.mark.parametrize(
+    ("saved", "edited", "after"),
+    [
+        (f"{LINK}&dn=a", f"{LINK}&dn=MINE {LINK}&dn=a", f"{LINK}&dn=MINE {NAMED}"),
+        (f"{LINK}&dn=a {LINK}&dn=b", f"{LINK}&dn=b {LINK}&dn=a", f"{LINK}&dn=b {LINK}&dn=a"),
+        (f"{LINK}&dn=a {LINK}&dn=b", f"{LINK}&dn=MINE {LINK}&dn=b", f"{LINK}&dn=MINE {NAMED}"),
+        (f"{LINK} {LINK}", f"{LINK} {LINK}&dn=MINE", f"{NAMED} {LINK}&dn=MINE"),
+        (f"{LINK}&dn=a", f"{LINK}&dn=a {LINK}&dn=b", f"{NAMED} {NAMED}"),
+    ],
+)
+@pytest.mark.parametrize("late", [False, True])
+def test_of_several_magnets_of_a_hash_those_keep_their_names_whose_names_were_changed(
+    tmp_path: Path, saved: str, edited: str, after: str, *, late: bool
+) -> None:
+    """Be the name known before the edit (which is then one of an older version), or found after it."""
+
+    async def scenario(site: Live) -> None:
+        client = await site.signed_in()
+        note = await save(client, saved)
+        path = f"/api/notes/{note['id']}"
+        if not late:
+            await named(site, client)
+        assert (await client.patch(path, json={"text": edited, "version": 1})).status_code == 200
+        await named(site, client)
+        assert (await client.get(path)).json()["text"] == after
+
+    with_live(tmp_path, scenario)
+
+
+ASKING: dict[str, tuple[str, dict[str, Any]]] = {
+    "async": ("/api/calibrate/async", {"info_hash": HASH}),
+    "sync": ("/api/calibrate", {"info_hash": HASH}),
+    "note": ("/api/calibrate/{note}", {}),
+    "batch": ("/api/calibrate/batch", {"info_hashes": [HASH]}),
+    "batch of notes": ("/api/calibrate/batch", {"note_ids": ["{note}"]}),
+    "retry": ("/api/calibrate/retry/{task}", {}),
+}
+
+
+@pytest.mark.parametrize("asking", list(ASKING))
+@pytest.mark.parametrize("before", [LINK, f"{LINK}&dn=lie"])
+def test_a_rename_that_was_undone_stays_so_until_its_person_asks_again(
+    tmp_path: Path, before: str, asking: str
+) -> None:
+    async def scenario(site: Live) -> None:
+        client, other = await site.signed_in(), await site.signed_in("bob")
+        note = await save(client, before)
+        task = (await client.post("/api/calibrate/async", json={"info_hash": HASH})).json()
+        await site.ended(client, task["task_id"])
+        path = f"/api/notes/{note['id']}"
+        assert (await client.get(path)).json()["text"] == NAMED
+        assert (await client.patch(path, json={"text": before, "version": 2})).status_code == 200
+        await named(site, other)
+        assert (await client.post("/api/calibrate/batch", json={"unnamed": True})).json()["total"] == 0
+        assert (await client.get(path)).json()["text"] == before
+        route, body = ASKING[asking]
+        if asking == "batch of notes":
+            body = {"note_ids": [note["id"]]}
+        answer = await client.post(route.format(note=note["id"], task=task["task_id"]), json=body)
+        assert answer.status_code == 200, answer.text
+        assert (await client.get(path)).json()["text"] == NAMED
+
+    with_live(tmp_path, scenario)
+
+
+def test_a_name_that_was_typed_stays_however_often_one_asks(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        client = await site.signed_in()
+        note = await save(client, LINK)
+        await named(site, client)
+        path = f"/api/notes/{note['id']}"
+        for version, text in ((2, f"{LINK}&dn=MINE"), (3, LINK)):
+            assert (await client.patch(path, json={"text": text, "version": version})).status_code == 200
+            await named(site, client)
+            assert (await client.post(f"/api/calibrate/{note['id']}")).json()["success"] is True
+            assert (await client.get(path)).json()["text"] == text
+
+    with_live(tmp_path, scenario)
+
+
 def test_a_list_goes_from_the_newest_to_the_oldest_in_portions(tmp_path: Path) -> None:
     async def scenario(site: Live) -> None:
         client, bob = await site.signed_in(), await site.signed_in("bob", peer="192.0.2.2")

@@ -1,7 +1,7 @@
 """How much of a note stands on a page."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from truename.magnet import find_magnets
@@ -50,6 +50,7 @@ def test_a_short_text_is_not_folded(text: str) -> None:
     assert (text_of(card), card.rest, card.rest_chars) == (text, [], 0)
 
 
+@example("\n" * 3 + "b" * 600 + "\n" * 7 + "c" * 999)
 @given(st.lists(st.sampled_from(["a", "b" * 300, "c" * 999, "\n", "\r\n", "\r"]), max_size=40).map("".join))
 def test_a_fold_loses_nothing_but_the_line_end_it_stands_at(text: str) -> None:
     end, begin = fold_of(text)

@@ -9,7 +9,7 @@ import truename
 PACKAGE = Path(truename.__file__).parent
 
 LEVELS = (
-    {"errors", "texts", "networks", "infohash", "dn", "scanner", "magnet", "names", "bencode", "metainfo"},
+    {"errors", "texts", "networks", "infohash", "dn", "scanner", "magnet", "own_names", "names", "bencode", "metainfo"},
     {"model", "settings", "hub", "checked_net", "proxy", "gateway", "timeline", "partings", "open_files", "portions"},
     {"manager", "crew", "ad_hoc", "journal", "resolvers", "store", "queue"},
     {"worker", "calibration", "feeder", "line", "service", "batching", "watch", "notes", "mode", "health"},

@@ -1,43 +1,16 @@
-"""The pure parts of notes: what can be asked for in a text, whose names are a person's own, what a rename wrote."""
+"""The pure parts of notes: what can be asked for in a text, what a rename wrote."""
 
 import pytest
 
 from truename.magnet import find_magnets
-from truename.notes import caught_up, magnets_of, own_hashes, problem_of, renames_between
+from truename.notes import caught_up, magnets_of, problem_of, renames_between
+from truename.own_names import changed_names
 
-V1, V2, OTHER = "1a" * 20, "4d" * 32, "2b" * 20
+V1, OTHER = "1a" * 20, "2b" * 20
 
 
 def link(info_hash: str = V1, dn: str | None = None) -> str:
     return f"magnet:?xt=urn:btih:{info_hash}" + ("" if dn is None else f"&dn={dn}")
-
-
-def hybrid(dn: str) -> str:
-    return f"magnet:?xt=urn:btih:{V1}&xt=urn:btmh:1220{V2}&dn={dn}"
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "own"),
-    [
-        (link(dn="a"), link(dn="b"), {V1}),
-        (link(dn="a"), link(), {V1}),
-        (link(), link(dn="b"), {V1}),
-        (link(dn="a b"), link(dn="a%20b"), {V1}),
-        (link(dn="a"), link(dn="a"), set()),
-        (link(dn="a"), f"moved {link(dn='a')} here", set()),
-        (link(dn="a"), "nothing", set()),
-        ("nothing", link(dn="a"), set()),
-        (link(dn="a"), f"{link(dn='a')} {link(dn='b')}", set()),
-        (f"{link(dn='a')} {link(dn='b')}", link(dn="b"), set()),
-        (f"{link(dn='a')} {link(dn='b')}", f"{link(dn='b')} {link(dn='a')}", set()),
-        (f"{link(dn='a')} {link(dn='a')}", f"{link(dn='a')} {link(dn='b')}", {V1}),
-        (f"{link(dn='a')} {link(OTHER, 'x')}", f"{link(dn='a')} {link(OTHER, 'y')}", {OTHER}),
-        (link(dn="a"), link(V1.upper(), "a"), set()),
-        (hybrid("a"), hybrid("b"), {V1, V2}),
-    ],
-)
-def test_a_name_is_ones_own_when_one_changed_it(before: str, after: str, own: set[str]) -> None:
-    assert own_hashes(before, after) == own
 
 
 def test_each_hash_is_asked_for_once_with_the_trackers_of_all_its_magnets() -> None:
@@ -89,4 +62,4 @@ def test_a_text_catches_up_with_the_names_that_came_meanwhile(base: str, mine: s
 
 def test_a_name_that_was_caught_up_with_is_nobodys_own() -> None:
     now = f"other words {link(dn=TRUE)}"
-    assert own_hashes(now, caught_up(link(dn="lie"), f"mine {link(dn='lie')}", now)) == frozenset()
+    assert changed_names(now, caught_up(link(dn="lie"), f"mine {link(dn='lie')}", now)) == frozenset()

@@ -1,7 +1,7 @@
 """What becomes of each request, decided from a picture of the database. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from truename.calibration.words import Answer, Refused, Rules, Submission, Submitted
@@ -14,8 +14,12 @@ from truename.store.tasks import TaskRow
 
 @dataclass(slots=True)
 class Ground:
-    """What the database says about the hashes of a group of submissions. The plan keeps it up to date as it goes."""
+    """What the database says about the hashes of a group of submissions. The plan keeps it up to date as it goes.
 
+    `known` have a name, be it only claimed; `names` has those that are proven.
+    """
+
+    known: Collection[str] = ()
     names: dict[str, KnownName] = field(default_factory=dict)
     active: dict[str, ActiveLookup] = field(default_factory=dict)
     own: dict[tuple[int, str], TaskRow] = field(default_factory=dict)
@@ -183,8 +187,10 @@ def _sources(asked: Submission) -> Sources:
 
 
 def _completed(asked: Submission, known: KnownName) -> TaskRow:
+    """What the magnet says of its second hash nobody has looked at; what stands beside the name is proven."""
     return replace(
         _pending(asked, None),
+        hash_v2=known.beside(asked.magnet.info_hash),
         status=TaskStatus.COMPLETED,
         name=known.name,
         source=known.source,

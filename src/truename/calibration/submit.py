@@ -8,7 +8,7 @@ from truename.calibration.plan import Ground, Plan, plan_submissions
 from truename.calibration.words import Answer, BatchOrder, OfBatch, Priority, Refused, Retried, Rules, Submission
 from truename.magnet import InfoHash, Magnet
 from truename.model import TaskStatus
-from truename.store import batches, lookups, names, tasks, watches
+from truename.store import batches, lookups, names, notes, tasks, watches
 from truename.store.batches import BatchTask, NewBatch
 from truename.store.database import Connection
 from truename.store.ids import new_task_id
@@ -107,6 +107,8 @@ async def _submit(connection: Connection, submissions: Sequence[Submission], rul
     changes.begun((*plan.added, *plan.raised.values()))
     named = [(task.person_id, task.hash, task.name) for task in plan.added if task.name is not None]
     await watches.forget(connection, ((person_id, info_hash) for person_id, info_hash, _ in named))
+    asked_by_hand = (one for one in submissions if not one.watched and one.magnet.info_hash in ground.known)
+    await notes.lift(connection, ((one.person_id, one.magnet.info_hash) for one in asked_by_hand))
     await changes.rename(connection, named)
     await changes.write(connection)
     return plan
@@ -120,6 +122,7 @@ async def _look_around(connection: Connection, submissions: Sequence[Submission]
     lanes = ((int(submission.priority), submission.person_id) for submission in submissions)
     last, taken = await lookups.last_ranks(connection, lanes)
     return Ground(
+        known=known.keys(),
         names={one: name for one, name in known.items() if name.verified},
         active=active,
         own=own,

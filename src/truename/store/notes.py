@@ -1,21 +1,24 @@
 """Notes and their revisions. A text changes only together with a new revision, from the version it was read in.
 
-Which hashes stand in a note is kept beside it, so that a name finds its notes without reading them all; a hash whose
-name a person chose is `own` there, and truename leaves its magnets alone.
+Which hashes stand in a note is kept beside it, so that a name finds its notes without reading them all; and so are the
+names that are the person's own, whose magnets truename leaves alone.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, insert, select, update
+from sqlalchemy import Row, bindparam, delete, exists, insert, select, update
 
 from truename.dn import reads_as
 from truename.magnet import find_magnets, rename
+from truename.own_names import Key, OwnNames, keys_of
 from truename.store.database import Connection
 from truename.store.portable import by_hash, in_chunks
 from truename.store.tables import note, note_magnet, note_revision
 
-SAVED, EDITED, RENAMED = "saved", "edited", "renamed"
+SAVED, EDITED, RENAMED, UNDONE = "saved", "edited", "renamed", "undone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +33,15 @@ class NoteRow:
     updated_at: float
 
 
+@dataclass(slots=True)
+class _Found:
+    """A note in which hashes stand, and what of their names in it is the person's."""
+
+    row: NoteRow
+    hashes: list[str] = field(default_factory=list)
+    own: set[Key] = field(default_factory=set)
+
+
 _COLUMNS = list(note.c)
 _STANDING = (
     select(note.c.person_id, note_magnet.c.hash)
@@ -41,7 +53,7 @@ _STANDING = (
     .distinct()
 )
 _WITH_HASHES = (
-    select(*_COLUMNS, note_magnet.c.hash)
+    select(*_COLUMNS, note_magnet.c.hash, note_magnet.c.typed, note_magnet.c.undone)
     .join(note_magnet, note_magnet.c.note_id == note.c.id)
     .where(
         note_magnet.c.hash.in_(bindparam("hashes", expanding=True)),
@@ -60,8 +72,16 @@ _AFTER = (
     .order_by(note.c.id)
     .limit(bindparam("limit"))
 )
-_OWN_OF_EACH = select(note_magnet.c.note_id, note_magnet.c.hash).where(
-    note_magnet.c.note_id.in_(bindparam("note_ids", expanding=True)), note_magnet.c.own.is_(True)
+_HAS_OWN = note_magnet.c.typed.is_not(None) | note_magnet.c.undone.is_not(None)
+_OWN_OF = select(note_magnet.c.note_id, note_magnet.c.hash, note_magnet.c.typed, note_magnet.c.undone).where(
+    note_magnet.c.note_id.in_(bindparam("note_ids", expanding=True)), _HAS_OWN
+)
+_UNDONE = (
+    select(*_COLUMNS, note_magnet.c.hash)
+    .join(note_magnet, note_magnet.c.note_id == note.c.id)
+    .where(note_magnet.c.hash.in_(bindparam("hashes", expanding=True)), note_magnet.c.undone.is_not(None))
+    .order_by(note.c.id)
+    .with_for_update(of=note)
 )
 _RENAMED_WITH_HASHES = _WITH_HASHES.where(
     exists().where(note_revision.c.note_id == note.c.id, note_revision.c.cause == RENAMED)
@@ -74,7 +94,7 @@ async def save(connection: Connection, *, person_id: int, text: str, at: float) 
     values = {column.name: getattr(row, column.name) for column in _COLUMNS if column.name != "id"}
     note_id = int((await connection.execute(insert(note).values(values).returning(note.c.id))).scalar_one())
     await connection.execute(insert(note_revision).values(note_id=note_id, version=1, text=text, cause=SAVED, at=at))
-    await _index(connection, note_id, text, own=frozenset())
+    await _index(connection, note_id, text, OwnNames())
     return NoteRow(id=note_id, person_id=person_id, version=1, text=text, created_at=at, updated_at=at)
 
 
@@ -125,17 +145,44 @@ async def causes_since(connection: Connection, note_id: int, version: int) -> Se
     return list(rows.scalars())
 
 
-async def own_hashes(connection: Connection, note_id: int) -> frozenset[str]:
-    """The hashes whose names a person chose in this note."""
-    rows = await connection.execute(
-        select(note_magnet.c.hash).where(note_magnet.c.note_id == note_id, note_magnet.c.own.is_(True))
+async def written_until(connection: Connection, note_id: int, version: int) -> Sequence[str]:
+    """What the person wrote: the first text of the note, and the last one of theirs until a version."""
+    theirs = select(note_revision.c.text).where(
+        note_revision.c.note_id == note_id, note_revision.c.version <= version, note_revision.c.cause != RENAMED
     )
-    return frozenset(rows.scalars())
+    ends = (note_revision.c.version, note_revision.c.version.desc())
+    return [(await connection.execute(theirs.order_by(end).limit(1))).scalar_one() for end in ends]
 
 
-async def write(
-    connection: Connection, before: NoteRow, text: str, *, cause: str, own: frozenset[str], at: float
-) -> NoteRow:
+async def own_names(connection: Connection, note_id: int) -> OwnNames:
+    """The names in this note that are the person's."""
+    return (await own_names_of(connection, [note_id])).get(note_id, OwnNames())
+
+
+async def own_names_of(connection: Connection, note_ids: Iterable[int]) -> dict[int, OwnNames]:
+    """The same for each of these notes that has any."""
+    found: dict[int, tuple[set[Key], set[Key]]] = {}
+    for some in in_chunks(note_ids):
+        for row in await connection.execute(_OWN_OF, {"note_ids": some}):
+            typed, undone = found.setdefault(row.note_id, (set(), set()))
+            typed |= _keys(row.hash, row.typed)
+            undone |= _keys(row.hash, row.undone)
+    return {one: OwnNames(typed=frozenset(typed), undone=frozenset(undone)) for one, (typed, undone) in found.items()}
+
+
+async def lift(connection: Connection, asked: Iterable[tuple[int, str]]) -> None:
+    """Each (person, hash) is asked for: of the names that the person had put back, these may be replaced again."""
+    found: dict[int, tuple[NoteRow, set[str]]] = {}
+    for keys, hashes in by_hash(asked):
+        for row in await connection.execute(_UNDONE, {"hashes": hashes}):
+            if (row.person_id, row.hash) in keys:
+                found.setdefault(row.id, (_read(row), set()))[1].add(row.hash)
+    own = await own_names_of(connection, found)
+    for note_id, (there, wanted) in found.items():
+        await _index_anew(connection, note_id, there.text, own[note_id].lifted(there.text, wanted))
+
+
+async def write(connection: Connection, before: NoteRow, text: str, *, cause: str, own: OwnNames, at: float) -> NoteRow:
     """Put a new text in the place of `before`, which must be what the database holds in this transaction."""
     after = NoteRow(
         id=before.id,
@@ -146,8 +193,7 @@ async def write(
         updated_at=at,
     )
     await _write_all(connection, [after], cause=cause)
-    await connection.execute(delete(note_magnet).where(note_magnet.c.note_id == before.id))
-    await _index(connection, before.id, text, own=own)
+    await _index_anew(connection, before.id, text, own)
     return after
 
 
@@ -166,8 +212,8 @@ async def write_names(
     """
     wanted = [(person, one) for person, theirs in names.items() for one in theirs]
     renamed = [
-        (row, rename(row.text, {one: names[row.person_id][one] for one in hashes}))
-        for row, hashes in await _with_hashes(connection, wanted)
+        (found.row, rename(found.row.text, {one: names[found.row.person_id][one] for one in found.hashes}, found.own))
+        for found in await _with_hashes(connection, wanted)
     ]
     return await _write_renamed(connection, renamed, at)
 
@@ -180,23 +226,24 @@ async def correct_names(
     Input:  by hash, what was claimed and is in the notes of those who had asked, and what is proven or claimed now. A
             magnet that does not bear what was claimed is somebody's own, or nobody had asked for it.
     """
-    rows: dict[int, tuple[NoteRow, list[str]]] = {}
+    rows: dict[int, _Found] = {}
     for some in in_chunks(names):
-        for row in await connection.execute(_RENAMED_WITH_HASHES, {"hashes": some}):
-            rows.setdefault(row.id, (_read(row), []))[1].append(row.hash)
-    renamed = [(row, _corrected(row.text, {one: names[one] for one in hashes})) for row, hashes in rows.values()]
+        _collect(rows, await connection.execute(_RENAMED_WITH_HASHES, {"hashes": some}))
+    renamed = [
+        (one.row, _corrected(one, {info_hash: names[info_hash] for info_hash in one.hashes})) for one in rows.values()
+    ]
     return await _write_renamed(connection, renamed, at)
 
 
-def _corrected(text: str, names: Mapping[str, tuple[str, str]]) -> str:
-    """The text with the names of now of those hashes all of whose magnets bear the one that was claimed."""
+def _corrected(found: _Found, names: Mapping[str, tuple[str, str]]) -> str:
+    """The text with the names of now, where all magnets of a hash but the person's own bear what was claimed."""
     bearing = set(names)
-    for span in find_magnets(text):
-        dn = span.text[span.dn_start : span.dn_end]
-        for one in bearing.intersection((span.info_hash, span.info_hash_v2)):
-            if not (span.has_dn and reads_as(dn, names[one][0])):
-                bearing.remove(one)
-    return rename(text, {one: names[one][1] for one in bearing})
+    for span in find_magnets(found.row.text):
+        if found.own.isdisjoint(keys_of(span)):
+            for one in bearing.intersection((span.info_hash, span.info_hash_v2)):
+                if span.written_dn is None or not reads_as(span.written_dn, names[one][0]):
+                    bearing.remove(one)
+    return rename(found.row.text, {one: names[one][1] for one in bearing}, found.own)
 
 
 async def standing(connection: Connection, asked: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
@@ -234,24 +281,22 @@ async def after(connection: Connection, person_id: int, note_id: int, *, limit: 
     return [(row.id, row.text) for row in await connection.execute(_AFTER, values)]
 
 
-async def own_of_each(connection: Connection, note_ids: Iterable[int]) -> set[tuple[int, str]]:
-    """Each (note, hash) of these notes whose name a person chose."""
-    found: set[tuple[int, str]] = set()
-    for some in in_chunks(note_ids):
-        found |= {(row.note_id, row.hash) for row in await connection.execute(_OWN_OF_EACH, {"note_ids": some})}
-    return found
-
-
-async def _with_hashes(
-    connection: Connection, wanted: Iterable[tuple[int, str]]
-) -> Sequence[tuple[NoteRow, list[str]]]:
-    """The notes in which these (person, hash) stand, each with those of its hashes that are not the person's own."""
-    rows: dict[int, tuple[NoteRow, list[str]]] = {}
+async def _with_hashes(connection: Connection, wanted: Iterable[tuple[int, str]]) -> Sequence[_Found]:
+    """The notes in which these (person, hash) stand."""
+    rows: dict[int, _Found] = {}
     for keys, hashes in by_hash(wanted):
-        for row in await connection.execute(_WITH_HASHES, {"hashes": hashes}):
-            if (row.person_id, row.hash) in keys:
-                rows.setdefault(row.id, (_read(row), []))[1].append(row.hash)
+        found = await connection.execute(_WITH_HASHES, {"hashes": hashes})
+        _collect(rows, (row for row in found if (row.person_id, row.hash) in keys))
     return list(rows.values())
+
+
+def _collect(rows: dict[int, _Found], found: Iterable[Row[Any]]) -> None:
+    for row in found:
+        here = rows.get(row.id)
+        if here is None:
+            here = rows[row.id] = _Found(_read(row))
+        here.hashes.append(row.hash)
+        here.own.update(_keys(row.hash, row.typed), _keys(row.hash, row.undone))
 
 
 async def _write_renamed(
@@ -285,14 +330,37 @@ async def _write_all(connection: Connection, changed: Sequence[NoteRow], *, caus
     )
 
 
-async def _index(connection: Connection, note_id: int, text: str, *, own: frozenset[str]) -> None:
-    hashes = dict.fromkeys(
-        one for span in find_magnets(text) for one in (span.info_hash, span.info_hash_v2) if one is not None
-    )
-    if hashes:
-        await connection.execute(
-            insert(note_magnet), [{"note_id": note_id, "hash": one, "own": one in own} for one in hashes]
-        )
+async def _index_anew(connection: Connection, note_id: int, text: str, own: OwnNames) -> None:
+    await connection.execute(delete(note_magnet).where(note_magnet.c.note_id == note_id))
+    await _index(connection, note_id, text, own)
+
+
+async def _index(connection: Connection, note_id: int, text: str, own: OwnNames) -> None:
+    names: dict[str, dict[str | None, None]] = {}
+    for span in find_magnets(text):
+        for one, dn in keys_of(span):
+            names.setdefault(one, {})[dn] = None
+    every = own.every
+    rows = [
+        {
+            "note_id": note_id,
+            "hash": one,
+            "own": all((one, dn) in every for dn in dns),
+            "typed": _as_text(dn for dn in dns if (one, dn) in own.typed),
+            "undone": _as_text(dn for dn in dns if (one, dn) in own.undone),
+        }
+        for one, dns in names.items()
+    ]
+    if rows:
+        await connection.execute(insert(note_magnet), rows)
+
+
+def _as_text(dns: Iterable[str | None]) -> str | None:
+    return json.dumps(names) if (names := list(dns)) else None
+
+
+def _keys(info_hash: str, text: str | None) -> set[Key]:
+    return set() if text is None else {(info_hash, dn) for dn in json.loads(text)}
 
 
 def _read(row: object) -> NoteRow:

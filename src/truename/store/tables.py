@@ -99,13 +99,16 @@ note_revision = Table(
     Column("at", Float, nullable=False),
 )
 
-# Which hashes stand in which note. `own`: a person chose the name of this hash in this note; it is never overwritten.
+# Which hashes stand in which note. `typed` and `undone`: the names of its magnets that are the person's, as `OwnNames`
+# has them, in JSON and None when there are none; `own`: all its magnets here bear such names.
 note_magnet = Table(
     "note_magnet",
     metadata,
     Column("note_id", ForeignKey("note.id", ondelete="CASCADE"), primary_key=True),
     Column("hash", String(64), primary_key=True, index=True),
     Column("own", Boolean, nullable=False, server_default=false()),
+    Column("typed", Text),
+    Column("undone", Text),
 )
 
 # `active` is 1, or NULL when ended: in a unique index a constant costs less than the status (docs/adr/0004).

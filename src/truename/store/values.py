@@ -14,10 +14,10 @@ from truename.infohash import InfoHash
 from truename.metainfo import MAX_SIZE_BYTES
 from truename.model import TaskStatus
 from truename.names import is_hidden
-from truename.store.notes import EDITED, RENAMED, SAVED
+from truename.store.notes import EDITED, RENAMED, SAVED, UNDONE
 from truename.store.people import MAX_USERNAME
 from truename.store.sources import Sources
-from truename.store.tables import event, lane, lookup, note_revision, person, task, torrent, virtual
+from truename.store.tables import event, lane, lookup, note_magnet, note_revision, person, task, torrent, virtual
 from truename.timeline import unpack
 
 Check = Callable[[object], bool]
@@ -127,6 +127,14 @@ def _are_files(value: object) -> bool:
         return False
 
 
+def _are_names(value: object) -> bool:
+    try:
+        names = json.loads(str(value))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(names, list) and all(one is None or isinstance(one, str) for one in names)
+
+
 def _are_sources(value: object) -> bool:
     try:
         sources = Sources.of_text(str(value))
@@ -155,7 +163,9 @@ _RULES: Mapping[tuple[str, str], Check] = {
     (task.name, "sources"): _are_sources,
     (task.name, "rank"): _is_counter,
     (torrent.name, "files"): _are_files,
-    (note_revision.name, "cause"): frozenset((SAVED, EDITED, RENAMED, "undone")).__contains__,
+    (note_magnet.name, "typed"): _are_names,
+    (note_magnet.name, "undone"): _are_names,
+    (note_revision.name, "cause"): frozenset((SAVED, EDITED, RENAMED, UNDONE)).__contains__,
     (event.name, "kind"): frozenset(("task", "note")).__contains__,
     (lane.name, "last"): _is_counter,
     (virtual.name, "v"): _is_counter,

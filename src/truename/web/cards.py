@@ -107,13 +107,13 @@ def fold_of(text: str) -> tuple[int, int]:
     """Where the first part of a text ends and the folded one begins: between two lines, unless one is very long."""
     if len(text) <= SHORT_CHARS and text.count("\n") < SHORT_LINES:
         return len(text), len(text)
-    end = 0
+    end = -1
     for _ in range(FIRST_LINES):
         following = text.find("\n", end + 1, FIRST_CHARS)
         if following < 0:
             break
         end = following
-    end = end or FIRST_CHARS
+    end = end if end > 0 else FIRST_CHARS
     begin = end + 1 if text[end] == "\n" else end
     return (end - 1 if text.startswith("\r\n", end - 1) else end), begin
 

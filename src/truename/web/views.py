@@ -32,8 +32,8 @@ def task_body(view: TaskView, language: Language) -> Body:
         "attempt": row.attempt,
         "created_at": row.created_at,
     }
-    if (second := _second_hash(view)) is not None:
-        body["info_hash_v2"] = second
+    if row.hash_v2 is not None:
+        body["info_hash_v2"] = row.hash_v2
     if row.next_attempt_at is not None:
         body["next_attempt_at"] = row.next_attempt_at
     if view.queue_position is not None:
@@ -49,14 +49,6 @@ def task_body(view: TaskView, language: Language) -> Body:
     if view.about is not None and row.status is TaskStatus.COMPLETED:
         body |= provenance_body(view.about)
     return body
-
-
-def _second_hash(view: TaskView) -> str | None:
-    """Beside a name that was known already, what the magnet said of its second hash was never looked at."""
-    row = view.row
-    if row.status is not TaskStatus.COMPLETED or not row.verified or row.lookup_id is not None:
-        return row.hash_v2
-    return view.about.known.beside(row.hash) if view.about is not None else None
 
 
 def error_of(row: TaskRow, language: Language) -> str:

@@ -1,0 +1,103 @@
+"""Which names in a note are the person's own: what they typed, and what they took back. Pure.
+
+A name is known by its hash and its `dn` as it is written, so that of several magnets of one hash only those are left
+alone that bear it. Of a magnet with two hashes it is known by both, since its true name may come by either.
+"""
+
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass
+
+from truename.magnet import MagnetSpan, find_magnets, rename
+
+Key = tuple[str, str | None]
+"""A hash and a `dn` as it is written; None: the magnet has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnNames:
+    """The names of one note that stay as they are.
+
+    `undone`: a name that truename had replaced and the person has put back, which stays until they ask for it again.
+    """
+
+    typed: frozenset[Key] = frozenset()
+    undone: frozenset[Key] = frozenset()
+
+    @property
+    def every(self) -> frozenset[Key]:
+        """Both."""
+        return self.typed | self.undone
+
+    def after_edit(self, text: str, changed: frozenset[Key], undone: frozenset[Key]) -> "OwnNames":
+        """What is the person's in a new text, in which they changed these names, some of them back."""
+        standing = {key for span in find_magnets(text) for key in keys_of(span)}
+        typed = (self.typed - undone) | (changed - undone)
+        return OwnNames(
+            typed=frozenset(typed & standing), undone=frozenset(((self.undone - typed) | undone) & standing)
+        )
+
+    def lifted(self, text: str, hashes: Container[str]) -> "OwnNames":
+        """The person has asked for these hashes: what they had put back for them may be replaced again."""
+        asked = (span for span in find_magnets(text) if span.info_hash in hashes or span.info_hash_v2 in hashes)
+        return OwnNames(typed=self.typed, undone=self.undone.difference(*map(keys_of, asked)))
+
+
+def keys_of(span: MagnetSpan) -> list[Key]:
+    """What the name of a magnet is known by."""
+    return [(one, span.written_dn) for one in (span.info_hash, span.info_hash_v2) if one is not None]
+
+
+def changed_names(before: str, after: str) -> frozenset[Key]:
+    """The names that a person changed from one text to the next, as they are now.
+
+    Where nothing else has changed, each magnet is compared with what stood in its place. Otherwise the magnets may have
+    moved: then a name is changed that the hash had nowhere before. A magnet that is new in the text, or gone from it,
+    has not been changed by anybody.
+    """
+    if _blank(before) == _blank(after):
+        pairs = zip(find_magnets(before), find_magnets(after), strict=False)
+        return frozenset(key for old, new in pairs if old.written_dn != new.written_dn for key in keys_of(new))
+    had, has = _written(before), _written(after)
+    return frozenset((one, dn) for one in had.keys() & has.keys() for dn in _changed(had[one], has[one]))
+
+
+def put_back(changed: Iterable[Key], base: str, earlier: Iterable[str], typed: Container[Key]) -> frozenset[Key]:
+    """Which of the names that a person changed are those of before a rename, and no more in the text they changed.
+
+    Input:  `earlier`: what the person wrote before that; `typed`: the names that were theirs, in the place of which
+            nothing can be put back.
+    """
+    now = _written(base)
+    had = {key for text in earlier for span in find_magnets(text) for key in keys_of(span)}
+    return frozenset(
+        (one, dn)
+        for one, dn in changed
+        if (one, dn) in had and dn not in now[one] and not any((one, other) in typed for other in now[one])
+    )
+
+
+def _changed(old: list[str | None], new: list[str | None]) -> Iterator[str | None]:
+    """Of one hash: the names that are none of its old ones.
+
+    Where there are more magnets than before, only those in the places of the old ones: what follows was put in. One
+    without a name was put in as well, while what stood in its place stands elsewhere.
+    """
+    if len(new) <= len(old):
+        yield from set(new).difference(old)
+        return
+    for before, dn in zip(old, new, strict=False):
+        if dn not in old and not (dn is None and before in new):
+            yield dn
+
+
+def _written(text: str) -> dict[str, list[str | None]]:
+    found: dict[str, list[str | None]] = {}
+    for span in find_magnets(text):
+        for one, dn in keys_of(span):
+            found.setdefault(one, []).append(dn)
+    return found
+
+
+def _blank(text: str) -> str:
+    """The text with one and the same name in all its magnets."""
+    return rename(text, {span.info_hash: "x" for span in find_magnets(text) if span.info_hash is not None})
