@@ -1,5 +1,6 @@
 """A model of the engine in a hundred lines, and the small world of torrents and texts in which it is asked for."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from truename.calibration import Answer, Refused, Rules, Submitted
@@ -47,6 +48,7 @@ class Task:
     attempt: int = 0
     name: str | None = None
     due: float | None = None  # for its next try
+    trackers: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -73,6 +75,31 @@ class Note:
         causes = ["saved", *(cause for cause, _ in self.before)]
         return list(zip(causes, [*(lines for _, lines in self.before), self.lines], strict=True))
 
+    def lift(self, info_hash: str) -> None:
+        """Who asks for a hash takes back what they had undone."""
+        for hashes, _ in self.lines:
+            if info_hash in hashes:
+                self.undone -= set(hashes)
+
+    def edit(self, version: int, place: int, dn: str, title: str) -> bool:
+        """A person has changed one line of what the note said in a version; whether that is taken."""
+        if any(cause == "edited" for cause, _ in self.before[version - 1 :]):
+            return False
+        base = [*(lines for _, lines in self.before), self.lines][version - 1]
+        if base[place][1] != dn:
+            theirs = [lines for cause, lines in self.versions()[:version] if cause != "renamed"]
+            hashes = set(base[place][0])
+            if not hashes & self.typed and dn in (theirs[0][place][1], theirs[-1][place][1]):
+                self.undone |= hashes
+            else:
+                self.typed, self.undone = self.typed | hashes, self.undone - hashes
+        lines = [
+            (one, dn if index == place and base[place][1] != dn else now) for index, (one, now) in enumerate(self.lines)
+        ]
+        self.before.append(("edited", self.lines))
+        self.lines, self.title = lines, title
+        return True
+
 
 class Model:
     """What the engine promises. `current` has the one delivery of a hash whose failure counts."""
@@ -91,22 +118,28 @@ class Model:
         found = [key for key in found if info_hash is None or self.tasks[key].hash == info_hash]
         return [key for key in found if who is None or self.tasks[key].person == who]
 
-    def submit(self, who: int, info_hash: str, new_id: str, *, by_watch: bool = False) -> Answer:
+    def submit(
+        self, who: int, info_hash: str, new_id: str, trackers: Collection[str] = (), *, by_watch: bool = False
+    ) -> Answer:
         """A request; a new task has the id that is given."""
         mine = self.active(info_hash, who)
         if info_hash in self.names:
-            if not by_watch:
-                self.lift(who, info_hash)
-            self.tasks[new_id] = Task(who, info_hash, "completed", 0, self.names[info_hash])
+            for note in self.notes.values():
+                if note.person == who and not by_watch:
+                    note.lift(info_hash)
+            self.tasks[new_id] = Task(who, info_hash, "completed", 0, self.names[info_hash], None, set(trackers))
             self.rename(who, info_hash)
             return Submitted(task_id=new_id, status=TaskStatus.COMPLETED)
         if mine:
-            self.tasks[mine[0]].due = None
-            status = TaskStatus(self.tasks[mine[0]].status)
-            return Submitted(task_id=mine[0], status=status, deduplicated=True)
+            task = self.tasks[mine[0]]
+            task.due = None
+            if not task.trackers.issuperset(trackers) and task.status == "running":
+                task.status, task.attempt = "pending", task.attempt - 1
+            task.trackers |= set(trackers)
+            return Submitted(task_id=mine[0], status=TaskStatus(task.status), deduplicated=True)
         if len(self.active()) >= RULES.max_queued or len(self.active(who=who)) >= RULES.max_queued_per_user:
             return Refused()
-        self.tasks[new_id] = Task(who, info_hash)
+        self.tasks[new_id] = Task(who, info_hash, trackers=set(trackers))
         return Submitted(task_id=new_id, status=TaskStatus.PENDING)
 
     def begin(self, info_hash: str, delivery: str, now: float) -> None:
@@ -161,32 +194,6 @@ class Model:
                     note.before.append(("renamed", note.lines))
                     self.renamed.add(key)
                 note.lines = lines
-
-    def lift(self, who: int, info_hash: str) -> None:
-        """Who asks for a hash takes back what they had undone."""
-        for note in self.notes.values():
-            for one, _ in note.lines:
-                if note.person == who and info_hash in one:
-                    note.undone -= set(one)
-
-    def edit(self, note: Note, version: int, place: int, dn: str, title: str) -> bool:
-        """A person has changed one line of what the note said in a version; whether that is taken."""
-        if any(cause == "edited" for cause, _ in note.before[version - 1 :]):
-            return False
-        base = [*(lines for _, lines in note.before), note.lines][version - 1]
-        if base[place][1] != dn:
-            theirs = [lines for cause, lines in note.versions()[:version] if cause != "renamed"]
-            hashes = set(base[place][0])
-            if not hashes & note.typed and dn in (theirs[0][place][1], theirs[-1][place][1]):
-                note.undone |= hashes
-            else:
-                note.typed, note.undone = note.typed | hashes, note.undone - hashes
-        lines = [
-            (one, dn if index == place and base[place][1] != dn else now) for index, (one, now) in enumerate(note.lines)
-        ]
-        note.before.append(("edited", note.lines))
-        note.lines, note.title = lines, title
-        return True
 
 
 def text_of(note: Note) -> str:

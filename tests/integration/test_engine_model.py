@@ -56,6 +56,7 @@ from truename.queue.local import LocalQueue
 from truename.service import Calibrations, Desk, StillActive, TooMany
 from truename.store.database import FILE_NAME, Database, sqlite_url
 from truename.store.migrate import migrate
+from truename.store.sources import Sources
 from truename.store.tables import person
 from truename.store.writer import Writer
 from truename.watch import Watch
@@ -231,7 +232,7 @@ class EngineMachine(RuleBasedStateMachine):
         else:
             if answer is not None:
                 assert task.person == who
-                assert self.model.submit(who, task.hash, answer.task_id) == answer
+                assert self.model.submit(who, task.hash, answer.task_id, task.trackers) == answer
 
     @precondition(lambda self: self._unnamed())
     @rule(pick=picks)
@@ -250,7 +251,7 @@ class EngineMachine(RuleBasedStateMachine):
         for place, task in sorted(again.items()):
             old_id, new_id = members[place][0], now[place]
             fresh = new_id not in self.model.tasks
-            answer = self.model.submit(who, task.hash, new_id)
+            answer = self.model.submit(who, task.hash, new_id, task.trackers)
             if isinstance(answer, Refused):
                 assert new_id == old_id
                 refused += 1
@@ -287,11 +288,11 @@ class EngineMachine(RuleBasedStateMachine):
             view = self._do(self.engine.notes.edit(who, note_id, version=version, text=text_of(mine)))
         except Stale:
             assert note.person == who
-            assert not self.model.edit(note, version, place, chosen, title)
+            assert not note.edit(version, place, chosen, title)
         else:
             assert (view is not None) == (note.person == who)
             if view is not None:
-                assert self.model.edit(note, version, place, chosen, title)
+                assert note.edit(version, place, chosen, title)
 
     @rule(who=people, name=st.sampled_from(sorted(MAGNETS)), stop=st.booleans())
     def watch_by_hand(self, who: int, name: str, stop: bool) -> None:
@@ -416,8 +417,11 @@ class EngineMachine(RuleBasedStateMachine):
         """Tasks, names, texts and batches."""
         if self.writing is None:
             return
-        tasks = self.file.execute("SELECT id, person_id, hash, status, attempt, name, next_attempt_at FROM task")
-        assert {row["id"]: Task(*tuple(row)[1:]) for row in tasks} == self.model.tasks
+        tasks = self.file.execute(
+            "SELECT id, person_id, hash, status, attempt, name, next_attempt_at, sources FROM task"
+        )
+        read = {row[0]: Task(*tuple(row)[1:7], trackers=set(Sources.of_text(row["sources"]).trackers)) for row in tasks}
+        assert read == self.model.tasks
         known = self.file.execute("SELECT h.hash, t.name FROM torrent_hash h JOIN torrent t ON t.id = h.torrent_id")
         assert {row["hash"]: row["name"] for row in known} == self.model.names
         texts = self.file.execute("SELECT id, text FROM note")
@@ -546,7 +550,7 @@ class EngineMachine(RuleBasedStateMachine):
     def _expect(self, who: int, asked: Sequence[str], answers: Sequence[Answer]) -> None:
         for magnet, answer in zip(_magnets(asked), answers, strict=True):
             new_id = answer.task_id if isinstance(answer, Submitted) else "refused"
-            assert self.model.submit(who, magnet.info_hash, new_id) == answer
+            assert self.model.submit(who, magnet.info_hash, new_id, magnet.trackers) == answer
 
     def _die(self, work: Callable[..., Awaitable[Sequence[Any]]], items: Sequence[Any], folder: Path) -> None:
         async def dying(connection: Any) -> None:
