@@ -1,7 +1,8 @@
 """Brings a database to the schema of this version, once, before anything else uses it.
 
-A SQLite file is copied aside before it is changed. A database of a newer version, or of another program, is refused and
-left as it is. Alembic is loaded only when there is something to do, since every command comes by here.
+A SQLite file is copied aside before it is changed, and changed in one transaction: whoever is killed meanwhile leaves
+the old schema or the new one. A database of a newer version, or of another program, is refused and left as it is.
+Alembic is loaded only when there is something to do, since every command comes by here.
 """
 
 import fcntl
@@ -12,7 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from stat import S_ISREG
 
-from sqlalchemy import URL, Connection, create_engine, inspect
+from sqlalchemy import URL, Connection, Engine, create_engine, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from truename.store.database import DatabaseError
@@ -42,14 +43,29 @@ def migrate(url: URL) -> None:
                 return
             if current is not None and url.get_backend_name() == "sqlite":
                 _copy_aside(Path(what), current)
-            from truename.store.migrations.run import upgrade
+            from truename.store.migrations.run import remove_begun, upgrade
 
-            with engine.begin() as connection:
+            with _one_transaction(engine) as connection:
+                if _state(connection, what) is None:
+                    remove_begun(connection)
                 upgrade(connection)
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise DatabaseError("database_unusable", what=what, why=_reason(error)) from error
     finally:
         engine.dispose()
+
+
+@contextmanager
+def _one_transaction(engine: Engine) -> Iterator[Connection]:
+    """Everything in the block, or nothing.
+
+    The driver of SQLite begins a transaction before a change of rows, but none before a change of the schema.
+    Source: https://docs.python.org/3/library/sqlite3.html#sqlite3-controlling-transactions
+    """
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        yield connection
 
 
 def _is_current(url: URL) -> bool:
@@ -90,16 +106,16 @@ def _look_at(path: Path) -> None:
 
 
 def _state(connection: Connection, what: str) -> str | None:
-    """The revision the database is at, or None when it is empty."""
+    """The revision the database is at, or None when it is empty, or was begun and has nothing in it yet."""
     from alembic.util.exc import CommandError
 
-    from truename.store.migrations.run import current_revision, known_revisions
+    from truename.store.migrations.run import current_revision, is_begun, known_revisions
 
     try:
         current = current_revision(connection)
     except CommandError as error:  # it says that it is at several at once, as none of ours is
         raise DatabaseError("database_of_another_program", what=what) from error
-    if current is None and inspect(connection).get_table_names():
+    if current is None and inspect(connection).get_table_names() and not is_begun(connection):
         raise DatabaseError("database_of_another_program", what=what)
     if current is not None and current not in known_revisions():
         raise DatabaseError("database_newer", what=what)
