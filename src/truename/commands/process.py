@@ -73,6 +73,7 @@ def on_database(act: Callable[[Database, Screen], Coroutine[Any, Any, bool]]) ->
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:
     """Run a command's work. A signal ends it wherever it is; the loop stays as it is then, for the process ends too."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # work that never began and half a loop would complain
     loop = asyncio.new_event_loop()
     task = loop.create_task(work)
     told: list[int] = []
@@ -87,6 +88,7 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, end)
     try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         return loop.run_until_complete(task)
     except asyncio.CancelledError:
         if not told:
