@@ -1,7 +1,8 @@
-"""Migrates a database again and again, killed one statement later each time, and migrates what is left undisturbed.
+"""Migrates a database again and again, killed a statement later each time, and migrates what is left undisturbed.
 
 A program of its own, with one thread, so that it can fork. Arguments: `migrate`, or `upgrade` for migrations without a
-transaction around them, as earlier versions ran them; a folder with what is to be migrated (`old`) and room to work.
+transaction around them, as earlier versions ran them; a folder with what is to be migrated (`old`) and room to work;
+how many statements later each time.
 Prints a line of JSON for each attempt: how it ended, what was found then, what was there after the next migration.
 """
 
@@ -62,7 +63,7 @@ def content(folder: Path) -> str:
         return "\n".join([*connection.iterdump(), *connection.execute("PRAGMA integrity_check").fetchone()])
 
 
-def main(way: str, folder: Path) -> None:
+def main(way: str, folder: Path, step: int) -> None:
     data = folder / "data"
 
     def begin() -> None:
@@ -73,7 +74,7 @@ def main(way: str, folder: Path) -> None:
     names = {content(data): "old"}
     WAYS["migrate"](data / FILE_NAME)
     names[content(data)] = "new"
-    for statements in range(_MOST):
+    for statements in range(0, _MOST, step):
         begin()
         child = os.fork()
         if child == 0:
@@ -89,4 +90,4 @@ def main(way: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))

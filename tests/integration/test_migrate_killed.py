@@ -1,4 +1,7 @@
-"""kill -9 before each statement of a migration: the old or the new schema is there, and the next program is well."""
+"""kill -9 before statements of a migration: the old or the new schema is there, and the next program is well.
+
+In `make soak` before each of them.
+"""
 
 import json
 import sqlite3
@@ -11,45 +14,51 @@ from typing import Any
 import pytest
 
 from tests.integration.backup_support import empty, execute, filled
+from tests.soak import size
 from truename.store.database import FILE_NAME, DatabaseError, sqlite_url
 from truename.store.migrate import LOCK_NAME, migrate
 from truename.store.migrations import KNOWN, NEWEST
 
 KILLER = Path(__file__).with_name("migration_killer.py")
 
+pytestmark = pytest.mark.timeout(size(test=120, soak=1_000))
 
-def attempts(way: str, folder: Path) -> list[dict[str, Any]]:
-    command = [sys.executable, KILLER, way, folder]
-    ended = subprocess.run(command, stdout=subprocess.PIPE, timeout=110, check=True)
+
+def attempts(way: str, folder: Path, *, step: int) -> list[dict[str, Any]]:
+    command = [sys.executable, KILLER, way, folder, str(size(test=step, soak=1))]
+    ended = subprocess.run(command, stdout=subprocess.PIPE, timeout=size(test=110, soak=900), check=True)
     every = [json.loads(line) for line in ended.stdout.splitlines()]
     assert every[-1]["ended"] == 0
     assert every[-1]["found"] == "new"
     return every
 
 
+@pytest.mark.soak
 def test_a_kill_while_a_database_is_made_leaves_none_or_a_whole_one(tmp_path: Path) -> None:
     (tmp_path / "old").mkdir()
-    every = attempts("migrate", tmp_path)
-    assert len(every) > 30
+    every = attempts("migrate", tmp_path, step=9)
+    assert len(every) > 4
     assert {one["found"] for one in every[:-1]} == {"old"}
     assert {one["next"] for one in every} == {"new"}
     assert all(one["files"] == [LOCK_NAME, FILE_NAME] for one in every)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("revision", [KNOWN[0], KNOWN[-2]])
 def test_a_kill_while_an_older_database_is_changed_leaves_the_old_or_the_new_one(tmp_path: Path, revision: str) -> None:
     filled(tmp_path / "old", revision=revision)
-    every = attempts("migrate", tmp_path)
-    assert len(every) > 5
+    every = attempts("migrate", tmp_path, step=7)
+    assert len(every) > 2
     assert {one["found"] for one in every[:-1]} == {"old"}
     assert {one["next"] for one in every} == {"new"}
     assert all(one["files"] == [LOCK_NAME, FILE_NAME, f"{FILE_NAME}.before-{revision}"] for one in every)
 
 
+@pytest.mark.soak
 def test_what_earlier_versions_left_when_they_were_killed_is_made_anew(tmp_path: Path) -> None:
     (tmp_path / "old").mkdir()
-    every = attempts("upgrade", tmp_path)
-    assert [one["found"] for one in every].count("by half") > 20
+    every = attempts("upgrade", tmp_path, step=9)
+    assert [one["found"] for one in every].count("by half") > 3
     assert {one["next"] for one in every} == {"new"}
 
 
