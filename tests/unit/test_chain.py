@@ -189,7 +189,7 @@ def test_peers_that_are_found_late_reach_the_one_that_runs_already() -> None:
     asyncio.run(scenario())
 
 
-def test_whom_a_joiner_names_is_asked_by_those_who_run_in_the_time_that_is_left() -> None:
+def test_whom_a_joiner_names_is_asked_besides_in_the_time_that_is_left() -> None:
     async def scenario() -> None:
         async def knows(magnet: Magnet, trail: Trail) -> Found:
             trail.question_sent()
@@ -201,25 +201,52 @@ def test_whom_a_joiner_names_is_asked_by_those_who_run_in_the_time_that_is_left(
         chain = Chain([swarm, script, direct], patience=Patience(late_s=0.0))
         looking = asyncio.ensure_future(chain.look_up(MAGNET, timeout_s=NEVER_S))
         async with asyncio.timeout(30):
-            await direct.begun.wait()
+            await script.begun.wait()
             chain.join(replace(MAGNET, info_hash=InfoHash("2b" * 20), trackers=(LATE,)))
             chain.join(MAGNET)
             chain.join(replace(MAGNET, trackers=("http://first.example/",)))
-            await direct.sent_away.wait()
+            await direct.begun.wait()
+            await asyncio.sleep(0)
             chain.join(replace(MAGNET, trackers=(LATE,), peers=()))
             outcome = await looking
         assert (outcome.name, outcome.source) == ("Dunes.mkv", "swarm")
         assert [one.resolver for one in outcome.accounts] == ["swarm", "script", "direct"]
-        assert [one.trackers for one in swarm.asked_for] == [
-            (),
-            ("http://first.example/",),
-            (LATE, "http://first.example/"),
-        ]
-        assert [len(one.asked_for) for one in (script, direct)] == [1, 3]
+        both = (LATE, "http://first.example/")
+        assert [one.trackers for one in swarm.asked_for] == [(), both[1:], both]
+        assert [one.trackers for one in direct.asked_for] == [(), both[1:], both]
+        assert len(script.asked_for) == 1
         assert all(one.peers == MAGNET.peers for one in swarm.asked_for)
         assert all(0 < deadline_s < NEVER_S for deadline_s in swarm.deadlines[1:])
         chain.join(replace(MAGNET, trackers=("http://too-late.example/",)))
         assert len(swarm.asked_for) == 3
+
+    asyncio.run(scenario())
+
+
+def test_who_began_is_told_nothing_of_what_was_asked_for_those_who_joined() -> None:
+    async def scenario() -> None:
+        over = asyncio.Event()
+
+        async def act(magnet: Magnet, trail: Trail) -> Found:
+            trail.question_sent()
+            trail.note({"trackers": len(magnet.trackers), "tracker_peers": 5 * len(magnet.trackers)})
+            if magnet.trackers:
+                raise NotYet(peers_seen=5)
+            await over.wait()
+            raise NotYet(peers_seen=0)
+
+        swarm = Scripted("swarm", act)
+        chain = Chain([swarm])
+        looking = asyncio.ensure_future(chain.look_up(MAGNET, timeout_s=NEVER_S))
+        async with asyncio.timeout(30):
+            await swarm.begun.wait()
+            chain.join(replace(MAGNET, trackers=(LATE,)))
+            while len(swarm.asked_for) < 2:
+                await asyncio.sleep(0)
+            over.set()
+            outcome = await looking
+        assert (outcome.status, outcome.code) == (TaskStatus.TIMEOUT, "no_peers")
+        assert [dict(one.counts) for one in outcome.accounts] == [{"trackers": 0, "tracker_peers": 0}]
 
     asyncio.run(scenario())
 

@@ -35,8 +35,8 @@ _GLANCE_S: Final = 2.0
 _TAKES_PEERS: Final = frozenset(("direct",))
 """Who can be told of more peers while it goes on."""
 
-_TAKES_MORE: Final = frozenset(("swarm", "direct"))
-"""Who can be told of more trackers and peers while it goes on: those who ask for one hash share what they know."""
+_SHARES: Final = frozenset(("swarm", "direct"))
+"""With whom those who ask for one hash share all whom they name, and each is told of its own alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,24 +102,23 @@ class Chain:
 class _Leg:
     """One resolver's part in a race. `ended` is what came of it, None while it goes on or when it was stopped."""
 
-    def __init__(
-        self, resolver: Resolver, magnet: Magnet, deadline_s: float, wake: Callable[[], None], *, since: float
-    ) -> None:
+    def __init__(self, resolver: Resolver, magnet: Magnet, deadline_s: float, wake: Callable[[], None]) -> None:
+        loop = asyncio.get_running_loop()
         self.resolver = resolver
         self.magnet = magnet
         self.trail = Trail(wake)
         self.ended: Ending | None = None
         self.asked_at: float | None = None
         self.elapsed_s = 0.0
-        self.since = since
-        self.task = asyncio.get_running_loop().create_task(self._run(deadline_s))
+        self._started = loop.time()
+        self.task = loop.create_task(self._run(deadline_s))
         self.task.add_done_callback(lambda _: wake())
 
     async def _run(self, deadline_s: float) -> None:
         try:
             self.ended = await self._answer(deadline_s)
         finally:
-            self.elapsed_s = self.task.get_loop().time() - self.since
+            self.elapsed_s = self.task.get_loop().time() - self._started
 
     async def _answer(self, deadline_s: float) -> Ending:
         try:
@@ -133,6 +132,11 @@ class _Leg:
         except Exception:  # a defect of one resolver is not the end of the look-up
             log.exception("a resolver broke", extra={"resolver": self.resolver.name})
         return Refused("")
+
+    @property
+    def is_proof(self) -> bool:
+        """Whether it proves a name, or that there is none."""
+        return isinstance(self.ended, Metainfo | BadName)
 
     def is_late(self, now: float, late_s: float) -> bool:
         """Whether the next resolver is to be asked as well."""
@@ -155,7 +159,11 @@ class _Leg:
 
 
 class _Race:
-    """One look-up, from the first resolver's start to the last one's end."""
+    """One look-up, from the first resolver's start to the last one's end.
+
+    Whom others name meanwhile is asked by legs of their own, so that whoever began it is told of nobody else's; only
+    the proof of a name counts of those.
+    """
 
     def __init__(self, magnet: Magnet, resolvers: Sequence[Resolver], timeout_s: float, patience: Patience) -> None:
         self._loop = asyncio.get_running_loop()
@@ -164,6 +172,8 @@ class _Race:
         self._timeout_s = timeout_s
         self._patience = patience
         self._legs: list[_Leg] = []
+        self._joined: Magnet | None = None
+        self._for_others: dict[str, _Leg] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._news: asyncio.Future[None] = self._loop.create_future()
         self._started = self._loop.time()
@@ -202,13 +212,12 @@ class _Race:
 
     def join(self, magnet: Magnet) -> None:
         """Ask those too whom this magnet of the same hash names."""
-        both = self._magnet.joined_by(magnet)
-        if both is self._magnet or self._is_decided():
-            return
-        self._magnet = both
-        for place, leg in enumerate(self._legs):
-            if leg.resolver.name in _TAKES_MORE:
-                self._begin_again(place)
+        before = self._joined or self._magnet
+        both = before.joined_by(magnet)
+        if both is not before:
+            self._joined = both
+            for leg in self._legs:
+                self._begin_for_others(leg.resolver)
 
     def stop(self) -> list[asyncio.Task[None]]:
         """Cancel what still goes on. Output: the conversations that are being closed."""
@@ -220,21 +229,38 @@ class _Race:
 
     def outcome(self) -> Outcome:
         """What came of it all."""
+        legs = [(leg.resolver.name, leg.ended, leg.account()) for leg in self._legs]
+        if not any(leg.is_proof for leg in self._legs):
+            legs = [self._proof_for_others(name) or (name, ended, account) for name, ended, account in legs]
         return judge(
             self._magnet,
-            [(leg.resolver.name, leg.ended) for leg in self._legs],
-            accounts=tuple(leg.account() for leg in self._legs),
+            [(name, ended) for name, ended, _ in legs],
+            accounts=tuple(account for _, _, account in legs),
             elapsed_s=self._loop.time() - self._started,
         )
 
     def _begin_next(self) -> None:
-        self._legs.append(self._begin(self._to_come.pop()))
+        leg = self._begin(self._to_come.pop(), self._magnet)
+        self._legs.append(leg)
+        self._begin_for_others(leg.resolver)
 
-    def _begin(self, resolver: Resolver, *, since: float | None = None) -> _Leg:
-        known, magnet = self._known_peers(), self._magnet
+    def _begin_for_others(self, resolver: Resolver) -> None:
+        """Ask it on behalf of all who have joined, before it is let off what it asked for them: so nothing is lost."""
+        if self._joined is not None and resolver.name in _SHARES and not self._is_decided():
+            before = self._for_others.get(resolver.name)
+            self._for_others[resolver.name] = self._begin(resolver, self._joined)
+            if before is not None:
+                before.task.cancel()
+
+    def _proof_for_others(self, name: str) -> tuple[str, Ending | None, Account] | None:
+        leg = self._for_others.get(name)
+        return (name, leg.ended, Account(resolver=name, ended=word_of(leg.ended))) if leg and leg.is_proof else None
+
+    def _begin(self, resolver: Resolver, magnet: Magnet) -> _Leg:
+        known = self._known_peers()
         if known:
             magnet = replace(magnet, peers=tuple(dict.fromkeys((*known, *magnet.peers))))
-        leg = _Leg(resolver, magnet, self.left_s(), self.wake, since=since or self._loop.time())
+        leg = _Leg(resolver, magnet, self.left_s(), self.wake)
         self._tasks.append(leg.task)
         return leg
 
@@ -252,13 +278,8 @@ class _Race:
             return
         for place, leg in enumerate(self._legs):
             if leg.resolver.name in _TAKES_PEERS and not set(known) <= set(leg.magnet.peers):
-                self._begin_again(place)
-
-    def _begin_again(self, place: int) -> None:
-        """Let a resolver know of more. It is asked anew before it is let off what it is at, so that nothing is lost."""
-        leg = self._legs[place]
-        self._legs[place] = self._begin(leg.resolver, since=leg.since)
-        leg.task.cancel()
+                self._legs[place] = self._begin(leg.resolver, self._magnet)
+                leg.task.cancel()
 
     def _note_time(self) -> None:
         now = self._loop.time()
@@ -285,7 +306,7 @@ class _Race:
 
     def _is_decided(self) -> bool:
         """Whether a name is proven, or it is proven that there is none."""
-        return any(isinstance(leg.ended, Metainfo | BadName) for leg in self._legs)
+        return any(leg.is_proof for leg in (*self._legs, *self._for_others.values()))
 
     def _is_over(self) -> bool:
         """Whether nobody is left, or the time is over."""
