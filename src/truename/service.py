@@ -245,7 +245,7 @@ async def views(connection: Connection, rows: Sequence[TaskRow], *, at: float, i
     waiting = {row.id for row in rows if row.status is TaskStatus.PENDING and row.next_attempt_at is None}
     window = Window(idle() if waiting else ())
     return [
-        TaskView(row=row, queue_position=await _position(connection, row, window) if row.id in waiting else None)
+        TaskView(row=row, queue_position=await _position(connection, row, window, at) if row.id in waiting else None)
         for row in rows
     ]
 
@@ -254,6 +254,6 @@ def _is_due(row: TaskRow, at: float) -> bool:
     return row.next_attempt_at is not None and row.next_attempt_at <= at
 
 
-async def _position(connection: Connection, row: TaskRow, window: Window) -> int:
+async def _position(connection: Connection, row: TaskRow, window: Window, at: float) -> int:
     behind = window.ahead_of(row)
-    return min(tasks.MOST_COUNTED, behind + await tasks.queue_position(connection, row))
+    return min(tasks.MOST_COUNTED, behind + await tasks.queue_position(connection, row, at=at))

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from tests.integration.heart_support import BOB, CAROL, HASHES, Heart, dead, magnet, named, with_heart
+from tests.integration.heart_support import BOB, CAROL, HASHES, Heart, dead, magnet, named, trouble, with_heart
 from truename import calibration
-from truename.calibration import Priority, Submitted
+from truename.calibration import Priority, Rules, Submitted
 from truename.model import Lookup, TaskStatus
 from truename.store.tables import virtual
 
@@ -169,3 +169,19 @@ def test_two_that_are_cancelled_in_one_group_are_both_dropped_by_whoever_is_left
         assert set(first) == set(second) == {one.delivery for one in taken}
 
     with_heart(tmp_path, scenario)
+
+
+def test_what_is_due_for_another_try_stands_in_the_line_and_has_its_place(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        again = await heart.submit(*map(magnet, range(3)))
+        taken = await heart.take()
+        await heart.start(*taken)
+        await heart.apply(*((one, trouble(one)) for one in taken))
+        (new,) = await heart.submit(magnet(3))
+        assert await heart.position(new) == 1
+        heart.now += 60
+        assert [await heart.position(one) for one in (*again, new)] == [1, 2, 3, 4]
+        assert await heart.position(new, most=2) == 2
+        assert [one.magnet.info_hash for one in await heart.take_some(4)] == list(HASHES[:4])
+
+    with_heart(tmp_path, scenario, rules=Rules(retry_delays_s=(30.0,)))

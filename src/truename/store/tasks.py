@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Row,
+    and_,
     bindparam,
     delete,
     exists,
@@ -23,7 +24,7 @@ from truename.model import TaskStatus
 from truename.store.database import Connection
 from truename.store.portable import by_hash, in_chunks
 from truename.store.sources import NOBODY
-from truename.store.tables import ONE, PENDING, batch, batch_task, lookup, task
+from truename.store.tables import ONE, PENDING, WAITING, batch, batch_task, lookup, task
 
 MOST_COUNTED = 10_000
 """Whoever stands further back in the queue is told this."""
@@ -194,17 +195,26 @@ async def of_anybody(connection: Connection, ids: Iterable[str]) -> dict[str, Ta
     return found
 
 
-async def queue_position(connection: Connection, waiting: TaskRow, *, most: int = MOST_COUNTED) -> int:
+async def queue_position(connection: Connection, waiting: TaskRow, *, at: float = 0.0, most: int = MOST_COUNTED) -> int:
     """The place of a waiting task among what waits in the database in its priority, from 1.
 
-    It is counted from the task's own rank, as if nobody else had asked for its hash. Counts at most `most`: beyond
-    that a person does not care, and the database should not.
+    It is counted from the task's own rank, as if nobody else had asked for its hash. What waits for another try stands
+    in the line as soon as that is due, `at` being now. Counts at most `most`: beyond that a person does not care, and
+    the database should not.
     """
-    ahead = select(literal(1)).where(lookup.c.status == PENDING, lookup.c.prio == waiting.prio)
-    sooner = ahead.where(lookup.c.rank < waiting.rank).limit(most)
-    tied = ahead.where(lookup.c.rank == waiting.rank, lookup.c.created_at < waiting.created_at).limit(most)
-    counts = [select(func.count()).select_from(each.subquery()).scalar_subquery() for each in (sooner, tied)]
-    return min(most, 1 + int((await connection.execute(select(counts[0] + counts[1]))).scalar_one()))
+    sooner = lookup.c.rank < waiting.rank
+    tied = and_(lookup.c.rank == waiting.rank, lookup.c.created_at < waiting.created_at)
+    first_turn = lookup.c.status == PENDING
+    another_try = and_(lookup.c.status == WAITING, lookup.c.due_at <= at)
+    counts = [
+        select(func.count())
+        .select_from(select(literal(1)).where(stands, lookup.c.prio == waiting.prio, ahead).limit(most).subquery())
+        .scalar_subquery()
+        for stands in (first_turn, another_try)
+        for ahead in (sooner, tied)
+    ]
+    ahead_of_it = (await connection.execute(select(*counts))).one()
+    return min(most, 1 + sum(map(int, ahead_of_it)))
 
 
 async def forget(connection: Connection, *, ended_before: float, most: int) -> int:
