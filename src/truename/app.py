@@ -287,7 +287,6 @@ def _rules(settings: Settings) -> Rules:
         watch_delays_s=settings.watch_delays_s,
         watch_days=settings.watch_days,
         tells_batches=settings.tells_batches,
-        trackers=len(settings.trackers),
     )
 
 

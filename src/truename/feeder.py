@@ -118,9 +118,13 @@ class Feeder:
     def _join(self, lookup: Lookup, magnet: Magnet) -> bool:
         """What is out names whom a magnet of its hash names; whether that is anybody new."""
         both = lookup.magnet.joined_by(magnet)
-        if both is not lookup.magnet:
+        if lookup.delivery not in self.begun and lookup.magnet.info_hash_v2 is not None:
+            both = replace(
+                both, info_hash_v2=lookup.magnet.info_hash_v2
+            )  # there is one way more, and it is not taken yet
+        if both != lookup.magnet:
             self.out[lookup.delivery] = replace(lookup, magnet=both)
-        return both is not lookup.magnet
+        return both != lookup.magnet
 
     def ended(self, delivery: str) -> None:
         """A delivery is over."""

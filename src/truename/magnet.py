@@ -4,8 +4,9 @@ A text is never rebuilt from parsed parts: a magnet is a span (`scanner.py`), an
 one value in it.
 """
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice, zip_longest
 from typing import Self
 from urllib.parse import unquote
 
@@ -23,6 +24,7 @@ __all__ = [
     "decode_dn",
     "encode_dn",
     "find_magnets",
+    "in_turns",
     "lacks",
     "rename",
     "unwritable",
@@ -86,20 +88,31 @@ class Magnet:
         )
 
     def joined_by(self, other: "Magnet") -> "Magnet":
-        """The same hash asked for by somebody else too, whose trackers and peers come first: nobody has asked them yet.
+        """The same hash asked for by somebody else too, whose trackers and peers take turns with these.
 
         Output: itself when the other knows nothing new.
         """
-        second = self.info_hash_v2 or other.info_hash_v2
+        second = other.info_hash_v2 or self.info_hash_v2  # the one that was known is being asked for already
         knows_all = set(other.trackers) <= set(self.trackers) and set(other.peers) <= set(self.peers)
         if knows_all and second == self.info_hash_v2:
             return self
-        return replace(self, info_hash_v2=second, trackers=other.trackers, peers=other.peers).joined(self)
+        return replace(
+            self,
+            info_hash_v2=second,
+            trackers=in_turns(self.trackers, other.trackers),
+            peers=in_turns(self.peers, other.peers),
+        )
 
     @property
     def hashes(self) -> tuple[InfoHash, ...]:
         """Every hash it carries, the canonical one first."""
         return (self.info_hash,) if self.info_hash_v2 is None else (self.info_hash, self.info_hash_v2)
+
+
+def in_turns(*several: Iterable[str]) -> tuple[str, ...]:
+    """Trackers or peers of several people, each once, and no more than one magnet may have: so none is crowded out."""
+    turns = (one for turn in zip_longest(*several) for one in turn if one is not None)
+    return tuple(islice(dict.fromkeys(turns), MAX_TRACKERS))
 
 
 def rename(text: str, names: Mapping[str, str], keep: Container[tuple[str, str | None]] = frozenset()) -> str:

@@ -265,7 +265,7 @@ async def _edit(connection: Connection, edit: Edit) -> NoteRow | Stale | None:
         return now
     undone = frozenset[Key]()
     if changed:
-        earlier = await notes.written_until(connection, edit.note_id, edit.version)
+        earlier = await notes.written_until(connection, edit.note_id, edit.version, enough_chars=_MANY_CHARS)
         undone = put_back(changed, base, earlier, own.typed)
     cause = notes.UNDONE if changed and undone == changed else notes.EDITED
     return await notes.write(connection, now, text, cause=cause, own=own.after_edit(text, changed, undone), at=edit.at)

@@ -7,7 +7,7 @@ alone that bear it. Of a magnet with two hashes it is known by both, since its t
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
-from truename.magnet import MagnetSpan, find_magnets, rename
+from truename.magnet import MagnetSpan, find_magnets
 
 Key = tuple[str, str | None]
 """A hash and a `dn` as it is written; None: the magnet has none."""
@@ -29,12 +29,20 @@ class OwnNames:
         return self.typed | self.undone
 
     def after_edit(self, text: str, changed: frozenset[Key], undone: frozenset[Key]) -> "OwnNames":
-        """What is the person's in a new text, in which they changed these names, some of them back."""
-        standing = {key for span in find_magnets(text) for key in keys_of(span)}
-        typed = (self.typed - undone) | (changed - undone)
-        return OwnNames(
-            typed=frozenset(typed & standing), undone=frozenset(((self.undone - typed) | undone) & standing)
-        )
+        """What is the person's in a new text, in which they changed these names, some of them back.
+
+        A magnet may have got a second hash, by which its true name may come from now on.
+        """
+        wanted = (self.typed - undone) | (changed - undone)
+        typed: set[Key] = set()
+        back: set[Key] = set()
+        for span in find_magnets(text):
+            keys = keys_of(span)
+            if not wanted.isdisjoint(keys):
+                typed.update(keys)
+            elif not (self.undone.isdisjoint(keys) and undone.isdisjoint(keys)):
+                back.update(keys)
+        return OwnNames(typed=frozenset(typed), undone=frozenset(back - typed))
 
     def lifted(self, text: str, hashes: Container[str]) -> "OwnNames":
         """The person has asked for these hashes: what they had put back for them may be replaced again."""
@@ -54,10 +62,13 @@ def changed_names(before: str, after: str) -> frozenset[Key]:
     moved: then a name is changed that the hash had nowhere before. A magnet that is new in the text, or gone from it,
     has not been changed by anybody.
     """
-    if _blank(before) == _blank(after):
-        pairs = zip(find_magnets(before), find_magnets(after), strict=False)
+    if before == after:
+        return frozenset()
+    olds, news = list(find_magnets(before)), list(find_magnets(after))
+    if len(olds) == len(news) and _blank(before, olds) == _blank(after, news):
+        pairs = zip(olds, news, strict=True)
         return frozenset(key for old, new in pairs if old.written_dn != new.written_dn for key in keys_of(new))
-    had, has = _written(before), _written(after)
+    had, has = _written(olds), _written(news)
     return frozenset((one, dn) for one in had.keys() & has.keys() for dn in _changed(had[one], has[one]))
 
 
@@ -67,7 +78,7 @@ def put_back(changed: Iterable[Key], base: str, earlier: Iterable[str], typed: C
     Input:  `earlier`: what the person wrote before that; `typed`: the names that were theirs, in the place of which
             nothing can be put back.
     """
-    now = _written(base)
+    now = _written(find_magnets(base))
     had = {key for text in earlier for span in find_magnets(text) for key in keys_of(span)}
     return frozenset(
         (one, dn)
@@ -90,14 +101,19 @@ def _changed(old: list[str | None], new: list[str | None]) -> Iterator[str | Non
             yield dn
 
 
-def _written(text: str) -> dict[str, list[str | None]]:
+def _written(spans: Iterable[MagnetSpan]) -> dict[str, list[str | None]]:
     found: dict[str, list[str | None]] = {}
-    for span in find_magnets(text):
+    for span in spans:
         for one, dn in keys_of(span):
             found.setdefault(one, []).append(dn)
     return found
 
 
-def _blank(text: str) -> str:
-    """The text with one and the same name in all its magnets."""
-    return rename(text, {span.info_hash: "x" for span in find_magnets(text) if span.info_hash is not None})
+def _blank(text: str, spans: Iterable[MagnetSpan]) -> str:
+    """The text with one and the same name in all its magnets, where it stands or would be put."""
+    pieces: list[str] = []
+    done = 0
+    for span in spans:
+        pieces += (text[done : span.start + span.dn_start], span.dn_before, "x", span.dn_after)
+        done = span.start + span.dn_end
+    return "".join((*pieces, text[done:]))

@@ -1,9 +1,7 @@
 """What the resolvers did for a look-up: kept with its tasks, and told to the person who asked. Pure.
 
-A person learns of their own request only. Others may have joined it with trackers of their own, or have begun it: so no
-more trackers are told of than the person's magnet and the administrator named. Whoever joined learns who answered and
-nothing of what was done before; when nobody did, what the DHT and the peers said, and nothing of trackers, for those of
-the person's own were not asked yet.
+A person learns of their own request only. Others may have begun it, or have named trackers for it as well: then the
+person learns who answered; when nobody did, what the DHT and the peers said, and nothing of trackers.
 """
 
 import json
@@ -17,8 +15,7 @@ from truename.texts import TEXTS, Language, say
 MAX_SAID_CHARS = 200
 _NAMED = ("named", "claimed")
 _HAD_METADATA = ("named", "bad_name")
-_OF_TRACKERS = ("trackers", "trackers_answered")
-_BY_TRACKERS = frozenset((*_OF_TRACKERS, "tracker_peers"))
+_BY_TRACKERS = frozenset(("trackers", "trackers_answered", "tracker_peers"))
 _MOST_KEPT = 8
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode  # `json.dumps` would make one for each
@@ -65,11 +62,11 @@ def unpack(text: str | None) -> tuple[Account, ...]:
         return ()
 
 
-def own(accounts: Iterable[Account], *, trackers: int, joined: bool) -> tuple[Account, ...]:
-    """What somebody may know of a look-up for whom so many trackers were to be asked, and who perhaps only joined."""
+def own(accounts: Iterable[Account], *, joined: bool) -> tuple[Account, ...]:
+    """What somebody may know of a look-up that was perhaps not, or not only, made for them."""
     everybody = tuple(accounts)
     if not joined:
-        return tuple(_with_own_counts(one, trackers) for one in everybody)
+        return everybody
     named = tuple(Account(resolver=one.resolver, ended=one.ended) for one in everybody if one.ended in _NAMED)
     return named or tuple(_without_trackers(one) for one in everybody)
 
@@ -130,13 +127,6 @@ def _only_mute_trackers(counts: Mapping[str, int]) -> bool:
 
 def _answered(counts: Mapping[str, int]) -> int:
     return max(counts["trackers_answered"], bool(counts["tracker_peers"]))
-
-
-def _with_own_counts(account: Account, trackers: int) -> Account:
-    if all(account.counts.get(key, 0) <= trackers for key in _OF_TRACKERS):
-        return account
-    own_counts = {key: min(count, trackers) if key in _OF_TRACKERS else count for key, count in account.counts.items()}
-    return replace(account, counts=own_counts)
 
 
 def _without_trackers(account: Account) -> Account:

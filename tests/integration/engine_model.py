@@ -133,8 +133,6 @@ class Model:
         if mine:
             task = self.tasks[mine[0]]
             task.due = None
-            if not task.trackers.issuperset(trackers) and task.status == "running":
-                task.status, task.attempt = "pending", task.attempt - 1
             task.trackers |= set(trackers)
             return Submitted(task_id=mine[0], status=TaskStatus(task.status), deduplicated=True)
         if len(self.active()) >= RULES.max_queued or len(self.active(who=who)) >= RULES.max_queued_per_user:

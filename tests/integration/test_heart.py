@@ -206,22 +206,21 @@ def test_who_joins_a_running_look_up_has_a_full_time_of_their_own(tmp_path: Path
     with_heart(tmp_path, scenario)
 
 
-def test_who_names_more_for_ones_own_running_look_up_has_a_full_time_for_them(tmp_path: Path) -> None:
+def test_who_names_more_for_ones_own_running_look_up_has_it_asked_and_kept(tmp_path: Path) -> None:
+    """And holds the slot no longer for that."""
+
     async def scenario(heart: Heart) -> None:
         (mine,) = await heart.submit(magnet(0))
         (taken,) = await heart.take()
         await heart.start(taken)
-        await heart.submit(magnet(0))
-        assert (await heart.task(mine)).status is TaskStatus.RUNNING
-        await heart.submit(magnet(0, trackers=("http://late.example/announce",)))
+        await heart.submit(magnet(0, trackers=("http://late.example/announce",), info_hash_v2=V2))
+        task = await heart.task(mine)
+        assert (task.status, task.attempt, task.trackers, task.hash_v2) == (TaskStatus.RUNNING, 1, 1, V2)
         await heart.apply((taken, dead(taken)))
-        assert (await heart.task(mine)).status is TaskStatus.PENDING
-        (again,) = await heart.take()
-        assert again.magnet.trackers == ("http://late.example/announce",)
-        await heart.start(again)
-        assert (await heart.task(mine)).attempt == 1
-        await heart.apply((again, dead(again)))
-        assert (await heart.task(mine)).status is TaskStatus.TIMEOUT
+        task = await heart.task(mine)
+        assert task.status is TaskStatus.TIMEOUT
+        again = calibration.magnet_of(task)
+        assert (again.trackers, again.info_hash_v2) == (("http://late.example/announce",), V2)
 
     with_heart(tmp_path, scenario)
 

@@ -267,11 +267,11 @@ def test_whom_a_later_request_names_is_asked_by_what_is_out_already(tmp_path: Pa
             await works.submit(range(2), NORMAL, trackers=(SECOND,))
             await works.submit(range(2), NORMAL, trackers=(SECOND,))
             assert [(one.magnet.info_hash, one.magnet.trackers) for one in works.joined] == [
-                (HASHES[0], (SECOND, FIRST))
+                (HASHES[0], (FIRST, SECOND))
             ]
             await works.queue.abort([works.worked[0].delivery])
             await works.until(lambda: len(works.worked) == 2)
-            assert works.worked[1].magnet.trackers == (SECOND, FIRST)
+            assert works.worked[1].magnet.trackers == (FIRST, SECOND)
 
     with_works(tmp_path, scene, slots=1)
 
@@ -292,6 +292,6 @@ def test_whom_a_request_names_while_its_look_up_is_being_taken_is_asked(tmp_path
         async with works.going():
             await works.submit([0], NORMAL, trackers=(FIRST,))
             await works.until(lambda: bool(works.worked))
-        assert works.worked[0].magnet.trackers == (SECOND, FIRST)
+        assert works.worked[0].magnet.trackers == (FIRST, SECOND)
 
     with_works(tmp_path, scene, slots=1)

@@ -372,8 +372,22 @@ def test_an_ended_task_tells_what_was_done_for_it(tmp_path: Path) -> None:
         silence = Account(resolver="swarm", ended="no_peers", counts={"trackers": 3})
         await heart.apply((lookup, replace(dead(lookup), accounts=(silence,), elapsed_s=0.0)))
         (account,) = unpack((await heart.task(mine)).detail)
-        # Two of the three trackers were named by somebody else, who is nobody's business.
-        assert (account.ended, account.counts) == ("no_peers", {"trackers": 1})
+        assert (account.ended, account.counts) == ("no_peers", {"trackers": 3})
+
+    with_heart(tmp_path, scenario)
+
+
+def test_a_turn_that_several_have_in_common_tells_none_of_them_of_trackers(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        (mine,) = await heart.submit(magnet(0, trackers=("http://t.example/announce",)))
+        (theirs,) = await heart.submit(magnet(0, trackers=("http://u.example/announce",)), who=BOB)
+        (lookup,) = await heart.take()
+        await heart.start(lookup)
+        silence = Account(resolver="swarm", ended="no_peers", counts={"trackers": 2, "tracker_peers": 1, "tried": 1})
+        await heart.apply((lookup, replace(dead(lookup), accounts=(silence,), elapsed_s=0.0)))
+        for task, who in ((mine, ALICE), (theirs, BOB)):
+            (account,) = unpack((await heart.task(task, who)).detail)
+            assert (account.ended, account.counts) == ("no_peers", {"tried": 1})
 
     with_heart(tmp_path, scenario)
 

@@ -81,6 +81,14 @@ def test_what_is_not_in_the_text_any_more_is_forgotten_and_what_is_typed_goes_be
     assert back == OwnNames(undone=frozenset({(V1, "mine"), (V1, "lie")}))
 
 
+def test_a_name_of_ones_own_stays_so_by_a_hash_that_is_added_to_its_magnet() -> None:
+    own = OwnNames(typed=frozenset({(V2, "mine")}), undone=frozenset({(OTHER, "lie")}))
+    text = f"{hybrid('mine')} magnet:?xt=urn:btih:{OTHER}&xt=urn:btmh:1220{'5e' * 32}&dn=lie"
+    assert own.after_edit(text, frozenset(), frozenset()) == OwnNames(
+        typed=frozenset({(V1, "mine"), (V2, "mine")}), undone=frozenset({(OTHER, "lie"), ("5e" * 32, "lie")})
+    )
+
+
 @pytest.mark.parametrize("asked", [V1, V2])
 def test_asking_by_either_hash_lifts_what_was_put_back_and_nothing_that_was_typed(asked: str) -> None:
     text = f"{hybrid('lie')} {hybrid('mine')} {link('lie', OTHER)}"

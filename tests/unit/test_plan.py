@@ -161,30 +161,35 @@ def test_who_joins_without_anything_new_changes_nothing() -> None:
     assert plan(Ground(active={HASHES[0]: standing(0)}), ask(0, "a")).joined == {}
 
 
-def test_who_named_many_has_not_taken_the_place_of_those_whom_the_next_one_names_and_yet_there_is_an_end() -> None:
+def test_who_named_many_has_not_taken_the_places_of_those_whom_the_next_one_names_and_yet_there_is_an_end() -> None:
     ground = Ground(active={HASHES[0]: standing(0)})
-    many = [tuple(f"http://t{number}.{who}.example/" for number in range(MAX_SOURCES)) for who in range(6)]
-    done = plan(ground, ask(0, "a", trackers=many[0]), ask(0, "b", BOB, trackers=many[1]))
-    assert done.joined[100].sources.trackers == many[0] + many[1]
+    many = [tuple(f"http://t{number}.{who}.example/" for number in range(MAX_SOURCES)) for who in range(7)]
     done = plan(ground, *(ask(0, f"c{who}", BOB, trackers=trackers) for who, trackers in enumerate(many)))
-    assert done.joined[100].sources.trackers == sum(many[:5], start=())
+    kept = done.joined[100].sources.trackers
+    assert (len(kept), len(set(kept))) == (500, 500)
+    assert [kept.index(trackers[0]) < 200 for trackers in many] == [True] * 7
+    again = plan(ground, ask(0, "d", BOB, trackers=many[6]))
+    assert again.joined == {}
 
 
-def test_who_asks_again_and_knows_more_has_the_whole_time_again() -> None:
-    running = replace(own(0, "old", status=RUNNING), attempt=1, started_at=3.0)
+def test_who_asks_again_and_knows_more_goes_on_with_that() -> None:
+    second = InfoHash("ab" * 32)
+    running = replace(own(0, "old", status=RUNNING), attempt=1, started_at=3.0, rank=2)
     ground = Ground(active={HASHES[0]: standing(0, status="running")}, own={(ALICE, HASHES[0]): running})
-    done = plan(ground, ask(0, "a", trackers=("http://t.example/",)))
-    assert done.answers == [Submitted(task_id="old", status=PENDING, deduplicated=True)]
-    (raised,) = done.raised.values()
-    assert (raised.status, raised.attempt, raised.started_at, raised.trackers) == (PENDING, 0, None, 1)
-    assert done.joined[100].status == "running"
+    done = plan(ground, ask(0, "a", trackers=("http://t.example/",), info_hash_v2=second))
+    assert done.answers == [Submitted(task_id="old", status=RUNNING, deduplicated=True)]
+    sources = Sources(trackers=("http://t.example/",))
+    assert list(done.raised.values()) == [replace(running, sources=sources.as_text(), trackers=1, hash_v2=second)]
+    (joined,) = done.joined.values()
+    assert (joined.status, joined.sources, joined.hash_v2, joined.rank) == ("running", sources, second, 7)
 
 
-def test_who_joins_brings_a_second_hash_along_and_takes_none_away() -> None:
-    second, third = InfoHash("ab" * 32), InfoHash("cd" * 32)
-    ground = Ground(active={HASHES[0]: standing(0)})
-    done = plan(ground, ask(0, "a", info_hash_v2=second), ask(0, "b", BOB, info_hash_v2=third), ask(0, "c", CAROL))
-    assert done.joined[100].hash_v2 == second
+@pytest.mark.parametrize(("status", "kept"), [("pending", 0), ("waiting", 0), ("running", 1)])
+def test_of_two_second_hashes_the_one_that_has_not_been_asked_for_is_kept(status: str, kept: int) -> None:
+    seconds = InfoHash("ab" * 32), InfoHash("cd" * 32)
+    ground = Ground(active={HASHES[0]: replace(standing(0, status=status), hash_v2=seconds[0])})
+    asked = ask(0, "a", info_hash_v2=seconds[1], trackers=("http://t.example/",))
+    assert plan(ground, asked, ask(0, "b", BOB)).joined[100].hash_v2 == seconds[kept]
 
 
 def test_a_joiner_in_more_haste_raises_what_waits_into_their_own_lane() -> None:

@@ -96,22 +96,19 @@ def test_what_a_resolver_says_is_kept_short_and_shown_safely() -> None:
     assert why("resolver_failed", [said], Language.ENGLISH).startswith("A resolver answered: ␛[31m⟨U+202E⟩xxx")
 
 
-def test_a_persons_trackers_are_told_and_no_others() -> None:
-    (mine, _) = own([SWARM, DIRECT], trackers=1, joined=False)
-    assert mine.counts == {**SWARM.counts, "trackers": 1, "trackers_answered": 1}
-    (mine, _) = own([SWARM, DIRECT], trackers=9, joined=False)
-    assert mine.counts == SWARM.counts
+def test_for_whom_alone_it_was_made_is_told_all_of_it() -> None:
+    assert own([SWARM, DIRECT], joined=False) == (SWARM, DIRECT)
 
 
 def test_whoever_joined_learns_who_answered_and_nothing_of_before() -> None:
     named = Account(resolver="direct", ended="named", counts={"trackers": 3}, elapsed_s=20.0)
-    assert own([SWARM, named], trackers=9, joined=True) == (Account(resolver="direct", ended="named"),)
+    assert own([SWARM, named], joined=True) == (Account(resolver="direct", ended="named"),)
 
 
 def test_whoever_joined_in_vain_learns_what_was_seen_and_nothing_of_trackers() -> None:
     script = Account(resolver="script", ended="resolver_failed", said="no such torrent")
     seen = {"dht_nodes": 212, "dht_peers": 4, "tried": 4, "refused": 2, "silent": 2}
-    assert own([SWARM, DIRECT, script], trackers=9, joined=True) == (replace(SWARM, counts=seen), DIRECT, script)
+    assert own([SWARM, DIRECT, script], joined=True) == (replace(SWARM, counts=seen), DIRECT, script)
 
 
 @pytest.mark.parametrize(

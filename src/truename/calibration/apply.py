@@ -70,7 +70,7 @@ async def _name_all(connection: Connection, reports: Sequence[Report], rules: Ru
     # What is claimed counts as far as nothing is proven: a command beside the server may have found the name.
     answered |= await names.known_names(connection, (one for one, known in answered.items() if not known.verified))
     by_lookup = {lookup_id: answered[info_hash] for info_hash, lookup_id in active.items()}
-    details = _Details(reports, at=changes.at, trackers=rules.trackers)
+    details = _Details(reports, at=changes.at)
     completed = await progress.complete(connection, by_lookup, at=changes.at, detail=details.of)
     await lookups.end_all(connection, by_lookup)
     await watches.answered(connection, (one for one, known in answered.items() if known.verified), at=changes.at)
@@ -114,7 +114,7 @@ async def _fail(connection: Connection, cause: _Cause, failed: Sequence[Told], r
     tries = rules.max_attempts if code == TRANSIENT else 0
     ended = await progress.end(connection, ids, status=status, code=code, reason=reason, tries=tries, at=changes.at)
     changes.ended(ended)
-    details = _Details([one.report for one in failed], at=changes.at, trackers=rules.trackers)
+    details = _Details([one.report for one in failed], at=changes.at)
     await progress.tell(connection, {task.id: detail for task in ended if (detail := details.of(task))})
     if code == NAMELESS:
         await watches.forget_hashes(connection, (one.report.lookup.magnet.info_hash for one in failed))
@@ -147,15 +147,17 @@ async def _watch(connection: Connection, ended: Sequence[Touched], code: str, ru
 class _Details:
     """What each task is told of what was done for it, out of reports that came at the same time.
 
-    `trackers` is how many are asked for every hash; the task's own are not other people's business, nor theirs its.
+    What came of trackers that others have named, too, is not its business.
     """
 
-    def __init__(self, reports: Iterable[Report], *, at: float, trackers: int) -> None:
+    def __init__(self, reports: Iterable[Report], *, at: float) -> None:
         self._at = at
-        self._trackers = trackers
         self._outcomes: dict[str, Outcome] = {}
+        self._asked: dict[str, int] = {}
         for report in reports:
             if report.outcome is not None:
+                magnet = report.lookup.magnet
+                self._asked.setdefault(magnet.info_hash, len(magnet.trackers))
                 for info_hash in report.outcome.hashes:
                     self._outcomes.setdefault(info_hash, report.outcome)
 
@@ -164,8 +166,9 @@ class _Details:
         outcome = self._outcomes.get(task.hash)
         if outcome is None or not outcome.accounts:
             return None
-        joined = task.created_at > self._at - outcome.elapsed_s
-        return pack(own(outcome.accounts, trackers=task.trackers + self._trackers, joined=joined))
+        came_later = task.created_at > self._at - outcome.elapsed_s
+        is_alone = task.trackers >= self._asked.get(task.hash, 0)
+        return pack(own(outcome.accounts, joined=came_later or not is_alone))
 
 
 def _id(told: Told) -> int:

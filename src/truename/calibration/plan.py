@@ -102,14 +102,16 @@ def _ask(ground: Ground, plan: Plan, asked: Submission, rank: int) -> int:
             )
         )
     else:
-        knows_more = replace(
-            active,
-            hash_v2=active.hash_v2 or asked.magnet.info_hash_v2,
-            sources=active.sources.joined(sources),
-        )
+        knows_more = replace(active, hash_v2=_second_hash(active, asked), sources=active.sources.joined(sources))
         active = _joined(ground, plan, asked, rank, knows_more)
     ground.active[info_hash] = active
     return active.id
+
+
+def _second_hash(active: ActiveLookup, asked: Submission) -> str | None:
+    """There is one way more to find a torrent; what runs has taken the one it knew, so it is the next one's turn."""
+    theirs, ours = asked.magnet.info_hash_v2, active.hash_v2
+    return (theirs or ours) if active.status == "running" else (ours or theirs)
 
 
 def _joined(ground: Ground, plan: Plan, asked: Submission, rank: int, active: ActiveLookup) -> ActiveLookup:
@@ -140,16 +142,13 @@ def _joined(ground: Ground, plan: Plan, asked: Submission, rank: int, active: Ac
 def _hurried(mine: TaskRow, asked: Submission, rank: int) -> TaskRow:
     """A task that its owner asks for again: it waits for no later try, perhaps in a faster lane, and knows more.
 
-    Who knows more joins the look-up as a new task would, with the whole of its time. What the watch had asked for is
-    the owner's own from then on, and begins a watch that was stopped.
+    One that runs goes on in the time it has, whatever else it is told to ask. What the watch had asked for is the
+    owner's own from then on, and begins a watch that was stopped.
     """
-    known = Sources.of_text(mine.sources)
-    sources = known.joined(_sources(asked))
-    mine = replace(mine, next_attempt_at=None, watched=mine.watched and asked.watched)
-    if sources != known:
-        mine = replace(mine, sources=sources.as_text(), trackers=len(sources.trackers))
-        if mine.status is TaskStatus.RUNNING:
-            mine = replace(mine, status=TaskStatus.PENDING, attempt=mine.attempt - 1, started_at=None)
+    sources = Sources.of_text(mine.sources).joined(_sources(asked))
+    mine = replace(mine, next_attempt_at=None, sources=sources.as_text(), trackers=len(sources.trackers))
+    second = mine.hash_v2 or asked.magnet.info_hash_v2
+    mine = replace(mine, watched=mine.watched and asked.watched, hash_v2=second)
     return replace(mine, prio=asked.priority, rank=rank) if asked.priority < mine.prio else mine
 
 

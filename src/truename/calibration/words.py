@@ -28,7 +28,7 @@ TURNS = tuple({"h": Priority.HIGH, "n": Priority.NORMAL, "l": Priority.LOW}[one]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What the owner chose: how often to try, how much may wait, how long to go on asking, how many trackers always."""
+    """What the owner chose: how often to try, how much may wait, how long to go on asking."""
 
     max_attempts: int = 3
     retry_delays_s: tuple[float, ...] = (5.0, 30.0)
@@ -37,7 +37,6 @@ class Rules:
     watch_delays_s: tuple[float, ...] = (600.0, 3600.0, 14_400.0, 28_800.0, 86_400.0)
     watch_days: float = 30.0
     tells_batches: bool = False
-    trackers: int = 0
 
     def retry_delay_s(self, attempt: int, chance: float) -> float:
         """How long to wait after the n-th try; `chance`, from 0 to 1, spreads it by a fifth to either side."""

@@ -99,6 +99,15 @@ class Chain:
         await asyncio.gather(*(each.aclose() for each in self.resolvers), *self._leaving, return_exceptions=True)
 
 
+def _new_ones_first(magnet: Magnet, known: Magnet) -> Magnet:
+    """So that the places for those whom a magnet names do not go to those who are being asked already."""
+    return replace(
+        magnet,
+        trackers=tuple(sorted(magnet.trackers, key=set(known.trackers).__contains__)),
+        peers=tuple(sorted(magnet.peers, key=set(known.peers).__contains__)),
+    )
+
+
 class _Leg:
     """One resolver's part in a race. `ended` is what came of it, None while it goes on or when it was stopped."""
 
@@ -215,7 +224,7 @@ class _Race:
         before = self._joined or self._magnet
         both = before.joined_by(magnet)
         if both is not before:
-            self._joined = both
+            self._joined = _new_ones_first(both, before)
             for leg in self._legs:
                 self._begin_for_others(leg.resolver)
 

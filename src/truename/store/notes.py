@@ -5,11 +5,12 @@ names that are the person's own, whose magnets truename leaves alone.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Row, bindparam, delete, exists, func, insert, select, update
 
 from truename.dn import reads_as
 from truename.magnet import find_magnets, rename
@@ -35,11 +36,14 @@ class NoteRow:
 
 @dataclass(slots=True)
 class _Found:
-    """A note in which hashes stand, and what of their names in it is the person's."""
+    """Which hashes stand in a note, and what of their names in it is the person's. Its text may be long."""
 
-    row: NoteRow
+    person_id: int
     hashes: list[str] = field(default_factory=list)
     own: set[Key] = field(default_factory=set)
+
+
+_NOTES_AT_ONCE = 20
 
 
 _COLUMNS = list(note.c)
@@ -53,7 +57,7 @@ _STANDING = (
     .distinct()
 )
 _WITH_HASHES = (
-    select(*_COLUMNS, note_magnet.c.hash, note_magnet.c.typed, note_magnet.c.undone)
+    select(note.c.id, note.c.person_id, note_magnet.c.hash, note_magnet.c.typed, note_magnet.c.undone)
     .join(note_magnet, note_magnet.c.note_id == note.c.id)
     .where(
         note_magnet.c.hash.in_(bindparam("hashes", expanding=True)),
@@ -76,8 +80,9 @@ _HAS_OWN = note_magnet.c.typed.is_not(None) | note_magnet.c.undone.is_not(None)
 _OWN_OF = select(note_magnet.c.note_id, note_magnet.c.hash, note_magnet.c.typed, note_magnet.c.undone).where(
     note_magnet.c.note_id.in_(bindparam("note_ids", expanding=True)), _HAS_OWN
 )
+_OF_IDS = select(*_COLUMNS).where(note.c.id.in_(bindparam("note_ids", expanding=True))).order_by(note.c.id)
 _UNDONE = (
-    select(*_COLUMNS, note_magnet.c.hash)
+    select(note.c.id, note.c.person_id, note_magnet.c.hash)
     .join(note_magnet, note_magnet.c.note_id == note.c.id)
     .where(note_magnet.c.hash.in_(bindparam("hashes", expanding=True)), note_magnet.c.undone.is_not(None))
     .order_by(note.c.id)
@@ -145,13 +150,23 @@ async def causes_since(connection: Connection, note_id: int, version: int) -> Se
     return list(rows.scalars())
 
 
-async def written_until(connection: Connection, note_id: int, version: int) -> Sequence[str]:
-    """What the person wrote: the first text of the note, and the last one of theirs until a version."""
-    theirs = select(note_revision.c.text).where(
-        note_revision.c.note_id == note_id, note_revision.c.version <= version, note_revision.c.cause != RENAMED
-    )
-    ends = (note_revision.c.version, note_revision.c.version.desc())
-    return [(await connection.execute(theirs.order_by(end).limit(1))).scalar_one() for end in ends]
+async def written_until(connection: Connection, note_id: int, version: int, *, enough_chars: int) -> Sequence[str]:
+    """What the person wrote until a version: their first text and their last one, and of those between the newest."""
+    theirs = (note_revision.c.note_id == note_id, note_revision.c.version <= version, note_revision.c.cause != RENAMED)
+    lengths = select(note_revision.c.version, func.length(note_revision.c.text).label("chars")).where(*theirs)
+    newest_first = (await connection.execute(lengths.order_by(note_revision.c.version.desc()))).all()
+    wanted = [newest_first[0].version, newest_first[-1].version]
+    chars = 0
+    for row in newest_first[1:-1]:
+        chars += row.chars
+        if chars > enough_chars:
+            break
+        wanted.append(row.version)
+    texts: list[str] = []
+    for some in in_chunks(wanted):
+        these = select(note_revision.c.text).where(*theirs, note_revision.c.version.in_(some))
+        texts += (await connection.execute(these)).scalars()
+    return texts
 
 
 async def own_names(connection: Connection, note_id: int) -> OwnNames:
@@ -172,14 +187,14 @@ async def own_names_of(connection: Connection, note_ids: Iterable[int]) -> dict[
 
 async def lift(connection: Connection, asked: Iterable[tuple[int, str]]) -> None:
     """Each (person, hash) is asked for: of the names that the person had put back, these may be replaced again."""
-    found: dict[int, tuple[NoteRow, set[str]]] = {}
+    found: dict[int, set[str]] = {}
     for keys, hashes in by_hash(asked):
         for row in await connection.execute(_UNDONE, {"hashes": hashes}):
             if (row.person_id, row.hash) in keys:
-                found.setdefault(row.id, (_read(row), set()))[1].add(row.hash)
+                found.setdefault(row.id, set()).add(row.hash)
     own = await own_names_of(connection, found)
-    for note_id, (there, wanted) in found.items():
-        await _index_anew(connection, note_id, there.text, own[note_id].lifted(there.text, wanted))
+    async for there in _texts_of(connection, found):
+        await _index_anew(connection, there.id, there.text, own[there.id].lifted(there.text, found[there.id]))
 
 
 async def write(connection: Connection, before: NoteRow, text: str, *, cause: str, own: OwnNames, at: float) -> NoteRow:
@@ -210,12 +225,16 @@ async def write_names(
 
     Input:  for each person, the names by hash. Names that a person chose stay.
     """
-    wanted = [(person, one) for person, theirs in names.items() for one in theirs]
-    renamed = [
-        (found.row, rename(found.row.text, {one: names[found.row.person_id][one] for one in found.hashes}, found.own))
-        for found in await _with_hashes(connection, wanted)
-    ]
-    return await _write_renamed(connection, renamed, at)
+    found: dict[int, _Found] = {}
+    for keys, hashes in by_hash((person, one) for person, theirs in names.items() for one in theirs):
+        rows = await connection.execute(_WITH_HASHES, {"hashes": hashes})
+        _collect(found, (row for row in rows if (row.person_id, row.hash) in keys))
+
+    def renamed(there: NoteRow) -> str:
+        here = found[there.id]
+        return rename(there.text, {one: names[here.person_id][one] for one in here.hashes}, here.own)
+
+    return await _write_renamed(connection, found, renamed, at)
 
 
 async def correct_names(
@@ -226,24 +245,26 @@ async def correct_names(
     Input:  by hash, what was claimed and is in the notes of those who had asked, and what is proven or claimed now. A
             magnet that does not bear what was claimed is somebody's own, or nobody had asked for it.
     """
-    rows: dict[int, _Found] = {}
+    found: dict[int, _Found] = {}
     for some in in_chunks(names):
-        _collect(rows, await connection.execute(_RENAMED_WITH_HASHES, {"hashes": some}))
-    renamed = [
-        (one.row, _corrected(one, {info_hash: names[info_hash] for info_hash in one.hashes})) for one in rows.values()
-    ]
-    return await _write_renamed(connection, renamed, at)
+        _collect(found, await connection.execute(_RENAMED_WITH_HASHES, {"hashes": some}))
+
+    def corrected(there: NoteRow) -> str:
+        here = found[there.id]
+        return _corrected(there.text, {one: names[one] for one in here.hashes}, here.own)
+
+    return await _write_renamed(connection, found, corrected, at)
 
 
-def _corrected(found: _Found, names: Mapping[str, tuple[str, str]]) -> str:
+def _corrected(text: str, names: Mapping[str, tuple[str, str]], own: AbstractSet[Key]) -> str:
     """The text with the names of now, where all magnets of a hash but the person's own bear what was claimed."""
     bearing = set(names)
-    for span in find_magnets(found.row.text):
-        if found.own.isdisjoint(keys_of(span)):
+    for span in find_magnets(text):
+        if own.isdisjoint(keys_of(span)):
             for one in bearing.intersection((span.info_hash, span.info_hash_v2)):
                 if span.written_dn is None or not reads_as(span.written_dn, names[one][0]):
                     bearing.remove(one)
-    return rename(found.row.text, {one: names[one][1] for one in bearing}, found.own)
+    return rename(text, {one: names[one][1] for one in bearing}, own)
 
 
 async def standing(connection: Connection, asked: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
@@ -281,29 +302,28 @@ async def after(connection: Connection, person_id: int, note_id: int, *, limit: 
     return [(row.id, row.text) for row in await connection.execute(_AFTER, values)]
 
 
-async def _with_hashes(connection: Connection, wanted: Iterable[tuple[int, str]]) -> Sequence[_Found]:
-    """The notes in which these (person, hash) stand."""
-    rows: dict[int, _Found] = {}
-    for keys, hashes in by_hash(wanted):
-        found = await connection.execute(_WITH_HASHES, {"hashes": hashes})
-        _collect(rows, (row for row in found if (row.person_id, row.hash) in keys))
-    return list(rows.values())
-
-
-def _collect(rows: dict[int, _Found], found: Iterable[Row[Any]]) -> None:
-    for row in found:
-        here = rows.get(row.id)
-        if here is None:
-            here = rows[row.id] = _Found(_read(row))
+def _collect(found: dict[int, _Found], rows: Iterable[Row[Any]]) -> None:
+    for row in rows:
+        here = found.setdefault(row.id, _Found(row.person_id))
         here.hashes.append(row.hash)
         here.own.update(_keys(row.hash, row.typed), _keys(row.hash, row.undone))
 
 
+async def _texts_of(connection: Connection, note_ids: Collection[int]) -> AsyncIterator[NoteRow]:
+    """These notes, a few at a time."""
+    ids = sorted(note_ids)
+    for start in range(0, len(ids), _NOTES_AT_ONCE):
+        for row in await connection.execute(_OF_IDS, {"note_ids": ids[start : start + _NOTES_AT_ONCE]}):
+            yield _read(row)
+
+
 async def _write_renamed(
-    connection: Connection, renamed: Iterable[tuple[NoteRow, str]], at: float
+    connection: Connection, note_ids: Collection[int], renamed: Callable[[NoteRow], str], at: float
 ) -> Sequence[NoteRow]:
     changed = [
-        replace(row, version=row.version + 1, text=text, updated_at=at) for row, text in renamed if text != row.text
+        replace(row, version=row.version + 1, text=text, updated_at=at)
+        async for row in _texts_of(connection, note_ids)
+        if (text := renamed(row)) != row.text
     ]
     await _write_all(connection, changed, cause=RENAMED)
     return changed

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
+from truename.magnet import in_turns
+
 MAX_SOURCES = 100
-_MAX_JOINED = 500
 NOBODY = "[[], []]"
 
 
@@ -25,11 +26,13 @@ class Sources:
         )
 
     def joined(self, other: "Sources") -> "Sources":
-        """Both, each once. Whoever named a hundred has not taken the place of those whom the next one names."""
-        return Sources(
-            trackers=tuple(dict.fromkeys((*self.trackers, *other.trackers)))[:_MAX_JOINED],
-            peers=tuple(dict.fromkeys((*self.peers, *other.peers)))[:_MAX_JOINED],
-        )
+        """Both, each once, in turns: whoever named a hundred has not taken the places of those whom the next one names.
+
+        Output: itself when the other names nobody new.
+        """
+        if set(other.trackers) <= set(self.trackers) and set(other.peers) <= set(self.peers):
+            return self
+        return Sources(trackers=in_turns(self.trackers, other.trackers), peers=in_turns(self.peers, other.peers))
 
     def as_text(self) -> str:
         """For its column."""

@@ -94,9 +94,7 @@ _PLACE = (
     update(task)
     .where(task.c.id == bindparam("this_id"), task.c.active == ONE)
     .values(
-        status=bindparam("new_status"),
-        attempt=bindparam("new_attempt"),
-        started_at=bindparam("new_start"),
+        hash_v2=bindparam("new_hash_v2"),
         prio=bindparam("new_prio"),
         rank=bindparam("new_rank"),
         next_attempt_at=bindparam("new_attempt_at"),
@@ -122,14 +120,12 @@ async def insert_all(connection: Connection, tasks: Sequence[TaskRow], begun: Se
 
 
 async def place_all(connection: Connection, raised: Collection[TaskRow]) -> None:
-    """Write what asking again may change of tasks: their state and place, their next try, who asks, and whom."""
+    """Write what asking again may change of tasks: their place in the lanes, their next try, who asks, and whom."""
     if raised:
         rows = [
             {
                 "this_id": one.id,
-                "new_status": one.status.value,
-                "new_attempt": one.attempt,
-                "new_start": one.started_at,
+                "new_hash_v2": one.hash_v2,
                 "new_prio": one.prio,
                 "new_rank": one.rank,
                 "new_attempt_at": one.next_attempt_at,

@@ -134,10 +134,16 @@ class Quest:
         return {word: count for word, count in done.items() if count}
 
     def add(self, trackers: Iterable[Tracker], peers: Sequence[Peer]) -> None:
-        """Ask these too, as far as the bounds allow; before `begin` as well as later."""
+        """Ask these too, as far as the bounds allow; before `begin` as well as later.
+
+        Whoever joins what runs already has places of their own, for those who began have no use for them.
+        """
+        places = self._reach.limits.trackers if self._begun else 0
         for tracker in trackers:
             if tracker.url not in self._trackers:
-                (self._admit if self._has_place_for(tracker) else self._let_wait)(tracker)
+                is_joiners = places > 0 and len(self._trackers) < self._reach.limits.trackers_in_all
+                (self._admit if is_joiners or self._has_place_for(tracker) else self._let_wait)(tracker)
+                places -= is_joiners
         if peers:
             self._given = {*(self._given or ()), *peers}
         self._take_peers(peers, object())
