@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from tests.integration.heart_support import ALICE, BOB, HASHES, V2, Heart, dead, magnet, named, with_heart
+from tests.integration.heart_support import ALICE, BOB, CAROL, HASHES, V2, Heart, dead, magnet, named, with_heart
 from truename import calibration
 from truename.calibration import Priority, Submitted, Wanted
 from truename.magnet import Magnet
@@ -202,6 +202,22 @@ def test_who_joins_a_running_look_up_has_a_full_time_of_their_own(tmp_path: Path
         await heart.apply((again, named(again)))
         assert (await heart.task(second, who=BOB)).status is TaskStatus.COMPLETED
         assert (await heart.task(first)).status is TaskStatus.TIMEOUT
+
+    with_heart(tmp_path, scenario)
+
+
+def test_whom_somebody_named_is_not_asked_any_more_when_only_others_wait(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        await heart.submit(magnet(0, trackers=("http://hers.example/announce",), info_hash_v2=V2))
+        (taken,) = await heart.take()
+        await heart.start(taken)
+        await heart.submit(magnet(0, trackers=("http://his.example/announce",), peers=("192.0.2.1:1",)), who=BOB)
+        await heart.submit(magnet(0, trackers=("http://theirs.example/announce",)), who=CAROL)
+        await heart.apply((taken, dead(taken)))
+        (again,) = await heart.take()
+        assert again.magnet == magnet(
+            0, trackers=("http://his.example/announce", "http://theirs.example/announce"), peers=("192.0.2.1:1",)
+        )
 
     with_heart(tmp_path, scenario)
 

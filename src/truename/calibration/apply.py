@@ -4,12 +4,13 @@ Invariant: a name whose digest is right is taken from any delivery, even a late 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from truename.calibration.changes import Changes
 from truename.calibration.words import Rules, Told
 from truename.model import Outcome, TaskStatus
 from truename.queue.base import Report
-from truename.store import lookups, names, notes, progress, watches
+from truename.store import lookups, names, notes, progress, tasks, watches
 from truename.store.database import Connection
 from truename.store.names import Finding
 from truename.store.progress import Touched
@@ -98,9 +99,11 @@ async def _fail_all(connection: Connection, told: Sequence[Told], rules: Rules, 
     by_cause: dict[_Cause, list[Told]] = {}
     for one in counting.values():
         by_cause.setdefault(_cause(one.report), []).append(one)
+    left: set[int] = set()
     for cause, failed in by_cause.items():
-        await _fail(connection, cause, failed, rules, changes)
-    await _wait_again(connection, current)
+        ended = await _fail(connection, cause, failed, rules, changes)
+        left |= {task.lookup_id for task in ended}
+    await _wait_again(connection, current, left)
     codes: dict[str, str] = {
         one.report.lookup.magnet.info_hash: cause[1] for cause, failed in by_cause.items() for one in failed
     }
@@ -108,7 +111,9 @@ async def _fail_all(connection: Connection, told: Sequence[Told], rules: Rules, 
     return current
 
 
-async def _fail(connection: Connection, cause: _Cause, failed: Sequence[Told], rules: Rules, changes: Changes) -> None:
+async def _fail(
+    connection: Connection, cause: _Cause, failed: Sequence[Told], rules: Rules, changes: Changes
+) -> Sequence[Touched]:
     status, code, reason = cause
     ids = [_id(one) for one in failed]
     tries = rules.max_attempts if code == TRANSIENT else 0
@@ -123,11 +128,16 @@ async def _fail(connection: Connection, cause: _Cause, failed: Sequence[Told], r
     for attempt in range(1, tries):
         due = {_id(one): changes.at + rules.retry_delay_s(attempt, one.chance) for one in failed}
         changes.begun(await progress.put_off(connection, due, attempt=attempt))
+    return ended
 
 
-async def _wait_again(connection: Connection, current: Iterable[int]) -> None:
-    """Look-ups for which somebody still waits take their turn again, at once or when the first task is due."""
+async def _wait_again(connection: Connection, current: Iterable[int], left: AbstractSet[int]) -> None:
+    """Look-ups for which somebody still waits take their turn again, at once or when the first task is due.
+
+    Input:  `left`: those that somebody else has left; whom that one had named is asked no more.
+    """
     due = await progress.due_of(connection, current)
+    await lookups.name_anew(connection, await tasks.named_by_those_who_wait(connection, left & due.keys()))
     await lookups.end_all(connection, [one for one in current if one not in due])
     await lookups.give_back(connection, [one for one, at in due.items() if at is None])
     await lookups.put_off(connection, {one: at for one, at in due.items() if at is not None})

@@ -91,6 +91,11 @@ _CHANGE = (
         due_at=None,
     )
 )
+_NAME_ANEW = (
+    update(lookup)
+    .where(lookup.c.id == bindparam("this_id"))
+    .values(sources=bindparam("new_sources"), hash_v2=bindparam("new_hash_v2"))
+)
 _LAST_RANKS = select(lane.c.prio, lane.c.person_id, lane.c.last).where(
     lane.c.prio.in_(bindparam("prios", expanding=True)), lane.c.person_id.in_(bindparam("persons", expanding=True))
 )
@@ -197,6 +202,18 @@ async def change_all(connection: Connection, changed: Sequence[ActiveLookup]) ->
                     "new_sources": one.sources.as_text(),
                 }
                 for one in changed
+            ],
+        )
+
+
+async def name_anew(connection: Connection, named: Mapping[int, tuple[Sources, str | None]]) -> None:
+    """Write whom these look-ups ask from now on, and the second hashes by which they ask."""
+    if named:
+        await connection.execute(
+            _NAME_ANEW,
+            [
+                {"this_id": one, "new_sources": sources.as_text(), "new_hash_v2": second}
+                for one, (sources, second) in named.items()
             ],
         )
 

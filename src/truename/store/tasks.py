@@ -23,7 +23,7 @@ from sqlalchemy import (
 from truename.model import TaskStatus
 from truename.store.database import Connection
 from truename.store.portable import by_hash, in_chunks
-from truename.store.sources import NOBODY
+from truename.store.sources import NOBODY, Sources
 from truename.store.tables import ONE, PENDING, WAITING, batch, batch_task, lookup, task
 
 MOST_COUNTED = 10_000
@@ -102,6 +102,11 @@ _PLACE = (
         trackers=bindparam("new_trackers"),
         sources=bindparam("new_sources"),
     )
+)
+_NAMED_BY = (
+    select(task.c.lookup_id, task.c.sources, task.c.hash_v2)
+    .where(task.c.lookup_id.in_(bindparam("lookup_ids", expanding=True)), task.c.active == ONE)
+    .order_by(task.c.created_at, task.c.rank, task.c.id)
 )
 _OF_ANYBODY = select(*_COLUMNS).where(task.c.id.in_(bindparam("ids", expanding=True)))
 _COUNT_BY_PERSON = (
@@ -211,6 +216,18 @@ async def queue_position(connection: Connection, waiting: TaskRow, *, at: float 
     ]
     ahead_of_it = (await connection.execute(select(*counts))).one()
     return min(most, 1 + sum(map(int, ahead_of_it)))
+
+
+async def named_by_those_who_wait(
+    connection: Connection, lookup_ids: Collection[int]
+) -> dict[int, tuple[Sources, str | None]]:
+    """For each of these look-ups, whom its active tasks want asked, and its second hash; who came first is first."""
+    found: dict[int, tuple[Sources, str | None]] = {}
+    for some in in_chunks(lookup_ids):
+        for row in await connection.execute(_NAMED_BY, {"lookup_ids": some}):
+            sources, second = found.get(row.lookup_id, (Sources(), None))
+            found[row.lookup_id] = sources.joined(Sources.of_text(row.sources)), second or row.hash_v2
+    return found
 
 
 async def forget(connection: Connection, *, ended_before: float, most: int) -> int:
