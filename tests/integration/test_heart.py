@@ -212,6 +212,7 @@ def test_whom_somebody_named_is_not_asked_any_more_when_only_others_wait(tmp_pat
         (taken,) = await heart.take()
         await heart.start(taken)
         await heart.submit(magnet(0, trackers=("http://his.example/announce",), peers=("192.0.2.1:1",)), who=BOB)
+        heart.now += 1
         await heart.submit(magnet(0, trackers=("http://theirs.example/announce",)), who=CAROL)
         await heart.apply((taken, dead(taken)))
         (again,) = await heart.take()

@@ -88,6 +88,11 @@ _UNDONE = (
     .order_by(note.c.id)
     .with_for_update(of=note)
 )
+_OWN_ANEW = (
+    update(note_magnet)
+    .where(note_magnet.c.note_id == bindparam("this_note_id"), note_magnet.c.hash == bindparam("this_hash"))
+    .values(own=bindparam("this_own"), typed=bindparam("this_typed"), undone=bindparam("this_undone"))
+)
 _RENAMED_WITH_HASHES = _WITH_HASHES.where(
     exists().where(note_revision.c.note_id == note.c.id, note_revision.c.cause == RENAMED)
 )
@@ -194,7 +199,10 @@ async def lift(connection: Connection, asked: Iterable[tuple[int, str]]) -> None
                 found.setdefault(row.id, set()).add(row.hash)
     own = await own_names_of(connection, found)
     async for there in _texts_of(connection, found):
-        await _index_anew(connection, there.id, there.text, own[there.id].lifted(there.text, found[there.id]))
+        lifted = own[there.id].lifted(there.text, found[there.id])
+        changed = {one for one, _ in own[there.id].undone - lifted.undone}
+        rows = [row for row in _rows_of(there.id, there.text, lifted) if row["hash"] in changed]
+        await connection.execute(_OWN_ANEW, [{f"this_{name}": value for name, value in row.items()} for row in rows])
 
 
 async def write(connection: Connection, before: NoteRow, text: str, *, cause: str, own: OwnNames, at: float) -> NoteRow:
@@ -356,12 +364,18 @@ async def _index_anew(connection: Connection, note_id: int, text: str, own: OwnN
 
 
 async def _index(connection: Connection, note_id: int, text: str, own: OwnNames) -> None:
+    rows = _rows_of(note_id, text, own)
+    if rows:
+        await connection.execute(insert(note_magnet), rows)
+
+
+def _rows_of(note_id: int, text: str, own: OwnNames) -> list[dict[str, Any]]:
     names: dict[str, dict[str | None, None]] = {}
     for span in find_magnets(text):
         for one, dn in keys_of(span):
             names.setdefault(one, {})[dn] = None
     every = own.every
-    rows = [
+    return [
         {
             "note_id": note_id,
             "hash": one,
@@ -371,8 +385,6 @@ async def _index(connection: Connection, note_id: int, text: str, own: OwnNames)
         }
         for one, dns in names.items()
     ]
-    if rows:
-        await connection.execute(insert(note_magnet), rows)
 
 
 def _as_text(dns: Iterable[str | None]) -> str | None:
