@@ -8,7 +8,7 @@ from truename.calibration.apply import apply_all, learn_all
 from truename.calibration.cancel import cancel_all, cancel_batches
 from truename.calibration.census import Census
 from truename.calibration.plan import Ground, Plan, plan_submissions
-from truename.calibration.submit import granted, magnet_of, retry_batches, submit_all, submit_batches
+from truename.calibration.submit import granted, lift_all, magnet_of, retry_batches, submit_all, submit_batches
 from truename.calibration.take import give_back_all, recover, shares_of, still_out, take_all
 from truename.calibration.words import (
     SHARES,
@@ -51,6 +51,7 @@ __all__ = [
     "give_back_all",
     "granted",
     "learn_all",
+    "lift_all",
     "magnet_of",
     "plan_submissions",
     "recover",

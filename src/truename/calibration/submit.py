@@ -1,6 +1,7 @@
 """Requests come in: a known name answers at once, a hash that is being asked for is joined, else it is asked."""
 
 from collections.abc import Container, Iterable, Iterator, Sequence
+from itertools import chain
 
 from truename.calibration.census import Census
 from truename.calibration.changes import Changes
@@ -22,6 +23,15 @@ async def submit_all(
     """The writer's work for single requests."""
     plan = await _submit(connection, submissions, rules, census or Census())
     return plan.answers
+
+
+async def lift_all(connection: Connection, asked: Sequence[Sequence[tuple[int, str]]]) -> Sequence[None]:
+    """The writer's work before requests that come in portions: each (person, hash) is asked for, see `notes.lift`.
+
+    A note in which all of them stand is gone through once, and not for each portion.
+    """
+    await notes.lift(connection, chain.from_iterable(asked))
+    return [None] * len(asked)
 
 
 async def submit_batches(
