@@ -686,3 +686,15 @@ def test_the_administrators_trackers_take_nobodys_place() -> None:
                 assert await name(direct, *many(slow.url, 49), honest.url) == NAME
 
     run(test())
+
+
+def test_whoever_joins_has_places_for_trackers_where_those_who_began_have_taken_all() -> None:
+    async def test() -> None:
+        async with Tracker().serving() as empty, a_tracker() as honest, resolver() as direct:
+            asking = asyncio.create_task(direct.resolve(magnet(sha1(INFO), *many(empty.url, 55)), deadline_s=LONG_S))
+            await empty.wait_for(lambda: len(empty.asked) == 50)
+            assert await name(direct, honest.url) == NAME
+            assert (await asking).name == NAME
+            assert len(empty.asked) == 50
+
+    run(test())

@@ -246,6 +246,39 @@ def test_of_several_magnets_of_a_hash_those_keep_their_names_whose_names_were_ch
     with_live(tmp_path, scenario)
 
 
+def test_a_name_of_ones_own_stays_also_by_a_hash_that_its_magnet_got_later(tmp_path: Path) -> None:
+    second = f"magnet:?xt=urn:btmh:1220{HYBRID_V2}&dn="
+    both = f"magnet:?xt=urn:btih:{HYBRID_V1}&xt=urn:btmh:1220{HYBRID_V2}&dn="
+
+    async def scenario(site: Live) -> None:
+        client = await site.signed_in()
+        note = await save(client, f"{second}a")
+        path = f"/api/notes/{note['id']}"
+        for version, text in ((1, f"{second}MINE"), (2, f"{both}MINE")):
+            assert (await client.patch(path, json={"text": text, "version": version})).status_code == 200
+        await client.post(f"/api/calibrate/{note['id']}")
+        await named(site, client, HYBRID_V2)
+        assert (await client.get(path)).json()["text"] == f"{both}MINE"
+
+    with_live(tmp_path, scenario)
+
+
+def test_an_undo_is_known_though_there_were_other_edits_between(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        client = await site.signed_in()
+        note = await save(client, "hello")
+        path = f"/api/notes/{note['id']}"
+        assert (await client.patch(path, json={"text": f"hello {LINK}&dn=c", "version": 1})).status_code == 200
+        await named(site, client)
+        for version, text in ((3, f"hello2 {NAMED}"), (4, f"hello2 {LINK}&dn=c")):
+            assert (await client.patch(path, json={"text": text, "version": version})).status_code == 200
+        assert (await client.get(path)).json()["text"] == f"hello2 {LINK}&dn=c"
+        await named(site, client)
+        assert (await client.get(path)).json()["text"] == f"hello2 {NAMED}"
+
+    with_live(tmp_path, scenario)
+
+
 ASKING: dict[str, tuple[str, dict[str, Any]]] = {
     "async": ("/api/calibrate/async", {"info_hash": HASH}),
     "sync": ("/api/calibrate", {"info_hash": HASH}),
