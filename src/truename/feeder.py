@@ -118,10 +118,9 @@ class Feeder:
     def _join(self, lookup: Lookup, magnet: Magnet) -> bool:
         """What is out names whom a magnet of its hash names; whether that is anybody new."""
         both = lookup.magnet.joined_by(magnet)
-        if lookup.delivery not in self.begun and lookup.magnet.info_hash_v2 is not None:
-            both = replace(
-                both, info_hash_v2=lookup.magnet.info_hash_v2
-            )  # there is one way more, and it is not taken yet
+        second = lookup.magnet.info_hash_v2
+        if second is not None and lookup.delivery not in self.begun:  # nobody has been asked by that one yet
+            both = replace(both, info_hash_v2=second)
         if both != lookup.magnet:
             self.out[lookup.delivery] = replace(lookup, magnet=both)
         return both != lookup.magnet
