@@ -94,7 +94,8 @@ class Feeder:
     async def asked(self, magnets: Iterable[Magnet], prio: int) -> None:
         """These have just been asked for in this priority, and it stands in the database.
 
-        What waits in the queue in a slower priority takes a new turn. What is out asks whom these magnets name as well.
+        What waits in the queue takes a new turn when it was asked for in a slower one, or when it is to ask more. What
+        runs asks whom these magnets name as well.
         """
         joined: list[str] = []
         for magnet in magnets:
@@ -103,10 +104,12 @@ class Feeder:
             lookup = self._out_of(magnet)
             if lookup is None:
                 continue
-            if lookup.delivery not in self.begun and prio < lookup.prio:
+            is_hurried = prio < lookup.prio
+            names_more = self._join(lookup, magnet)
+            if lookup.delivery in self.begun:
+                joined += [lookup.delivery] if names_more else []
+            elif is_hurried or names_more:
                 self._owed.add(lookup.delivery)
-            if self._join(lookup, magnet):
-                joined.append(lookup.delivery)
         if joined:
             async with self._at_the_queue:
                 await self._queue.join([self.out[delivery] for delivery in joined if delivery in self.out])

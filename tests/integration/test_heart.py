@@ -223,6 +223,31 @@ def test_whom_somebody_named_is_not_asked_any_more_when_only_others_wait(tmp_pat
     with_heart(tmp_path, scenario)
 
 
+def test_however_often_somebody_asks_for_more_nobody_else_is_crowded_out(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        await heart.submit(magnet(0, trackers=("http://first.example/announce",)))
+        await heart.submit(magnet(0, trackers=("http://his.example/announce",)), who=BOB)
+        for turn in range(8):
+            many = tuple(f"http://{number}.{turn}.example/announce" for number in range(60))
+            await heart.submit(magnet(0, trackers=many))
+        (taken,) = await heart.take()
+        assert taken.magnet.trackers.index("http://his.example/announce") == 1
+        assert len(taken.magnet.trackers) > 400
+
+    with_heart(tmp_path, scenario)
+
+
+def test_whom_somebody_named_who_has_cancelled_is_asked_no_more(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        (hers,) = await heart.submit(magnet(0, trackers=("http://hers.example/announce",), info_hash_v2=V2))
+        await heart.submit(magnet(0, trackers=("http://his.example/announce",)), who=BOB)
+        assert await heart.cancel(hers) == [[]]
+        (taken,) = await heart.take()
+        assert taken.magnet == magnet(0, trackers=("http://his.example/announce",))
+
+    with_heart(tmp_path, scenario)
+
+
 def test_who_names_more_for_ones_own_running_look_up_has_it_asked_and_kept(tmp_path: Path) -> None:
     """And holds the slot no longer for that."""
 

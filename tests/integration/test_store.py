@@ -107,11 +107,13 @@ def test_the_names_of_ones_own_in_an_older_file_stay_so(tmp_path: Path, monkeypa
         migrate(sqlite_url(file))
     one, two, third = (letter * 40 for letter in "123")
     links = [f"magnet:?xt=urn:btih:{info_hash}" for info_hash in (one, two, third)]
-    text = f"{links[0]}&dn=mine {links[1]}&dn=theirs {links[0]} {links[2]}"
+    second = "4" * 64
+    hybrid = f"{links[0]}&xt=urn:btmh:1220{second}&dn=hers"
+    text = f"{links[0]}&dn=mine {links[1]}&dn=theirs {links[0]} {links[2]} {hybrid} {'x' * 1000}"
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("INSERT INTO person VALUES (1, 'p', 'p', '', 0, 0, 'auto', NULL, 0.0)")
         connection.execute("INSERT INTO note VALUES (1, 1, 1, ?, 0.0, 0.0)", (text,))
-        for info_hash, own in ((one, 1), (two, 0), (third, 1)):
+        for info_hash, own in ((one, 1), (two, 0), (third, 1), (second, 0)):
             connection.execute("INSERT INTO note_magnet (note_id, hash, own) VALUES (1, ?, ?)", (info_hash, own))
         connection.commit()
     migrate(sqlite_url(file))
@@ -123,7 +125,9 @@ def test_the_names_of_ones_own_in_an_older_file_stay_so(tmp_path: Path, monkeypa
         finally:
             await database.aclose()
 
-    assert asyncio.run(names()) == OwnNames(typed=frozenset({(one, "mine"), (one, None), (third, None)}))
+    assert asyncio.run(names()) == OwnNames(
+        typed=frozenset({(one, "mine"), (one, None), (one, "hers"), (second, "hers"), (third, None)})
+    )
 
 
 def test_an_older_file_is_copied_aside_before_it_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from truename.store import lookups, names, notes, progress, tasks, watches
 from truename.store.database import Connection
 from truename.store.names import Finding
 from truename.store.progress import Touched
+from truename.store.sources import Sources
 from truename.store.watches import Failure
 from truename.timeline import own, pack
 
@@ -163,11 +164,13 @@ class _Details:
     def __init__(self, reports: Iterable[Report], *, at: float) -> None:
         self._at = at
         self._outcomes: dict[str, Outcome] = {}
-        self._asked: dict[str, int] = {}
+        self._asked: dict[str, str] = {}
         for report in reports:
             if report.outcome is not None:
                 magnet = report.lookup.magnet
-                self._asked.setdefault(magnet.info_hash, len(magnet.trackers))
+                self._asked.setdefault(
+                    magnet.info_hash, Sources(trackers=magnet.trackers, peers=magnet.peers).as_text()
+                )
                 for info_hash in report.outcome.hashes:
                     self._outcomes.setdefault(info_hash, report.outcome)
 
@@ -177,7 +180,7 @@ class _Details:
         if outcome is None or not outcome.accounts:
             return None
         came_later = task.created_at > self._at - outcome.elapsed_s
-        is_alone = task.trackers >= self._asked.get(task.hash, 0)
+        is_alone = task.sources == self._asked.get(task.hash, task.sources)
         return pack(own(outcome.accounts, joined=came_later or not is_alone))
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from truename.store import batches, events, notes
 from truename.store.database import Connection
-from truename.store.notes import NoteRow
 from truename.store.progress import Touched
 from truename.store.tasks import TaskRow
 
@@ -34,14 +33,11 @@ class Changes:
         theirs: dict[int, dict[str, str]] = {}
         for person_id, info_hash, name in named:
             theirs.setdefault(person_id, {})[info_hash] = name
-        self._renamed(await notes.write_names(connection, theirs, at=self.at))
+        self.notes += await notes.write_names(connection, theirs, at=self.at)
 
     async def correct(self, connection: Connection, names: Mapping[str, tuple[str, str]]) -> None:
         """Write names over ones that were only claimed, given by hash as (claimed, now), whoever was told of those."""
-        self._renamed(await notes.correct_names(connection, names, at=self.at))
-
-    def _renamed(self, changed: Iterable[NoteRow]) -> None:
-        self.notes += [(row.person_id, row.id) for row in changed]
+        self.notes += await notes.correct_names(connection, names, at=self.at)
 
     async def write(self, connection: Connection) -> None:
         """Count the batches down and append the events."""

@@ -13,6 +13,7 @@ from truename.store import batches, lookups, names, notes, tasks, watches
 from truename.store.batches import BatchTask, NewBatch
 from truename.store.database import Connection
 from truename.store.ids import new_task_id
+from truename.store.lookups import ActiveLookup
 from truename.store.sources import Sources
 from truename.store.tasks import TaskRow
 
@@ -113,6 +114,7 @@ async def _submit(connection: Connection, submissions: Sequence[Submission], rul
     await tasks.insert_all(connection, plan.added, ids)
     census.added(task.person_id for task in plan.added if not task.status.is_final)
     await tasks.place_all(connection, plan.raised.values())
+    await _make_room(connection, [one for one in plan.joined.values() if one.sources.is_crowded])
     changes = Changes(at=max(submission.at for submission in submissions))
     changes.begun((*plan.added, *plan.raised.values()))
     named = [(task.person_id, task.hash, task.name) for task in plan.added if task.name is not None]
@@ -122,6 +124,12 @@ async def _submit(connection: Connection, submissions: Sequence[Submission], rul
     await changes.rename(connection, named)
     await changes.write(connection)
     return plan
+
+
+async def _make_room(connection: Connection, crowded: Sequence[ActiveLookup]) -> None:
+    """Where many are named, all who ask have turns alike, however often one of them has asked."""
+    named = await tasks.named_by_those_who_wait(connection, [one.id for one in crowded])
+    await lookups.name_anew(connection, {one.id: (named[one.id][0], one.hash_v2) for one in crowded if one.id in named})
 
 
 async def _look_around(connection: Connection, submissions: Sequence[Submission]) -> Ground:

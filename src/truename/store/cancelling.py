@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.schema import CreateTable
 
 from truename.model import TaskStatus
-from truename.store import batches
+from truename.store import batches, lookups, tasks
 from truename.store.database import Connection
 from truename.store.tables import ONE, PENDING, batch, batch_task, event, lane, lookup, task, virtual
 
@@ -95,6 +95,9 @@ async def cancel(
         )
     )
     deliveries = await _end_idle(connection)
+    others_wait = select(lookup.c.id).where(lookup.c.id.in_(_OF_GONE), lookup.c.active == ONE)
+    left = list((await connection.execute(others_wait)).scalars())
+    await lookups.name_anew(connection, await tasks.named_by_those_who_wait(connection, left))
     counted = select(batch_task.c.batch_id, func.count().label("tasks")).join(
         _gone, _gone.c.task_id == batch_task.c.task_id
     )

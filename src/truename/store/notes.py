@@ -198,11 +198,14 @@ async def lift(connection: Connection, asked: Iterable[tuple[int, str]]) -> None
             if (row.person_id, row.hash) in keys:
                 found.setdefault(row.id, set()).add(row.hash)
     own = await own_names_of(connection, found)
-    async for there in _texts_of(connection, found):
-        lifted = own[there.id].lifted(there.text, found[there.id])
-        changed = {one for one, _ in own[there.id].undone - lifted.undone}
-        rows = [row for row in _rows_of(there.id, there.text, lifted) if row["hash"] in changed]
-        await connection.execute(_OWN_ANEW, [{f"this_{name}": value for name, value in row.items()} for row in rows])
+    async for some in _a_few_of(connection, found):
+        for there in some:
+            lifted = own[there.id].lifted(there.text, found[there.id])
+            changed = {one for one, _ in own[there.id].undone - lifted.undone}
+            rows = [row for row in _rows_of(there.id, there.text, lifted) if row["hash"] in changed]
+            if rows:
+                values = [{f"this_{name}": value for name, value in row.items()} for row in rows]
+                await connection.execute(_OWN_ANEW, values)
 
 
 async def write(connection: Connection, before: NoteRow, text: str, *, cause: str, own: OwnNames, at: float) -> NoteRow:
@@ -228,8 +231,8 @@ async def remove(connection: Connection, note_id: int, *, person_id: int) -> boo
 
 async def write_names(
     connection: Connection, names: Mapping[int, Mapping[str, str]], *, at: float
-) -> Sequence[NoteRow]:
-    """Write true names into the notes of the people who asked for them; the notes that changed.
+) -> Sequence[tuple[int, int]]:
+    """Write true names into the notes of the people who asked for them; what changed, each as (person, note).
 
     Input:  for each person, the names by hash. Names that a person chose stay.
     """
@@ -247,8 +250,8 @@ async def write_names(
 
 async def correct_names(
     connection: Connection, names: Mapping[str, tuple[str, str]], *, at: float
-) -> Sequence[NoteRow]:
-    """Write names in the place of those that were only claimed; the notes that changed.
+) -> Sequence[tuple[int, int]]:
+    """Write names in the place of those that were only claimed; what changed, each as (person, note).
 
     Input:  by hash, what was claimed and is in the notes of those who had asked, and what is proven or claimed now. A
             magnet that does not bear what was claimed is somebody's own, or nobody had asked for it.
@@ -317,23 +320,26 @@ def _collect(found: dict[int, _Found], rows: Iterable[Row[Any]]) -> None:
         here.own.update(_keys(row.hash, row.typed), _keys(row.hash, row.undone))
 
 
-async def _texts_of(connection: Connection, note_ids: Collection[int]) -> AsyncIterator[NoteRow]:
-    """These notes, a few at a time."""
+async def _a_few_of(connection: Connection, note_ids: Collection[int]) -> AsyncIterator[list[NoteRow]]:
+    """These notes, a few at a time: they may be long."""
     ids = sorted(note_ids)
     for start in range(0, len(ids), _NOTES_AT_ONCE):
-        for row in await connection.execute(_OF_IDS, {"note_ids": ids[start : start + _NOTES_AT_ONCE]}):
-            yield _read(row)
+        some = await connection.execute(_OF_IDS, {"note_ids": ids[start : start + _NOTES_AT_ONCE]})
+        yield [_read(row) for row in some]
 
 
 async def _write_renamed(
     connection: Connection, note_ids: Collection[int], renamed: Callable[[NoteRow], str], at: float
-) -> Sequence[NoteRow]:
-    changed = [
-        replace(row, version=row.version + 1, text=text, updated_at=at)
-        async for row in _texts_of(connection, note_ids)
-        if (text := renamed(row)) != row.text
-    ]
-    await _write_all(connection, changed, cause=RENAMED)
+) -> Sequence[tuple[int, int]]:
+    changed: list[tuple[int, int]] = []
+    async for some in _a_few_of(connection, note_ids):
+        after = [
+            replace(row, version=row.version + 1, text=text, updated_at=at)
+            for row in some
+            if (text := renamed(row)) != row.text
+        ]
+        await _write_all(connection, after, cause=RENAMED)
+        changed += [(row.person_id, row.id) for row in after]
     return changed
 
 

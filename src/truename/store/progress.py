@@ -26,7 +26,7 @@ class Touched(NamedTuple):
     lookup_id: int
     watched: bool
     created_at: float
-    trackers: int
+    sources: str
 
 
 _TOUCHED = [getattr(task.c, name) for name in Touched._fields]

@@ -1,13 +1,14 @@
 """Whom to ask for a hash, as it stands in a column."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from truename.magnet import in_turns
 
 MAX_SOURCES = 100
+_ASKED_AT_ONCE = 50
 NOBODY = "[[], []]"
 
 
@@ -25,14 +26,26 @@ class Sources:
             trackers=tuple(dict.fromkeys(trackers))[:MAX_SOURCES], peers=tuple(dict.fromkeys(peers))[:MAX_SOURCES]
         )
 
+    @classmethod
+    def in_turns(cls, several: Sequence["Sources"]) -> Self:
+        """All of them, each once, in turns: whoever named a hundred has not taken the places of the others."""
+        return cls(
+            trackers=in_turns(*(one.trackers for one in several)), peers=in_turns(*(one.peers for one in several))
+        )
+
     def joined(self, other: "Sources") -> "Sources":
-        """Both, each once, in turns: whoever named a hundred has not taken the places of those whom the next one names.
+        """Both, in turns. Of more than two this is not fair: the first ones move back each time.
 
         Output: itself when the other names nobody new.
         """
         if set(other.trackers) <= set(self.trackers) and set(other.peers) <= set(self.peers):
             return self
-        return Sources(trackers=in_turns(self.trackers, other.trackers), peers=in_turns(self.peers, other.peers))
+        return Sources.in_turns((self, other))
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether there are more than are asked at once, so that their order counts."""
+        return max(len(self.trackers), len(self.peers)) > _ASKED_AT_ONCE
 
     def as_text(self) -> str:
         """For its column."""

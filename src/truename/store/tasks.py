@@ -221,13 +221,14 @@ async def queue_position(connection: Connection, waiting: TaskRow, *, at: float 
 async def named_by_those_who_wait(
     connection: Connection, lookup_ids: Collection[int]
 ) -> dict[int, tuple[Sources, str | None]]:
-    """For each of these look-ups, whom its active tasks want asked, and its second hash; who came first is first."""
-    found: dict[int, tuple[Sources, str | None]] = {}
+    """For each of these look-ups, whom its active tasks want asked, in turns, and the second hash of the first one."""
+    found: dict[int, tuple[list[Sources], list[str]]] = {}
     for some in in_chunks(lookup_ids):
         for row in await connection.execute(_NAMED_BY, {"lookup_ids": some}):
-            sources, second = found.get(row.lookup_id, (Sources(), None))
-            found[row.lookup_id] = sources.joined(Sources.of_text(row.sources)), second or row.hash_v2
-    return found
+            named, seconds = found.setdefault(row.lookup_id, ([], []))
+            named.append(Sources.of_text(row.sources))
+            seconds += [row.hash_v2] if row.hash_v2 is not None else []
+    return {one: (Sources.in_turns(named), seconds[0] if seconds else None) for one, (named, seconds) in found.items()}
 
 
 async def forget(connection: Connection, *, ended_before: float, most: int) -> int:
