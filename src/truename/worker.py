@@ -1,7 +1,7 @@
 """Many look-ups in a fixed number of slots; inputs are taken one by one, so an endless list costs no memory."""
 
 import asyncio
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -21,17 +21,18 @@ class Worker:
     timeout_s: float
 
     async def look_up_all(
-        self, requests: AsyncIterable[tuple[Key, Magnet]], *, done: Callable[[Key, Outcome], None]
+        self, requests: AsyncIterable[tuple[Key, Magnet]], *, done: Callable[[Key, Outcome], Awaitable[None]]
     ) -> None:
-        """Look every magnet up, at most `slots` at once, and call `done` with each outcome as it comes.
+        """Look every magnet up, at most `slots` at once, and await `done` with each outcome as it comes.
 
+        An outcome keeps its slot until `done` is over, so that no more than `slots` of them ever wait.
         Errors: what `requests` or `done` raise first ends all of it, as does cancellation.
         """
         free = asyncio.Semaphore(self.slots)
 
         async def run(key: Key, magnet: Magnet) -> None:
             try:
-                done(key, await self.chain.look_up(magnet, timeout_s=self.timeout_s))
+                await done(key, await self.chain.look_up(magnet, timeout_s=self.timeout_s))
             finally:
                 free.release()
 

@@ -4,16 +4,21 @@ import json
 import os
 import pty
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import PROGRAM, Program, single_file_info, until
+from tests.acceptance.conftest import PATIENCE_S, PROGRAM, Program, single_file_info, until
+from tests.acceptance.test_hostile_serve import HeldTracker
 from tests.acceptance.test_resolve import ALICE, REAL_NAMES
 from truename.demo.swarm import LocalSwarm
+from truename.demo.torrents import dead_hashes, magnet_link
+from truename.store.database import FILE_NAME
 
 
 def test_names_go_to_the_file_also_when_the_errors_go_to_a_terminal(truename: Program, swarm: LocalSwarm) -> None:
@@ -187,9 +192,46 @@ def test_ctrl_c_does_not_wait_for_a_reader_that_has_stopped_reading(
     with truename.started(*arguments, stdin=subprocess.DEVNULL) as run:
         assert run.stdout is not None
         assert run.stdout.read(1)
-        assert until(lambda: is_waiting_to_write(run.pid))
+        assert until(lambda: is_waiting_to_write(run.pid, stream=1))
         run.send_signal(signal.SIGINT)
         assert run.wait(5) == 130
+
+
+@pytest.mark.parametrize("command", ["resolve", "fix"])
+def test_ctrl_c_does_not_wait_for_a_reader_of_the_errors_either(truename: Program, command: str) -> None:
+    (truename.home / "many.txt").write_text("magnet:?xt=urn:btih:5\n" * 20_000)
+    arguments = ("resolve", "--file", "many.txt") if command == "resolve" else ("fix", "many.txt")
+    with truename.started(*arguments, stdin=subprocess.DEVNULL) as run:
+        assert run.stderr is not None
+        assert run.stderr.read(1)
+        assert until(lambda: is_waiting_to_write(run.pid, stream=2))
+        run.send_signal(signal.SIGINT)
+        assert run.wait(5) == 130
+
+
+@pytest.mark.parametrize(
+    ("stream", "arguments"), [(1, ("resolve", "--json")), (2, ("resolve", "--explain")), (2, ("fix", "many.txt"))]
+)
+def test_names_are_found_and_kept_while_the_reader_pauses(
+    truename: Program, swarm: LocalSwarm, stream: int, arguments: tuple[str, ...]
+) -> None:
+    tracker = HeldTracker(swarm.addresses.peer)
+    with tracker.serving():
+        late = magnet_link(swarm.torrents[1].info_hash, tracker=tracker.url)
+        others = [magnet_link(one) for one in dead_hashes(1500, seed=12)]  # nobody to ask: they end at once
+        (truename.home / "many.txt").write_text("\n".join([late, *others]))
+        if arguments[0] == "resolve":
+            arguments = (*arguments, "--file", "many.txt")
+        with truename.started(*arguments, stdin=subprocess.DEVNULL) as run:
+            assert tracker.asked.wait(PATIENCE_S)
+            assert until(lambda: is_waiting_to_write(run.pid, stream=stream))
+            tracker.go.set()
+            assert until(lambda: "Leaves of Grass by Walt Whitman.epub" in kept_names(truename))
+            assert is_waiting_to_write(run.pid, stream=stream)
+            out, err = run.communicate(timeout=PATIENCE_S)
+    assert run.returncode == 1  # the others have no name
+    assert b"Leaves" in out
+    assert (out if stream == 1 else err).count(b"\n") >= len(others)
 
 
 def test_ctrl_c_in_the_demo_is_an_interrupt(truename: Program) -> None:
@@ -265,7 +307,12 @@ def rss_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def is_waiting_to_write(pid: int) -> bool:
-    """Whether the main thread sleeps inside write(2), system call 1 on x86-64 and 64 on arm64."""
-    call = Path(f"/proc/{pid}/syscall").read_text().split()
-    return call[0] in ("1", "64") and call[1] == "0x1"
+def is_waiting_to_write(pid: int, *, stream: int) -> bool:
+    """Whether a thread sleeps inside write(2) to that stream: system call 1 on x86-64 and 64 on arm64."""
+    calls = [(thread / "syscall").read_text().split() for thread in Path(f"/proc/{pid}/task").iterdir()]
+    return any(call[0] in ("1", "64") and call[1] == hex(stream) for call in calls)
+
+
+def kept_names(truename: Program) -> list[str]:
+    with closing(sqlite3.connect(truename.data_dir / FILE_NAME)) as database:
+        return [name for (name,) in database.execute("SELECT name FROM torrent")]

@@ -99,7 +99,10 @@ def run_all(oracle: Oracle, count: int, *, slots: int, done: Callable[[int, Outc
         for number in range(count):
             yield number, Magnet(info_hash=HASHES[number])
 
-    asyncio.run(Worker(chain=Chain([oracle]), slots=slots, timeout_s=1).look_up_all(requests(), done=done))
+    async def receive(number: int, outcome: Outcome) -> None:
+        done(number, outcome)
+
+    asyncio.run(Worker(chain=Chain([oracle]), slots=slots, timeout_s=1).look_up_all(requests(), done=receive))
 
 
 def test_never_more_than_the_slots_at_once_and_each_exactly_once() -> None:
@@ -172,8 +175,11 @@ def test_cancelling_reaches_every_conversation() -> None:
             for number in range(5):
                 yield number, Magnet(info_hash=HASHES[number])
 
+        async def done(*_: object) -> None:
+            raise AssertionError
+
         work = asyncio.ensure_future(
-            Worker(chain=Chain([Oracle(answer)]), slots=3, timeout_s=1).look_up_all(requests(), done=lambda *_: None)
+            Worker(chain=Chain([Oracle(answer)]), slots=3, timeout_s=1).look_up_all(requests(), done=done)
         )
         for _ in range(3):
             await started.acquire()

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from truename.errors import InvalidInput
 from truename.magnet import InfoHash, Magnet, MagnetSpan, find_magnets, rename, unwritable
@@ -38,6 +39,9 @@ async def fix(work: Worker, jobs: Sequence[Job], *, catalogue: Catalogue, screen
     known = await catalogue.known(magnet.info_hash for magnet in magnets)
     names = {info_hash: outcome.name for info_hash, outcome in known.items() if outcome.name is not None}
 
+    async def note(line: str) -> None:
+        await screen.in_turn(partial(screen.note, line))
+
     async def unknown() -> AsyncIterator[tuple[Magnet, Magnet]]:
         for magnet in magnets:
             if magnet.info_hash in known:
@@ -45,7 +49,7 @@ async def fix(work: Worker, jobs: Sequence[Job], *, catalogue: Catalogue, screen
             else:
                 yield magnet, magnet
 
-    def done(magnet: Magnet, outcome: Outcome) -> None:
+    async def done(magnet: Magnet, outcome: Outcome) -> None:
         catalogue.keep(outcome)
         named = outcome.name is not None and magnet.info_hash in outcome.hashes
         screen.count(named=named)
@@ -53,12 +57,12 @@ async def fix(work: Worker, jobs: Sequence[Job], *, catalogue: Catalogue, screen
             names.update(dict.fromkeys(outcome.hashes, outcome.name))
         if not named:
             word = outcome.reason if outcome.name is None else "no_metadata"
-            screen.note(f"{magnet.info_hash}  {say(word, screen.language)}")
+            await note(f"{magnet.info_hash}  {say(word, screen.language)}")
 
     await work.look_up_all(unknown(), done=done)
     for span, word in problems:
-        screen.note(f"{shown(span.text)}  {say(word, screen.language)}")
-    written = [_finish(job, names, screen, mode) for job in jobs]
+        await note(f"{shown(span.text)}  {say(word, screen.language)}")
+    written = [await _finish(job, names, screen, mode) for job in jobs]
     return all(written) and not screen.unnamed and not problems
 
 
@@ -78,23 +82,23 @@ def _magnets_of(jobs: Iterable[Job]) -> tuple[list[Magnet], list[tuple[MagnetSpa
     return list(found.values()), problems
 
 
-def _finish(job: Job, names: Mapping[str, str], screen: Screen, mode: Mode) -> bool:
+async def _finish(job: Job, names: Mapping[str, str], screen: Screen, mode: Mode) -> bool:
     before = job.content.text
     after = rename(before, names)
     too_long = unwritable(before, names)
     for span in too_long:
-        screen.say("name_too_long", info_hash=span.info_hash)
+        await screen.in_turn(partial(screen.say, "name_too_long", info_hash=span.info_hash))
     if not names and next(find_magnets(before, broken=True), None) is None:
-        screen.say("no_magnet_in", what=job.what)
+        await screen.in_turn(partial(screen.say, "no_magnet_in", what=job.what))
     if mode.diff:
-        screen.data(_diff(job, after))
+        await screen.in_turn(partial(screen.data, _diff(job, after)))
     elif not mode.in_place:
-        screen.data(job.content.encode(after))
+        await screen.in_turn(partial(screen.data, job.content.encode(after)))
     if mode.in_place and job.file is not None and after != before:
         try:
             job.file.replace(after)
         except Unusable as error:
-            screen.note(error.sentence(screen.language))
+            await screen.in_turn(partial(screen.note, error.sentence(screen.language)))
             return False
     return not too_long
 

@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from truename.magnet import Magnet
 from truename.model import Outcome, TaskStatus
@@ -33,6 +34,9 @@ class Style:
 
 _PLAIN = Style()
 
+Answer = tuple[Request, Outcome | None]
+"""What was asked for and what came of it; None where it is no hash."""
+
 
 async def resolve(
     work: Worker, requests: AsyncIterable[Sequence[Request]], *, catalogue: Catalogue, screen: Screen, style: Style
@@ -42,24 +46,28 @@ async def resolve(
     named: dict[str, Outcome] = {}
     count = 0
 
+    def known(request: Request) -> Outcome | None:
+        return named.get(request.magnet.info_hash) if request.magnet else None
+
     async def askable() -> AsyncIterator[tuple[Request, Magnet]]:
         nonlocal count
         async for some in requests:
             count += len(some)
             new = {request.magnet.info_hash for request in some if request.magnet} - named.keys()
             named.update(await catalogue.known(new))
-            for request in some:
-                known = named.get(request.magnet.info_hash) if request.magnet else None
-                if request.magnet is None or known is not None:
-                    tell(request, known)
+            asked = [(request, request.magnet) for request in some if request.magnet and not known(request)]
+            await tell([(request, known(request)) for request in some if not request.magnet or known(request)])
+            for request, magnet in asked:
+                if outcome := known(request):  # found since, for another line
+                    await tell([(request, outcome)])
                 else:
-                    yield request, request.magnet
+                    yield request, magnet
 
-    def done(request: Request, outcome: Outcome) -> None:
+    async def done(request: Request, outcome: Outcome) -> None:
         catalogue.keep(outcome)
         if outcome.name is not None:
             named.update(dict.fromkeys(outcome.hashes, outcome))
-        tell(request, outcome)
+        await tell([(request, outcome)])
 
     await work.look_up_all(askable(), done=done)
     return count
@@ -113,24 +121,37 @@ def json_line(
     )
 
 
-def _teller(screen: Screen, style: Style) -> Callable[[Request, Outcome | None], None]:
-    def tell(request: Request, outcome: Outcome | None) -> None:
-        has_name = outcome is not None and outcome.name is not None
-        screen.count(named=has_name)
-        if style.as_json:
-            screen.answer(json_line(request, outcome, screen.language, style, ascii_only=not screen.shows_everything))
-            return
-        if has_name:
-            screen.answer(plain_line(request, outcome, screen.language, raw=style.raw))
-        else:
-            screen.note(plain_line(request, outcome, screen.language))
-        if style.explain and outcome is not None:
-            if has_name and not screen.answers_are_seen:
-                screen.note(outcome.info_hash)  # else nobody could tell whose story this is
-            for line in explanation(outcome, screen.language):
-                screen.note(f"    {line}")
+def _teller(screen: Screen, style: Style) -> Callable[[Sequence[Answer]], Awaitable[None]]:
+    def write(answers: Sequence[Answer]) -> None:
+        for request, outcome in answers:
+            _write(request, outcome, screen, style)
+
+    async def tell(answers: Sequence[Answer]) -> None:
+        for _, outcome in answers:
+            screen.count(named=_has_name(outcome))
+        if answers:
+            await screen.in_turn(partial(write, answers))
 
     return tell
+
+
+def _write(request: Request, outcome: Outcome | None, screen: Screen, style: Style) -> None:
+    if style.as_json:
+        screen.answer(json_line(request, outcome, screen.language, style, ascii_only=not screen.shows_everything))
+        return
+    if _has_name(outcome):
+        screen.answer(plain_line(request, outcome, screen.language, raw=style.raw))
+    else:
+        screen.note(plain_line(request, outcome, screen.language))
+    if style.explain and outcome is not None:
+        if _has_name(outcome) and not screen.answers_are_seen:
+            screen.note(outcome.info_hash)  # else nobody could tell whose story this is
+        for line in explanation(outcome, screen.language):
+            screen.note(f"    {line}")
+
+
+def _has_name(outcome: Outcome | None) -> bool:
+    return outcome is not None and outcome.name is not None
 
 
 def escaped(text: str) -> str:

@@ -1,8 +1,11 @@
 """Standard output for answers, standard error for all else, and on a terminal a line of progress below them."""
 
+import asyncio
 import io
 import sys
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -24,13 +27,16 @@ class Screen:
         self.unnamed = 0
         self.last_name_at = time.monotonic()
         self._out = _buffered(sys.stdout)
+        # Not `sys.stderr`, whose lock a thread that waits for a reader would hold against the end of the process.
+        self._err = _buffered(sys.stderr)
+        self._writer = ThreadPoolExecutor(1, "truename-screen")
         self._spinner = Spinner("dots", self._counts())
         self._live: Live | None = None
         if progress and sys.stderr.isatty():
             # Not redirected: an answer belongs on standard output, wherever that leads.
             self._live = Live(
                 self._spinner,
-                console=Console(stderr=True, highlight=False),
+                console=Console(file=self._err, highlight=False),
                 transient=True,
                 redirect_stdout=False,
                 redirect_stderr=False,
@@ -57,6 +63,14 @@ class Screen:
         """Whether standard output is what a person looks at."""
         return self._out.isatty()
 
+    async def in_turn(self, write: Callable[[], None]) -> None:
+        """Do some writing once all that was begun before is written, in a thread of its own: a reader that pauses holds
+        up who awaits this, and nothing else.
+
+        Errors: those of `write`. After a cancellation, `write` may still go on.
+        """
+        await asyncio.get_running_loop().run_in_executor(self._writer, write)
+
     def answer(self, line: str) -> None:
         """One line of standard output, there at once."""
         if self._live is not None and self.answers_are_seen:
@@ -79,7 +93,8 @@ class Screen:
         if self._live is not None:
             self._above_the_progress(line)
         else:
-            print(line, file=sys.stderr, flush=True)
+            self._err.write(line + "\n")
+            self._err.flush()
 
     def say(self, word: str, **fields: object) -> None:
         """One sentence on standard error."""
