@@ -57,13 +57,14 @@ def test_a_line_gives_every_magnet_or_else_itself_as_a_hash() -> None:
     assert hashes_of(list(of_line("not a hash"))) == [None]
 
 
-@pytest.mark.parametrize("line", ["", "   ", "\t\r", "# a remark", f"  # {MAGNET}", "\ufeff"])
+@pytest.mark.parametrize("line", ["", "   ", "\t\r", "# a remark", f"  # {MAGNET}", "\ufeff", "\ufeff  # a remark"])
 def test_blank_lines_and_remarks_are_skipped(line: str) -> None:
     assert list(of_line(line)) == []
 
 
 def test_a_byte_order_mark_is_not_part_of_a_hash() -> None:
     assert hashes_of(list(of_line(f"\ufeff{HASH}"))) == [HASH]
+    assert hashes_of(list(of_line(f"\ufeff  {HASH}"))) == [HASH]
 
 
 def test_a_broken_magnet_is_reported_and_the_others_go_on() -> None:
@@ -387,6 +388,14 @@ def patched(before: str, diff: str, tmp_path: Path) -> str:
 )
 def test_patch_makes_the_new_text_from_the_diff(before: str, after: str, tmp_path: Path) -> None:
     assert patched(before, "".join(unified_diff(before, after, "text")), tmp_path) == after
+
+
+@pytest.mark.parametrize("name", ["a b", "a  b.txt", "雨\u3000后 1"])
+def test_patch_finds_a_file_with_white_space_in_its_name(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("a\nb\n")
+    diff = "".join(unified_diff("a\nb\n", "a\nB\n", name))
+    subprocess.run(["patch", "-s", "--binary"], input=diff.encode(), cwd=tmp_path, check=True)
+    assert (tmp_path / name).read_text() == "a\nB\n"
 
 
 def test_equal_texts_have_no_diff() -> None:

@@ -18,7 +18,8 @@ def unified_diff(before: str, after: str, name: str) -> Iterator[str]:
     old, new = _lines(before), _lines(after)
     changed = [index for index, (one, other) in enumerate(zip(old, new, strict=True)) if one != other]
     if changed:
-        yield f"--- {name}\n+++ {name}\n"
+        end = "\t" if any(map(str.isspace, name)) else ""  # else `patch` ends the name at the first white space
+        yield f"--- {name}{end}\n+++ {name}{end}\n"
     for first, last in _hunks(changed, len(old)):
         yield f"@@ -{first + 1},{last - first} +{first + 1},{last - first} @@\n"
         yield from _hunk(old[first:last], new[first:last])

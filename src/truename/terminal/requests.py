@@ -35,7 +35,7 @@ def of_argument(text: str) -> Iterator[Request]:
 
 def of_line(line: str) -> Iterator[Request]:
     """Every magnet of a line, else the line as a hash; nothing for a blank line or one that begins with `#`."""
-    line = line.strip().removeprefix("\ufeff")
+    line = line.strip().removeprefix("\ufeff").strip()
     if line and not line.startswith("#"):
         found = list(_magnets(line))
         yield from found or [_hash(line)]
