@@ -1,6 +1,8 @@
 """Settings: where they come from, which win, what is refused."""
 
 import codecs
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -226,6 +228,31 @@ def test_a_secret_can_stand_in_a_file_of_its_own(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("TRUENAME_TRACKERS_FILE", str(tmp_path / "missing"))
     with pytest.raises(SettingsError, match="TRUENAME_TRACKERS_FILE"):
         load()
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (os.mkfifo, "not a regular file"),
+        (Path.mkdir, "not a regular file"),
+        (lambda path: path.symlink_to("/dev/zero"), "not a regular file"),
+        (lambda path: path.write_text("x" * (64 * 1024 + 1)), "more than 64 KiB"),
+    ],
+)
+def test_what_cannot_be_a_secret_is_refused_and_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, make: Callable[[Path], object], why: str
+) -> None:
+    make(tmp_path / "secret")
+    monkeypatch.setenv("TRUENAME_QBT_PASSWORD_FILE", str(tmp_path / "secret"))
+    with pytest.raises(SettingsError) as refused:
+        load()
+    assert (refused.value.fields["what"], refused.value.fields["why"]) == ("TRUENAME_QBT_PASSWORD_FILE", why)
+
+
+def test_a_secret_of_64_kib_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x" * 64 * 1024)
+    monkeypatch.setenv("TRUENAME_QBT_PASSWORD_FILE", str(tmp_path / "secret"))
+    assert load().settings.qbt_password == "x" * 64 * 1024
 
 
 def test_secrets_are_hidden_and_lists_shown_as_they_are_given() -> None:

@@ -21,6 +21,8 @@ _FROM_FILE = "_FILE"
 _ENCODING = "utf-8-sig"
 """Some editors begin a text with a mark that is no part of it."""
 
+_MAX_SECRET_BYTES = 64 * 1024
+
 _ALSO_WITHOUT_PREFIX = ("qbt_url", "qbt_username", "qbt_password")
 """The helper script of the old way reads these."""
 
@@ -142,7 +144,13 @@ def _folder(path: str | Path) -> Path:
 
 def _secret(variable: str, path: str) -> str:
     try:
-        return Path(path).expanduser().read_text(_ENCODING).strip()
+        file = Path(path).expanduser()
+        _check_regular(file)
+        with file.open("rb") as opened:
+            content = opened.read(_MAX_SECRET_BYTES + 1)
+        if len(content) > _MAX_SECRET_BYTES:
+            raise OSError(errno.EFBIG, "more than 64 KiB")
+        return content.decode(_ENCODING).strip()
     except (OSError, ValueError) as error:
         raise SettingsError("bad_settings_file", what=variable, why=_reason(error)) from error
 
@@ -151,11 +159,15 @@ def _toml(path: Path) -> dict[str, Any]:
     try:
         if not path.exists():
             return {}
-        if not path.is_file():
-            raise FileExistsError(errno.EEXIST, "not a regular file")
+        _check_regular(path)
         return tomllib.loads(path.read_bytes().decode(_ENCODING))
     except (OSError, ValueError) as error:
         raise SettingsError("bad_settings_file", what=str(path), why=_reason(error)) from error
+
+
+def _check_regular(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        raise FileExistsError(errno.EEXIST, "not a regular file")
 
 
 def _reason(error: OSError | ValueError) -> str:
