@@ -13,8 +13,6 @@ from truename.texts import Language
 
 @pytest.fixture(autouse=True)
 def _only_what_the_test_sets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import os
-
     for variable in list(os.environ):
         if variable.startswith((PREFIX, "QBT_")):
             monkeypatch.delenv(variable)
@@ -308,3 +306,14 @@ def test_a_refused_address_shows_no_password(url: str, monkeypatch: pytest.Monke
     with pytest.raises(SettingsError) as refused:
         load()
     assert "hunter2" not in refused.value.text(Language.ENGLISH)
+
+
+def test_a_secret_can_be_the_output_of_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    try:
+        os.write(writing, b"a secret\n")
+        os.close(writing)
+        monkeypatch.setenv("TRUENAME_QBT_PASSWORD_FILE", f"/dev/fd/{reading}")
+        assert load().settings.qbt_password == "a secret"
+    finally:
+        os.close(reading)

@@ -23,6 +23,9 @@ _ENCODING = "utf-8-sig"
 
 _MAX_SECRET_BYTES = 64 * 1024
 
+_HANDED_OVER = "/dev/fd/"
+"""What a shell makes of `<(command)`: a pipe with somebody at its other end."""
+
 _ALSO_WITHOUT_PREFIX = ("qbt_url", "qbt_username", "qbt_password")
 """The helper script of the old way reads these."""
 
@@ -145,7 +148,8 @@ def _folder(path: str | Path) -> Path:
 def _secret(variable: str, path: str) -> str:
     try:
         file = Path(path).expanduser()
-        _check_regular(file)
+        if not path.startswith(_HANDED_OVER):
+            _check_regular(file)
         with file.open("rb") as opened:
             content = opened.read(_MAX_SECRET_BYTES + 1)
         if len(content) > _MAX_SECRET_BYTES:
