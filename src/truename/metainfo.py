@@ -59,6 +59,12 @@ def matches(raw: bytes, expected: Collection[str]) -> bool:
     return _is_one_of(_Digests(raw), expected)
 
 
+def hashes20(raw: bytes) -> tuple[str, str]:
+    """The two hashes by which a swarm may know the torrent: SHA-1, and SHA-256 cut to 20 bytes; 40 hex digits each."""
+    digests = _Digests(raw)
+    return digests.v1, digests.v2[:_V1_DIGITS]
+
+
 def read_info(raw: bytes, expected: Collection[str]) -> Metainfo:
     """Check and read an info dictionary.
 

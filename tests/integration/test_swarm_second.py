@@ -5,7 +5,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 import libtorrent as lt
@@ -21,7 +21,8 @@ from truename.demo.tracker import compact
 from truename.errors import NotYet, ResolverDown
 from truename.magnet import Magnet
 from truename.model import COUNTS
-from truename.resolvers.second import _any_port
+from truename.resolvers.events import Event, MetadataCame
+from truename.resolvers.second import SecondSession, _any_port
 from truename.resolvers.session import SwarmSession
 
 INFO = info_named("over another way")
@@ -290,6 +291,73 @@ def test_many_hybrids_asked_for_by_either_hash_at_once_do_not_hinder_one_another
                 hashes = {(sha1(info), sha256(info)) for info in infos}
                 assert {(each.info_hash, each.info_hash_v2) for each in found} == hashes
                 await empty(swarm)
+
+    run(test())
+
+
+def test_whoever_asks_by_the_other_hash_of_a_hybrid_has_its_answer_when_the_second_session_could_not_take_that_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Named by one hash, a hybrid stands in the session under both, and is in the way of the other there."""
+
+    async def test() -> None:
+        info = hybrid_info("taken already")
+        add, take = SwarmSession.add, SecondSession._take
+        held: list[Callable[[], None]] = []
+
+        def add_late(session: SwarmSession, hash20: str, *about: Any) -> None:
+            is_second = swarm._switchboard is not None and session is not swarm._switchboard._session
+            if is_second and hash20 == sha256(info)[:40]:
+                held.append(lambda: add(session, hash20, *about))
+            else:
+                add(session, hash20, *about)
+
+        def take_late(second: SecondSession, events: Sequence[Event]) -> None:
+            if any(isinstance(event, MetadataCame) for event in events):
+                while held:
+                    held.pop()()
+            take(second, events)
+
+        monkeypatch.setattr(SwarmSession, "add", add_late)
+        monkeypatch.setattr(SecondSession, "_take", take_late)
+        with seeding(info, **ONLY_UTP) as port:
+            async with swarm_with(utp_s=0.1) as swarm:
+                found = await asyncio.gather(
+                    *(
+                        swarm.resolve(Magnet.parse(f"magnet:?xt=urn:{topic}&x.pe=127.0.0.1:{port}"), deadline_s=LONG_S)
+                        for topic in (f"btih:{sha1(info)}", f"btmh:1220{sha256(info)}")
+                    )
+                )
+                assert [each.name for each in found] == ["taken already"] * 2
+                await empty(swarm)
+
+    run(test())
+
+
+def test_a_hash_can_be_asked_for_in_the_second_session_while_the_other_torrent_of_its_hybrid_is_still_leaving(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def test() -> None:
+        info = hybrid_info("in the way")
+        add, remove = SwarmSession.add, SwarmSession.remove
+        leaving: list[Callable[[], None]] = []
+
+        def add_before_removing(session: SwarmSession, hash20: str, *about: Any) -> None:
+            add(session, hash20, *about)
+            if swarm._switchboard is not None and session is not swarm._switchboard._session:
+                while leaving:
+                    leaving.pop()()
+
+        monkeypatch.setattr(SwarmSession, "remove", lambda *which: leaving.append(lambda: remove(*which)))
+        with seeding(info, **ONLY_UTP) as port:
+            async with swarm_with(utp_s=0.1) as swarm:
+                by_v2 = Magnet.parse(f"magnet:?xt=urn:btmh:1220{sha256(info)}&x.pe=127.0.0.1:{port}")
+                assert (await swarm.resolve(by_v2, deadline_s=LONG_S)).name == "in the way"
+                assert leaving
+                monkeypatch.setattr(SwarmSession, "remove", remove)
+                monkeypatch.setattr(SwarmSession, "add", add_before_removing)
+                assert (await swarm.resolve(at(info, port), deadline_s=LONG_S)).name == "in the way"
+                assert not leaving
 
     run(test())
 

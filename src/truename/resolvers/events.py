@@ -42,14 +42,12 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class MetadataCame:
-    """The raw info dictionary; libtorrent has checked its digest, and so shall we.
+    """The raw info dictionary of one torrent, or of two that turn out to be the same one.
 
-    `also`: another torrent of the session turns out to be the same one.
+    libtorrent has checked its digest, and so shall we: those tell whose it is.
     """
 
-    handle: Handle
     raw: bytes
-    also: Handle | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +183,7 @@ def _added(alert: Any) -> Event:
 
 def _metadata(alert: Any) -> Event | None:
     info = alert.handle.torrent_file()  # None once the torrent has been removed
-    return MetadataCame(alert.handle, info.info_section()) if info is not None else None
+    return MetadataCame(info.info_section()) if info is not None else None
 
 
 def _metadata_failed(alert: Any) -> Event:
@@ -196,7 +194,7 @@ def _metadata_failed(alert: Any) -> Event:
 
 def _conflict(alert: Any) -> Event | None:
     info = alert.metadata
-    return MetadataCame(alert.handle, info.info_section(), alert.conflicting_torrent) if info is not None else None
+    return MetadataCame(info.info_section()) if info is not None else None
 
 
 def _tracker_replied(alert: Any) -> Event:

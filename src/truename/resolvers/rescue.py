@@ -29,7 +29,7 @@ class Endings:
     """How conversations end through what is found here; and `arrived`: there is something to `look` at."""
 
     arrived: Callable[[], None]
-    came: Callable[[Sequence[Conversation], bytes], None]
+    came: Callable[[bytes], None]
     unread: Callable[[Conversation], None]
 
 

@@ -27,12 +27,12 @@ _AGAIN_S = 10.0
 class Told:
     """What the second session says goes to whoever owns the conversations.
 
-    `arrived`: a torrent is there, and there is something to `look` at. `came` and `unread` are about the metadata,
-    `put_out` about a torrent that had to leave; both tell of its peers.
+    `arrived`: a torrent is there, and there is something to `look` at. `came`: an info dictionary, which tells whose
+    it is; `unread`: one that cannot be read, `put_out`: a torrent that had to leave; both tell of its peers.
     """
 
     arrived: Callable[[], None]
-    came: Callable[[Sequence[Conversation], bytes], None]
+    came: Callable[[bytes], None]
     unread: Callable[[Conversation, str, Sequence[Peer]], None]
     put_out: Callable[[Conversation, Sequence[Peer]], None]
 
@@ -128,8 +128,7 @@ class SecondSession:
                 case PeersSeen():
                     self._guard.peers_seen(event)
                 case MetadataCame():
-                    same = (self._in.get(handle) for handle in (event.handle, event.also) if handle is not None)
-                    self._told.came([each for each in same if each is not None], event.raw)
+                    self._told.came(event.raw)
                 case MetadataUnread():
                     self._take_out(event.handle, event.reason)
                 case PeersKnown():
@@ -137,7 +136,10 @@ class SecondSession:
 
     def _added(self, event: Added) -> None:
         conversation = self._coming.pop(event.hash20, None)
-        if conversation is None or event.handle is None or self._session is None:
+        if conversation is None or self._session is None:
+            return
+        if event.handle is None:
+            self._ask_again(conversation)
             return
         if not conversation.waiters:
             self._session.remove(event.handle)
@@ -147,6 +149,12 @@ class SecondSession:
         if self._guard is not None:
             self._guard.begin(event.handle, self._clock())
             self._told.arrived()
+
+    def _ask_again(self, conversation: Conversation) -> None:
+        """The other hash of a hybrid that has just been named is in the way; it is leaving."""
+        self._turns.leave(conversation)
+        if conversation.waiters:
+            self._turns.ask(conversation)
 
     def _take_out(self, handle: Handle, unread: str = "") -> None:
         if handle in self._in and handle not in self._leaving and self._session is not None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from truename.errors import BadMetadata, ResolverDown, TruenameError
 from truename.magnet import Magnet
-from truename.metainfo import matches
+from truename.metainfo import hashes20, matches
 from truename.resolvers.addresses import usable_peers, usable_trackers
 from truename.resolvers.asking import Asking
 from truename.resolvers.base import Trail
@@ -235,8 +235,7 @@ class Switchboard:
                 case Added():
                     self._added(event)
                 case MetadataCame():
-                    same = (self._by_handle.get(handle) for handle in (event.handle, event.also) if handle is not None)
-                    self._named([each for each in same if each is not None], event.raw)
+                    self._named(event.raw)
                 case Moved() | PeersSeen() | DhtFound():
                     self._for_rescue(event)
                 case Listening():
@@ -330,12 +329,15 @@ class Switchboard:
         self._asking.leave(conversation)
         self._end(conversation, lambda: ResolverDown("session_failed"), also_elsewhere=False)
 
-    def _named(self, conversations: Sequence[Conversation], raw: bytes) -> None:
-        """The info dictionary of these has come; they are one torrent.
+    def _named(self, raw: bytes) -> None:
+        """An info dictionary has come. What is asked for by its other hash has its answer too.
 
-        Of another one than somebody asked for those who have that, if any, have given nothing.
+        To somebody who asked for another torrent by one hash more, those who have this one, if any, have given nothing.
         """
-        for conversation in conversations:
+        for hash20 in hashes20(raw):
+            conversation = self._by_hash.get(hash20)
+            if conversation is None:
+                continue
             conversation.answered = True
             for waiter in list(conversation.waiters):
                 if matches(raw, (waiter.info_hash,)):
