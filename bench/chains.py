@@ -8,9 +8,9 @@ from typing import Any
 
 from resolve import GIVE_UP_S
 
-from truename.app import open_chain
 from truename.magnet import Magnet
 from truename.settings import Settings
+from truename.ways import open_chain
 
 ON_LOOPBACK: dict[str, Any] = {
     "resolvers": ("swarm", "direct"),

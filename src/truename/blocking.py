@@ -13,7 +13,6 @@ from collections.abc import Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from truename.app import open_chain
 from truename.errors import InvalidInput
 from truename.magnet import Magnet
 from truename.model import Outcome
@@ -21,6 +20,7 @@ from truename.resolvers.chain import Chain
 from truename.settings import SettingsError, load
 from truename.texts import language_of, say
 from truename.timeline import why
+from truename.ways import open_chain
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from truename.app import Engine, open_engine, open_sending
+from truename.app import Engine, open_engine
 from truename.errors import TruenameError
 from truename.resolvers.chain import Chain
 from truename.settings import Settings
@@ -26,6 +26,7 @@ from truename.store import people
 from truename.store.database import FILE_NAME
 from truename.store.people import Newcomer
 from truename.texts import Language
+from truename.ways import open_sending
 from truename.web.application import create_application
 from truename.web.doors import Doors
 from truename.web.entry import setup_notice

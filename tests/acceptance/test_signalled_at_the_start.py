@@ -10,6 +10,7 @@ from tests.acceptance.conftest import Program
 SIGNALLED = """
 import asyncio, signal, socket
 from truename import cli
+from truename.commands import process
 
 make = socket.socketpair
 
@@ -18,7 +19,7 @@ def pair(*given):
     return make(*given)
 
 socket.socketpair = pair
-cli.app = lambda **_: cli.run(asyncio.Event().wait())
+cli.app = lambda **_: process.run(asyncio.Event().wait())
 cli.main()
 """
 

@@ -276,6 +276,7 @@ def test_ctrl_c_while_the_program_is_loaded_ends_it_without_a_word_unless_it_is_
 SIGNALLED_IN_A_FINALIZER = """
 import asyncio, signal
 from truename import cli
+from truename.commands import process
 
 class Last:
     def __del__(self):
@@ -285,7 +286,7 @@ async def work():
     Last()
     await asyncio.Event().wait()
 
-cli.app = lambda **_: cli.run(work())
+cli.app = lambda **_: process.run(work())
 cli.main()
 """
 

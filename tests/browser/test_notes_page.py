@@ -9,12 +9,12 @@ from playwright.async_api import expect
 from tests.browser.window_support import CONTRAST, DEAD, HASH, LINK, OTHER, Chromium, Window, started, window_of
 from tests.integration.live_support import Live
 from tests.integration.web_support import PASSWORD
-from truename.app import open_chain
 from truename.demo.peers import SwarmPlan
 from truename.demo.swarm import LocalSwarm
 from truename.serving import serving
 from truename.settings import Settings
 from truename.texts import Language
+from truename.ways import open_chain
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>",

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from tests.integration.test_engine import ALICE, HASHES, Oracle, ended, link, magnet, people, with_engine
 from tests.integration.test_webhook import receiver
 from truename import watch
-from truename.app import Engine, open_chain, open_engine, open_sending
+from truename.app import Engine, open_engine
 from truename.feeder import Cleaner
 from truename.health import resolver_states
 from truename.model import TaskStatus
@@ -22,6 +22,7 @@ from truename.store.database import Connection
 from truename.store.tables import batch
 from truename.store.tables import watch as watch_table
 from truename.texts import Language, say
+from truename.ways import open_chain, open_sending
 from truename.web import webhook
 
 SLEEPER = 7

@@ -16,7 +16,6 @@ from tests.loopback import refusing_port
 from tests.socks import ASSOCIATE, CONNECT, SOURCE, SeenDhtNode, SeenPeer, SeenTracker, SeenUdpTracker, SocksServer
 from tests.wire import info_named, sha1
 from truename import gateway as gateways
-from truename.app import open_chain
 from truename.errors import NotYet, ResolverDown
 from truename.gateway import Gateway
 from truename.magnet import Magnet
@@ -34,6 +33,7 @@ from truename.resolvers.looks import when_up
 from truename.resolvers.swarm import SwarmResolver
 from truename.resolvers.swarm_config import SwarmConfig
 from truename.settings import Settings
+from truename.ways import open_chain
 
 INFO = info_named("Through the proxy.mkv")
 NAMES = {"tracker.example": "127.0.0.1"}

@@ -11,10 +11,10 @@ from tests.integration.live_support import Live, with_live
 from tests.integration.test_web_notes import HASH, LINK, named, save
 from tests.integration.web_support import ENGLISH, PAGE, message_in
 from tests.qbittorrent import PASSWORD, USERNAME, QBittorrent
-from truename.app import open_sending
 from truename.errors import ResolverDown
 from truename.magnet import Magnet
 from truename.settings import Settings
+from truename.ways import open_sending
 
 HOSTILE = '"><img src=x onerror=alert(1)>\nphoto\u202egpj.exe'
 SEND = re.compile(r'<button[^>]* name="send" value="([^"]*)"[^>]*>')

@@ -14,7 +14,7 @@ LEVELS = (
     {"manager", "crew", "ad_hoc", "journal", "resolvers", "store", "queue"},
     {"worker", "calibration", "feeder", "line", "service", "batching", "watch", "notes", "mode", "health"},
     {"terminal", "demo", "web"},
-    {"app", "serving"},
+    {"app", "serving", "ways"},
     {"cli", "commands", "blocking"},
     {"__init__", "__main__"},
 )
@@ -73,7 +73,7 @@ def test_the_drop_in_class_and_the_resolvers_do_not_know_one_another() -> None:
             assert not known & MANAGER, name
 
 
-def test_only_the_composition_root_chooses_an_engine() -> None:
+def test_only_one_module_chooses_resolvers() -> None:
     choosing = {
         name
         for name, path in modules()
@@ -81,7 +81,7 @@ def test_only_the_composition_root_chooses_an_engine() -> None:
         for imported in imports_of(path)
         if imported.startswith("resolvers.") and imported not in ("resolvers.base", "resolvers.chain")
     }
-    assert choosing == {"app"}
+    assert choosing == {"ways"}
 
 
 def test_imports_have_no_cycle() -> None:

@@ -54,3 +54,8 @@ def test_calibrate_takes_a_hash_or_magnet_and_a_timeout_by_keyword() -> None:
     assert list(parameters) == ["info_hash_or_magnet", "timeout"]
     assert parameters["timeout"].default == 30
     assert parameters["timeout"].kind is inspect.Parameter.KEYWORD_ONLY
+
+
+def test_the_command_line_loads_what_a_command_needs_when_it_is_called() -> None:
+    help_and_wrong_usage_need_nothing = loaded_by("import truename.cli")
+    assert not help_and_wrong_usage_need_nothing.intersection(("sqlalchemy", "pydantic", "rich", "libtorrent"))

@@ -8,7 +8,7 @@ import re
 import pytest
 import typer
 
-from truename.cli import _run_server
+from truename.commands.servers import run_server
 from truename.terminal.log import AGAIN_AFTER_S, line_of, telling
 
 WHEN = 1_700_000_000.25
@@ -68,7 +68,7 @@ def test_a_long_way_is_told_from_its_inner_end() -> None:
 def test_of_what_ended_a_server_the_innermost_is_told(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("truename.cli.run", asyncio.run)  # without its signal handlers
+    monkeypatch.setattr("truename.commands.servers.run", asyncio.run)  # without its signal handlers
     monkeypatch.setattr("truename.open_files.take_files", lambda: None)
 
     async def part() -> None:
@@ -81,10 +81,12 @@ def test_of_what_ended_a_server_the_innermost_is_told(
             outer.create_task(part())
 
     with pytest.raises(typer.Exit) as ended:
-        _run_server(server())
+        run_server(server())
     assert ended.value.exit_code == 1
     said = capsys.readouterr().err
-    assert re.search(r"CRITICAL truename\.cli: the server has ended error=ValueError at test_log\.py:\d+ part\n$", said)
+    assert re.search(
+        r"CRITICAL truename\.commands\.servers: the server has ended error=ValueError at test_log\.py:\d+ part\n$", said
+    )
     assert "wrote" not in said
 
 

@@ -1,4 +1,4 @@
-"""How a command begins and ends: language, settings, streams, signals, exit status. Knows no command.
+"""How a command begins and ends: language, streams, signals, exit status. Knows no command, and loads little.
 
 Exit status: 0 done, 1 something was not named or not well, 2 wrong usage or unreadable input, 130 interrupted.
 """
@@ -7,21 +7,15 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import suppress
 from types import FrameType
 from typing import Any, NoReturn
 
 import typer
-from sqlalchemy.exc import DBAPIError
 
 from truename import partings
 from truename.names import make_visible
-from truename.settings import Loaded, SettingsError, load
-from truename.store.database import FILE_NAME, Database, DatabaseError
-from truename.terminal import doctor as doctors
-from truename.terminal.catalogue import open_database
-from truename.terminal.screen import Screen
 from truename.terminal.textfile import Unusable, reason
 from truename.texts import language_of, say
 
@@ -34,41 +28,6 @@ _CLEAR_PROGRESS = "\r\x1b[K\x1b[?25h"
 def help_of(word: str) -> str:
     """What the help says of a command or an option."""
     return say(f"help_{word}", LANGUAGE)
-
-
-def loaded_settings(*, warn: bool = True) -> Loaded:
-    """The settings, after complaints about unknown ones; a value that cannot be used ends the command."""
-    try:
-        loaded = load()
-    except SettingsError as error:
-        refuse_text(error.text(LANGUAGE))
-    for name in loaded.unknown if warn else ():
-        complain(doctors.unknown_setting(name, LANGUAGE))
-    return loaded
-
-
-def tell_what_is_left_alone(loaded: Loaded) -> None:
-    """What a person may miss where a qBittorrent is of use; elsewhere it may be another program's."""
-    for name in loaded.left_alone:
-        complain(say("left_alone", LANGUAGE, name=name))
-
-
-def on_database(act: Callable[[Database, Screen], Coroutine[Any, Any, bool]]) -> None:
-    """Do something to the database of the data directory, beside a server or without one, and end with its success."""
-    loaded = loaded_settings()
-    screen = Screen(LANGUAGE, progress=False)
-
-    async def work() -> bool:
-        async with open_database(loaded.settings.data_dir) as database:
-            return await act(database, screen)
-
-    try:
-        done = run(work())
-    except DatabaseError as error:
-        refuse(error.word, **error.fields)
-    except DBAPIError as error:  # locked, full: SQLite's own words
-        refuse("database_unusable", what=str(loaded.settings.data_dir / FILE_NAME), why=str(error.orig))
-    raise typer.Exit(DONE if done else NOT_ALL)
 
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:

@@ -1,15 +1,13 @@
-"""Arguments of `truename tasks`; its work is `terminal.tasks`."""
+"""Arguments of `truename tasks`; its work is `terminal.tasks`, which is loaded when it is called."""
 
 import time
 from typing import Annotated
 
 import typer
 
-from truename.commands.process import help_of, loaded_settings, on_database
+from truename.commands.process import help_of
 from truename.commands.usage import App
 from truename.model import TaskStatus
-from truename.terminal import tasks
-from truename.terminal.tasks import Wish
 
 app = App(help=help_of("tasks"))
 
@@ -25,7 +23,11 @@ def list_tasks(
     """List tasks."""
     if context.invoked_subcommand is not None:
         return
-    wish = Wish(status=status, username=user, limit=limit, as_json=as_json)
+    from truename.commands.data import on_database
+    from truename.commands.loaded import loaded_settings
+    from truename.terminal import tasks
+
+    wish = tasks.Wish(status=status, username=user, limit=limit, as_json=as_json)
     at, task_ttl_s = time.time(), loaded_settings(warn=False).settings.task_ttl_s
     on_database(lambda database, screen: tasks.list_tasks(database, screen, wish, at=at, task_ttl_s=task_ttl_s))
 
@@ -33,5 +35,9 @@ def list_tasks(
 @app.command("cancel", help=help_of("tasks_cancel"))
 def cancel(ids: Annotated[list[str], typer.Argument(metavar="ID...", help=help_of("tasks_ids"))]) -> None:
     """Cancel tasks."""
+    from truename.commands.data import on_database
+    from truename.commands.loaded import loaded_settings
+    from truename.terminal import tasks
+
     tells = loaded_settings(warn=False).settings.tells_batches
     on_database(lambda database, screen: tasks.cancel(database, screen, ids, tells=tells, at=time.time()))

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource
 
 from truename.errors import TruenameError
+from truename.names import make_visible
 from truename.settings.table import PREFIX, About, Settings
 from truename.settings.values import server_url
 from truename.texts import Language, say
@@ -107,6 +108,13 @@ def shown_value(about: About, value: Any, language: Language) -> str:
     if isinstance(value, tuple):
         return ",".join(shown_value(about, one, language) for one in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def unknown_setting(name: str, language: Language) -> str:
+    """What to say of a setting that has no effect."""
+    if name == "data_dir":
+        return say("data_dir_in_file", language)
+    return say("unknown_setting", language, name=make_visible(name))
 
 
 def _without_prefix() -> dict[str, str]:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from truename.calibration import learn_all
 from truename.magnet import InfoHash
 from truename.model import Outcome, TaskStatus
 from truename.store import names
@@ -60,6 +59,8 @@ class Catalogue:
         """Write what was found."""
         if self._database is None or self.broken or not self._found:
             return
+        from truename.calibration import learn_all  # all of the engine, for which a known name need not wait
+
         found, self._found = self._found, []
         try:
             await self._database.write(partial(learn_all, at=time.time()), found)

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from truename.health import resolver_states
 from truename.names import make_visible
 from truename.resolvers.chain import Chain
-from truename.settings import FILE_NAME, Loaded, Settings, shown_value
+from truename.settings import FILE_NAME, Loaded, Settings, shown_value, unknown_setting
 from truename.store import names
 from truename.store.database import FILE_NAME as FILE_NAME_OF_DATABASE
 from truename.store.database import DatabaseError
@@ -44,13 +44,6 @@ async def doctor(chain: Chain, loaded: Loaded, screen: Screen) -> bool:
         screen.answer(f"{_GOOD if good else _BAD} {line}")
         well = well and good
     return well
-
-
-def unknown_setting(name: str, language: Language) -> str:
-    """What to say of a setting that has no effect."""
-    if name == "data_dir":
-        return say("data_dir_in_file", language)
-    return say("unknown_setting", language, name=make_visible(name))
 
 
 def data_dir_state(folder: Path, language: Language) -> tuple[bool, str]:
