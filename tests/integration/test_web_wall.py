@@ -263,35 +263,21 @@ def test_what_belongs_to_somebody_else_does_not_exist(tmp_path: Path, method: st
     with_site(tmp_path, scenario)
 
 
-@pytest.mark.parametrize(("method", "path"), WITH_IDS, ids=map(" ".join, WITH_IDS))
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        "0",
-        "-1",
-        "+1",
-        "01",
-        "1.0",
-        "1%20",
-        "9" * 40,
-        "1.5",
-        "x",
-        "%00",
-        "%2e%2e",
-        "٣",
-        "--help",
-        "1e9",
-        "null",
-        "a" * 3000,
-    ],
+WRONG_IDS = (
+    *("0", "-1", "+1", "01", "1.0", "1%20", "1.5", "1e9", "x", "%00", "%2e%2e", "٣", "--help", "null"),
+    *("9" * 40, "a" * 3000),
 )
-def test_an_id_that_is_none_is_not_there(tmp_path: Path, method: str, path: str, wrong: str) -> None:
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_IDS, ids=map(" ".join, WITH_IDS))
+def test_an_id_that_is_none_is_not_there(tmp_path: Path, method: str, path: str) -> None:
     async def scenario(site: Site) -> None:
         browser = await site.signed_in(admin=True)
-        answer = await browser.request(method, re.sub(r"{[^}]+}", wrong, path), json={"text": "x", "version": 1})
-        assert answer.status_code in (400, 404, 405)
-        check_headers(answer)
-        check_error(answer)
+        for wrong in WRONG_IDS:
+            answer = await browser.request(method, re.sub(r"{[^}]+}", wrong, path), json={"text": "x", "version": 1})
+            assert answer.status_code in (400, 404, 405), wrong
+            check_headers(answer)
+            check_error(answer)
 
     with_site(tmp_path, scenario)
 
