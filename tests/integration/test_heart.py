@@ -257,7 +257,7 @@ def test_who_names_more_for_ones_own_running_look_up_has_it_asked_and_kept(tmp_p
         await heart.start(taken)
         await heart.submit(magnet(0, trackers=("http://late.example/announce",), info_hash_v2=V2))
         task = await heart.task(mine)
-        assert (task.status, task.attempt, task.trackers, task.hash_v2) == (TaskStatus.RUNNING, 1, 1, V2)
+        assert (task.status, task.attempt, task.hash_v2) == (TaskStatus.RUNNING, 1, V2)
         await heart.apply((taken, dead(taken)))
         task = await heart.task(mine)
         assert task.status is TaskStatus.TIMEOUT

@@ -179,7 +179,7 @@ def test_who_asks_again_and_knows_more_goes_on_with_that() -> None:
     done = plan(ground, ask(0, "a", trackers=("http://t.example/",), info_hash_v2=second))
     assert done.answers == [Submitted(task_id="old", status=RUNNING, deduplicated=True)]
     sources = Sources(trackers=("http://t.example/",))
-    assert list(done.raised.values()) == [replace(running, sources=sources.as_text(), trackers=1, hash_v2=second)]
+    assert list(done.raised.values()) == [replace(running, sources=sources.as_text(), hash_v2=second)]
     (joined,) = done.joined.values()
     assert (joined.status, joined.sources, joined.hash_v2, joined.rank) == ("running", sources, second, 7)
 

@@ -146,7 +146,7 @@ def _hurried(mine: TaskRow, asked: Submission, rank: int) -> TaskRow:
     owner's own from then on, and begins a watch that was stopped.
     """
     sources = Sources.of_text(mine.sources).joined(_sources(asked))
-    mine = replace(mine, next_attempt_at=None, sources=sources.as_text(), trackers=len(sources.trackers))
+    mine = replace(mine, next_attempt_at=None, sources=sources.as_text())
     second = mine.hash_v2 or asked.magnet.info_hash_v2
     mine = replace(mine, watched=mine.watched and asked.watched, hash_v2=second)
     return replace(mine, prio=asked.priority, rank=rank) if asked.priority < mine.prio else mine
@@ -176,7 +176,6 @@ def _pending(asked: Submission, lookup_id: int | None, rank: int = 0) -> TaskRow
         lookup_id=lookup_id,
         watched=asked.watched,
         created_at=asked.at,
-        trackers=len(asked.magnet.trackers),
         sources=_sources(asked).as_text(),
     )
 

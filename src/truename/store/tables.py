@@ -170,7 +170,7 @@ virtual = Table(
     Column("v", BigInteger, nullable=False),
 )
 
-# `trackers`: how many its own magnet named; `sources`: those, and its peers, as `sources.py` writes them;
+# `sources`: the trackers and peers its own magnet named, as `sources.py` writes them;
 # `detail`: what the resolvers did for it, as `timeline.py` packs it.
 task = Table(
     "task",
@@ -195,7 +195,6 @@ task = Table(
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("completed_at", Float),
-    Column("trackers", Integer, nullable=False, server_default=text("0")),
     Column("sources", Text, nullable=False, server_default=text("'[[], []]'")),
     Column("detail", Text),
     Index(

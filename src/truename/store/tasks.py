@@ -57,7 +57,6 @@ class TaskRow:
     created_at: float
     started_at: float | None = None
     completed_at: float | None = None
-    trackers: int = 0
     sources: str = NOBODY
     detail: str | None = None
 
@@ -99,7 +98,6 @@ _PLACE = (
         rank=bindparam("new_rank"),
         next_attempt_at=bindparam("new_attempt_at"),
         watched=bindparam("new_watched"),
-        trackers=bindparam("new_trackers"),
         sources=bindparam("new_sources"),
     )
 )
@@ -135,7 +133,6 @@ async def place_all(connection: Connection, raised: Collection[TaskRow]) -> None
                 "new_rank": one.rank,
                 "new_attempt_at": one.next_attempt_at,
                 "new_watched": one.watched,
-                "new_trackers": one.trackers,
                 "new_sources": one.sources,
             }
             for one in raised
