@@ -13,9 +13,11 @@ from typing import Any
 import libtorrent as lt
 import pytest
 
+from tests.databases import empty_database
 from truename.demo.peers import SwarmPlan
 from truename.demo.swarm import LocalSwarm
 from truename.demo.torrents import magnet_link
+from truename.store.database import FILE_NAME
 
 PROGRAM = Path(sys.executable).with_name("truename")
 CLOSED_NETWORK = {
@@ -46,6 +48,12 @@ class Program:
         self.home = folder / "home"
         self.data_dir = folder / "data"
         self.home.mkdir()
+
+    def has_run_before(self) -> "Program":
+        """With a database that is there already, as at every run but the first."""
+        self.data_dir.mkdir(mode=0o700)
+        (self.data_dir / FILE_NAME).write_bytes(empty_database())
+        return self
 
     def environment(self, extra: Mapping[str, str] = {}) -> dict[str, str]:
         base = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "C.UTF-8"}

@@ -19,6 +19,11 @@ LEAVES = "d2474e86c95b19b8bcfdb92bc12c9d44667cfa36"
 LEAVES_DN = "Leaves%20of%20Grass%20by%20Walt%20Whitman.epub"
 
 
+@pytest.fixture
+def truename(truename: Program) -> Program:
+    return truename.has_run_before()
+
+
 def note(tracker: str, *, alice_dn: str = "&dn=lie+here", leaves_dn: str = "") -> str:
     """A text with line ends of both kinds, two magnets, and no line end at its end."""
     return (

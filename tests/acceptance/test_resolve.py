@@ -29,6 +29,11 @@ ALICE = "722fe65b2aa26d14f35b4ad627d20236e481d924"
 NASTY = "a\x1b]52;c;AAAA\x07\u202egpj.exe\u200b\nsecond\x9b2J"
 
 
+@pytest.fixture
+def truename(truename: Program) -> Program:
+    return truename.has_run_before()
+
+
 def dead_magnet(swarm: LocalSwarm) -> str:
     return magnet_link(dead_hashes(1, seed=7)[0], tracker=swarm.addresses.tracker)
 

@@ -21,6 +21,11 @@ from truename.demo.torrents import dead_hashes, magnet_link
 from truename.store.database import FILE_NAME
 
 
+@pytest.fixture
+def truename(truename: Program) -> Program:
+    return truename.has_run_before()
+
+
 def test_names_go_to_the_file_also_when_the_errors_go_to_a_terminal(truename: Program, swarm: LocalSwarm) -> None:
     controller, terminal = pty.openpty()
     with (truename.home / "names.txt").open("wb") as out:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import insert
 
+from tests.databases import empty_database
 from tests.invariants import broken_in
 from truename import calibration
 from truename.calibration import OfTask, Priority, Rules, Submission, Submitted, Told, Wanted
@@ -16,8 +17,7 @@ from truename.magnet import InfoHash, Magnet
 from truename.model import Lookup, Outcome, TaskStatus
 from truename.queue.base import Report
 from truename.store import lookups, notes, tasks
-from truename.store.database import FILE_NAME, Database, sqlite_url
-from truename.store.migrate import migrate
+from truename.store.database import FILE_NAME, Database
 from truename.store.tables import person
 from truename.store.tasks import TaskRow
 
@@ -122,7 +122,7 @@ def with_heart(tmp_path: Path, scenario: Callable[[Heart], Awaitable[None]], *, 
         finally:
             await database.aclose()
 
-    migrate(sqlite_url(tmp_path / FILE_NAME))
+    (tmp_path / FILE_NAME).write_bytes(empty_database())
     asyncio.run(run())
     assert broken_in(tmp_path / FILE_NAME) == []
 

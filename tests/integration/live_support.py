@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx
 
-from tests.integration.web_support import CHEAP, Clock, Site, empty_database
+from tests.databases import empty_database
+from tests.integration.web_support import CHEAP, Clock, Site
 from truename.app import Engine, open_engine
 from truename.errors import NotYet
 from truename.magnet import Magnet

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.databases import empty_database
 from tests.integration.live_support import Oracle
-from tests.integration.web_support import empty_database
 from truename.resolvers.chain import Chain
 from truename.serving import CannotServe, serving, stay_with
 from truename.settings import Settings

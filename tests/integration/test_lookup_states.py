@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from tests.integration.web_support import empty_database
+from tests.databases import empty_database
 from tests.unit.test_state_machine import OF_LOOKUPS, ROW
 from truename.calibration import (
     OfTask,

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from tests.databases import empty_database
 from truename.store import people
 from truename.store.database import FILE_NAME, Database, sqlite_url
-from truename.store.migrate import migrate
 from truename.store.people import ABSOLUTE_S, IDLE_S, Newcomer, Person, SignIn, clean_username, digest_of, folded
 from truename.store.tables import session, token
 from truename.store.writer import Writer
@@ -23,7 +23,7 @@ def newcomer(name: str, *, admin: bool = False) -> Newcomer:
 
 def with_writer(tmp_path: Path, scenario: Callable[[Database, Writer], Awaitable[None]]) -> None:
     async def run() -> None:
-        migrate(sqlite_url(tmp_path / FILE_NAME))
+        (tmp_path / FILE_NAME).write_bytes(empty_database())
         database = Database(sqlite_url(tmp_path / FILE_NAME))
         writer = Writer(database)
         running = asyncio.ensure_future(writer.run())

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.web_support import PASSWORD, empty_database
+from tests.databases import empty_database
+from tests.integration.web_support import PASSWORD
 from truename.store import people as store
 from truename.store.database import FILE_NAME, Database, sqlite_url
 from truename.store.people import SignIn, digest_of

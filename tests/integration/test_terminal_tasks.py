@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from tests.integration.web_support import empty_database
+from tests.databases import empty_database
 from truename.calibration import BatchOrder, Priority, Rules, Submission, submit_batches
 from truename.magnet import Magnet
 from truename.model import TaskStatus

@@ -4,15 +4,15 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 
+from tests.databases import empty_database
 from truename.batching import Batches
 from truename.calibration import Census, Rules, submit_all
 from truename.feeder import Feeder
@@ -24,7 +24,6 @@ from truename.service import Calibrations, Desk
 from truename.settings import Settings
 from truename.store import people
 from truename.store.database import FILE_NAME, Database, sqlite_url
-from truename.store.migrate import migrate
 from truename.store.people import Newcomer, Person, digest_of
 from truename.store.writer import Writer
 from truename.watch import Watch
@@ -139,14 +138,6 @@ def work_on(database: Database, writer: Writer, clock: Clock) -> Work:
         notes=Notes(database, writer, hub, clock=now, task_ttl_s=3600),
         mode=Mode(database, writer, "async", settle=feeder.settle),
     )
-
-
-@cache
-def empty_database() -> bytes:
-    """A file as the migrations make it, made once."""
-    with TemporaryDirectory() as folder:
-        migrate(sqlite_url(Path(folder) / FILE_NAME))
-        return (Path(folder) / FILE_NAME).read_bytes()
 
 
 def with_site(
