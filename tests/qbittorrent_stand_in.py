@@ -8,6 +8,7 @@ import http.server
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -195,6 +196,63 @@ class Fetching(StandIn):
         assert fields["category"] == CATEGORY
         counts = {"success_count": len(added), "failure_count": 0, "pending_count": 0, "added_torrent_ids": added}
         return _json(counts)
+
+
+class Queueing(StandIn):
+    """A qBittorrent 4.5 where what is added waits in a queue for `turn_s`, or until it is started by force.
+
+    Then its metadata is there at once, and it stops. `resumed`: it was started by force when it had that already, and
+    now downloads what it is about.
+    """
+
+    def __init__(self, torrent: bytes, *, turn_s: float) -> None:
+        super().__init__(self._reply)
+        self.torrent = torrent
+        self.turn_s = turn_s
+        self.resumed = False
+        self._listed: dict[str, dict[str, object]] = {}
+        self._begins_at = 0.0
+        self._rid = 0
+
+    def _reply(self, request: Request) -> Reply:
+        fields = request.fields
+        begun = time.monotonic() >= self._begins_at
+        for told in self._listed.values():
+            told.update({"state": "pausedDL", "total_size": 5} if begun else {"state": "queuedDL", "total_size": -1})
+        match request.path:
+            case "app/webapiVersion" | "app/version" | "app/defaultSavePath" as path:
+                return 200, {}, {"app/webapiVersion": b"2.8.19", "app/version": b"v4.5.2"}.get(path, b"/d")
+            case "sync/maindata":
+                self._rid += 1
+                return _json({"rid": self._rid, "full_update": True, "torrents": self._listed, "tags": []})
+            case "torrents/info":
+                return _json([{"hash": key} | told for key, told in self._listed.items()])
+            case "torrents/add":
+                self._add(fields)
+            case "torrents/setForceStart":
+                self.resumed = self.resumed or begun
+                self._begins_at = 0.0
+            case "torrents/export":
+                if fields["hash"] not in self._listed:
+                    return 404, {}, b"Not Found"
+                return (200, {}, self.torrent) if begun else (409, {}, b"no metadata")
+            case "torrents/delete":
+                self._listed.clear()
+        return 200, {}, b"Ok."
+
+    def _add(self, fields: dict[str, str]) -> None:
+        info_hash = _hash_of(fields["urls"])
+        self._begins_at = time.monotonic() + self.turn_s
+        self._listed[info_hash] = {
+            "name": info_hash,
+            "infohash_v1": info_hash,
+            "infohash_v2": "",
+            "category": fields["category"],
+            "tags": fields.get("tags", ""),
+            "save_path": fields["savepath"],
+            "state": "queuedDL",
+            "total_size": -1,
+        }
 
 
 def _hash_of(source: str) -> str:

@@ -38,6 +38,7 @@ DEFAULT_TIMEOUT_S = 30.0
 LONGEST_TIMEOUT_S = 3600.0
 CLEAN_UP_S = 5.0
 POLL_S = 0.3
+QUEUED_S = 1.0
 REQUEST_TIMEOUT_S = 10.0
 OLDEST_API = (2, 8, 15)  # of qBittorrent 4.5.0: the first to stop a torrent when its metadata is there
 
@@ -185,6 +186,7 @@ class Visit:
         self._info_hash = info_hash
         self._brought = False  # an add was sent and not refused: from then on something may have to be taken away
         self._arrived = False  # what was added has been seen in the list
+        self._waits_since: float | None = None
         self._refusals = 0
 
     def name(self) -> str | None:
@@ -200,7 +202,7 @@ class Visit:
         # there; in our category it is found under any.
         for torrent in self._own():
             self._arrived = True
-            if torrent["state"] == "queuedDL":  # behind the person's own downloads it would wait for ever
+            if self._has_to_wait(torrent):  # behind the person's own downloads, for ever
                 self._client.torrents_set_force_start(enable=True, torrent_hashes=torrent["hash"])
             with contextlib.suppress(NotFound404Error):
                 return self._name(torrent["hash"])
@@ -220,6 +222,16 @@ class Visit:
             self._client.torrents_remove_categories(categories=[self.category])
             self._brought = False
         self._client.auth_log_out()
+
+    def _has_to_wait(self, torrent: Mapping[str, str]) -> bool:
+        """Whether it has been in a queue for a while. Any torrent is for a moment, and one that has its metadata by the
+        time it is started would be downloaded.
+        """
+        if torrent["state"] != "queuedDL" or int(torrent["total_size"]) > 0:
+            self._waits_since = None
+            return False
+        self._waits_since = self._waits_since or time.monotonic()
+        return time.monotonic() >= self._waits_since + QUEUED_S
 
     def _own(self) -> list[dict[str, str]]:
         return _fields(self._client.torrents_info(category=self.category))

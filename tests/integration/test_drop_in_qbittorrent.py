@@ -16,6 +16,7 @@ import pytest
 
 from tests.integration.drop_in_support import HELPER, importable, serving
 from tests.qbittorrent import PASSWORD, PATIENCE_S, QBittorrent
+from tests.qbittorrent_stand_in import Queueing
 from truename.bencode import decode
 from truename.demo.peers import SwarmPlan
 from truename.demo.swarm import LocalSwarm
@@ -234,6 +235,15 @@ def test_a_full_queue_of_the_persons_downloads_does_not_hold_a_name_up(clean, sw
     until(lambda: sorted(t["state"] for t in client.torrents_info()) == ["metaDL"] + ["queuedDL"] * 3)
     assert ask(clean.environment(), swarm.torrents[1].info_hash).name == "Leaves of Grass by Walt Whitman.epub\n"
     assert len(client.torrents_info()) == 4
+
+
+@pytest.mark.parametrize(("turn_s", "forced"), [(0.5, False), (60, True)])
+def test_only_what_stays_in_a_queue_is_started_by_force(turn_s, forced, swarm):
+    wanted = swarm.torrents[0]
+    with Queueing(b"d4:info" + wanted.info + b"e", turn_s=turn_s).serving() as server:
+        ended = ask({"QBT_URL": server.url}, wanted.info_hash)
+        assert (ended.status, ended.name) == (0, "alice.txt\n"), ended.reason
+        assert (server.times("torrents/setForceStart") > 0, server.resumed) == (forced, False)
 
 
 # What is the person's

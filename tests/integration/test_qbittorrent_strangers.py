@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.qbittorrent import PASSWORD, PATIENCE_S, USERNAME
-from tests.qbittorrent_stand_in import Fetching, StandIn, after_login, always, drip, silence
+from tests.qbittorrent_stand_in import Fetching, Queueing, StandIn, after_login, always, drip, silence
 from tests.wire import info_named, sha1
 from truename.demo.torrents import dead_hashes
 from truename.errors import BadMetadata, BadName, NotYet, ResolverDown
@@ -289,6 +289,22 @@ def test_a_fetch_that_brought_nothing_is_ended_by_a_stopped_torrent_that_is_remo
             assert sorted(urls) == sorted(f"magnet:?xt=urn:btih:{one}" for one in DEAD[:2])
             assert {one["stopped"] for one in added} == {"True"}
             assert (server.waiting, server.listed) == (set(), {})
+
+    run(test())
+
+
+@pytest.mark.parametrize(("turn_s", "forced"), [(0.5, False), (LONG_S, True)])
+def test_only_what_stays_in_a_queue_is_started_by_force(turn_s: float, forced: bool) -> None:
+    """What has its metadata by then would go on and download."""
+
+    async def test() -> None:
+        info = info_named("in a queue")
+        with Queueing(torrent_of(info), turn_s=turn_s).serving() as server:
+            async with resolving(server.url, Limits()) as resolver:
+                assert await resolver.resolve(Magnet.parse(sha1(info)), deadline_s=LONG_S) == read_info(
+                    info, (sha1(info),)
+                )
+            assert (server.times("torrents/setForceStart") > 0, server.resumed) == (forced, False)
 
     run(test())
 

@@ -30,6 +30,8 @@ _PORTION: Final = 100
 _MOST_ADDS: Final = 3
 _APPEARS_S: Final = 5.0
 """From an add until the torrent must be in the list, and from a removal until it must be gone from it."""
+_QUEUED_S: Final = 1.0
+"""So long a torrent has to be in a queue before it is taken out of it."""
 _MOST_REFUSALS: Final = 3
 _FETCHES_A_ROUND: Final = 50
 _FIRST_FETCH_S, _SLOWER, _LAST_FETCH_S = 0.25, 1.5, 5.0
@@ -49,6 +51,7 @@ class Rounds:
         self._sent: dict[InfoHash, float] = {}
         self._leaving: dict[str, float] = {}
         self._withdrawn: dict[InfoHash, None] = {}
+        self._queued: dict[str, float] = {}
         self._named = 0
         self._looked = False
         self.server: Server | None = None
@@ -191,11 +194,14 @@ class Rounds:
         await self._ask(lambda session: session.add(magnets, tag=self.tag, folder=folder, stopped=stopped))
 
     async def _hurry(self) -> None:
-        waiting = [
-            entry.torrent_id
+        """Any torrent is queued for a moment, and one that has its metadata by the time it is started is downloaded."""
+        now = time.monotonic()
+        self._queued = {
+            entry.torrent_id: self._queued.get(entry.torrent_id, now)
             for errand in self._errands.turn.values()
             if (entry := self._entry(errand)) and entry.is_queued and self._is_mine(entry)
-        ]
+        }
+        waiting = [torrent_id for torrent_id, since in self._queued.items() if now >= since + _QUEUED_S]
         for portion in portions(waiting, _PORTION):
             await self._ask(partial(Session.hurry, torrent_ids=portion))
 
