@@ -4,6 +4,7 @@ A name is known by its hash and its `dn` as it is written, so that of several ma
 alone that bear it. Of a magnet with two hashes it is known by both, since its true name may come by either.
 """
 
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -90,11 +91,12 @@ def put_back(changed: Iterable[Key], base: str, earlier: Iterable[str], typed: C
 def _changed(old: list[str | None], new: list[str | None]) -> Iterator[str | None]:
     """Of one hash: the names that are none of its old ones.
 
+    A name that stands there more often than before was given to one more of them.
     Where there are more magnets than before, only those in the places of the old ones: what follows was put in. One
     without a name was put in as well, while what stood in its place stands elsewhere.
     """
     if len(new) <= len(old):
-        yield from set(new).difference(old)
+        yield from Counter(new) - Counter(old)
         return
     for before, dn in zip(old, new, strict=False):
         if dn not in old and not (dn is None and before in new):

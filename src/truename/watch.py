@@ -72,11 +72,11 @@ class Watch:
 
     async def now(self, person_id: int, info_hash: str) -> bool:
         """Ask for a hash that sleeps at the next moment; whether the person watches it. Errors: `StoreUnavailable`."""
-        return await self._writer.write(watches.move_all, (person_id, info_hash, self._clock()))
+        return await self._writer.write(watches.hurry_all, (person_id, info_hash, self._clock()))
 
     async def stop(self, person_id: int, info_hash: str) -> bool:
         """Ask for it no more; whether the person watches it. Errors: `StoreUnavailable`."""
-        return await self._writer.write(watches.move_all, (person_id, info_hash, None))
+        return await self._writer.write(watches.stop_all, (person_id, info_hash))
 
     async def ask(self) -> int:
         """Ask for what is due, as far as there are slots. Output: how many were asked for."""

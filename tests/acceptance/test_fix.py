@@ -125,14 +125,27 @@ def test_a_dn_that_reads_as_the_name_stays_also_with_plus_for_space(truename: Pr
     assert (ended.status, ended.out) == (0, text.encode())
 
 
-@pytest.mark.parametrize("encoding", ["gb18030", "utf-16", "utf-8-sig", "latin-1"])
-def test_a_text_in_another_encoding_keeps_it(truename: Program, swarm: LocalSwarm, encoding: str) -> None:
-    word = "café" if encoding == "latin-1" else "雨后的城市"
-    text = f"{word} {swarm.magnets[0]} {word}\r\n"
+@pytest.mark.parametrize(
+    ("encoding", "before", "after"),
+    [
+        ("gb18030", "雨后的城市：", "。后面的文字很重要"),
+        ("big5", "電影：", "。後面的文字很重要，請勿刪除"),
+        ("shift_jis", "映画：", "。後ろの言葉"),
+        ("utf-16", "雨后的城市", "。后面"),
+        ("utf-8-sig", "雨后的城市", "。后面"),
+        ("latin-1", "café ", " café"),
+    ],
+)
+def test_a_text_in_another_encoding_keeps_it(
+    truename: Program, swarm: LocalSwarm, encoding: str, before: str, after: str
+) -> None:
+    text = f"{before}{swarm.magnets[0]}{after}\r\n"
     ended = truename("fix", stdin=text.encode(encoding))
     assert ended.status == 0, ended.err
     expected = text.replace("&tr=", "&dn=alice.txt&tr=")
     assert ended.out == expected.encode(encoding)
+    (truename.home / "list").write_bytes(text.encode(encoding))
+    assert truename("resolve", "--file", "list").out.endswith(b"  alice.txt\n")
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ class Cycle:
             taken = await self._take()
             await self._tell([(one, end) for one in taken for end in (None, trouble(one))])
             await self._do(partial(calibration.cancel_batches, rules=RULES), of_batch)
-            await self._do(watches.move_all, (ALICE, HASHES[1], self.now))
+            await self._do(watches.hurry_all, (ALICE, HASHES[1], self.now))
             for work in (feeder._forget_batches, feeder._forget_tasks, feeder._forget_lookups):
                 await self._do(work, self.now - 5)
 

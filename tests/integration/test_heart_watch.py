@@ -265,6 +265,25 @@ def test_who_asks_oneself_after_a_stop_begins_a_new_watch_though_the_old_one_sti
     with_watch(tmp_path, scenario)
 
 
+@pytest.mark.parametrize("asks_again", [False, True])
+def test_what_is_asked_for_while_somebody_says_stop_begins_no_new_watch(tmp_path: Path, *, asks_again: bool) -> None:
+    async def scenario(heart: Heart, looking: Watch) -> None:
+        await heart.note(f"magnet:?xt=urn:btih:{HASHES[0]}")
+        await heart.submit(magnet(0))
+        await answer(heart, dead)
+        await heart.submit(magnet(0))
+        taken = await heart.take()
+        await heart.start(*taken)
+        assert await looking.stop(ALICE, HASHES[0])
+        if asks_again:
+            await heart.submit(magnet(0))
+        await heart.apply(*((one, dead(one)) for one in taken))
+        (row,) = await rows(heart)
+        assert (row.next_at is not None) is asks_again
+
+    with_watch(tmp_path, scenario)
+
+
 def test_a_name_that_somebody_else_found_comes_into_the_note_of_who_watches(tmp_path: Path) -> None:
     async def scenario(heart: Heart, looking: Watch) -> None:
         mine = await heart.note(f"magnet:?xt=urn:btih:{HASHES[0]}")

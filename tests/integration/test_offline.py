@@ -65,7 +65,7 @@ async def ended_batch(engine: Engine) -> str:
 
 
 async def to_be_told(connection: Connection) -> int:
-    return len(await batches.to_tell(connection, at=10.0**12, limit=9))
+    return len(await batches.to_tell(connection, at=10.0**12, longest_delay_s=3600.0, limit=9))
 
 
 def test_a_known_name_is_answered_and_an_unknown_one_ends_at_once(tmp_path: Path) -> None:

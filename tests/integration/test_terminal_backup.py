@@ -4,7 +4,10 @@ import asyncio
 import io
 import json
 import os
+import shutil
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -82,6 +85,18 @@ def test_a_dry_run_shows_both_and_changes_nothing(
     assert "nothing was changed" in said.err
     assert sorted(path.name for path in settings.data_dir.iterdir()) == before
     assert text_in(settings) != "from the backup"
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_of_a_copy_of_a_database_it_says_that_the_newest_may_be_missing(
+    settings: Settings, screen: Screen, capfd: pytest.CaptureFixture[str], file: Path, *, copied: bool
+) -> None:
+    if copied:
+        with closing(sqlite3.connect(file.parent / "other" / FILE_NAME)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+        shutil.copy(file.parent / "other" / FILE_NAME, file)
+    assert bring_back(settings, screen, file, dry_run=True)
+    assert ("may be missing" in capfd.readouterr().out) is copied
 
 
 def test_a_dry_run_makes_no_data_folder(screen: Screen, file: Path, tmp_path: Path) -> None:

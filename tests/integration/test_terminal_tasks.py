@@ -197,7 +197,7 @@ def test_a_batch_ends_with_the_last_of_many(desk: Desk, capfd: pytest.CaptureFix
     async def work(database: Database) -> Any:
         async with database.reading() as connection:
             row = await batches.get(connection, "b" * 36, person_id=1, ended_after=0)
-            return row, await batches.to_tell(connection, at=2000.0, limit=10)
+            return row, await batches.to_tell(connection, at=2000.0, longest_delay_s=3600.0, limit=10)
 
     row, to_tell = desk.on_database(work)
     assert (row.counts, row.ended_at) == ({"cancelled": 1200}, 2000.0)

@@ -446,6 +446,18 @@ def test_no_route_sees_a_forwarded_header_and_all_see_the_host_that_counts(tmp_p
     with_site(tmp_path, scenario, trusted_proxies=("10.0.0.1/32",), allowed_hosts=hosts)
 
 
+def test_calibration_that_is_off_is_no_news_for_the_administrator(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(site: Site) -> None:
+        browser = await site.signed_in()
+        await site.application.state.work.mode.choose("off")
+        assert (await browser.post("/api/calibrate/async", json={"info_hash": "1a" * 20})).status_code == 503
+
+    with_site(tmp_path, scenario)
+    assert "not served" not in caplog.text
+
+
 def test_what_nobody_foresaw_is_answered_without_a_word_of_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario(site: Site) -> None:
         @site.application.get("/api/broken")

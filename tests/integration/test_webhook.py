@@ -6,7 +6,7 @@ import hmac
 import json
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +33,7 @@ class Receiver:
     statuses: list[int]
     told: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     connections: int = 0
+    meanwhile: Callable[[], Awaitable[object]] | None = None
 
 
 @asynccontextmanager
@@ -45,6 +46,8 @@ async def receiver(*statuses: int) -> AsyncIterator[Receiver]:
         headers = dict(line.split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
         body = await reader.readexactly(int(headers["Content-Length"]))
         found.told.append((headers, body))
+        if found.meanwhile is not None:
+            await found.meanwhile()
         status = found.statuses.pop(0) if found.statuses else 200
         writer.write(f"HTTP/1.1 {status} X\r\nLocation: {found.url}\r\nContent-Length: 0\r\n\r\n".encode())
         writer.close()
@@ -141,6 +144,71 @@ def test_a_receiver_that_is_back_is_told(tmp_path: Path) -> None:
                 bell.now += waited_s + 1
                 await bell.ring()
             assert await bell.ring() == 0
+        assert len(found.told) == 2
+
+    with_live(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_what_is_begun_again_while_its_end_is_told_is_told_when_it_ends_again(tmp_path: Path, status: int) -> None:
+    async def scenario(site: Live) -> None:
+        site.oracle.dead = {HASHES[0]}
+        batch_id = await ended_batch(site)
+        client = await site.signed_in()
+        site.oracle.dead, site.oracle.held = set(), {HASHES[0]}
+
+        async def retried() -> None:
+            found.meanwhile = None
+            assert (await client.post(f"/api/calibrate/batch/{batch_id}/retry")).status_code == 200
+
+        async with receiver(status) as found:
+            bell = Bell(site, found.url)
+            found.meanwhile = retried
+            assert await bell.ring() == 1
+            bell.now += 10.0**6
+            assert await bell.ring() == 0  # it runs
+            await site.oracle.let_go()
+            async with asyncio.timeout(PATIENCE_S):
+                while (await client.get(f"/api/calibrate/batch/{batch_id}")).json()["counts"]["completed"] < 3:
+                    await site.engine.hub.wait(site.engine.hub.count, timeout_s=0.05)
+            async with site.database.writing() as connection:
+                await connection.execute(update(batch).where(batch.c.ended_at.is_not(None)).values(tell_at=0.0))
+            assert await bell.ring() == 1
+        counts = [json.loads(body)["counts"] for _, body in found.told]
+        assert [each["completed"] for each in counts] == [2, 3]
+
+    with_live(tmp_path, scenario, max_attempts=1)
+
+
+def test_a_batch_whose_retry_is_answered_at_once_ends_again(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        site.oracle.dead = {HASHES[0]}
+        batch_id = await ended_batch(site)
+        client = await site.signed_in()
+        async with receiver() as found:
+            await Bell(site, found.url).ring()
+            site.oracle.dead = set()
+            await client.post("/api/calibrate", json={"info_hash": HASHES[0]})
+            async with site.database.writing() as connection:
+                await connection.execute(update(batch).values(ended_at=time.time() - 60))
+            assert (await client.post(f"/api/calibrate/batch/{batch_id}/retry")).json()["counts"]["completed"] == 3
+            async with site.database.reading() as connection:
+                row = (await connection.execute(select(batch))).one()
+            assert row.ended_at == row.tell_at > time.time() - 50
+            assert await Bell(site, found.url).ring() == 1
+        assert [json.loads(body)["counts"]["completed"] for _, body in found.told] == [2, 3]
+
+    with_live(tmp_path, scenario, max_attempts=1, webhook_url="http://127.0.0.1:1/")
+
+
+def test_a_clock_that_is_set_back_puts_off_no_news(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        await ended_batch(site)
+        async with receiver(500) as found:
+            bell = Bell(site, found.url)
+            await bell.ring()
+            bell.now -= 50_000
+            assert await bell.ring() == 1
         assert len(found.told) == 2
 
     with_live(tmp_path, scenario)

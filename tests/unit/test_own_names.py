@@ -43,6 +43,9 @@ def hybrid(dn: str) -> str:
         (link("a"), f"{link('a')} {link('b')}", set()),
         (link("a"), f"{link('a')} {link()}", set()),
         (link("a"), f"{link()} {link('a')}", set()),
+        # One more of them has a name that stood there already.
+        (f"{link('a')} {link('b')}", f"moved {link('b')} {link('b')}", {(V1, "b")}),
+        (f"{link('a')} {link('b')} {link('b')}", f"moved {link('b')} {link('b')}", set()),
         # A copy of the old one is kept beside it.
         (link("a"), f"{link('mine')} {link('a')}", {(V1, "mine")}),
         (f"{link('a')} {link('b')}", f"{link('a')} {link('mine')} {link('b')}", {(V1, "mine")}),

@@ -82,7 +82,9 @@ async def _retry_batch(connection: Connection, wanted: OfBatch, rules: Rules, ce
     taken = [(row, answer) for row, answer in zip(old, plan.answers, strict=True) if not isinstance(answer, Refused)]
     pairs = [(row.id, answer.task_id, answer.task_id in made) for row, answer in taken]
     waiting = sum(answer.status is not TaskStatus.COMPLETED for _, answer in taken)
-    await batches.put_in_place(connection, wanted.batch_id, pairs, waiting=waiting)
+    await batches.put_in_place(
+        connection, wanted.batch_id, pairs, waiting=waiting, at=wanted.at, tells=rules.tells_batches
+    )
     return Retried(asked=tuple((magnet_of(row), Priority(row.prio)) for row, _ in taken), refused=len(old) - len(taken))
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from truename.model import TaskStatus
 from truename.store import tasks
 from truename.store.database import Connection
+from truename.store.due import due_values, has_come, is_too_far_off
 from truename.store.portable import in_chunks
 from truename.store.tables import batch, batch_task, task
 from truename.store.tasks import TaskRow
@@ -53,6 +55,15 @@ class BatchLine:
     created_at: float
     total: int
     active: int
+
+
+class ToTell(NamedTuple):
+    """The end of a batch of which the webhook is to be told: since when, and how often that was tried."""
+
+    batch_id: str
+    person_id: int
+    tried: int
+    due_at: float
 
 
 # Statements of the busy paths are built once: building one costs more than running it.
@@ -158,9 +169,18 @@ async def unnamed_of(connection: Connection, batch_id: str, *, person_id: int) -
 
 
 async def put_in_place(
-    connection: Connection, batch_id: str, pairs: Sequence[tuple[str, str, bool]], *, waiting: int
+    connection: Connection,
+    batch_id: str,
+    pairs: Sequence[tuple[str, str, bool]],
+    *,
+    waiting: int,
+    at: float,
+    tells: bool,
 ) -> None:
-    """Put new tasks in the places of old ones, given as (old, new, created); `waiting` of them have not ended."""
+    """Put new tasks in the places of old ones, given as (old, new, created); `waiting` of them have not ended.
+
+    A batch that had ended begins again, or, where all of them are answered at once, ends again.
+    """
     if not pairs:
         return
     there = set(
@@ -178,12 +198,13 @@ async def put_in_place(
         .values(task_id=bindparam("new"), created=bindparam("made")),
         [{"old": old, "new": new, "made": made} for old, new, made in pairs if new not in there],
     )
+    change = update(batch).where(batch.c.id == batch_id)
     if waiting:
-        await connection.execute(
-            update(batch)
-            .where(batch.c.id == batch_id)
-            .values(active=batch.c.active + waiting, ended_at=None, tell_at=None, told=0)
-        )
+        change = change.values(active=batch.c.active + waiting, ended_at=None, tell_at=None, told=0)
+    else:
+        over_again = batch.c.ended_at.is_not(None)
+        change = change.where(over_again).values(ended_at=at, tell_at=at if tells else None, told=0)
+    await connection.execute(change)
 
 
 async def forget(
@@ -200,23 +221,35 @@ async def forget(
     return [(row.id, row.tell_at is not None) for row in await connection.execute(gone)]
 
 
-async def to_tell(connection: Connection, *, at: float, limit: int) -> Sequence[tuple[str, int, int]]:
-    """Batches whose end the webhook is still to be told of, each as (id, person, how often it was tried)."""
-    rows = await connection.execute(
-        select(batch.c.id, batch.c.person_id, batch.c.told)
-        .where(batch.c.tell_at <= at)
-        .order_by(batch.c.tell_at)
-        .limit(limit)
+async def to_tell(connection: Connection, *, at: float, longest_delay_s: float, limit: int) -> Sequence[ToTell]:
+    """Ends that the webhook is still to be told of, the longest due first."""
+    statement = (
+        select(batch.c.id, batch.c.person_id, batch.c.told, batch.c.tell_at).order_by(batch.c.tell_at).limit(limit)
     )
-    return [(row.id, row.person_id, row.told) for row in rows]
+    values = due_values(at, longest_delay_s)
+    found: list[ToTell] = []
+    for which in (has_come, is_too_far_off):
+        rows = await connection.execute(statement.where(which(batch.c.tell_at)), values)
+        found += [ToTell(row.id, row.person_id, row.told, row.tell_at) for row in rows]
+    return found[:limit]
 
 
-async def tried_all(connection: Connection, tried: Sequence[tuple[str, float | None]]) -> Sequence[None]:
-    """The writer's work: the webhook was told of these batches, or is to be told again at a time."""
+async def tried_all(connection: Connection, tried: Sequence[tuple[ToTell, float | None]]) -> Sequence[None]:
+    """The writer's work: the webhook was told of these ends, or is to be told again at a time.
+
+    A batch that was begun again meanwhile has another end, of which nobody was told.
+    """
     await connection.execute(
         update(batch)
-        .where(batch.c.id == bindparam("this_id"))
+        .where(
+            batch.c.id == bindparam("this_id"),
+            batch.c.told == bindparam("times"),
+            batch.c.tell_at == bindparam("was_due_at"),
+        )
         .values(told=batch.c.told + 1, tell_at=bindparam("again_at")),
-        [{"this_id": one, "again_at": again_at} for one, again_at in tried],
+        [
+            {"this_id": one.batch_id, "times": one.tried, "was_due_at": one.due_at, "again_at": again_at}
+            for one, again_at in tried
+        ],
     )
     return [None] * len(tried)

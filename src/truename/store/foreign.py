@@ -24,6 +24,7 @@ from truename.store.schema import Row, differences
 from truename.store.values import Check, check_of
 
 _HEADER = b"SQLite format 3\0"
+_WITH_LOG = b"\x02\x02"
 _MAX_VALUE_BYTES = 32 * 1024 * 1024  # a note has at most five
 _MAX_OBJECTS = 1_000
 _LIMITS = {
@@ -119,6 +120,14 @@ class ForeignFile:
         if len(set(names)) < len(names) or not numbered(ours) >= set(names) or not all(usable(seq) for _, seq in found):
             raise self._refused("restore_value", table="sqlite_sequence", column="seq")
         return found
+
+    def is_plain_copy(self) -> bool:
+        """Whether it is a database as one works on it, of which the newest may have stood in another file beside it.
+
+        Source: https://www.sqlite.org/fileformat2.html#file_format_version_numbers
+        """
+        with told_as("restore_unreadable", self.path), self.path.open("rb") as file:
+            return file.read(len(_HEADER) + 4)[-2:] == _WITH_LOG
 
     def _schema(self) -> list[Row]:
         rows = self._connection.execute(SCHEMA).fetchmany(_MAX_OBJECTS)

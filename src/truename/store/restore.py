@@ -46,11 +46,15 @@ _BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuilt:
-    """A new database with the rows of a backup: where it is, what is in it, how many rows of `LEFT_OUT` are not."""
+    """A new database with the rows of a backup: where it is, what is in it, how many rows of `LEFT_OUT` are not.
+
+    `perhaps_old`: the file is no backup that truename made, but a copy of a database, perhaps of one in use.
+    """
 
     path: Path
     summary: Summary
     left_out: int
+    perhaps_old: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +90,7 @@ def rebuilt(file: Path, folder: Path) -> Iterator[Rebuilt]:
         summary = Summary(
             revision=revision, people=found.people, notes=found.notes, names=found.names, newest=found.newest
         )
-        yield Rebuilt(path=path, summary=summary, left_out=left_out)
+        yield Rebuilt(path=path, summary=summary, left_out=left_out, perhaps_old=source.is_plain_copy())
 
 
 async def wait_again(connection: Connection) -> None:

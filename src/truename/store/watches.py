@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, select, update
 from truename.store.database import Connection
 from truename.store.due import due_values, has_come, is_too_far_off
 from truename.store.portable import by_hash, in_chunks, upsert
-from truename.store.tables import watch
+from truename.store.tables import ONE, task, watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,13 +145,28 @@ async def forget_all(connection: Connection, over: Sequence[tuple[int, str]]) ->
     return [None] * len(over)
 
 
-async def move_all(connection: Connection, moved: Sequence[tuple[int, str, float | None]]) -> Sequence[bool]:
-    """The writer's work: ask (person, hash) next at this time, or not any more (None). Whether each was watched."""
+async def hurry_all(connection: Connection, hurried: Sequence[tuple[int, str, float]]) -> Sequence[bool]:
+    """The writer's work: ask for these (person, hash) next at this time. Whether each was watched."""
+    return [await _move(connection, *one) for one in hurried]
+
+
+async def stop_all(connection: Connection, stopped: Sequence[tuple[int, str]]) -> Sequence[bool]:
+    """The writer's work: ask for these (person, hash) no more. Whether each was watched.
+
+    What the person is asking for at the moment begins no new watch when it ends, as what the watch asks for does not.
+    """
     results: list[bool] = []
-    for person_id, info_hash, next_at in moved:
-        change = update(watch).where(watch.c.person_id == person_id, watch.c.hash == info_hash)
-        results.append((await connection.execute(change.values(next_at=next_at))).rowcount > 0)
+    for person_id, info_hash in stopped:
+        results.append(await _move(connection, person_id, info_hash, None))
+        if results[-1]:
+            under_way = (task.c.person_id == person_id, task.c.hash == info_hash, task.c.active == ONE)
+            await connection.execute(update(task).where(*under_way).values(watched=True))
     return results
+
+
+async def _move(connection: Connection, person_id: int, info_hash: str, next_at: float | None) -> bool:
+    change = update(watch).where(watch.c.person_id == person_id, watch.c.hash == info_hash)
+    return (await connection.execute(change.values(next_at=next_at))).rowcount > 0
 
 
 async def postpone_all(connection: Connection, late: Sequence[Postponed]) -> Sequence[bool]:

@@ -110,6 +110,8 @@ def _show(screen: Screen, new: Rebuilt, database: Path, present: Present) -> Non
     _contents(screen, new.summary)
     if new.left_out:
         _line(screen, "restore_left_out", count=new.left_out)
+    if new.perhaps_old:
+        _line(screen, "restore_copy")
     _line(screen, "restore_place", what=database)
     if present.summary is not None:
         _contents(screen, present.summary)

@@ -12,7 +12,7 @@ from truename.errors import TruenameError
 from truename.names import likeliest_encoding
 from truename.texts import Language, say
 
-_OF_THE_WEST = frozenset(("cp1251", "cp1252", "latin-1"))
+_OF_THE_EAST = frozenset(("gb18030", "big5", "shift_jis"))
 
 
 class Unusable(TruenameError):  # noqa: N818 - named after what it is
@@ -38,12 +38,13 @@ class Text:
 
     @classmethod
     def decode(cls, data: bytes, what: str) -> "Text":
-        """Read bytes as text: UTF-16 with its mark, UTF-8, GB18030, or bytes that only their ASCII part is read of.
+        """Read bytes as text: UTF-16 with its mark, UTF-8, whichever of GB18030, Big5 and Shift-JIS it reads best in, or
+        bytes that only their ASCII part is read of.
 
         Errors: `Unusable` for NUL characters.
         """
         marked = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}.get(data[:2])
-        found = next(filter(None, (_read(data, one) for one in ((marked,) if marked else ("utf-8", "gb18030")))), None)
+        found = _read(data, marked) if marked else _read(data, "utf-8") or _read_of_the_east(data)
         if "\0" in found.text if found else (marked or b"\0" in data):
             raise Unusable("binary_input", what=what)
         return found or cls(text=data.decode("utf-8", "surrogateescape"), encoding="utf-8", errors="surrogateescape")
@@ -54,22 +55,26 @@ class Text:
 
 
 def _read(data: bytes, encoding: str) -> Text | None:
-    """The text, if the encoding reads it without loss and hides no magnet.
-
-    In GB18030 nearly any byte and the letter behind it make a character, so a text of the West reads too. Where that
-    swallows the beginning of a magnet it is certainly not the right one, and what it swallows elsewhere may be its end.
-    """
+    """The text, if the encoding reads it without loss."""
     try:
         found = Text(text=data.decode(encoding), encoding=encoding, errors="strict")
         faithful = found.encode(found.text) == data
     except UnicodeError:
         return None
-    return found if faithful and not (encoding == "gb18030" and _is_misread(found.text, data)) else None
+    return found if faithful else None
 
 
-def _is_misread(text: str, data: bytes) -> bool:
-    hides = text.lower().count("magnet:?") != data.lower().count(b"magnet:?")
-    return hides or likeliest_encoding([line for line in data.splitlines() if not line.isascii()]) in _OF_THE_WEST
+def _read_of_the_east(data: bytes) -> Text | None:
+    """The text, if it reads best in an encoding in which a character may take two bytes, and that hides no magnet.
+
+    In these nearly any byte and the letter behind it make a character, so a text of the West, or of another one of
+    them, reads too. Where that swallows the beginning of a magnet it is certainly not the right one, and what it
+    swallows elsewhere may be its end.
+    """
+    encoding = likeliest_encoding([line for line in data.splitlines() if not line.isascii()])
+    found = _read(data, encoding) if encoding in _OF_THE_EAST else None
+    hides = found is not None and found.text.lower().count("magnet:?") != data.lower().count(b"magnet:?")
+    return None if hides else found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -130,6 +130,11 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "tokens.",
         "  不会恢复 {count} 个登录会话和令牌：所有人需重新登录，令牌用 `truename user token` 重新生成。",
     ),
+    "restore_copy": (
+        "  a copy of the database, and none of `truename backup`: if the server was running then, what was saved last "
+        "may be missing.",
+        "  这是数据库的副本，而不是 `truename backup` 制作的备份：如果复制时服务器正在运行，最近保存的内容可能缺失。",
+    ),
     "restore_dry": (
         "This was a dry run: the file can be restored, and nothing was changed.",
         "这是试运行：该文件可以恢复，未作任何更改。",

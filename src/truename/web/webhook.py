@@ -81,13 +81,15 @@ class Webhook:
 
     async def tell(self, pool: httpcore.AsyncConnectionPool) -> int:
         """Tell of the batches that are due; of how many."""
-        due = await self._database.read(batches.to_tell, at=self._clock(), limit=_AT_ONCE)
-        arrived = await asyncio.gather(*(self._tell(pool, batch_id, person_id) for batch_id, person_id, _ in due))
-        for (batch_id, _, tried), well in zip(due, arrived, strict=True):
-            again_at = None if well or tried >= len(AGAIN_AFTER_S) else self._clock() + AGAIN_AFTER_S[tried]
+        due = await self._database.read(
+            batches.to_tell, at=self._clock(), longest_delay_s=AGAIN_AFTER_S[-1], limit=_AT_ONCE
+        )
+        arrived = await asyncio.gather(*(self._tell(pool, one.batch_id, one.person_id) for one in due))
+        for one, well in zip(due, arrived, strict=True):
+            again_at = None if well or one.tried >= len(AGAIN_AFTER_S) else self._clock() + AGAIN_AFTER_S[one.tried]
             if not well and again_at is None:
-                log.warning("the webhook is not told any more", extra={"batch": batch_id})
-            await self._writer.write(batches.tried_all, (batch_id, again_at))
+                log.warning("the webhook is not told any more", extra={"batch": one.batch_id})
+            await self._writer.write(batches.tried_all, (one, again_at))
         return len(due)
 
     async def _tell(self, pool: httpcore.AsyncConnectionPool, batch_id: str, person_id: int) -> bool:
@@ -95,6 +97,8 @@ class Webhook:
         view = await self._batches.to_be_told(person_id, batch_id, limit=MAX_LIMIT + 1)
         if view is None:
             log.warning("the webhook is not told any more", extra={"batch": batch_id})
+            return True
+        if view.batch.ended_at is None:  # begun again this moment
             return True
         body = json.dumps(batch_body(view, MAX_LIMIT, Language.CHINESE), ensure_ascii=False).encode()
         try:
