@@ -216,6 +216,44 @@ def test_a_new_note_is_not_lost_either_when_one_is_signed_out_meanwhile(chromium
     chromium.visit(tmp_path, scenario)
 
 
+def test_a_key_that_is_pressed_again_and_again_saves_one_note(chromium: Chromium, tmp_path: Path) -> None:
+    async def scenario(site: Live, window: Window) -> None:
+        page = window.page
+        await page.fill("[name=text]", "once")
+        async with page.expect_navigation(url=f"{window.address}/notes#note-*"):
+            await page.evaluate(
+                """() => {
+                  for (let times = 0; times < 3; times += 1) {
+                    const key = {key: "Enter", ctrlKey: true, bubbles: true};
+                    document.querySelector("[name=text]").dispatchEvent(new KeyboardEvent("keydown", key));
+                  }
+                }"""
+            )
+        await expect(page.locator("truename-note")).to_have_count(1)
+        assert len((await (await site.signed_in()).get("/api/notes")).json()["notes"]) == 1
+
+    chromium.visit(tmp_path, scenario)
+
+
+def test_a_text_that_a_form_would_make_too_large_is_saved_or_stays_in_its_field(
+    chromium: Chromium, tmp_path: Path
+) -> None:
+    async def scenario(site: Live, window: Window) -> None:
+        page = window.page
+        large = "真名" * 400_000
+        await page.fill("[name=text]", large * 3)
+        await page.click(".new-note button")
+        await expect(page.locator(".editor-said")).not_to_be_empty()
+        assert len(await page.input_value("[name=text]")) == len(large) * 3
+        forgive(window, 413)
+        await page.fill("[name=text]", large)
+        await page.click(".new-note button")
+        await page.wait_for_url(f"{window.address}/notes/1")
+        assert await text_of(await site.signed_in(), 1) == large
+
+    chromium.visit(tmp_path, scenario)
+
+
 def test_a_note_deleted_elsewhere_can_be_saved_as_a_new_one(chromium: Chromium, tmp_path: Path) -> None:
     async def scenario(site: Live, window: Window) -> None:
         page = window.page

@@ -34,6 +34,9 @@ HOSTILE = (
     "\x1b]52;c;eA==\x07\x9b2J\x7f",
     "名" * 1365,
     "W" * 4096,
+    "a" + "\u0301" * 300,
+    "ช" + "\u0e34\u0e49" * 250,
+    "क" + "\u093e" * 500,
 )
 
 
@@ -295,6 +298,18 @@ def test_whatever_texts_and_names_hold_it_is_text(chromium: Chromium, tmp_path: 
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
     chromium.visit(tmp_path, scenario)
+
+
+def test_who_cannot_reach_the_server_is_told_in_ones_own_language(chromium: Chromium, tmp_path: Path) -> None:
+    async def scenario(_: Live, window: Window) -> None:
+        await window.save(LINK)
+        await window.page.context.set_offline(True)
+        await window.press(HASH)
+        await expect(window.page.locator(".note-said")).to_have_text("The server cannot be reached.")
+        await expect(window.state(HASH)).to_have_text("not asked")
+        window.wrong.clear()  # the browser's own words
+
+    chromium.visit(tmp_path, scenario, window={"locale": "en-US"})
 
 
 def test_older_and_newer_notes_lead_to_one_another(chromium: Chromium, tmp_path: Path) -> None:

@@ -130,6 +130,35 @@ def test_the_names_of_ones_own_in_an_older_file_stay_so(tmp_path: Path, monkeypa
     )
 
 
+def test_what_belongs_to_the_notes_of_an_older_file_stays_and_no_number_is_given_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / FILE_NAME
+    with monkeypatch.context() as past:
+        past.setattr("truename.store.migrations.run.NEWEST", "0007")
+        migrate(sqlite_url(file))
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("INSERT INTO person VALUES (1, 'p', 'p', '', 0, 0, 'auto', NULL, 0.0)")
+        for number in (3, 7):
+            connection.execute("INSERT INTO note VALUES (?, 1, 1, 'a text', 1.0, 2.0)", (number,))
+            connection.execute("INSERT INTO note_revision VALUES (?, 1, 'a text', 'saved', 1.0)", (number,))
+            connection.execute("INSERT INTO note_magnet (note_id, hash, own) VALUES (?, 'aa', 0)", (number,))
+        connection.commit()
+    migrate(sqlite_url(file))
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert connection.execute("SELECT * FROM note").fetchall() == [
+            (3, 1, 1, "a text", 1.0, 2.0),
+            (7, 1, 1, "a text", 1.0, 2.0),
+        ]
+        connection.execute("DELETE FROM note WHERE id = 7")
+        for belongs in ("note_revision", "note_magnet"):
+            assert connection.execute(f"SELECT note_id FROM {belongs}").fetchall() == [(3,)]  # noqa: S608
+        new = "INSERT INTO note (person_id, version, text, created_at, updated_at) VALUES (1, 1, 'new', 3.0, 3.0)"
+        assert connection.execute(new).lastrowid == 8
+
+
 def test_an_older_file_is_copied_aside_before_it_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / FILE_NAME
     with monkeypatch.context() as past:

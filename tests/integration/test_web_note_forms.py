@@ -14,6 +14,7 @@ from tests.integration.test_web_notes import LINK, NAMED, OTHER, named, save
 from tests.integration.web_support import ENGLISH, PAGE, message_in
 from truename.own_names import OwnNames
 from truename.store.notes import own_names
+from truename.store.writer import StoreUnavailable
 from truename.web.line_ends import bare
 
 FIELD = re.compile(r"<textarea[^>]*>\n(.*?)</textarea>", re.DOTALL)
@@ -44,6 +45,39 @@ async def send_delete(client: httpx.AsyncClient, note_id: int, **fields: str) ->
 async def text_of(client: httpx.AsyncClient, note_id: int) -> str:
     body: dict[str, Any] = (await client.get(f"/api/notes/{note_id}")).json()
     return str(body["text"])
+
+
+def test_a_page_of_a_note_that_is_gone_says_nothing_of_the_next_new_one(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        client = await site.signed_in()
+        old = await save(client, "old")
+        assert (await client.delete(f"/api/notes/{old['id']}")).status_code == 204
+        new = await save(client, "new, precious")
+        assert new["id"] != old["id"]
+        stale = await client.patch(f"/api/notes/{old['id']}", json={"text": "edited", "version": 1})
+        assert stale.status_code == 404
+
+    with_live(tmp_path, scenario)
+
+
+def test_what_a_full_disk_does_not_take_stays_in_its_field(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(site: Live) -> None:
+        client = await site.signed_in()
+        note = await save(client, "as it was")
+
+        async def full(*_: Any, **__: Any) -> None:
+            raise StoreUnavailable
+
+        monkeypatch.setattr(site.writer, "write", full)
+        for path, fields in (("/notes", {}), (f"/notes/{note['id']}", {"version": "1"})):
+            answer = await send(client, path, "a long text\n", **fields)
+            assert (answer.status_code, field_in(answer)) == (503, "a long text\n")
+            assert message_in(answer)
+
+    with_live(tmp_path, scenario)
+    assert caplog.text.count("a text could not be saved") == 2
 
 
 def test_a_note_is_edited_through_its_form(tmp_path: Path) -> None:

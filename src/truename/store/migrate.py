@@ -86,7 +86,8 @@ def alone(url: URL) -> Iterator[None]:
     if url.get_backend_name() != "sqlite":
         yield
         return
-    with Path(url.database or "").with_name(LOCK_NAME).open("w") as lock:
+    name = Path(url.database or "").with_name(LOCK_NAME)
+    with os.fdopen(os.open(name, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -86,6 +86,7 @@ note = Table(
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
     Index("ix_note_person_id_id", "person_id", "id"),
+    sqlite_autoincrement=True,  # else a page of a note that is gone would speak of the next new one
 )
 
 # Append-only. `cause`: saved, edited, renamed, undone. The newest revision is what `note` says now.

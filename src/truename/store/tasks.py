@@ -289,14 +289,6 @@ async def count_watched(connection: Connection) -> int:
     return int((await connection.execute(statement)).scalar_one())
 
 
-async def count_active(connection: Connection, person_id: int | None = None) -> int:
-    """How many tasks have not ended, of everybody or of a person."""
-    statement = select(func.count()).select_from(task).where(task.c.active == ONE)
-    if person_id is not None:
-        statement = statement.where(task.c.person_id == person_id)
-    return int((await connection.execute(statement)).scalar_one())
-
-
 def _read(row: Row[Any]) -> TaskRow:
     return TaskRow(**_values(row._asdict()))
 

@@ -38,8 +38,8 @@ class Text:
 
     @classmethod
     def decode(cls, data: bytes, what: str) -> "Text":
-        """Read bytes as text: UTF-16 with its mark, UTF-8, whichever of GB18030, Big5 and Shift-JIS it reads best in, or
-        bytes that only their ASCII part is read of.
+        """Read bytes as text: UTF-16 with its mark, UTF-8, the one of GB18030, Big5 and Shift-JIS that they read best
+        in, or bytes that only their ASCII part is read of.
 
         Errors: `Unusable` for NUL characters.
         """

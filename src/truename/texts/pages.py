@@ -17,7 +17,6 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "health_mode_off": ("off; nothing new is asked", "关闭，不发起新的查询"),
     "health_waiting": ("{count} look-ups wait", "{count} 个查询在等待"),
     "health_running": ("{count} of {slots} slots are in use", "{slots} 个位置中有 {count} 个在用"),
-    "health_names": ("{count} names known", "已知 {count} 个名称"),
     "health_backup": ("Backup", "备份"),
     "health_again": ("Look again", "再看一次"),
     # The pages of tasks and batches.
@@ -111,7 +110,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "login_busy": ("Many people sign in right now; try again in a moment.", "当前登录人数较多，请稍后再试。"),
     "login_once": ("This link signs you in once.", "此链接可登录一次。"),
     "login_once_button": ("Sign in now", "立即登录"),
-    "login_once_over": ("This link has been used, or its time is over.", "该链接已被使用或已过期。"),
+    "login_once_over": (
+        "This link has been used, or its time is over. A demo that is started again gives a new one.",
+        "该链接已被使用或已过期。重新启动演示会给出新的链接。",
+    ),
     "setup_title": ("Welcome", "欢迎使用"),
     "setup_intro": (
         "Make the first account; it is the administrator. The set-up code stands in the output of the server, where "

@@ -4,6 +4,7 @@ Nothing that a person wrote is lost here: what cannot be saved comes back in its
 """
 
 import asyncio
+import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -15,10 +16,11 @@ from fastapi.responses import RedirectResponse, Response
 from truename.calibration import Refused
 from truename.names import is_hidden, shown
 from truename.notes import MagnetView, Stale, caught_up, magnets_of
+from truename.store.writer import StoreUnavailable
 from truename.web.bodies import form_fields
 from truename.web.calibrate import MAX_ID, NoteId, work_for_asking, work_of
 from truename.web.cards import Card, changed_lines, direction_of, lacks_name, visible_lines
-from truename.web.errors import Refusal, no_room
+from truename.web.errors import Refusal, no_room, refusal_of
 from truename.web.facts import facts_of, file_lines, story_of
 from truename.web.guard import identity_of
 from truename.web.language import preferred
@@ -29,6 +31,8 @@ from truename.web.paths import limit_of
 from truename.web.render import render
 from truename.web.sending import may_send, said_to_script, said_word, send
 from truename.web.views import link_of, sleeps, state_of, why_of
+
+log = logging.getLogger(__name__)
 
 _OTHER_FIELDS_BYTES = 1024
 _COMPARED_CHARS = 100_000
@@ -74,8 +78,8 @@ async def save_by_form(request: Request) -> Response:
     given = bare(fields.get("text", ""))
     try:
         view = await work_of(request).notes.save(identity_of(request).person.id, text_of(given))
-    except Refusal as refusal:
-        return await _list(request, "", draft=given, refusal=refusal)
+    except (Refusal, StoreUnavailable) as trouble:
+        return await _list(request, "", draft=given, refusal=_told(trouble))
     return _go(request, f"/notes#note-{view.note.id}")
 
 
@@ -112,7 +116,8 @@ async def edit_by_form(request: Request, note_id: NoteId) -> Response:
     try:
         text = text_of(restored(written, before or ""))
         view = await notes.edit(person_id, note_id, version=version, text=text)
-    except Refusal as refusal:
+    except (Refusal, StoreUnavailable) as trouble:
+        refusal = _told(trouble)
         return _editor(request, replace(draft, fault=_in_a_form(refusal)), status=refusal.status_code)
     except Stale as stale:
         return _stale(request, draft, stale, before)
@@ -163,7 +168,15 @@ async def _list(request: Request, after: str, *, draft: str = "", refusal: Refus
         newer=bool(after),
         draft=draft,
         fault="" if refusal is None else _in_a_form(refusal),
+        most=limit_of("/notes"),
     )
+
+
+def _told(trouble: Refusal | StoreUnavailable) -> Refusal:
+    """What the person is told; a full disk is the administrator's to know as well."""
+    if isinstance(trouble, StoreUnavailable):
+        log.warning("a text could not be saved", extra={"reason": type(trouble).__name__})
+    return refusal_of(trouble)
 
 
 def _stale(request: Request, draft: Draft, stale: Stale, before: str | None) -> Response:

@@ -19,7 +19,7 @@ class NoteEditor extends HTMLElement {
     this.addEventListener('click', (event) => this.#cancel(event), {signal});
     this.addEventListener('keydown', (event) => {
       if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && event.target === this.field) {
-        this.querySelector('form').requestSubmit();
+        this.#submitOnce(this.querySelector('form'));
       }
     }, {signal});
     globalThis.addEventListener('pageshow', (event) => {
@@ -51,6 +51,13 @@ class NoteEditor extends HTMLElement {
     return !this.#given && (changed || this.dataset.unsaved !== undefined);
   }
 
+  /** A key that is held down, or pressed again, saves no second note. */
+  #submitOnce(form) {
+    if (!form.querySelector('button').disabled) {
+      form.requestSubmit();
+    }
+  }
+
   async #submit(event) {
     event.stopPropagation();
     event.preventDefault();
@@ -65,12 +72,35 @@ class NoteEditor extends HTMLElement {
 
   /** A new note has a page to come, so the browser sends it; but not to the sign-in, where the text would be gone. */
   async #give(form) {
+    if (sizeOf(form) > Number(this.dataset.most ?? Infinity)) {
+      await this.#giveLarge();
+      return;
+    }
     const {status} = await fetch(`${root}/api/config`, {headers: {Accept: 'application/json'}});
     if (status === 401) {
       this.#askToSignIn();
     } else {
       this.#given = true;
       form.submit();
+    }
+  }
+
+  /** As programs send it, in which a letter of three bytes takes three and not nine. */
+  async #giveLarge() {
+    const answer = await fetch(`${root}/api/notes`, {
+      method: 'POST',
+      body: JSON.stringify({text: this.field.value}),
+      headers: {Accept: 'application/json', 'Content-Type': 'application/json'},
+      signal: this.#leaving.signal,
+    });
+    const body = await answer.json().catch(() => ({}));
+    if (answer.status === 401) {
+      this.#askToSignIn();
+    } else if (answer.ok) {
+      this.#given = true;
+      location.assign(`${root}/notes/${body.id}`);
+    } else {
+      this.#say(body.error ?? this.dataset.lost);
     }
   }
 
@@ -133,6 +163,13 @@ class NoteEditor extends HTMLElement {
   #say(...what) {
     this.querySelector('.editor-said').replaceChildren(...what);
   }
+}
+
+/** How many bytes a form takes on its way, in which every line ends with CR LF. */
+function sizeOf(form) {
+  const data = new FormData(form);
+  data.set('text', data.get('text').replace(/\r?\n/g, '\r\n'));
+  return new URLSearchParams(data).toString().length;
 }
 
 /** Whether a click wants what it points to here, and not in another tab. */

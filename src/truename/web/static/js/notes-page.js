@@ -99,11 +99,16 @@ class TruenameNote extends HTMLElement {
 
   async #askOne(magnet) {
     const told = (status) => this.#mark(magnet, status);
+    const word = magnet.querySelector('.magnet-state');
+    const before = [magnet.dataset.state, word.textContent];
     told('pending');
     const ask = this.dataset.mode === 'sync' ? calibrateSync : calibrateAsync;
     await ask(magnet.dataset.magnet, globalThis, {told}).catch((error) => {
+      if (error.lost) { // it has not been asked for
+        [magnet.dataset.state, word.textContent] = before;
+      }
       if (error.message !== '轮询超时') {
-        throw error;
+        throw error.lost ? new Error(words.lost) : error;
       }
     });
   }

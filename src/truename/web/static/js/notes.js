@@ -137,7 +137,8 @@ function refusal(status, body) {
   if (status === 401) {
     signIn();
   }
-  return new Error(body.error ?? (status === 0 ? '无法连接服务器' : `${NOT_UNDERSTOOD}（${status}）`));
+  const error = new Error(body.error ?? (status === 0 ? '无法连接服务器' : `${NOT_UNDERSTOOD}（${status}）`));
+  return Object.assign(error, {lost: status === 0});
 }
 
 globalThis.calibrateAsync = calibrateAsync;
