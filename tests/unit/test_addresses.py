@@ -178,6 +178,11 @@ def test_trackers_keep_their_order_and_stand_once_whatever_the_case_of_their_sch
     assert usable_trackers(urls, allow_private=False) == ["udp://b.org:80", "http://a.org/announce"]
 
 
+@pytest.mark.parametrize("url", [" udp://b.org:80", "udp://b.org:80\r\n", "\tudp://b.org:80 \n"])
+def test_white_space_around_a_tracker_is_none_of_it(url: str) -> None:
+    assert usable_trackers([url], allow_private=False) == ["udp://b.org:80"]
+
+
 def test_a_peer_is_an_address_and_a_port() -> None:
     endpoints = ["1.1.1.1:6881", "[2606:4700::1111]:6881", "1.1.1.1:6881", "2606:4700::2:6881"]
     assert usable_peers(endpoints, allow_private=False) == [

@@ -137,6 +137,15 @@ def test_one_that_is_late_is_not_waited_for_and_is_sent_away() -> None:
     asyncio.run(scenario())
 
 
+def test_a_short_time_is_shared_out_so_that_each_is_asked_in_it() -> None:
+    async def scenario() -> None:
+        resolvers = [silent("swarm"), silent("direct"), answering("script", torrent("Dunes.mkv"))]
+        outcome = await Chain(resolvers).look_up(MAGNET, timeout_s=1.5)
+        assert outcome.source == "script"
+
+    asyncio.run(scenario())
+
+
 def test_one_that_waits_for_its_turn_is_not_late() -> None:
     async def scenario() -> None:
         first, second = silent("swarm", asks=False), answering("direct", torrent("Dunes.mkv"))

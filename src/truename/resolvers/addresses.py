@@ -30,8 +30,11 @@ _OWN_DOMAINS = frozenset(
 
 
 def usable_trackers(urls: Iterable[str], *, allow_private: bool) -> list[str]:
-    """Those trackers that may be asked, in order and each once, their scheme in lower case."""
-    found = (_looked_at(url, allow_private=allow_private) for url in urls)
+    """Those trackers that may be asked, in order and each once, their scheme in lower case.
+
+    White space around one is none of it: a list with line ends of another system leaves such.
+    """
+    found = (_looked_at(url.strip(), allow_private=allow_private) for url in urls)
     return list(dict.fromkeys(url for url in found if url is not None))
 
 
@@ -39,7 +42,7 @@ def usable_peers(endpoints: Iterable[str], *, allow_private: bool) -> list[tuple
     """Those `host:port` that are an address (never a name) and may be connected to, in order and each once."""
     peers: dict[tuple[str, int], None] = {}
     for endpoint in endpoints:
-        host, port = _split(endpoint)
+        host, port = _split(endpoint.strip())
         try:
             address = ip_address(host)
         except ValueError:

@@ -22,7 +22,8 @@ from truename.resolvers.verdict import FAILURES, Ending, judge, word_of
 log = logging.getLogger(__name__)
 
 _LATE_S: Final = 5.0
-"""From the first question of a resolver until the next one is asked as well."""
+"""From the first question of a resolver until the next one is asked as well. It is sooner where the time of the look-up,
+shared out among all of them, is less."""
 
 _PROOF_S: Final = 5.0
 """From a claimed name until it is taken, while somebody else may still prove one."""
@@ -179,7 +180,7 @@ class _Race:
         self._magnet = magnet
         self._to_come = list(reversed(resolvers))
         self._timeout_s = timeout_s
-        self._patience = patience
+        self._patience = replace(patience, late_s=min(patience.late_s, timeout_s / max(1, len(resolvers))))
         self._legs: list[_Leg] = []
         self._joined: Magnet | None = None
         self._for_others: dict[str, _Leg] = {}
