@@ -22,8 +22,8 @@ from truename.resolvers.verdict import FAILURES, Ending, judge, word_of
 log = logging.getLogger(__name__)
 
 _LATE_S: Final = 5.0
-"""From the first question of a resolver until the next one is asked as well. It is sooner where the time of the look-up,
-shared out among all of them, is less."""
+"""From the first question of a resolver until the next one is asked as well, or its share of the time of a look-up,
+where that is less."""
 
 _PROOF_S: Final = 5.0
 """From a claimed name until it is taken, while somebody else may still prove one."""
