@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from truename.magnet import Magnet
 from truename.resolvers.base import Resolver
 from truename.resolvers.chain import Chain
+from truename.resolvers.ourselves import Ourselves
 from truename.settings import Settings
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def _resolvers(settings: Settings) -> list[Resolver]:
         from truename.resolvers.offline import Offline
 
         return [Offline()]
-    chosen = [_RESOLVERS[name](settings) for name in settings.resolvers]
+    ourselves = Ourselves()
+    chosen = [_RESOLVERS[name](settings, ourselves) for name in settings.resolvers]
     if (gateway := gateway_of(settings)) is not None:
         from truename.resolvers.behind import Behind
 
@@ -55,7 +57,7 @@ def gateway_of(settings: Settings) -> "Gateway | None":
     return Gateway(Proxy.of(settings.proxy))
 
 
-def _swarm(settings: Settings) -> Resolver:
+def _swarm(settings: Settings, ourselves: Ourselves) -> Resolver:
     from truename.resolvers.child.proxy import SwarmProcess
     from truename.resolvers.swarm_config import SwarmConfig
 
@@ -68,11 +70,12 @@ def _swarm(settings: Settings) -> Resolver:
             dht_bootstrap=settings.dht_bootstrap,
             allow_private=settings.allow_private_network,
             proxy=settings.proxy,
-        )
+        ),
+        ourselves=ourselves,
     )
 
 
-def _direct(settings: Settings) -> Resolver:
+def _direct(settings: Settings, ourselves: Ourselves) -> Resolver:
     from truename.resolvers.direct.config import DirectConfig
     from truename.resolvers.direct.resolver import DirectResolver
 
@@ -83,10 +86,11 @@ def _direct(settings: Settings) -> Resolver:
             allow_private=settings.allow_private_network,
         ),
         gateway=gateway_of(settings),
+        ourselves=ourselves,
     )
 
 
-def _qbittorrent(settings: Settings) -> Resolver:
+def _qbittorrent(settings: Settings, _: Ourselves) -> Resolver:
     from truename.resolvers.qbittorrent.resolver import QbittorrentResolver
 
     return QbittorrentResolver(_qbittorrent_config(settings))
@@ -120,7 +124,7 @@ def _qbittorrent_config(settings: Settings) -> "QbittorrentConfig":
     )
 
 
-def _script(settings: Settings) -> Resolver:
+def _script(settings: Settings, _: Ourselves) -> Resolver:
     from truename.resolvers.script import ScriptConfig, ScriptResolver
 
     return ScriptResolver(

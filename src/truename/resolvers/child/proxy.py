@@ -22,10 +22,14 @@ from truename.resolvers.child.frames import BadFrame, encode
 from truename.resolvers.child.log import Retelling
 from truename.resolvers.child.process import COMMAND, Child, Pulse
 from truename.resolvers.child.trials import Trials
+from truename.resolvers.ourselves import Ourselves
 from truename.resolvers.reading import Reading
 from truename.resolvers.swarm_config import SwarmConfig
 
 log = logging.getLogger(__name__)
+
+_WHERE: Final = 0
+"""The question that each child is asked first: where it listens."""
 
 _CLOSE_S = 0.1
 _HEALTH_S = 60.0
@@ -92,8 +96,16 @@ class SwarmProcess:
 
     name: Final = "swarm"
 
-    def __init__(self, config: SwarmConfig, *, care: Care | None = None, command: Sequence[str] = COMMAND) -> None:
+    def __init__(
+        self,
+        config: SwarmConfig,
+        *,
+        care: Care | None = None,
+        command: Sequence[str] = COMMAND,
+        ourselves: Ourselves | None = None,
+    ) -> None:
         self._config = config
+        self._ourselves = ourselves or Ourselves()
         self._care = care or Care()
         self._command = command
         self._numbers = count(1)
@@ -185,7 +197,7 @@ class SwarmProcess:
     def _child_up(self) -> None:
         """It is asked nothing before, so that what it dies of until then is nobody's fault."""
         self._failed_starts = 0
-        for number in self._unwell:
+        for number in (_WHERE, *self._unwell):
             self._say(encode(["health", number]))
         self._ask_all()
 
@@ -301,6 +313,9 @@ class SwarmProcess:
                 if (question := self._waiting.get(number)) is not None:
                     question.follow(trail)
                     self._keep_time(question)
+            case ["health", int(number), state] if number == _WHERE:
+                listening = messages.read_health(state).listening
+                self._ourselves.listen_on(listening, wanted=self._config.listen_interfaces)
             case ["health", int(number), state]:
                 if (answer := self._unwell.get(number)) is not None and not answer.done():
                     answer.set_result(messages.read_health(state))

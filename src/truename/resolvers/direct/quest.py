@@ -235,7 +235,7 @@ class Quest:
 
     async def _ask(self, asking: _Asking) -> None:
         reach = self._reach
-        announce = Announce(hash20=self._hash20, peer_id=reach.peer_id, port=reach.port, key=reach.key)
+        announce = Announce(hash20=self._hash20, peer_id=reach.peer_id, port=reach.announced_port, key=reach.key)
         pause_s = _TRACKER_AGAIN_S[min(asking.failures, len(_TRACKER_AGAIN_S) - 1)]
         try:
             said = await reach.trackers.ask(
@@ -250,7 +250,7 @@ class Quest:
         else:
             asking.failures = 0
             asking.unreached, asking.answered = False, True
-            others = [peer for peer in said.peers if peer[1] != reach.port]
+            others = [peer for peer in said.peers if not reach.is_ourselves(peer)]
             asking.named = max(asking.named, min(len(others), _MOST_COUNTED))
             if len(self._named) < _MOST_COUNTED:
                 self._named |= dict.fromkeys(others)

@@ -5,16 +5,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from truename.resolvers.direct.allowance import Room
+from truename.resolvers.direct.announce import Peer
 from truename.resolvers.direct.config import Limits
 from truename.resolvers.direct.dialer import Dialer
 from truename.resolvers.direct.trackers import Trackers
+from truename.resolvers.ourselves import Ourselves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
     """How to get anywhere, who we say we are, and bounds over all look-ups together.
 
-    `port` is what we announce, and nobody listens there. `tasks` are all that run for one of them.
+    `port` is what we announce where nobody of ours listens. `tasks` are all that run for one of them.
     """
 
     dialer: Dialer
@@ -24,6 +26,16 @@ class Reach:
     peer_id: bytes
     port: int
     key: int
+    ourselves: Ourselves = field(default_factory=Ourselves)
     connections: asyncio.Semaphore
     room: Room
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    @property
+    def announced_port(self) -> int:
+        """Where peers could reach us: a tracker that knows us by that already does not name us to ourselves."""
+        return min(self.ourselves.ports, default=self.port)
+
+    def is_ourselves(self, peer: Peer) -> bool:
+        """Whether a peer that was named is this program."""
+        return peer[1] == self.port or peer[1] in self.ourselves.ports

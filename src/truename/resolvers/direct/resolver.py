@@ -26,6 +26,7 @@ from truename.resolvers.direct.hosts import HostNames, LookUp, ask_system
 from truename.resolvers.direct.quest import Quest
 from truename.resolvers.direct.reach import Reach
 from truename.resolvers.direct.trackers import Tracker, Trackers
+from truename.resolvers.ourselves import Ourselves
 from truename.resolvers.reading import Reading
 from truename.resolvers.whom import Whom
 
@@ -136,7 +137,14 @@ class DirectResolver:
 
     name: Final = "direct"
 
-    def __init__(self, config: DirectConfig, *, look_up: LookUp = ask_system, gateway: Gateway | None = None) -> None:
+    def __init__(
+        self,
+        config: DirectConfig,
+        *,
+        look_up: LookUp = ask_system,
+        gateway: Gateway | None = None,
+        ourselves: Ourselves | None = None,
+    ) -> None:
         self._config = config
         self._hosts = None if gateway else HostNames(look_up)
         dialer = Dialer(allow_private=config.allow_private, gateway=gateway)
@@ -150,6 +158,7 @@ class DirectResolver:
             key=secrets.randbits(32),
             connections=asyncio.Semaphore(config.limits.connections),
             room=Room(config.limits.held_bytes),
+            ourselves=ourselves or Ourselves(),
         )
         self._own = [
             Tracker(url, exempt=True) for url in self._askable(usable_trackers(config.trackers, allow_private=True))

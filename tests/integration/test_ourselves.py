@@ -1,0 +1,86 @@
+"""A dead hash at a tracker that keeps whoever has asked: our own announces are not taken for peers."""
+
+import asyncio
+import contextlib
+import re
+import struct
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from tests.wire import encode
+from truename.magnet import Magnet
+from truename.model import Outcome
+from truename.resolvers.ourselves import Ourselves
+from truename.settings import Settings
+from truename.ways import open_chain
+
+DEAD = "ab" * 20
+
+
+class Keeping:
+    """A tracker as they are: it names everybody who has asked to everybody else, and nobody to themselves."""
+
+    def __init__(self) -> None:
+        self.asked: set[bytes] = set()
+        self.known: set[bytes] = set()
+        self.url = ""
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator["Keeping"]:
+        server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/announce"
+        async with server:
+            yield self
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        peer_id, port = _field(head, b"peer_id"), int(_field(head, b"port"))
+        endpoint = b"\x7f\0\0\1" + struct.pack(">H", port)
+        others = [each for each in self.known if each != endpoint]
+        self.known.add(endpoint)
+        self.asked.add(peer_id)
+        body = encode({"interval": 1800, "peers": b"".join(others)})
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        writer.close()
+
+
+def _field(head: bytes, name: bytes) -> bytes:
+    found = re.search(rb"[?&]" + name + rb"=([^& ]+)", head)
+    assert found, head
+    return found[1]
+
+
+async def look_up(folder: Path, tracker: Keeping, *resolvers: str) -> Outcome:
+    settings = Settings.model_validate(
+        {
+            "data_dir": folder,
+            "dht": False,
+            "listen_interfaces": ("127.0.0.1:0",),
+            "allow_private_network": True,
+            "resolvers": resolvers,
+        }
+    )
+    async with open_chain(settings) as chain:
+        asked = Magnet.parse(f"magnet:?xt=urn:btih:{DEAD}&tr={tracker.url}")
+        return await chain.look_up(asked, timeout_s=3.0)
+
+
+def test_what_the_swarm_has_announced_is_no_peer_for_direct(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with asyncio.timeout(60), Keeping().serving() as tracker:
+            outcome = await look_up(tmp_path, tracker, "swarm", "direct")
+            assert len(tracker.asked) == 2
+            assert len(tracker.known) == 1
+            assert outcome.code == "no_peers"
+
+    asyncio.run(test())
+
+
+def test_a_port_that_a_person_chose_may_be_that_of_others_too() -> None:
+    ourselves = Ourselves()
+    ourselves.listen_on(("0.0.0.0:50001", "[::]:50002"), wanted="0.0.0.0:0,[::]:0")
+    assert ourselves.ports == {50001, 50002}
+    ourselves.listen_on(("0.0.0.0:6881", "[::]:50003"), wanted="0.0.0.0:6881s,[::]:0")
+    assert ourselves.ports == {50003}
+    ourselves.listen_on((), wanted="eth0:0")
+    assert ourselves.ports == frozenset()
