@@ -21,9 +21,9 @@ demo: setup
 run: setup
 	@$(BIN)/truename serve
 
-# All tests, against the real servers; three files at a time, since most of them wait for something, the longest ones first.
+# All tests, against the real servers; four files at a time, since most of them wait for something, the longest ones first.
 test: setup servers
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 # The long forms of the tests that have one, for about twenty minutes; what each of them did is printed at the end.
 soak: setup
