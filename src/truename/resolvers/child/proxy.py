@@ -29,7 +29,7 @@ from truename.resolvers.swarm_config import SwarmConfig
 log = logging.getLogger(__name__)
 
 _WHERE: Final = 0
-"""The question that each child is asked first: where it listens."""
+"""The number of the question that each child is asked first, for which nobody waits: where it listens."""
 
 _CLOSE_S = 0.1
 _HEALTH_S = 60.0
@@ -313,12 +313,11 @@ class SwarmProcess:
                 if (question := self._waiting.get(number)) is not None:
                     question.follow(trail)
                     self._keep_time(question)
-            case ["health", int(number), state] if number == _WHERE:
-                listening = messages.read_health(state).listening
-                self._ourselves.listen_on(listening, wanted=self._config.listen_interfaces)
-            case ["health", int(number), state]:
+            case ["health", int(number), words]:
+                state = messages.read_health(words)
+                self._ourselves.listen_on(state.listening, wanted=self._config.listen_interfaces)
                 if (answer := self._unwell.get(number)) is not None and not answer.done():
-                    answer.set_result(messages.read_health(state))
+                    answer.set_result(state)
             case ["log", *_]:
                 self._retelling.tell_again(message)
             case _:
