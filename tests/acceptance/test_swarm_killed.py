@@ -5,7 +5,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -65,9 +65,12 @@ def gate_before(tracker: str) -> Iterator[Gate]:
 
 def swarm_of(pid: int) -> int:
     """The process of the swarm that a server has."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    (child,) = [int(child) for task in tasks for child in (task / "children").read_text().split()]
-    return child
+    while True:  # a thread may end meanwhile, and its children become another one's
+        with suppress(FileNotFoundError, ProcessLookupError):
+            tasks = Path(f"/proc/{pid}/task").iterdir()
+            (child,) = [int(child) for task in tasks for child in (task / "children").read_text().split()]
+            return child
+        os.kill(pid, 0)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV])
