@@ -5,11 +5,12 @@ It gives the raw info dictionary and nothing else: no deadlines, no turns, no di
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import libtorrent as lt
 
 _KINDS = lt.alert.category_t
-SETTINGS = {
+SETTINGS: Any = {
     "listen_interfaces": "127.0.0.1:0",
     "alert_queue_size": 200_000,
     "alert_mask": _KINDS.status_notification | _KINDS.error_notification,
@@ -72,7 +73,9 @@ class BareSession:
             self._session.wait_for_alert(250)
             for alert in self._session.pop_alerts():
                 if isinstance(alert, lt.metadata_received_alert):
-                    alert.handle.torrent_file().info_section()
+                    info = alert.handle.torrent_file()
+                    assert info is not None
+                    info.info_section()
                     self._session.remove_torrent(alert.handle)
                     missing -= 1
         return time.perf_counter() - began

@@ -103,7 +103,7 @@ async def seconds(act: Awaitable[object]) -> float:
 
 async def all_ended(opened: Engine) -> None:
     """Wait until no task is active."""
-    while await opened.database.read(tasks.count_active):
+    while (await opened.database.read(tasks.count_by_person)).total():
         await opened.hub.wait(opened.hub.count, timeout_s=0.05)
 
 

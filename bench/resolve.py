@@ -27,8 +27,8 @@ from truename.demo.peers import SwarmPlan
 from truename.demo.swarm import LocalSwarm
 from truename.demo.torrents import magnet_link
 from truename.magnet import Magnet
-from truename.resolvers.session import SwarmConfig
 from truename.resolvers.swarm import SwarmResolver
+from truename.resolvers.swarm_config import SwarmConfig
 
 GIVE_UP_S = 60.0
 GOAL_RATIO = 0.7

@@ -140,16 +140,16 @@ def _run(
                     stdout=out,
                     stderr=err,
                 )
-            except FileNotFoundError as error:
-                raise Absent("not installed") from error
+            except FileNotFoundError as missing:
+                raise Absent("not installed") from missing
         try:
             seconds = _until_it_has_all(run.pid, lambda: output.count(folder), len(load.names), began)
             cpu_s = used_s(family(run.pid))
         finally:
             _end(run)
         named = len(set(output.names(folder)) & set(load.names.values()))
-        error = _last_words((folder / "err").read_text(errors="replace")) if not named else ""
-        return Ended(named=named, seconds=seconds, cpu_s=cpu_s, error=error)
+        said = _last_words((folder / "err").read_text(errors="replace")) if not named else ""
+        return Ended(named=named, seconds=seconds, cpu_s=cpu_s, error=said)
 
 
 def _last_words(said: str) -> str:

@@ -11,6 +11,7 @@ import subprocess
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import IO
 
 import pytest
 import qbittorrentapi
@@ -111,7 +112,7 @@ def _free_port() -> int:
             return port
 
 
-def _until_said(said, words: bytes, process: subprocess.Popen[bytes]) -> None:
+def _until_said(said: IO[bytes], words: bytes, process: subprocess.Popen[bytes]) -> None:
     impatient = threading.Timer(PATIENCE_S, process.kill)
     impatient.start()
     try:
