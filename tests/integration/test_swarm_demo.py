@@ -19,8 +19,8 @@ from truename.demo.torrents import dead_hashes, magnet_link
 from truename.errors import NotYet
 from truename.magnet import Magnet
 from truename.metainfo import read_info
-from truename.resolvers.session import SwarmConfig
 from truename.resolvers.swarm import SwarmResolver
+from truename.resolvers.swarm_config import SwarmConfig
 
 PATIENCE_S = 60
 

@@ -16,8 +16,8 @@ from truename.errors import NotYet, ResolverDown
 from truename.magnet import Magnet
 from truename.metainfo import read_info
 from truename.resolvers.looks import when_up
-from truename.resolvers.session import SwarmConfig
 from truename.resolvers.swarm import SwarmResolver
+from truename.resolvers.swarm_config import SwarmConfig
 
 
 @pytest.fixture(scope="module")

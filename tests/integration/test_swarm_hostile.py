@@ -16,8 +16,8 @@ from tests.loopback import Tracker
 from tests.wire import BLOCK_BYTES, Conversing, Peer, info_named, sha1
 from truename.errors import BadMetadata, NotYet
 from truename.magnet import Magnet
-from truename.resolvers.session import SwarmConfig
 from truename.resolvers.swarm import SwarmResolver
+from truename.resolvers.swarm_config import SwarmConfig
 from truename.resolvers.tuning import MAX_METADATA_BYTES
 
 INFO = info_named("the honest name")

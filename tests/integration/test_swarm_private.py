@@ -16,8 +16,8 @@ from tests.loopback import Canary, DhtNode, Tracker
 from truename.demo.tracker import compact
 from truename.errors import NotYet, ResolverDown
 from truename.magnet import Magnet
-from truename.resolvers.session import SwarmConfig
 from truename.resolvers.swarm import SwarmResolver
+from truename.resolvers.swarm_config import SwarmConfig
 
 SPELLINGS = [
     "127.0.0.1",

@@ -19,8 +19,10 @@ from truename.demo.swarm import LocalSwarm
 from truename.demo.torrents import dead_hashes
 from truename.errors import NotYet, ResolverDown
 from truename.magnet import Magnet
-from truename.resolvers.session import SwarmConfig
+from truename.model import peers_in
+from truename.resolvers.base import Trail
 from truename.resolvers.swarm import SwarmResolver
+from truename.resolvers.swarm_config import SwarmConfig
 
 INFO = info_named("in and out")
 
@@ -74,8 +76,10 @@ def test_a_torrent_is_in_the_session_while_somebody_waits_and_not_a_moment_longe
 def test_a_torrent_leaves_when_it_is_named_and_when_its_time_is_over() -> None:
     async def test() -> None:
         async with Peer(INFO).serving() as peer, Tracker().serving() as tracker, resolver() as swarm:
-            await swarm.resolve(of_peer(INFO, peer), deadline_s=LONG_S)
+            trail = Trail()
+            await swarm.resolve(of_peer(INFO, peer), deadline_s=LONG_S, trail=trail)
             assert torrents_in(swarm) == 0
+            assert peers_in(trail.counts) == 1, "who gives a name is there, also when nobody named them"
             with pytest.raises(NotYet):
                 await swarm.resolve(
                     Magnet.parse(f"magnet:?xt=urn:btih:{DEAD}&tr={tracker.url}"), deadline_s=SHORT_S / 4
@@ -261,7 +265,7 @@ def test_trackers_are_not_told_goodbye() -> None:
 PROGRAM = """
 import asyncio, sys
 from truename.magnet import Magnet
-from truename.resolvers.session import SwarmConfig
+from truename.resolvers.swarm_config import SwarmConfig
 from truename.resolvers.swarm import SwarmResolver
 
 named, dead, ending = sys.argv[1], sys.argv[2], sys.argv[3]
@@ -306,7 +310,7 @@ def test_a_program_ends_in_silence_whether_it_closes_the_resolver_or_forgets_to(
 IN_A_BACKGROUND_THREAD = """
 import asyncio, sys, threading
 from truename.magnet import Magnet
-from truename.resolvers.session import SwarmConfig
+from truename.resolvers.swarm_config import SwarmConfig
 from truename.resolvers.swarm import SwarmResolver
 
 named = threading.Event()
@@ -336,7 +340,7 @@ def test_a_program_whose_loop_runs_in_the_background_ends_when_its_main_thread_d
 WITH_FEW_DESCRIPTORS = """
 import asyncio, resource, sys
 from truename.magnet import Magnet
-from truename.resolvers.session import SwarmConfig
+from truename.resolvers.swarm_config import SwarmConfig
 from truename.resolvers.swarm import SwarmResolver
 
 async def main():

@@ -15,8 +15,8 @@ from truename.demo.tracker import compact
 from truename.errors import NotYet, ResolverDown
 from truename.magnet import Magnet
 from truename.resolvers.base import Trail
-from truename.resolvers.session import SwarmConfig
 from truename.resolvers.swarm import SwarmResolver
+from truename.resolvers.swarm_config import SwarmConfig
 from truename.resolvers.tuning import Room
 
 INFO = info_named("told by a tracker")

@@ -218,6 +218,16 @@ def test_of_the_trackers_that_wait_as_many_are_asked_as_others_have_left_places(
     assert conversation.later == (fourth,)
 
 
+def test_who_gave_the_metadata_was_tried_and_is_not_silent() -> None:
+    never_looked_at, looked_at = asked(HTTP), asked(HTTP)
+    looked_at.peers_looked_at([("127.0.0.1", 7), ("127.0.0.1", 8)])
+    never_looked_at.answered = looked_at.answered = True
+    assert [(each.counts()["tried"], each.counts()["silent"]) for each in (never_looked_at, looked_at)] == [
+        (1, 0),
+        (2, 1),
+    ]
+
+
 def test_of_peers_from_which_metadata_came_none_is_silent() -> None:
     conversation = asked(HTTP)
     conversation.peers_looked_at([("127.0.0.1", 7)])

@@ -263,9 +263,9 @@ class Conversation:
     def counts(self, others: Others = NO_OTHERS) -> dict[str, int]:
         """What has been done, by the words of `COUNTS`, without what others brought."""
         tried = {
-            "tried": self.known,
+            "tried": max(self.known, int(self.answered)),
             "refused": self._failed,
-            "silent": 0 if self.unread else max(0, self.known - self._failed - self.lied_to),
+            "silent": 0 if self.unread else max(0, self.known - self._failed - self.lied_to - self.answered),
             "lied": int(self.lied_to),
         }
         if any(others) and not self.seen(others):
