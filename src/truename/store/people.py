@@ -166,28 +166,6 @@ async def end_all(connection: Connection, digests: Sequence[str]) -> Sequence[bo
     ]
 
 
-async def end_every_all(connection: Connection, person_ids: Sequence[int]) -> Sequence[Sequence[str]]:
-    """End all sessions of people; the digests of those."""
-    return [await _end(connection, person_id) for person_id in person_ids]
-
-
-async def sessions_of(connection: Connection, person_id: int, *, now: float) -> Sequence[Session]:
-    """A person's live sessions, the one used last first."""
-    rows = await connection.execute(
-        select(*session.c)
-        .where(
-            session.c.person_id == person_id,
-            session.c.seen_at > now - IDLE_S,
-            session.c.created_at > now - ABSOLUTE_S,
-        )
-        .order_by(session.c.seen_at.desc(), session.c.digest)
-    )
-    return [
-        Session(digest=row.digest, person_id=row.person_id, created_at=row.created_at, seen_at=row.seen_at)
-        for row in rows
-    ]
-
-
 async def of_session(connection: Connection, digest: str, *, now: float) -> tuple[Person, Session] | None:
     """Who is signed in there, while the session lives."""
     row = (
