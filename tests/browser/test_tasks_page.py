@@ -18,6 +18,11 @@ SEEN = """(seen) => {
   document.dispatchEvent(new Event('visibilitychange'));
 }"""
 MEANWHILE = "fetch('/healthz').then((answer) => answer.text())"  # whatever was asked before is known after it
+REFUSED = "bad0" * 10
+# What is wider than the place that it has.
+RUNS_OVER = """[...document.querySelectorAll('.task-what, .task-what *')]
+  .filter((one) => one.scrollWidth > one.clientWidth && getComputedStyle(one).display !== 'inline')
+  .map((one) => one.outerHTML)"""
 WITHOUT_SCRIPT = {"java_script_enabled": False}
 
 
@@ -336,21 +341,25 @@ def test_the_watch_of_a_magnet_is_stopped_where_it_stands(chromium: Chromium, tm
     chromium.visit(tmp_path, scenario)
 
 
-@pytest.mark.parametrize(("width", "scheme", "locale"), [(390, "light", "en"), (1280, "dark", "zh-CN")])
+@pytest.mark.parametrize(
+    ("width", "scheme", "locale"),
+    [(320, "light", "en"), (640, "light", "zh-CN"), (1000, "light", "en"), (1280, "dark", "zh-CN")],
+)
 def test_the_pages_fit_and_can_be_read(
     chromium: Chromium, tmp_path: Path, width: int, scheme: str, locale: str
 ) -> None:
     async def scenario(site: Live, window: Window) -> None:
         page = window.page
         site.oracle.dead, site.oracle.held = {DEAD}, {OTHER}
-        site.oracle.names = {HASH: "W" * 300}
+        site.oracle.names, site.oracle.refused = {HASH: "W" * 300}, {REFUSED: "/x" + "y" * 300}
         await window.save(
-            f"{LINK} magnet:?xt=urn:btih:{OTHER} magnet:?xt=urn:btih:{DEAD} magnet:?xt=urn:btmh:1220{'c1' * 32}"
+            f"{LINK} magnet:?xt=urn:btih:{REFUSED} magnet:?xt=urn:btih:{OTHER} magnet:?xt=urn:btih:{DEAD} magnet:?xt=urn:btmh:1220{'c1' * 32}"
         )
         await page.locator(".ask-unnamed button").click()
         await page.wait_for_url("**/tasks/batch/*")
         await expect(page.locator('.task[data-state="timeout"]')).to_have_count(1)
         await expect(page.locator('.task[data-state="completed"]')).to_have_count(2)
+        await expect(page.locator('.task[data-state="failed"]')).to_have_count(1)
         for name in ("batch", "tasks"):
             if name == "tasks":
                 await page.goto(f"{window.address}/tasks")
@@ -361,6 +370,7 @@ def test_the_pages_fit_and_can_be_read(
                 "[...document.querySelectorAll('.task-state')].map((one) => one.getBoundingClientRect().left)"
             )
             assert len(set(lefts)) == 1  # one column, whatever stands beside it
+            assert await page.evaluate(RUNS_OVER) == []
         await site.oracle.let_go()
 
     options = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme, "locale": locale}

@@ -12,7 +12,7 @@ import httpx
 from tests.databases import empty_database
 from tests.integration.web_support import CHEAP, Clock, Site
 from truename.app import Engine, open_engine
-from truename.errors import NotYet
+from truename.errors import NotYet, Refused
 from truename.magnet import Magnet
 from truename.metainfo import Metainfo
 from truename.resolvers.base import ResolverHealth, Trail
@@ -30,7 +30,7 @@ HYBRID_V1, HYBRID_V2 = "a1" * 20, "b2" * 32
 
 
 class Oracle:
-    """A resolver that knows every name at once, except of hashes that are `held` until let go, or `dead`."""
+    """A resolver that knows every name at once, except of hashes that are `held` until let go, `dead`, or `refused`."""
 
     name = "swarm"
 
@@ -38,6 +38,7 @@ class Oracle:
         self.asked: list[str] = []
         self.held: set[str] = set()
         self.dead: set[str] = set()
+        self.refused: dict[str, str] = {}
         self.names: dict[str, str] = {}
         self._changed = asyncio.Condition()
 
@@ -49,6 +50,8 @@ class Oracle:
             await self._changed.wait_for(lambda: info_hash not in self.held)
         if info_hash in self.dead:
             raise NotYet(peers_seen=0)
+        if info_hash in self.refused:
+            raise Refused(self.refused[info_hash])
         return found(magnet, self.names.get(info_hash, f"Name of {info_hash[:4]}.mkv"))
 
     async def let_go(self, *hashes: str) -> None:
