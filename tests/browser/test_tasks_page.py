@@ -20,9 +20,17 @@ SEEN = """(seen) => {
 MEANWHILE = "fetch('/healthz').then((answer) => answer.text())"  # whatever was asked before is known after it
 REFUSED = "bad0" * 10
 # What is wider than the place that it has.
-RUNS_OVER = """[...document.querySelectorAll('.task-what, .task-what *')]
+RUNS_OVER = """[...document.querySelectorAll('.task-what, .task-what *, .task-state')]
   .filter((one) => one.scrollWidth > one.clientWidth && getComputedStyle(one).display !== 'inline')
   .map((one) => one.outerHTML)"""
+# The states over which something else is drawn.
+HIDDEN_STATES = """[...document.querySelectorAll('.task')].filter((row) => {
+  const [state, buttons] = ['.task-state', '.task-do'].map((part) => row.querySelector(part));
+  const words = document.createRange();
+  words.selectNodeContents(state);
+  const [at, over] = [words, buttons].map((one) => one.getBoundingClientRect());
+  return over.width > 0 && over.left < at.right && over.top < at.bottom && over.bottom > at.top;
+}).length"""
 WITHOUT_SCRIPT = {"java_script_enabled": False}
 
 
@@ -353,7 +361,8 @@ def test_the_pages_fit_and_can_be_read(
         site.oracle.dead, site.oracle.held = {DEAD}, {OTHER}
         site.oracle.names, site.oracle.refused = {HASH: "W" * 300}, {REFUSED: "/x" + "y" * 300}
         await window.save(
-            f"{LINK} magnet:?xt=urn:btih:{REFUSED} magnet:?xt=urn:btih:{OTHER} magnet:?xt=urn:btih:{DEAD} magnet:?xt=urn:btmh:1220{'c1' * 32}"
+            f"{LINK} magnet:?xt=urn:btih:{REFUSED} "
+            f"magnet:?xt=urn:btih:{OTHER} magnet:?xt=urn:btih:{DEAD} magnet:?xt=urn:btmh:1220{'c1' * 32}"
         )
         await page.locator(".ask-unnamed button").click()
         await page.wait_for_url("**/tasks/batch/*")
@@ -371,6 +380,7 @@ def test_the_pages_fit_and_can_be_read(
             )
             assert len(set(lefts)) == 1  # one column, whatever stands beside it
             assert await page.evaluate(RUNS_OVER) == []
+            assert await page.evaluate(HIDDEN_STATES) == 0
         await site.oracle.let_go()
 
     options = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme, "locale": locale}
