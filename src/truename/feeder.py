@@ -140,7 +140,7 @@ class Feeder:
         """The places of what was taken and has not begun. May be called from any thread."""
         begun = self.begun
         return [
-            Place(lookup.prio, lookup.rank, lookup.created_at)
+            Place(lookup.prio, lookup.rank, lookup.created_at, lookup.lookup_id)
             for delivery, lookup in list(self.out.items())
             if delivery not in begun
         ]

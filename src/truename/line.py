@@ -15,8 +15,11 @@ class Window:
 
     def __init__(self, places: Iterable[Place]) -> None:
         self._places = sorted(places)
+        self._of_lookup = {place.id: place for place in self._places}
 
     def ahead_of(self, row: TaskRow) -> int:
-        """How many of these have their turn before a task that waits."""
-        place = Place(row.prio, row.rank, row.created_at)
-        return bisect_left(self._places, place) - bisect_left(self._places, (row.prio,))
+        """How many of these have their turn before a task that waits, without its own look-up."""
+        place = (row.prio, row.rank, row.created_at)
+        own = self._of_lookup.get(row.lookup_id) if row.lookup_id is not None else None
+        own_counts = own is not None and own.prio == row.prio and own < place
+        return bisect_left(self._places, place) - bisect_left(self._places, (row.prio,)) - own_counts

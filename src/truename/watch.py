@@ -12,7 +12,7 @@ from dataclasses import replace
 from sqlalchemy.exc import SQLAlchemyError
 
 from truename import calibration
-from truename.calibration import Answer, Priority, Submission
+from truename.calibration import Answer, Priority, Refused, Submission
 from truename.feeder import Clock
 from truename.hub import Hub
 from truename.magnet import InfoHash, Magnet
@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 
 _LOOK_AGAIN_S = 1.0
 _ASK_ANYWAY_S = 3600.0
+_ROOM_AGAIN_S = 15.0
+"""Until it asks again for what was refused since the person has asked for so much else."""
+
 _NOTES_LOOKED_AT = 3
 
 
@@ -99,10 +102,18 @@ class Watch:
         ]
         await asyncio.gather(*(self._writer.begin(watches.forget_all, key) for key in gone))
         answers = await asyncio.gather(*(self._writer.begin(self._submit, one) for one in asked))
+        refused = [one for one, answer in zip(asked, answers, strict=True) if isinstance(answer, Refused)]
+        await asyncio.gather(
+            *(self._writer.begin(watches.postpone_all, self._when_there_is_room(one)) for one in refused)
+        )
         if due:
             await self._asked(calibration.granted((one.magnet for one in asked), answers), Priority.LOW)
             self._hub.publish()
         return len(asked)
+
+    def _when_there_is_room(self, refused: Submission) -> Postponed:
+        asked = Due(person_id=refused.person_id, hash=refused.magnet.info_hash, next_at=refused.at + _ASK_ANYWAY_S)
+        return Postponed(due=asked, next_at=refused.at + _ROOM_AGAIN_S)
 
 
 async def _due(connection: Connection, *, at: float, longest_delay_s: float, slots: int) -> dict[Due, Magnet | None]:

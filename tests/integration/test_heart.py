@@ -9,10 +9,11 @@ from sqlalchemy import select
 from tests.integration.heart_support import ALICE, BOB, CAROL, HASHES, V2, Heart, dead, magnet, named, with_heart
 from truename import calibration
 from truename.calibration import Priority, Submitted, Wanted
+from truename.line import Window
 from truename.magnet import Magnet
 from truename.model import TaskStatus
 from truename.own_names import OwnNames
-from truename.store import events, names, notes, tasks
+from truename.store import events, lookups, names, notes, tasks
 from truename.store.tables import last_failure, note_revision, task
 
 
@@ -365,10 +366,17 @@ def test_a_position_says_nothing_of_others_who_asked_for_the_same(tmp_path: Path
     async def scenario(heart: Heart) -> None:
         await heart.submit(*(magnet(number) for number in range(5)))
         heart.now += 1
-        joined, fresh = await heart.submit(magnet(0), magnet(9), who=BOB)
-        assert [await heart.position(one, BOB) for one in (joined, fresh)] == [2, 2]  # behind what ALICE ranks first
-        await heart.take({1: 1})
-        assert [await heart.position(one, BOB) for one in (joined, fresh)] == [1, 1]
+        both = await heart.submit(magnet(0), magnet(9), who=BOB)
+
+        async def places() -> list[int]:
+            window = Window(await heart.database.read(lookups.taken))
+            return [await heart.position(one, BOB) + window.ahead_of(await heart.task(one, BOB)) for one in both]
+
+        assert await places() == [2, 2]  # behind what ALICE ranks first
+        (taken,) = await heart.take({1: 1})
+        assert await places() == [2, 2]
+        await heart.start(taken)
+        assert await places() == [1, 1]
 
     with_heart(tmp_path, scenario)
 

@@ -103,6 +103,48 @@ def test_cancelling_what_somebody_else_raised_leaves_ones_own_lane_alone(tmp_pat
     with_heart(tmp_path, scenario)
 
 
+def test_what_somebody_raised_who_has_cancelled_goes_back_to_its_place(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        await heart.submit(magnet(1), magnet(2), who=BOB)
+        await heart.submit(magnet(0), priority=LOW)
+        (hurried,) = await heart.submit(magnet(0), who=CAROL, priority=HIGH)
+        await heart.cancel(hurried, who=CAROL)
+        await heart.submit(magnet(3), magnet(4), who=CAROL, priority=HIGH)
+        await heart.submit(magnet(5), who=BOB, priority=HIGH)
+        assert numbers(await heart.take({HIGH: 9})) == [3, 5, 4], "she does not stand behind her own ghost"
+        assert numbers(await heart.take({NORMAL: 9})) == [1, 2]
+        assert numbers(await heart.take({LOW: 9})) == [0]
+
+    with_heart(tmp_path, scenario)
+
+
+def test_what_waits_again_for_others_alone_waits_in_their_lane(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        await heart.submit(magnet(0), priority=HIGH)
+        (running,) = await heart.take()
+        await heart.start(running)
+        await heart.submit(magnet(0), who=BOB, priority=LOW)
+        await heart.apply((running, dead(running)))
+        assert numbers(await heart.take({HIGH: 9})) == []
+        assert numbers(await heart.take({LOW: 9})) == [0]
+
+    with_heart(tmp_path, scenario)
+
+
+def test_a_place_does_not_tell_that_somebody_waits_for_another_try_or_without_haste(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        await heart.submit(magnet(0))
+        await heart.submit(magnet(1), priority=LOW)
+        (running,) = await heart.take({NORMAL: 1})
+        await heart.start(running)
+        await heart.apply((running, trouble(running)))
+        again, slow, fresh = await heart.submit(magnet(0), magnet(1), magnet(2), who=BOB)
+        places = [await heart.position(one, BOB) for one in (again, slow, fresh)]
+        assert places == [1, 2, 3]
+
+    with_heart(tmp_path, scenario, rules=Rules(max_attempts=2))
+
+
 def test_who_joins_a_running_look_up_raises_it_should_it_have_to_wait_again(tmp_path: Path) -> None:
     async def scenario(heart: Heart) -> None:
         await heart.submit(*(magnet(number) for number in range(5)), priority=LOW)

@@ -24,11 +24,13 @@ from tests.integration.heart_support import (
     with_heart,
 )
 from truename import calibration
-from truename.calibration import Rules
+from truename.calibration import Rules, Submitted
 from truename.hub import Hub
 from truename.magnet import Magnet
 from truename.model import Lookup, Outcome, TaskStatus
+from truename.store import tasks
 from truename.store.tables import task, watch
+from truename.store.tasks import TaskRow
 from truename.store.watches import Watched
 from truename.store.writer import Writer
 from truename.watch import Watch
@@ -38,13 +40,13 @@ RULES = Rules(max_attempts=1, watch_delays_s=(600.0, 3600.0, DAY_S), watch_days=
 HYBRID = f"magnet:?xt=urn:btih:{HASHES[0]}&xt=urn:btmh:1220{V2}"
 
 
-def with_watch(tmp_path: Path, scenario: Callable[[Heart, Watch], Awaitable[None]]) -> None:
+def with_watch(tmp_path: Path, scenario: Callable[[Heart, Watch], Awaitable[None]], *, rules: Rules = RULES) -> None:
     """A heart whose watch writes through a writer of its own."""
 
     async def with_writer(heart: Heart) -> None:
         writer = Writer(heart.database)
         shared: dict[str, Any] = {"resting": lambda: False, "asked": told_to_nobody, "longest_delay_s": DAY_S}
-        submit = partial(calibration.submit_all, rules=RULES)
+        submit = partial(calibration.submit_all, rules=rules)
         looking = Watch(heart.database, writer, Hub(), clock=lambda: heart.now, submit=submit, slots=2, **shared)
         async with asyncio.TaskGroup() as group:
             group.create_task(writer.run())
@@ -53,12 +55,17 @@ def with_watch(tmp_path: Path, scenario: Callable[[Heart, Watch], Awaitable[None
             finally:
                 writer.stop()
 
-    with_heart(tmp_path, with_writer, rules=RULES)
+    with_heart(tmp_path, with_writer, rules=rules)
 
 
 async def rows(heart: Heart) -> list[Watched]:
     async with heart.database.reading() as connection:
         return [Watched(**row._asdict()) for row in await connection.execute(select(watch))]
+
+
+async def all_tasks(heart: Heart) -> list[TaskRow]:
+    async with heart.database.reading() as connection:
+        return list(await tasks.newest(connection, ALICE, status=None, limit=100, ended_after=0))
 
 
 async def answer(heart: Heart, how: Callable[[Lookup], Outcome]) -> list[str]:
@@ -107,6 +114,54 @@ def test_it_asks_more_and_more_rarely_and_ends_after_its_days(tmp_path: Path, ho
         assert await looking.ask() == 0
 
     with_watch(tmp_path, scenario)
+
+
+def test_what_it_asks_and_a_person_cancels_is_asked_again_at_its_rate(tmp_path: Path) -> None:
+    async def scenario(heart: Heart, looking: Watch) -> None:
+        await heart.note(f"magnet:?xt=urn:btih:{HASHES[0]}")
+        await heart.submit(magnet(0))
+        await answer(heart, dead)
+        (before,) = await rows(heart)
+        heart.now += 600
+        assert await looking.ask() == 1
+        (asked_for,) = [row for row in await all_tasks(heart) if row.watched]
+        heart.now += 30
+        await heart.cancel(Submitted(task_id=asked_for.id, status=TaskStatus.PENDING))
+        assert await rows(heart) == [replace(before, next_at=heart.now + 600)]
+
+    with_watch(tmp_path, scenario)
+
+
+def test_what_was_stopped_and_is_cancelled_stays_stopped(tmp_path: Path) -> None:
+    async def scenario(heart: Heart, looking: Watch) -> None:
+        await heart.note(f"magnet:?xt=urn:btih:{HASHES[0]}")
+        await heart.submit(magnet(0))
+        await answer(heart, dead)
+        heart.now += 600
+        await looking.ask()
+        await looking.stop(ALICE, HASHES[0])
+        (asked_for,) = [row for row in await all_tasks(heart) if row.watched]
+        await heart.cancel(Submitted(task_id=asked_for.id, status=TaskStatus.PENDING))
+        assert [row.next_at for row in await rows(heart)] == [None]
+
+    with_watch(tmp_path, scenario)
+
+
+def test_who_has_asked_for_too_much_else_is_asked_for_as_soon_as_there_is_room(tmp_path: Path) -> None:
+    async def scenario(heart: Heart, looking: Watch) -> None:
+        await heart.note(f"magnet:?xt=urn:btih:{HASHES[0]}")
+        await heart.submit(magnet(0))
+        await answer(heart, dead)
+        others = await heart.submit(magnet(1), magnet(2))
+        assert await looking.now(ALICE, HASHES[0])
+        await looking.ask()
+        assert [row.watched for row in await all_tasks(heart) if row.hash == HASHES[0]] == [False], "no room"
+        await heart.cancel(*others)
+        heart.now += 60
+        assert await looking.ask() == 1
+        assert [one.magnet.info_hash for one in await heart.take()] == [HASHES[0]]
+
+    with_watch(tmp_path, scenario, rules=replace(RULES, max_queued_per_user=2))
 
 
 def test_a_clock_set_back_for_long_does_not_put_it_to_sleep(tmp_path: Path) -> None:

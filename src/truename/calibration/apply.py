@@ -135,10 +135,10 @@ async def _fail(
 async def _wait_again(connection: Connection, current: Iterable[int], left: AbstractSet[int]) -> None:
     """Look-ups for which somebody still waits take their turn again, at once or when the first task is due.
 
-    Input:  `left`: those that somebody else has left; whom that one had named is asked no more.
+    Input:  `left`: those that somebody else has left, whose sources and haste count no more.
     """
     due = await progress.due_of(connection, current)
-    await lookups.name_anew(connection, await tasks.named_by_those_who_wait(connection, left & due.keys()))
+    await lookups.ask_anew(connection, await tasks.wanted_by_those_who_wait(connection, left & due.keys()))
     await lookups.end_all(connection, [one for one in current if one not in due])
     await lookups.give_back(connection, [one for one, at in due.items() if at is None])
     await lookups.put_off(connection, {one: at for one, at in due.items() if at is not None})

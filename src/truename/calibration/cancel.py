@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+from sqlalchemy import Select
+
 from truename.calibration.words import OfBatch, OfTask, Rules
-from truename.store import cancelling
+from truename.store import cancelling, watches
 from truename.store.database import Connection
 
 
@@ -15,18 +17,21 @@ async def cancel_all(connection: Connection, wanted: Sequence[OfTask], *, rules:
     """
     at = max(one.at for one in wanted)
     selected = cancelling.owned([(one.task_id, one.person_id) for one in wanted])
-    deliveries = await cancelling.cancel(connection, selected, at=at, tells=rules.tells_batches)
-    return [deliveries] * len(wanted)
+    return [await _cancel(connection, selected, at, rules)] * len(wanted)
 
 
 async def cancel_batches(connection: Connection, wanted: Sequence[OfBatch], *, rules: Rules) -> Sequence[Sequence[str]]:
     """The same for what batches have created and is still active."""
     return [
-        await cancelling.cancel(
-            connection,
-            cancelling.created_by(one.batch_id, person_id=one.person_id),
-            at=one.at,
-            tells=rules.tells_batches,
-        )
+        await _cancel(connection, cancelling.created_by(one.batch_id, person_id=one.person_id), one.at, rules)
         for one in wanted
     ]
+
+
+async def _cancel(
+    connection: Connection, selected: Select[tuple[str, int, int]], at: float, rules: Rules
+) -> Sequence[str]:
+    deliveries = await cancelling.cancel(connection, selected, at=at, tells=rules.tells_batches)
+    unasked = await cancelling.watched_just_cancelled(connection)
+    await watches.not_asked(connection, unasked, at=at, next_ask=rules.next_ask)
+    return deliveries

@@ -1,6 +1,7 @@
 """Requests come in: a known name answers at once, a hash that is being asked for is joined, else it is asked."""
 
 from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 
 from truename.calibration.census import Census
@@ -130,8 +131,9 @@ async def _submit(connection: Connection, submissions: Sequence[Submission], rul
 
 async def _make_room(connection: Connection, crowded: Sequence[ActiveLookup]) -> None:
     """Where many are named, all who ask have turns alike, however often one of them has asked."""
-    named = await tasks.named_by_those_who_wait(connection, [one.id for one in crowded])
-    await lookups.name_anew(connection, {one.id: (named[one.id][0], one.hash_v2) for one in crowded if one.id in named})
+    wanted = await tasks.wanted_by_those_who_wait(connection, [one.id for one in crowded])
+    second = {one.id: one.hash_v2 for one in crowded}
+    await lookups.ask_anew(connection, {one: replace(wants, hash_v2=second[one]) for one, wants in wanted.items()})
 
 
 async def _look_around(connection: Connection, submissions: Sequence[Submission]) -> Ground:

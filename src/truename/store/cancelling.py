@@ -3,6 +3,7 @@
 Lock order: look-ups, tasks, batches, events.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from sqlalchemy import (
@@ -27,6 +28,7 @@ from sqlalchemy.schema import CreateTable
 from truename.model import TaskStatus
 from truename.store import batches, lookups, tasks
 from truename.store.database import Connection
+from truename.store.portable import in_chunks
 from truename.store.tables import ONE, PENDING, batch, batch_task, event, lane, lookup, task, virtual
 
 _aside = MetaData()
@@ -79,7 +81,7 @@ async def cancel(
 ) -> Sequence[str]:
     """Cancel the selected tasks, and the look-ups that nobody waits for any more.
 
-    Output: the deliveries of those that were out.
+    Output: the deliveries of those that were out. `watched_just_cancelled` tells more.
     """
     await _lay_aside(connection, wanted)
     await connection.execute(
@@ -96,8 +98,7 @@ async def cancel(
     )
     deliveries = await _end_idle(connection)
     others_wait = select(lookup.c.id).where(lookup.c.id.in_(_OF_GONE), lookup.c.active == ONE)
-    left = list((await connection.execute(others_wait)).scalars())
-    await lookups.name_anew(connection, await tasks.named_by_those_who_wait(connection, left))
+    await _leave_to_others(connection, list((await connection.execute(others_wait)).scalars()))
     counted = select(batch_task.c.batch_id, func.count().label("tasks")).join(
         _gone, _gone.c.task_id == batch_task.c.task_id
     )
@@ -106,6 +107,12 @@ async def cancel(
     changed = select(_gone.c.person_id, literal("task"), _gone.c.task_id, literal(at))
     await connection.execute(insert(event).from_select(["person_id", "kind", "task_id", "at"], changed))
     return deliveries
+
+
+async def watched_just_cancelled(connection: Connection) -> list[tuple[int, str]]:
+    """The (person, hash) for which the watch had asked, of what `cancel` has cancelled in this transaction."""
+    watched = select(task.c.person_id, task.c.hash).join(_gone, _gone.c.task_id == task.c.id)
+    return [(row.person_id, row.hash) for row in await connection.execute(watched.where(task.c.watched.is_(True)))]
 
 
 async def _lay_aside(connection: Connection, wanted: Select[tuple[str, int, int]]) -> None:
@@ -137,6 +144,20 @@ async def _end_idle(connection: Connection) -> Sequence[str]:
         select(_idle.c.lookup_id, _idle.c.delivery).where(_idle.c.delivery.is_not(None)).order_by(_idle.c.lookup_id)
     )
     return [f"{row.delivery}.{row.lookup_id}" for row in out]
+
+
+async def _leave_to_others(connection: Connection, left: Sequence[int]) -> None:
+    """What others still wait for is asked as they want it; a faster lane into which it was raised closes its ranks."""
+    wanted = await tasks.wanted_by_those_who_wait(connection, left)
+    raised: Counter[tuple[int, int]] = Counter()
+    for some in in_chunks(wanted):
+        stood = select(lookup.c.id, lookup.c.prio, lookup.c.person_id)
+        for row in await connection.execute(stood.where(lookup.c.id.in_(some), lookup.c.status == PENDING)):
+            raised[row.prio, row.person_id] += row.prio < wanted[row.id].prio
+    await lookups.ask_anew(connection, wanted)
+    for (prio, person_id), count in raised.items():
+        if count:
+            await _close_ranks(connection, prio, person_id, count)
 
 
 async def _close_ranks(connection: Connection, prio: int, person_id: int, count: int) -> None:

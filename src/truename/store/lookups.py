@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import bindparam, case, delete, exists, func, insert, select, update
 
 from truename.magnet import InfoHash, Magnet
 from truename.model import Lookup, TaskStatus
@@ -19,6 +19,7 @@ from truename.store.due import due_values, has_come, is_too_far_off
 from truename.store.portable import in_chunks, upsert
 from truename.store.sources import Sources
 from truename.store.tables import ONE, PENDING, RUNNING, WAITING, lane, lookup, task, virtual
+from truename.store.tasks import Wants
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,7 @@ class Place(NamedTuple):
     prio: int
     rank: int
     created_at: float
+    id: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +93,17 @@ _CHANGE = (
         due_at=None,
     )
 )
-_NAME_ANEW = (
+_WAS_FASTER = lookup.c.prio < bindparam("new_prio")
+_ASK_ANEW = (
     update(lookup)
     .where(lookup.c.id == bindparam("this_id"))
-    .values(sources=bindparam("new_sources"), hash_v2=bindparam("new_hash_v2"))
+    .values(
+        sources=bindparam("new_sources"),
+        hash_v2=bindparam("new_hash_v2"),
+        prio=case((_WAS_FASTER, bindparam("new_prio")), else_=lookup.c.prio),
+        person_id=case((_WAS_FASTER, bindparam("new_person")), else_=lookup.c.person_id),
+        rank=case((_WAS_FASTER, bindparam("new_rank")), else_=lookup.c.rank),
+    )
 )
 _LAST_RANKS = select(lane.c.prio, lane.c.person_id, lane.c.last).where(
     lane.c.prio.in_(bindparam("prios", expanding=True)), lane.c.person_id.in_(bindparam("persons", expanding=True))
@@ -206,14 +215,21 @@ async def change_all(connection: Connection, changed: Sequence[ActiveLookup]) ->
         )
 
 
-async def name_anew(connection: Connection, named: Mapping[int, tuple[Sources, str | None]]) -> None:
-    """Write whom these look-ups ask from now on, and the second hashes by which they ask."""
-    if named:
+async def ask_anew(connection: Connection, wanted: Mapping[int, Wants]) -> None:
+    """These look-ups ask from now on what is wanted of them, and stand in no faster lane than that."""
+    if wanted:
         await connection.execute(
-            _NAME_ANEW,
+            _ASK_ANEW,
             [
-                {"this_id": one, "new_sources": sources.as_text(), "new_hash_v2": second}
-                for one, (sources, second) in named.items()
+                {
+                    "this_id": one,
+                    "new_sources": wants.sources.as_text(),
+                    "new_hash_v2": wants.hash_v2,
+                    "new_prio": wants.prio,
+                    "new_person": wants.person_id,
+                    "new_rank": wants.rank,
+                }
+                for one, wants in wanted.items()
             ],
         )
 

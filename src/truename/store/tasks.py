@@ -61,6 +61,21 @@ class TaskRow:
     detail: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wants:
+    """What those who wait for a look-up want of it, together.
+
+    `sources`: whom to ask, in turns. `hash_v2`: of the first one who names a second hash. `prio`, `person_id`, `rank`:
+    the place of the one in the greatest haste.
+    """
+
+    sources: Sources
+    hash_v2: str | None
+    prio: int
+    person_id: int
+    rank: int
+
+
 # What a task that waits for its first turn does not have: half of the columns, and much of the cost of ten thousand.
 _LATER = frozenset(
     (
@@ -101,8 +116,8 @@ _PLACE = (
         sources=bindparam("new_sources"),
     )
 )
-_NAMED_BY = (
-    select(task.c.lookup_id, task.c.sources, task.c.hash_v2)
+_WANTED_BY = (
+    select(task.c.lookup_id, task.c.sources, task.c.hash_v2, task.c.prio, task.c.person_id, task.c.rank)
     .where(task.c.lookup_id.in_(bindparam("lookup_ids", expanding=True)), task.c.active == ONE)
     .order_by(task.c.created_at, task.c.rank, task.c.id)
 )
@@ -196,36 +211,56 @@ async def of_anybody(connection: Connection, ids: Iterable[str]) -> dict[str, Ta
 async def queue_position(connection: Connection, waiting: TaskRow, *, at: float = 0.0, most: int = MOST_COUNTED) -> int:
     """The place of a waiting task among what waits in the database in its priority, from 1.
 
-    It is counted from the task's own rank, as if nobody else had asked for its hash. What waits for another try stands
-    in the line as soon as that is due, `at` being now. Counts at most `most`: beyond that a person does not care, and
-    the database should not.
+    It is counted from the task's own rank, as if nobody else had asked for its hash: who stands before it for the same
+    one counts as for another, and whatever place their look-up has got is not ahead of itself. What waits for another
+    try stands in the line as soon as that is due, `at` being now. Counts at most `most`: beyond that a person does not
+    care, and the database should not.
     """
     sooner = lookup.c.rank < waiting.rank
     tied = and_(lookup.c.rank == waiting.rank, lookup.c.created_at < waiting.created_at)
+    for_the_same = exists().where(
+        task.c.lookup_id == waiting.lookup_id,
+        task.c.status == TaskStatus.PENDING.value,
+        task.c.next_attempt_at.is_(None),
+        task.c.prio == waiting.prio,
+        (task.c.rank < waiting.rank) | and_(task.c.rank == waiting.rank, task.c.created_at < waiting.created_at),
+    )
     first_turn = lookup.c.status == PENDING
     another_try = and_(lookup.c.status == WAITING, lookup.c.due_at <= at)
     counts = [
         select(func.count())
-        .select_from(select(literal(1)).where(stands, lookup.c.prio == waiting.prio, ahead).limit(most).subquery())
+        .select_from(
+            select(literal(1))
+            .where(stands, lookup.c.prio == waiting.prio, ahead, lookup.c.id != waiting.lookup_id)
+            .limit(most)
+            .subquery()
+        )
         .scalar_subquery()
         for stands in (first_turn, another_try)
         for ahead in (sooner, tied)
     ]
-    ahead_of_it = (await connection.execute(select(*counts))).one()
+    ahead_of_it = (await connection.execute(select(*counts, for_the_same))).one()
     return min(most, 1 + sum(map(int, ahead_of_it)))
 
 
-async def named_by_those_who_wait(
-    connection: Connection, lookup_ids: Collection[int]
-) -> dict[int, tuple[Sources, str | None]]:
-    """For each of these look-ups, whom its active tasks want asked, in turns, and the second hash of the first one."""
-    found: dict[int, tuple[list[Sources], list[str]]] = {}
+async def wanted_by_those_who_wait(connection: Connection, lookup_ids: Collection[int]) -> dict[int, Wants]:
+    """For each of these look-ups that an active task waits for, what those tasks want of it."""
+    found: dict[int, list[Row[Any]]] = {}
     for some in in_chunks(lookup_ids):
-        for row in await connection.execute(_NAMED_BY, {"lookup_ids": some}):
-            named, seconds = found.setdefault(row.lookup_id, ([], []))
-            named.append(Sources.of_text(row.sources))
-            seconds += [row.hash_v2] if row.hash_v2 is not None else []
-    return {one: (Sources.in_turns(named), seconds[0] if seconds else None) for one, (named, seconds) in found.items()}
+        for row in await connection.execute(_WANTED_BY, {"lookup_ids": some}):
+            found.setdefault(row.lookup_id, []).append(row)
+    return {one: _together(rows) for one, rows in found.items()}
+
+
+def _together(rows: Sequence[Row[Any]]) -> Wants:
+    hurried = min(rows, key=lambda row: row.prio)
+    return Wants(
+        sources=Sources.in_turns([Sources.of_text(row.sources) for row in rows]),
+        hash_v2=next((row.hash_v2 for row in rows if row.hash_v2 is not None), None),
+        prio=hurried.prio,
+        person_id=hurried.person_id,
+        rank=hurried.rank,
+    )
 
 
 async def forget(connection: Connection, *, ended_before: float, most: int) -> int:

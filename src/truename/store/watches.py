@@ -109,6 +109,17 @@ def after(before: Watched | None, key: tuple[int, str], failure: Failure, next_a
     )
 
 
+async def not_asked(connection: Connection, keys: Iterable[tuple[int, str]], *, at: float, next_ask: NextAsk) -> None:
+    """What the watch had asked for was cancelled before there was an answer: it goes on at its rate."""
+    rows = [
+        {name: getattr(one, name) for name in Watched.__slots__}
+        | {"next_at": next_ask(asked=one.asked, since=one.since, at=at)}
+        for one in (await of(connection, keys)).values()
+        if one.next_at is not None
+    ]
+    await upsert(connection, watch, rows)
+
+
 async def answered(connection: Connection, hashes: Iterable[str], *, at: float) -> None:
     """These hashes have verified names now: whoever watches them is due, and finds the name at once."""
     for some in in_chunks(hashes):
