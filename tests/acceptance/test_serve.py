@@ -361,6 +361,8 @@ def test_the_demo_serves_notes_that_come_right_and_its_link_works_once(truename:
             assert client.post("/login", data={"once": secret}).headers["location"] == "/notes"
             assert late.post("/login", data={"once": secret}).status_code == 401
             assert late.get("/api/notes").status_code == 401
+            assert late.get(link).status_code == 401  # and it says so
+            assert client.get(link).headers["location"] == "/notes"
 
             def magnets() -> list[dict[str, str]]:
                 notes = client.get("/api/notes").json()["notes"]

@@ -56,7 +56,7 @@ async def use_everything(site: Live, client: httpx.AsyncClient) -> list[str]:
     cookie = next(iter(client.cookies.values()))
     assert (await client.post("/login", data={"username": "alice", "password": WRONG})).status_code == 401
     link = site.doors.links.make(1, site.clock.epoch)
-    assert (await client.get("/login", params={"once": link})).status_code == 200
+    assert (await site.browser().get("/login", params={"once": link})).status_code == 200
     assert (await client.post("/login", data={"once": link})).status_code == 303
     second = next(iter(client.cookies.values()))
     assert (await client.get("/api/notes", headers={"Authorization": f"Bearer {WRONG}"})).status_code == 401

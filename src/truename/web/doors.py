@@ -1,5 +1,6 @@
 """What stands at the doors of one running server: brakes, codes, links that work once. None of it is kept on disk."""
 
+import asyncio
 import hmac
 import secrets
 from dataclasses import dataclass, field
@@ -28,6 +29,11 @@ class Links:
         self._links[digest_of(secret)] = person_id, now + LINK_LIFE_S
         return secret
 
+    def is_open(self, secret: str, now: float) -> bool:
+        """Whether it would sign somebody in; it still does afterwards."""
+        _, until = self._links.get(digest_of(secret), (None, 0.0))
+        return now < until
+
     def use(self, secret: str, now: float) -> int | None:
         """Whom it is for; from now on, nobody."""
         person_id, until = self._links.pop(digest_of(secret), (None, 0.0))
@@ -36,7 +42,10 @@ class Links:
 
 @dataclass(slots=True, kw_only=True)
 class Doors:
-    """One server's. `somebody`: a person is known to exist, so the set-up is closed for good."""
+    """One server's. `somebody`: a person is known to exist, so the set-up is closed for good.
+
+    `entered` is set once somebody has signed in.
+    """
 
     identities: Identities
     passwords: Passwords
@@ -46,6 +55,7 @@ class Doors:
     setup_code: str = field(default_factory=lambda: secrets.token_hex(16))
     links: Links = field(default_factory=Links)
     somebody: bool = False
+    entered: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
     def of(cls, services: Services, passwords: Passwords | None = None) -> "Doors":

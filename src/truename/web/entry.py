@@ -31,12 +31,12 @@ async def login_page(request: Request) -> Response:
     """The form; who is signed in already goes on, and without any person yet the set-up comes first."""
     once = request.query_params.get("once", "")
     wanted = safe_next(request.query_params.get("next", ""))
-    if once:
-        return render(request, "once.html", once=once)
     if identity_or_none(request) is not None:
         return _go(request, wanted)
     if not await _somebody(request):
         return _go(request, "/setup")
+    if once:
+        return _link_page(request, once)
     return _login_form(request, wanted=wanted)
 
 
@@ -171,6 +171,13 @@ async def _make_first(request: Request, fields: dict[str, str], refuse: Callable
     return answer
 
 
+def _link_page(request: Request, secret: str) -> Response:
+    """What a link says of itself. Looking uses nothing up: programs look at links that are passed on."""
+    if doors_of(request).links.is_open(secret, services_of(request).clock()):
+        return render(request, "once.html", once=secret)
+    return _login_form(request, status=401, word="login_once_over")
+
+
 async def _use_link(request: Request, secret: str) -> Response:
     person_id = doors_of(request).links.use(secret, services_of(request).clock())
     answer = await _signed_in(request, person_id, HOME) if person_id is not None else None
@@ -183,6 +190,7 @@ async def _signed_in(request: Request, person_id: int, wanted: str, *, proof: st
     secret = await doors_of(request).identities.sign_in(person_id, proof=proof, instead_of=before)
     if secret is None:
         return None
+    doors_of(request).entered.set()
     response = _go(request, wanted)
     visitor, root = visitor_of(request), request.scope["root_path"]
     response.set_cookie(
