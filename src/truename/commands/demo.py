@@ -49,6 +49,7 @@ def _demo_server(swarm: LocalSwarm) -> bool:
                 stage = Stage(
                     address=served.address,
                     link=link,
+                    entered=served.doors.entered,
                     person_id=person_id,
                     calibrations=served.engine.calibrations,
                     notes=served.engine.notes,

@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from truename.service import Calibrations
 from truename.settings import Settings
 from truename.terminal.screen import Screen
 
-_PAUSE_S = 2.0
+OPEN_S = 20.0
+PAUSE_S = 2.0
 _WAIT_S = 60.0
 # What stands around the magnets in the notes; each takes some of the demo's list.
 _NOTES = (
@@ -49,27 +50,43 @@ def demo_server_settings(folder: Path, *, host: str, port: int) -> Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """The server that the demo plays on: where it is, the way in, and whose notes they are."""
+    """The server that the demo plays on: where it is, the way in, and whose notes they are.
+
+    `entered` is set once somebody has signed in. `open_s`: how long somebody who has the link is waited for;
+    `pause_s`: how long each note stands there with its wrong names.
+    """
 
     address: str
     link: str
+    entered: asyncio.Event
+    open_s: float = OPEN_S
+    pause_s: float = PAUSE_S
     person_id: int
     calibrations: Calibrations
     notes: Notes
 
 
 async def show(stage: Stage, swarm: LocalSwarm, screen: Screen) -> None:
-    """Fill the server with notes, tell how to get in, and name one note after the other."""
+    """Fill the server with notes, tell how to get in, and once somebody can be watching, name one after the other."""
+    notes = await _notes(stage, swarm)
     screen.say("serve_up", address=stage.address)
     screen.say("serve_link", link=stage.link)
-    for note in await _notes(stage, swarm):
-        await asyncio.sleep(_PAUSE_S)
+    screen.say("demo_waits", seconds=f"{stage.open_s:g}")
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stage.entered.wait(), stage.open_s)
+    for note in notes:
+        await asyncio.sleep(stage.pause_s)
         submitted = await stage.calibrations.submit(stage.person_id, magnets_of(note.note.text))
         ids = [one.task_id for one in submitted if isinstance(one, Submitted)]
-        rows = await stage.calibrations.wait(stage.person_id, ids, timeout_s=_WAIT_S)
-        for row in rows.values():
-            if row.name is not None:
-                screen.answer(f"{row.hash}  {shown(row.name)}")
+        await asyncio.gather(*(_tell(stage, screen, one) for one in ids))
+
+
+async def _tell(stage: Stage, screen: Screen, task_id: str) -> None:
+    """Print a name as soon as its own task has ended, whatever the others of its note wait for."""
+    rows = await stage.calibrations.wait(stage.person_id, [task_id], timeout_s=_WAIT_S)
+    for row in rows.values():
+        if row.name is not None:
+            screen.answer(f"{row.hash}  {shown(row.name)}")
 
 
 async def _notes(stage: Stage, swarm: LocalSwarm) -> Sequence[NoteView]:

@@ -293,6 +293,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{count} magnets without a true name; asking a swarm on this machine (127.0.0.1).",
         "{count} 个没有真名的磁力链接；正在询问本机上的 swarm（127.0.0.1）。",
     ),
+    "demo_waits": (
+        "The names come once somebody has signed in with it, or in {seconds} s.",
+        "用该链接登录后名称会陆续出现；若无人登录，则在 {seconds} 秒后开始。",
+    ),
     "demo_done": (
         "{named} of {live} live torrents named in {seconds:.2f} s; {dead} dead magnets stay unnamed, as they should.",
         "{live} 个活种子中有 {named} 个在 {seconds:.2f} 秒内得到名称；{dead} 个失效的磁力链接如预期保持无名。",
