@@ -6,6 +6,7 @@ There a browser sends no `Sec-Fetch-Site`, so it is `Origin` alone that tells ou
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
@@ -102,21 +103,44 @@ def test_a_foreign_page_cannot_send_our_form(tmp_path: Path) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_fit_a_small_screen_and_can_be_read(tmp_path: Path, scheme: str) -> None:
     async def scenario(site: Site, browser: Browser, address: str) -> None:
-        for width in (360, 1200):
-            context = await browser.new_context(
+        contexts = {
+            width: await browser.new_context(
                 color_scheme=scheme,  # type: ignore[arg-type]
                 viewport={"width": width, "height": 800},
                 locale="zh-CN" if width == 360 else "en-GB",
             )
-            page = await context.new_page()
-            for path in ("/setup", "/login?once=x"):
+            for width in (360, 1200)
+        }
+
+        async def look(name: str, path: str) -> None:
+            for width, context in contexts.items():
+                page = await context.new_page()
                 await page.goto(f"{address}{path}")
-                await page.screenshot(path=tmp_path / f"{path[1:6]}-{scheme}-{width}.png")
+                assert urlsplit(page.url).path == urlsplit(path).path
+                await page.screenshot(path=tmp_path / f"{name}-{scheme}-{width}.png")
                 assert await page.evaluate("document.documentElement.scrollWidth") <= width
                 assert await page.evaluate(CONTRAST) >= 4.5
+                await page.focus(".skip")
+                await page.screenshot(path=tmp_path / f"{name}-skip-{scheme}-{width}.png")
+                assert await page.evaluate(SKIP_IS_SEEN)
+
+        await look("setup", "/setup")
+        alice = await site.person()
+        await look("link", f"/login?once={site.doors.links.make(alice.id, site.clock.epoch)}")
+        await look("over", "/login?once=x")
 
     with_browser(tmp_path, scenario)
 
+
+# It stands in the window, in front of all else and on a ground of its own.
+SKIP_IS_SEEN = """() => {
+  const skip = document.querySelector(".skip");
+  const {left, right, top, bottom} = skip.getBoundingClientRect();
+  const [across, down] = [(left + right) / 2, (top + bottom) / 2];
+  const sides = [[left + 2, down], [right - 2, down], [across, top + 2], [across, bottom - 2]];
+  const solid = getComputedStyle(skip).backgroundColor.match(/[\\d.]+/g).length === 3;
+  return solid && sides.every((side) => document.elementFromPoint(...side) === skip);
+}"""
 
 # The least contrast between text and what it stands on, by WCAG 2.1, 1.4.3.
 CONTRAST = """() => {
@@ -131,7 +155,7 @@ CONTRAST = """() => {
     }
     return [255, 255, 255];
   };
-  const shown = [...document.querySelectorAll("main *, header *")]
+  const shown = [...document.querySelectorAll(".skip, main *, header *")]
     .filter((node) => node.tagName !== "BR" && node.textContent.trim());
   return Math.min(...shown.map((node) => {
     const pair = [light(numbers(getComputedStyle(node).color)), light(paper(node))];
