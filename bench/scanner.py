@@ -99,6 +99,8 @@ WORST = {
     "filled: nested brackets": filled("(" * 1000 + ")" * 1000),
     "filled: open brackets": filled("("),
     "filled: [] and & in turn": filled("[]&"),
+    "filled: [/": filled("[/")[:-1] + "] ",
+    "filled: [/1]": filled("[/1]"),
     "filled: [ and & in turn": filled("[&")[:-1] + "] ",
     "filled: &": filled("&"),
     "filled: &a": filled("&a"),

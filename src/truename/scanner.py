@@ -22,7 +22,11 @@ _LONGEST_XT = len("urn:btmh:1220") + 64
 _QUOTES = '<>"`|'
 _CJK_CLOSING = "）］｝】」』》〉〕〗〙〛〞〟｠｣”’︶︸︺︼︾﹀﹂﹄﹈﹚﹜﹞、。，．；：！？｡､﹐﹑﹒﹔﹕﹖﹗"
 _CONTROL = "".join(map(chr, [*range(0x20), *range(0x7F, 0xA0)]))
-_ENDS_A_MAGNET = frozenset((*_QUOTES, *_CJK_CLOSING, *_CONTROL))
+# In a file that is no UTF-8, the bytes that are a closing quote or a space in all code pages of Windows, 1250 to 1258.
+_WINDOWS_CLOSING = b"\x92\x94\xa0".decode("ascii", "surrogateescape")
+_ENDS_A_MAGNET = frozenset((*_QUOTES, *_CJK_CLOSING, *_CONTROL, *_WINDOWS_CLOSING))
+# And so does a closing tag of a forum, which no file name can be, wherever it stands; and what begins its list's items.
+_TAG, _ITEM = "[/", "[*]"
 # What a sentence puts behind an info-hash.
 _AFTER_HASH = ".,;:!?"
 _KEYS = ("xt", "dn", "tr", "xl", "ws", "xs", "as", "kt", "mt", "so", "x.pe", "dht")
@@ -96,7 +100,7 @@ def find_magnets(text: str, *, broken: bool = False) -> Iterator[MagnetSpan]:
     Output: spans that never overlap. Those without a usable info-hash (or over `MAX_MAGNET_CHARS`) are left out, or,
             with `broken`, yielded with their `problem`; of one that is too large only the beginning.
     Source: the contract's word "magnet": white space, control characters, quotes and closing CJK punctuation end it,
-            and so does an unbalanced bracket or the next `magnet:?`.
+            and so does a closing tag of a forum (`[/code]`), an unbalanced bracket or the next `magnet:?`.
     """
     start = _next_scheme(text, 0)
     while start >= 0:
@@ -105,7 +109,7 @@ def find_magnets(text: str, *, broken: bool = False) -> Iterator[MagnetSpan]:
         if limit - start > MAX_MAGNET_CHARS:
             limit = start + MAX_MAGNET_CHARS + 1
         if limit - start >= _SHORTEST or broken:
-            span = _read(start, _until_an_end(text[start:limit]))
+            span = _read(start, _until_a_tag(_until_an_end(text[start:limit])))
             if span.problem is None or (broken and len(span.text) > len(SCHEME)):
                 yield span
         start = following
@@ -135,6 +139,22 @@ def _until_an_end(text: str) -> str:
     for at, char in enumerate(word):
         if char in _ENDS_A_MAGNET:
             return word[:at]
+    return word
+
+
+def _until_a_tag(word: str) -> str:
+    """The beginning of a word, up to what a forum reads as the end of something."""
+    if _ITEM in word:
+        word = word.split(_ITEM, 1)[0]
+    if _TAG not in word:
+        return word
+    before, *tags = word.split(_TAG)
+    end = len(before)
+    for tag in tags:
+        name = tag[: tag.find("]")] if "]" in tag else ""
+        if name.isalpha() and name.isascii():
+            return word[:end]
+        end += len(_TAG) + len(tag)
     return word
 
 

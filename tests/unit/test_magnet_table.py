@@ -385,6 +385,42 @@ def test_white_space_control_quotes_and_closing_cjk_punctuation_end_a_magnet(end
     assert rename(f"{BARE}&dn=old{end}words", NAMES) == f"{BARE}&{DN}{end}words"
 
 
+@pytest.mark.parametrize("coding", [f"cp{number}" for number in range(1250, 1259)])
+def test_what_ends_a_magnet_in_utf_8_ends_it_in_the_code_pages_of_windows_too(coding: str) -> None:
+    magnet = f"{BARE}&dn=old"
+    for raw in (bytes((byte,)) for byte in range(0x80, 0x100)):
+        ends = [found(f"{magnet}{char}rest") == [magnet] for char in (raw.decode(coding, "replace"), as_read(raw))]
+        assert ends in ([True, True], [False, False]), raw
+
+
+def as_read(raw: bytes) -> str:
+    """As a file is read that is no UTF-8."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
+@pytest.mark.parametrize("tag", ["url", "code", "CODE", "b", "quote", "spoiler"])
+def test_a_closing_tag_of_a_forum_ends_a_magnet_wherever_it_stands(tag: str) -> None:
+    for magnet in (BARE, f"{BARE}&dn=old", f"{BARE}&dn=old+[1080p]", f"{BARE}&dn=[old", f"{BARE}&dn=a(b&tr=x"):
+        assert found(f"[{tag}]{magnet}[/{tag}] rest") == [magnet]
+        assert found(f"[{tag}]{magnet}[/x][/{tag}]rest") == [magnet]
+    assert rename(f"[{tag}]{BARE}&dn=old[/{tag}]", NAMES) == f"[{tag}]{BARE}&{DN}[/{tag}]"
+    assert rename(f"[{tag}]{BARE}[/{tag}]", NAMES) == f"[{tag}]{BARE}&{DN}[/{tag}]"
+
+
+def test_the_items_of_a_forums_list_are_not_part_of_a_magnet() -> None:
+    text = f"[list][*]{BARE}&dn=old[*]{BARE}[*]words[/list]"
+    assert rename(text, NAMES) == f"[list][*]{BARE}&{DN}[*]{BARE}&{DN}[*]words[/list]"
+
+
+def test_a_tag_of_a_forum_around_a_magnet_stays() -> None:
+    assert rename(f"[url={BARE}&dn=old]words[/url]", NAMES) == f"[url={BARE}&{DN}]words[/url]"
+
+
+@pytest.mark.parametrize("dn", ["[1080p]", "[/]", "[/b", "[/1080p]", "[/a", "[/b-]", "[b]", "[**]", "[/你]"])
+def test_brackets_that_are_no_closing_tag_belong_to_the_name(dn: str) -> None:
+    assert dn_of(f"{BARE}&dn={dn}") == dn
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
