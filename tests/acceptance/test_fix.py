@@ -148,6 +148,14 @@ def test_a_text_in_another_encoding_keeps_it(
     assert truename("resolve", "--file", "list").out.endswith(b"  alice.txt\n")
 
 
+def test_a_text_of_windows_keeps_the_quotes_around_its_magnets(truename: Program, swarm: LocalSwarm) -> None:
+    """Of this one only what is ASCII is read, since it reads as Chinese too."""
+    magnet = f"magnet:?xt=urn:btih:{ALICE}&tr={swarm.addresses.tracker}&dn=old"
+    text = f"“caf\xe9 {magnet}” [b]{magnet}[/b]’ {magnet}\xa0end\r\n"
+    ended = truename("fix", stdin=text.encode("cp1252"))
+    assert (ended.status, ended.out) == (0, text.replace("old", "alice.txt").encode("cp1252"))
+
+
 def test_any_name_is_written_so_that_it_reads_back(truename: Program, seed: Callable[[bytes], str]) -> None:
     names = (
         "AC\\DC \\1 \\g<0> $& %s {0}",
@@ -200,17 +208,19 @@ def test_a_text_with_nothing_in_it_comes_back_and_holds_up_no_other(truename: Pr
     assert empty.read_bytes() == b""
 
 
-@pytest.mark.parametrize("name", ["missing", "folder", "binary"])
+@pytest.mark.parametrize("name", ["missing", "folder", "binary", "pipe"])
 def test_a_file_that_cannot_be_used_stops_it_before_anything_is_asked_or_changed(
     truename: Program, swarm: LocalSwarm, name: str
 ) -> None:
     (truename.home / "folder").mkdir()
     (truename.home / "binary").write_bytes(b"magnet\0\0")
+    os.mkfifo(truename.home / "pipe")
     good = truename.home / "good"
     good.write_text(swarm.magnets[0])
     ended = truename("fix", "--in-place", "good", name)
     assert (ended.status, ended.out) == (2, b"")
     assert name in ended.err
+    assert ("is not a regular file" in ended.err) == (name in ("folder", "pipe"))
     assert good.read_text() == swarm.magnets[0]
 
 

@@ -358,11 +358,21 @@ def test_what_is_no_regular_file_cannot_be_replaced(tmp_path: Path) -> None:
     assert refused.value.word == "not_a_file"
 
 
+def test_a_pipe_that_nobody_writes_is_refused_without_reading_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path / "link"):
+        with pytest.raises(Unusable) as refused:
+            TextFile.read_to_replace(path)
+        assert refused.value.word == "not_a_file"
+
+
 def test_a_path_with_nul_or_a_folder_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing", Path("a\0b")):
-        with pytest.raises(Unusable) as refused:
-            TextFile.read(path)
-        assert refused.value.sentence(Language.CHINESE)
+        for read in (TextFile.read, TextFile.read_to_replace):
+            with pytest.raises(Unusable) as refused:
+                read(path)
+            assert refused.value.sentence(Language.CHINESE)
 
 
 # --- diff -------------------------------------------------------------------------------------------------------------

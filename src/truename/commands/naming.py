@@ -124,7 +124,5 @@ def _job(name: str, *, in_place: bool) -> fixing.Job:
     if name == _STDIN:
         what = say("standard_input", LANGUAGE)
         return fixing.Job(what=what, content=Text.decode(sys.stdin.buffer.read(), what))
-    file = TextFile.read(Path(name))
-    if in_place:
-        file.check_writable()
+    file = TextFile.read_to_replace(Path(name)) if in_place else TextFile.read(Path(name))
     return fixing.Job(what=name, content=file.content, file=file)

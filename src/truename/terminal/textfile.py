@@ -97,6 +97,18 @@ class TextFile:
             raise Unusable("cannot_read", what=what, why=str(error)) from error
         return cls(path=path, data=data, content=Text.decode(data, what))
 
+    @classmethod
+    def read_to_replace(cls, path: Path) -> "TextFile":
+        """As `read`, and `check_writable`. What is no regular file is not read: a pipe may have nobody to write it.
+
+        Errors: `Unusable`.
+        """
+        if _is_there_and_no_file(path):
+            raise Unusable("not_a_file", what=str(path))
+        file = cls.read(path)
+        file.check_writable()
+        return file
+
     def check_writable(self) -> None:
         """Find out before a long look-up, and not after it, whether the file could be replaced.
 
@@ -141,6 +153,14 @@ class TextFile:
 
     def _unwritable(self, error: OSError) -> Unusable:
         return Unusable("cannot_write", what=str(self.path), why=reason(error))
+
+
+def _is_there_and_no_file(path: Path) -> bool:
+    """Where it cannot be told, to read it tells why."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except (OSError, ValueError):  # a NUL in the path
+        return False
 
 
 def reason(error: OSError) -> str:
