@@ -182,6 +182,12 @@ def test_the_name_is_the_last_line_in_which_there_is_something_to_see(output: by
     assert read_answer(Ended(status=0, output=output, errors=b""), HASH) == Claim("Dunes")
 
 
+@pytest.mark.parametrize("char", [*"\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"])
+def test_only_what_ends_a_line_on_some_system_ends_a_name(char: str) -> None:
+    output = f"connecting\nDunes{char}of glass\n".encode()
+    assert read_answer(Ended(status=0, output=output, errors=b""), HASH) == Claim(f"Dunes{char}of glass")
+
+
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize(
     ("text", "reason"), [("#!/bin/sh\n", "script_no_name"), ("#!/bin/sh\nyes | head -c 200000\n", "script_too_much")]

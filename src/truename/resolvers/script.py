@@ -142,10 +142,9 @@ def read_answer(ended: Ended, info_hash: str) -> Claim:
 def name_in(output: bytes) -> str:
     """The last line in which there is something to see: a helper may say before what it does. Empty: there is none."""
     for raw in reversed(output.replace(b"\r", b"\n").split(b"\n")):
-        for line in reversed(decode_name(raw[: MAX_NAME_BYTES + 1]).text.splitlines()):
-            name = line.strip().removeprefix(_BYTE_ORDER_MARK).strip()
-            if not all(is_hidden(char) or char.isspace() for char in name):
-                return name if len(raw.strip()) <= MAX_NAME_BYTES else ""
+        name = decode_name(raw[: MAX_NAME_BYTES + 1]).text.strip().removeprefix(_BYTE_ORDER_MARK).strip()
+        if not all(is_hidden(char) or char.isspace() for char in name):
+            return name if len(raw.strip()) <= MAX_NAME_BYTES else ""
     return ""
 
 
