@@ -67,8 +67,13 @@ def own(accounts: Iterable[Account], *, joined: bool) -> tuple[Account, ...]:
     everybody = tuple(accounts)
     if not joined:
         return everybody
-    named = tuple(Account(resolver=one.resolver, ended=one.ended) for one in everybody if one.ended in _NAMED)
+    named = tuple(Account(resolver=one.resolver, ended=one.ended) for one in everybody if gave_a_name(one))
     return named or tuple(_without_trackers(one) for one in everybody)
+
+
+def gave_a_name(account: Account) -> bool:
+    """Whether this resolver has named it, with or without a proof."""
+    return account.ended in _NAMED
 
 
 def lines(accounts: Iterable[Account], language: Language) -> list[str]:

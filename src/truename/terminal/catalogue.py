@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -31,10 +32,14 @@ class Catalogue:
     def __init__(self, database: Database | None) -> None:
         self._database = database
         self._found: list[Outcome] = []
+        self._claims: dict[str, Outcome] = {}
         self.broken = False
 
     async def known(self, hashes: Iterable[InfoHash]) -> dict[str, Outcome]:
-        """The verified names of these hashes, as outcomes that took no time."""
+        """The verified names of these hashes, as outcomes that took no time.
+
+        Claimed ones stop no look-up; they are kept in mind for `or_claimed`.
+        """
         if self._database is None or self.broken:
             return {}
         try:
@@ -42,7 +47,16 @@ class Catalogue:
         except SQLAlchemyError as error:
             self._give_up(error)
             return {}
-        return {one: _outcome(InfoHash(one), name) for one, name in found.items() if name.verified}
+        outcomes = {one: _outcome(InfoHash(one), name) for one, name in found.items()}
+        self._claims |= {one: outcome for one, outcome in outcomes.items() if not outcome.verified}
+        return {one: outcome for one, outcome in outcomes.items() if outcome.verified}
+
+    def or_claimed(self, outcome: Outcome) -> Outcome:
+        """The outcome; of a look-up that found no name, and no proof that there is none, what was claimed once."""
+        claim = self._claims.get(outcome.info_hash)
+        if claim is None or outcome.name is not None or outcome.code == "bad_name":
+            return outcome
+        return replace(claim, accounts=outcome.accounts, elapsed_s=outcome.elapsed_s)
 
     def keep(self, outcome: Outcome) -> None:
         """Remember a name that was found; it is written soon, and at the end."""

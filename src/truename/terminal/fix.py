@@ -51,6 +51,7 @@ async def fix(work: Worker, jobs: Sequence[Job], *, catalogue: Catalogue, screen
 
     async def done(magnet: Magnet, outcome: Outcome) -> None:
         catalogue.keep(outcome)
+        outcome = catalogue.or_claimed(outcome)
         named = outcome.name is not None and magnet.info_hash in outcome.hashes
         screen.count(named=named)
         if outcome.name is not None:
@@ -58,6 +59,8 @@ async def fix(work: Worker, jobs: Sequence[Job], *, catalogue: Catalogue, screen
         if not named:
             word = outcome.reason if outcome.name is None else "no_metadata"
             await note(f"{magnet.info_hash}  {say(word, screen.language)}")
+        elif not outcome.verified:
+            await screen.in_turn(partial(screen.say, "name_claimed", info_hash=magnet.info_hash, source=outcome.source))
 
     await work.look_up_all(unknown(), done=done)
     for span, word in problems:

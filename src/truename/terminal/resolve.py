@@ -13,7 +13,7 @@ from truename.terminal.catalogue import Catalogue
 from truename.terminal.requests import Request
 from truename.terminal.screen import Screen
 from truename.texts import Language, say
-from truename.timeline import lines, next_step, why
+from truename.timeline import gave_a_name, lines, next_step, why
 from truename.worker import Worker
 
 _NOT_ASCII = re.compile(r"[^\x20-\x7e]")
@@ -65,6 +65,7 @@ async def resolve(
 
     async def done(request: Request, outcome: Outcome) -> None:
         catalogue.keep(outcome)
+        outcome = catalogue.or_claimed(outcome)
         if outcome.name is not None:
             named.update(dict.fromkeys(outcome.hashes, outcome))
         await tell([(request, outcome)])
@@ -87,6 +88,8 @@ def explanation(outcome: Outcome, language: Language) -> list[str]:
     if not outcome.accounts:
         return [say("told_known", language)] if outcome.name is not None else []
     step = next_step(outcome.accounts, outcome.code, language)
+    if outcome.name is not None and not any(gave_a_name(one) for one in outcome.accounts):
+        step = say("told_known", language)
     return [*lines(outcome.accounts, language), *([step] if step else [])]
 
 
@@ -141,6 +144,8 @@ def _write(request: Request, outcome: Outcome | None, screen: Screen, style: Sty
         return
     if _has_name(outcome):
         screen.answer(plain_line(request, outcome, screen.language, raw=style.raw))
+        if outcome is not None and not outcome.verified:
+            screen.say("name_claimed", info_hash=outcome.info_hash, source=outcome.source)
     else:
         screen.note(plain_line(request, outcome, screen.language))
     if style.explain and outcome is not None:

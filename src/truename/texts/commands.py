@@ -35,6 +35,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{info_hash}  The name was found, but the magnet would become too large with it; it stays as it is.",
         "{info_hash}  已找到名称，但写入后磁力链接会过大，因此保持原样。",
     ),
+    "name_claimed": (
+        "{info_hash}  This name is claimed by {source}, without proof.",
+        "{info_hash}  该名称由 {source} 声称，未经证实。",
+    ),
     "in_place_needs_files": (
         "--in-place needs files; standard input cannot be changed.",
         "--in-place 需要文件；标准输入无法就地修改。",
