@@ -1,11 +1,12 @@
 """Notes are edited and deleted in a real Chromium, with script and without; nothing that was written is lost."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Locator, expect
+from playwright.async_api import Locator, Route, expect
 
 from tests.browser.window_support import CONTRAST, HASH, LINK, OTHER, Chromium, Window, started
 from tests.integration.live_support import Live
@@ -474,3 +475,33 @@ ONE_BESIDE_THE_OTHER = """(editor) => {
   const [now, mine] = [...editor.querySelector(".editor-both").children].map((one) => one.getBoundingClientRect());
   return now.top === mine.top && now.right < mine.left;
 }"""
+
+
+def test_edit_says_that_the_server_cannot_be_reached_and_that_it_is_slow(chromium: Chromium, tmp_path: Path) -> None:
+    async def scenario(site: Live, window: Window) -> None:
+        page = window.page
+        await saved(site, LINK)
+        await page.reload()
+        edit, said, asked, go = page.locator(".note-edit"), page.locator(".note-said"), [], asyncio.Event()
+
+        async def hold(route: Route) -> None:
+            asked.append(route.request.url)
+            await go.wait()
+            await route.continue_()
+
+        await page.context.set_offline(True)
+        await edit.click()
+        await expect(said).to_have_text("无法连接服务器。")
+        window.wrong.clear()  # the browser's own words
+        await page.context.set_offline(False)
+        await page.route("**/edit*", hold)
+        await edit.click()
+        await expect(edit).to_have_attribute("aria-disabled", "true")
+        await expect(said).to_be_empty()
+        await edit.click(force=True)
+        go.set()
+        await expect(field(window)).to_be_focused()
+        await expect(edit).not_to_have_attribute("aria-disabled", "true")
+        assert len(asked) == 1
+
+    chromium.visit(tmp_path, scenario)

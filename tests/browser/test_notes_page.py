@@ -16,6 +16,7 @@ from truename.settings import Settings
 from truename.texts import Language
 from truename.ways import open_chain
 
+OTHER_LINK = f"magnet:?xt=urn:btih:{OTHER}"
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
     '"><script>alert(2)</script>',
@@ -301,14 +302,47 @@ def test_whatever_texts_and_names_hold_it_is_text(chromium: Chromium, tmp_path: 
 
 def test_who_cannot_reach_the_server_is_told_in_ones_own_language(chromium: Chromium, tmp_path: Path) -> None:
     async def scenario(_: Live, window: Window) -> None:
+        page, said = window.page, "The server cannot be reached."
         await window.save(LINK)
-        await window.page.context.set_offline(True)
+        await page.context.set_offline(True)
         await window.press(HASH)
-        await expect(window.page.locator(".note-said")).to_have_text("The server cannot be reached.")
+        await expect(page.locator(".note-said")).to_have_text(said)
         await expect(window.state(HASH)).to_have_text("not asked")
         window.wrong.clear()  # the browser's own words
 
     chromium.visit(tmp_path, scenario, window={"locale": "en-US"})
+
+
+@pytest.mark.parametrize("pressed", [True, False])
+def test_a_page_that_follows_says_that_it_has_lost_the_server_until_it_is_there_again(
+    chromium: Chromium, tmp_path: Path, pressed: bool
+) -> None:
+    """Whether the name was asked for on this page or before it was opened."""
+
+    async def scenario(site: Live, window: Window) -> None:
+        site.oracle.held = {HASH}
+        page = window.page
+        await window.save(OTHER_LINK)
+        await window.save(LINK)
+        await window.press(HASH)
+        await expect(window.state(HASH)).to_have_text("查询中")
+        if not pressed:
+            await page.reload()
+        await expect(page.locator("#lost")).to_be_hidden()
+        await page.context.set_offline(True)
+        await expect(page.locator("#lost")).to_have_text("无法连接服务器，正在重试。")
+        await expect(page.locator("#lost")).to_be_visible()
+        await window.press(OTHER)
+        await expect(page.locator(".note-said").last).to_have_text("无法连接服务器。")
+        await page.context.set_offline(False)
+        await expect(page.locator("#lost")).to_be_hidden()
+        await expect(page.locator(".note-said").last).to_be_empty()  # though that note waits for nothing
+        window.wrong.clear()  # the browser's own words
+        await site.oracle.let_go()
+        await expect(window.name(HASH)).to_have_text("Name of 1a1a.mkv")
+        await expect(page.locator(".note-said").first).to_be_empty()
+
+    chromium.visit(tmp_path, scenario)
 
 
 def test_older_and_newer_notes_lead_to_one_another(chromium: Chromium, tmp_path: Path) -> None:

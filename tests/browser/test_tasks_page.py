@@ -240,6 +240,30 @@ def test_what_is_refused_is_said_and_whoever_is_signed_out_is_led_to_the_sign_in
     chromium.visit(tmp_path, scenario)
 
 
+def test_a_list_that_follows_says_that_it_has_lost_the_server_until_it_is_there_again(
+    chromium: Chromium, tmp_path: Path
+) -> None:
+    async def scenario(site: Live, window: Window) -> None:
+        site.oracle.held = {HASH}
+        client, page = await site.signed_in(), window.page
+        task_id = await submitted(client, HASH)
+        await site.until(client, task_id, "running")
+        await visit_tasks(window)
+        await page.context.set_offline(True)
+        await row(window, task_id).get_by_role("button", name="取消").click()
+        await expect(page.locator(".tasks-said")).to_have_text("无法连接服务器。")
+        await expect(page.locator("#lost")).to_have_text("无法连接服务器，正在重试。")
+        await expect(page.locator("#lost")).to_be_visible()
+        await page.context.set_offline(False)
+        await expect(page.locator("#lost")).to_be_hidden()
+        await expect(page.locator(".tasks-said")).to_be_empty()
+        window.wrong.clear()  # the browser's own words
+        await site.oracle.let_go()
+        await expect(state(window, task_id)).to_have_text("已得名称")
+
+    chromium.visit(tmp_path, scenario)
+
+
 def test_everything_unnamed_is_one_press_and_a_page_that_fills(chromium: Chromium, tmp_path: Path) -> None:
     async def scenario(site: Live, window: Window) -> None:
         page = window.page

@@ -106,8 +106,10 @@ function begun(statuses, submits = [PENDING]) {
   const server = new Server({[SUBMIT]: submits, [STATUS]: statuses});
   const end = {};
   const heard = [];
+  const answered = [];
   const {setTimeout, clearTimeout} = clock;
-  calibrateAsync(HASH, {fetch: server.fetch, setTimeout, clearTimeout}, {told: (status) => heard.push(status)}).then(
+  const told = {told: (status) => heard.push(status), heard: (one) => answered.push(one)};
+  calibrateAsync(HASH, {fetch: server.fetch, setTimeout, clearTimeout}, told).then(
     (name) => {
       end.name = name;
     },
@@ -115,7 +117,7 @@ function begun(statuses, submits = [PENDING]) {
       end.error = error;
     },
   );
-  return {clock, server, end, heard};
+  return {clock, server, end, heard, answered};
 }
 
 /** Where the page goes while `work` runs. */
@@ -290,6 +292,12 @@ for (const status of ['failed', 'timeout', 'cancelled']) {
     assert.equal(server.polls(), 1);
   });
 }
+
+test('whether there was an answer is told after each poll', async () => {
+  const {clock, answered} = begun([new TypeError('fetch failed'), new TypeError('fetch failed'), html(502), NAMED]);
+  await clock.pass(4000);
+  assert.deepEqual(answered, [false, false, true, true]);
+});
 
 test('what gets lost, cannot be read, or is the server\'s trouble, is asked for again', async () => {
   const troubles = [

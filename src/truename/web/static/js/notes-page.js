@@ -3,6 +3,7 @@
  * rendering of the note is read again and takes the place of what stands here. A text that is being edited is left alone.
  */
 
+import {Connection} from './connection.js';
 import {localise} from './moments.js';
 import {isPlain} from './note-editor.js';
 import {calibrateAsync, calibrateNote, calibrateSync, signIn} from './notes.js';
@@ -15,6 +16,7 @@ const MAX_NEWS = 3;
 
 class TruenameNote extends HTMLElement {
   #leaving = new AbortController();
+  #connection = new Connection();
   #following = false;
   #over = false; // signed out, or deleted while something is being written: nothing more to follow
 
@@ -44,6 +46,7 @@ class TruenameNote extends HTMLElement {
       }
     }, {signal});
     globalThis.addEventListener('sign-in', () => (this.#over = true), {signal});
+    globalThis.addEventListener('reached', () => this.#unsay(words.lost), {signal});
     this.addEventListener('note-saved', (event) => this.#edited(event, words.saved), {signal});
     this.addEventListener('note-dropped', (event) => this.#edited(event, ''), {signal});
     localise(this);
@@ -103,7 +106,8 @@ class TruenameNote extends HTMLElement {
     const before = [magnet.dataset.state, word.textContent];
     told('pending');
     const ask = this.dataset.mode === 'sync' ? calibrateSync : calibrateAsync;
-    await ask(magnet.dataset.magnet, globalThis, {told}).catch((error) => {
+    const heard = (answered) => this.#connection.polled(answered);
+    await ask(magnet.dataset.magnet, globalThis, {told, heard}).catch((error) => {
       if (error.lost) { // it has not been asked for
         [magnet.dataset.state, word.textContent] = before;
       }
@@ -162,7 +166,13 @@ class TruenameNote extends HTMLElement {
       this.#editor.field?.focus();
       return;
     }
-    const page = await this.#fetched(link.href);
+    if (isBusy(link)) {
+      return;
+    }
+    const over = busy([link]);
+    this.#say('');
+    const page = await this.#fetched(link.href).catch(() => this.#say(words.lost));
+    over();
     const editor = page?.querySelector('note-editor');
     if (editor && this.#editor === null) {
       this.querySelector('.note-text').before(document.importNode(editor, true));
@@ -206,6 +216,12 @@ class TruenameNote extends HTMLElement {
     }
   }
 
+  #unsay(text) {
+    if (this.querySelector('.note-said')?.textContent === text) {
+      this.#say('');
+    }
+  }
+
   #waits() {
     return this.dataset.waiting !== '0' || this.querySelector('[data-state="pending"], [data-state="running"]') !== null;
   }
@@ -222,32 +238,44 @@ class TruenameNote extends HTMLElement {
       await pause(Math.max(times < OFTEN_TIMES ? OFTEN_MS : SELDOM_MS, REST_TIMES * took));
       if (!signal.aborted && !document.hidden) {
         const begun = performance.now();
-        await this.#read();
+        const answered = await this.#read();
+        if (!signal.aborted) {
+          this.#connection.polled(answered);
+        }
         took = performance.now() - begun;
       }
     }
     this.#following = false;
   }
 
+  /** Whether there was an answer. */
   async #read() {
-    const page = this.#over ? null : await this.#fetched(this.dataset.page);
+    let page = null;
+    try {
+      page = this.#over ? null : await this.#fetched(this.dataset.page);
+    } catch {
+      return false;
+    }
+    this.#connection.answered();
     const fresh = page?.getElementById(this.id);
     if (fresh && !this.#leaving.signal.aborted) {
       this.#show(document.importNode(fresh, true));
     }
+    return true;
   }
 
-  /** A page about this note; null when there is none. */
+  /** A page about this note; null when there is none. Rejects when the server cannot be reached, or has trouble. */
   async #fetched(url) {
     const {signal} = this.#leaving;
-    const answer = await fetch(url, {headers: {Accept: 'text/html'}, signal}).catch(() => null);
-    if (answer?.redirected) {
+    const answer = await fetch(url, {headers: {Accept: 'text/html'}, signal});
+    if (answer.redirected) {
       signIn();
-    } else if (answer?.status === 404) {
+    } else if (answer.status === 404) {
       this.#gone();
-    } else if (answer?.ok) {
-      const text = await answer.text().catch(() => null);
-      return text === null ? null : new DOMParser().parseFromString(text, 'text/html');
+    } else if (answer.ok) {
+      return new DOMParser().parseFromString(await answer.text(), 'text/html');
+    } else {
+      throw new Error(answer.statusText);
     }
     return null;
   }

@@ -18,9 +18,14 @@ export const root = import.meta.url.startsWith('http') ? new URL('../..', import
  *
  * Rejects with the server's words: at once when the task is refused; when it ended without a name; when it is unknown
  * twice in a row; and with 轮询超时 after a minute, though the task goes on. A poll that gets lost, or an answer that
- * cannot be read, is asked for again. No timer outlives the promise. `told` hears each status on the way.
+ * cannot be read, is asked for again. No timer outlives the promise. `told` hears each status on the way, `heard` after
+ * each poll whether there was an answer.
  */
-export function calibrateAsync(infoHash, {fetch, setTimeout, clearTimeout} = globalThis, {told = () => {}} = {}) {
+export function calibrateAsync(
+  infoHash,
+  {fetch, setTimeout, clearTimeout} = globalThis,
+  {told = () => {}, heard = () => {}} = {},
+) {
   return new Promise((resolve, reject) => {
     const over = new AbortController();
     const {signal} = over;
@@ -56,6 +61,7 @@ export function calibrateAsync(infoHash, {fetch, setTimeout, clearTimeout} = glo
       if (signal.aborted) {
         return;
       }
+      heard(status !== 0);
       unknown = status === 404 ? unknown + 1 : 0;
       if (unknown === 2 || isFinalRefusal(status)) {
         settle(reject, refusal(status, body));

@@ -3,6 +3,7 @@
  * own rendering of what is active here is read again and takes the place of what stands here. Rows keep their places.
  */
 
+import {Connection} from './connection.js';
 import {localise} from './moments.js';
 import {signIn} from './notes.js';
 
@@ -12,9 +13,10 @@ const MOST_AT_ONCE = 50; // as many as the server takes
 
 class TruenameTasks extends HTMLElement {
   #leaving = new AbortController();
+  #connection = new Connection();
   #following = false;
   #over = false; // signed out: nothing more to follow
-  #reading = Promise.resolve(); // one after the other
+  #reading = Promise.resolve(true); // one after the other
   #busy = new WeakSet();
 
   connectedCallback() {
@@ -34,6 +36,7 @@ class TruenameTasks extends HTMLElement {
       }
     }, {signal});
     globalThis.addEventListener('sign-in', () => (this.#over = true), {signal});
+    globalThis.addEventListener('reached', () => this.#unsay(this.dataset.lost), {signal});
     localise(this);
     void this.#follow();
   }
@@ -81,6 +84,12 @@ class TruenameTasks extends HTMLElement {
     this.querySelector('.tasks-said').textContent = text;
   }
 
+  #unsay(text) {
+    if (this.querySelector('.tasks-said').textContent === text) {
+      this.#say('');
+    }
+  }
+
   #active() {
     return [...this.querySelectorAll('.task[data-active]')];
   }
@@ -102,41 +111,52 @@ class TruenameTasks extends HTMLElement {
       await seen(signal);
       if (!signal.aborted) {
         const begun = performance.now();
-        await this.#read(this.#active().slice(0, MOST_AT_ONCE));
+        const answered = await this.#read(this.#active().slice(0, MOST_AT_ONCE));
+        if (!signal.aborted) {
+          this.#connection.polled(answered);
+        }
         took = performance.now() - begun;
       }
     }
     this.#following = false;
   }
 
-  /** Read some rows again, and all that is told of the whole; without rows, the page. */
+  /** Read some rows again, and all that is told of the whole; without rows, the page. Whether there was an answer. */
   #read(rows) {
     this.#reading = this.#reading.then(async () => {
       const url = new URL(this.dataset.page, location.href);
       if (rows !== null) {
         url.searchParams.set('of', rows.map(({id}) => id.replace('task-', '')).join());
       }
-      const page = this.#over ? null : await this.#fetched(url);
+      let page = null;
+      try {
+        page = this.#over ? null : await this.#fetched(url);
+      } catch {
+        return false;
+      }
+      this.#connection.answered();
       const fresh = page?.querySelector('truename-tasks');
       if (fresh && !this.#leaving.signal.aborted) {
         this.#show(document.importNode(fresh, true), rows);
       }
+      return true;
     });
     return this.#reading;
   }
 
-  /** A page; null when there is none. */
+  /** A page; null when there is none. Rejects when the server cannot be reached, or has trouble. */
   async #fetched(url) {
     const {signal} = this.#leaving;
-    const answer = await fetch(url, {headers: {Accept: 'text/html'}, signal}).catch(() => null);
-    if (answer?.redirected) {
+    const answer = await fetch(url, {headers: {Accept: 'text/html'}, signal});
+    if (answer.redirected) {
       signIn();
-    } else if (answer?.status === 404) {
+    } else if (answer.status === 404) {
       this.dataset.active = '0'; // the batch is forgotten
       this.#active().forEach((row) => delete row.dataset.active);
-    } else if (answer?.ok) {
-      const text = await answer.text().catch(() => null);
-      return text === null ? null : new DOMParser().parseFromString(text, 'text/html');
+    } else if (answer.ok) {
+      return new DOMParser().parseFromString(await answer.text(), 'text/html');
+    } else {
+      throw new Error(answer.statusText);
     }
     return null;
   }
