@@ -1,13 +1,16 @@
 """Settings: where they come from, which win, what is refused."""
 
 import codecs
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from truename.settings import FILE_NAME, PREFIX, Settings, SettingsError, load, shown_value
+from truename.terminal.doctor import settings_table
 from truename.texts import Language
 
 
@@ -317,3 +320,12 @@ def test_a_secret_can_be_the_output_of_a_command(monkeypatch: pytest.MonkeyPatch
         assert load().settings.qbt_password == "a secret"
     finally:
         os.close(reading)
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("width", [60, 80])
+def test_names_in_the_table_can_be_copied_whole_from_a_narrow_terminal(language: Language, width: int) -> None:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(settings_table(load(), language))
+    table = console.file.getvalue()  # type: ignore[attr-defined]
+    assert {about.variable for about in Settings.known().values()} <= set(table.split())

@@ -95,16 +95,23 @@ async def database_states(data_dir: Path, language: Language) -> list[tuple[bool
     return [(True, say("doctor_database_ok", language, names=count))]
 
 
-def show_settings(loaded: Loaded, language: Language) -> None:
-    """Print the table of settings: values, where each comes from, what it means."""
+def settings_table(loaded: Loaded, language: Language) -> Table:
+    """The table of settings. Names are there to be copied, and are never broken; other columns give way to them."""
     file = make_visible(str(loaded.settings.data_dir / FILE_NAME))
     table = Table(title=say("settings_title", language, file=file), title_justify="left", box=None, pad_edge=False)
-    for column in ("name", "value", "from", "help"):
+    table.add_column(say("column_name", language), no_wrap=True, overflow="ignore")
+    for column in ("value", "from", "help"):
         table.add_column(say(f"column_{column}", language), overflow="fold")
     for about in Settings.known().values():
         value = shown_value(about, getattr(loaded.settings, about.name), language)
         origin = say(loaded.origin[about.name], language)
         table.add_row(about.variable, make_visible(value), origin, about.help[language])
+    return table
+
+
+def show_settings(loaded: Loaded, language: Language) -> None:
+    """Print the table of settings: values, where each comes from, what it means."""
+    table = settings_table(loaded, language)
     if sys.stdout.isatty():
         Console(highlight=False, markup=False).print(table)
         return
