@@ -386,6 +386,20 @@ def test_long_notes_share_a_page_with_fewer_others(tmp_path: Path) -> None:
     with_live(tmp_path, scenario)
 
 
+@pytest.mark.parametrize(("count", "folded"), [(20, 10), (300, 90)])
+def test_what_is_said_of_folded_magnets_is_true_when_others_do_not_stand_there(
+    tmp_path: Path, count: int, folded: int
+) -> None:
+    async def scenario(site: Live) -> None:
+        client = await site.signed_in()
+        await save(client, " ".join(f"magnet:?xt=urn:btih:{number:040x}" for number in range(1, count + 1)))
+        page = (await client.get("/notes", headers={**PAGE, **ENGLISH})).text
+        assert f"<summary>{folded} more magnet links</summary>" in page
+        assert f"<summary>另外 {folded} 个磁力链接</summary>" in (await client.get("/notes", headers=PAGE)).text
+
+    with_live(tmp_path, scenario)
+
+
 def test_links_that_cannot_be_asked_for_are_shown_with_what_is_wrong_with_them(tmp_path: Path) -> None:
     async def scenario(site: Live) -> None:
         client = await site.signed_in()

@@ -31,7 +31,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "notes_all": ("All notes", "全部笔记"),
     "notes_one": ("A note", "一条笔记"),
     "notes_rest": ("The other {count} characters", "其余 {count} 个字符"),
-    "notes_rest_magnets": ("The other {count} magnet links", "其余 {count} 个磁力链接"),
+    "notes_rest_magnets": ("{count} more magnet links", "另外 {count} 个磁力链接"),
     "notes_all_magnets": ("All {count} magnet links", "全部 {count} 个磁力链接"),
     "notes_unlisted": (
         "{count} more magnet links are not listed here; they are asked for together with the others.",
