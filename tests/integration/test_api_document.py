@@ -16,8 +16,8 @@ TEXT = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
 ROUTE = re.compile(r"`(GET|POST|PUT|PATCH|DELETE) (/[^`]*)`")
 EXAMPLES = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)]
 CODES = [
-    *("unauthorized", "missing_info_hash", "invalid_info_hash", "bad_request", "not_found", "stale", "too_many"),
-    *("too_large", "stopping", "off", "forbidden", "unavailable"),
+    *("unauthorized", "missing_info_hash", "invalid_info_hash", "bad_request", "not_found", "conflict", "stale"),
+    *("too_many", "too_large", "stopping", "off", "forbidden", "unavailable"),
 ]
 HASH = "722fe65b2aa26d14f35b4ad627d20236e481d924"
 
@@ -88,3 +88,9 @@ def test_the_examples_have_the_shape_of_real_answers(tmp_path: Path) -> None:
 def test_every_code_stands_in_the_table(code: str) -> None:
     table = "\n".join(line for line in TEXT.splitlines() if re.match(r"\| \d{3} \|", line))
     assert f"`{code}`" in table
+
+
+def test_who_says_409_says_the_word_for_it() -> None:
+    prose = [line for line in TEXT.split("\n\n") if "409" in line and not line.startswith("| status")]
+    for text in prose:
+        assert len(re.findall("409", text)) == len(re.findall(r"409, `(?:conflict|stale)`", text)), text
