@@ -1,10 +1,14 @@
 """The example's READMEs name what is there, and both say the same."""
 
 import re
+import shutil
+import subprocess
+import sys
 
 import pytest
+import requests
 
-from tests.integration.drop_in_support import EXAMPLE, importable
+from tests.integration.drop_in_support import EXAMPLE, PATIENCE_S, importable
 
 READMES = [(EXAMPLE / name).read_text("utf-8") for name in ("README.md", "README.zh.md")]
 BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
@@ -38,3 +42,20 @@ def test_the_python_snippet_makes_an_application():
         names: dict[str, object] = {}
         exec(compile(snippet, "README.md", "exec"), names)  # noqa: S102 - our own document
         assert names["app"].test_client().get("/login").status_code == 200
+
+
+def test_the_python_snippet_serves_when_it_is_run_as_the_readme_says(tmp_path):
+    blocks = BLOCK.findall(READMES[0])
+    (at,) = [at for at, (language, _) in enumerate(blocks) if language == "python"]
+    snippet, (_, command) = blocks[at][1], blocks[at + 1]
+    name = command.split()[-1]
+    here = shutil.copytree(EXAMPLE, tmp_path / "drop_in", ignore=shutil.ignore_patterns("__pycache__"))
+    (here / name).write_text(snippet.replace("port=8000", "port=0"))
+    with subprocess.Popen([sys.executable, name], cwd=here, stderr=subprocess.PIPE, text=True) as program:
+        try:
+            address = next(
+                found[0] for line in program.stderr if (found := re.search(r"http://127\.0\.0\.1:\d+", line))
+            )
+            assert requests.get(f"{address}/login", timeout=PATIENCE_S).status_code == 200
+        finally:
+            program.terminate()
