@@ -9,7 +9,7 @@ import typer
 
 from truename import cli
 from truename.settings import Settings, shown_value
-from truename.texts import Language
+from truename.texts import TEXTS, Language, say
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")))
@@ -62,6 +62,13 @@ def test_the_two_readmes_say_the_same_in_their_snippets() -> None:
     assert snippets("README.md") == snippets("README.zh.md")
 
 
+@pytest.mark.parametrize(("readme", "language"), [("README.md", Language.ENGLISH), ("README.zh.md", Language.CHINESE)])
+def test_the_readme_calls_the_button_what_its_reader_sees(readme: str, language: Language) -> None:
+    pressed = re.search(r"(?:press |按下「)(\w+)", (ROOT / readme).read_text("utf-8"))
+    assert pressed is not None
+    assert pressed[1] == say("notes_calibrate", language)
+
+
 def test_every_decision_that_is_referred_to_is_there() -> None:
     sources = "".join(path.read_text("utf-8") for path in (ROOT / "src").rglob("*.py"))
     for name in set(re.findall(r"docs/[\w/.-]+\.md", sources)):
@@ -78,6 +85,16 @@ def test_every_dependency_is_explained() -> None:
     ]
     text = (ROOT / "docs/architecture.md").read_text().lower()
     assert [name for name in names if name not in text] == []
+
+
+def test_extras_are_installed_from_this_folder_and_by_their_names() -> None:
+    import tomllib
+
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    said = [*(path.read_text("utf-8") for path in DOCUMENTS), *(text for pair in TEXTS.values() for text in pair)]
+    told = [one for text in said for one in re.findall(r"pip install ([^\n]*?\[\w+\]'?)", text)]
+    assert len(told) == 3
+    assert all(re.fullmatch(r"-e '\.\[(\w+)\]'", one) and one[6:-2] in extras for one in told), told
 
 
 def test_locks_have_hashes_and_no_index() -> None:

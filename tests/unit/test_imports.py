@@ -1,12 +1,14 @@
 """A module imports its own level or lower, without cycles; engines do not know one another (docs/architecture.md)."""
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 
 import truename
 
 PACKAGE = Path(truename.__file__).parent
+DOCUMENT = Path(__file__).parents[2] / "docs" / "architecture.md"
 
 LEVELS = (
     {"errors", "texts", "networks", "infohash", "dn", "scanner", "magnet", "own_names", "names", "bencode", "metainfo"},
@@ -52,6 +54,12 @@ def room(module: str) -> str:
 
 def test_every_room_has_its_level() -> None:
     assert {room(name) for name, _ in modules()} == set(LEVEL_OF)
+
+
+def test_the_table_of_the_document_has_every_room_on_its_level() -> None:
+    table = re.findall(r"^\| (\d)(?:, pure)? \| (.+?) \|", DOCUMENT.read_text("utf-8"), re.MULTILINE)
+    told = {(int(level), name.rstrip("/")) for level, names in table for name in re.findall(r"`(.+?)`", names)}
+    assert told == {(level, name) for name, level in LEVEL_OF.items() if not name.startswith("__")}
 
 
 def test_modules_import_their_own_level_or_lower() -> None:

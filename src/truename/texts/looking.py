@@ -80,8 +80,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "没有 DHT 节点应答：请检查本机的 UDP 是否可以外出，或设置 TRUENAME_DHT_BOOTSTRAP。",
     ),
     "qbittorrent_missing": (
-        "The package qbittorrent-api is not installed; add it with: pip install 'truename[qbittorrent]'",
-        "未安装 qbittorrent-api；请运行：pip install 'truename[qbittorrent]'",
+        "The package qbittorrent-api is not installed; add it in the folder of truename's source with: "
+        ".venv/bin/python -m pip install -e '.[qbittorrent]'",
+        "未安装 qbittorrent-api；请在 truename 源码目录运行：.venv/bin/python -m pip install -e '.[qbittorrent]'",
     ),
     "qbittorrent_down": (
         "qBittorrent cannot be reached; see that it runs, that its Web UI is on, and that TRUENAME_QBT_URL is right.",
