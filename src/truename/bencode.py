@@ -40,10 +40,13 @@ def decode_proven(data: bytes) -> Value:
     return decode_first(data, is_proven=True)[0]
 
 
-def decode_first(data: bytes, *, max_tokens: int | None = None, is_proven: bool = False) -> tuple[Value, int]:
+def decode_first(
+    data: bytes, *, max_tokens: int | None = None, is_proven: bool = False, leading_zeros: bool = False
+) -> tuple[Value, int]:
     """Decode the value with which `data` begins; where it ends (BEP 9 has a block of bytes after it).
 
-    `is_proven`: as leniently as `decode_proven`. Errors: as `decode`.
+    `is_proven`: as leniently as `decode_proven`. `leading_zeros`: numbers and lengths may have some, as for libtorrent.
+    Errors: as `decode`.
     """
     open_containers: list[list[Value]] = []
     kinds: list[int] = []
@@ -57,9 +60,9 @@ def decode_first(data: bytes, *, max_tokens: int | None = None, is_proven: bool 
         lead = data[at]
         value: Value
         if 0x30 <= lead <= 0x39:
-            value, at = _string(data, at, is_proven=is_proven)
+            value, at = _string(data, at, leading_zeros=is_proven or leading_zeros)
         elif lead == _INTEGER:
-            value, at = _any_integer(data, at) if is_proven else _integer(data, at)
+            value, at = _any_integer(data, at) if is_proven else _integer(data, at, leading_zeros=leading_zeros)
         elif lead in (_LIST, _DICTIONARY):
             if len(kinds) >= MAX_DEPTH and not is_proven:
                 raise BadMetadata("nested too deep")
@@ -79,10 +82,10 @@ def decode_first(data: bytes, *, max_tokens: int | None = None, is_proven: bool 
     raise BadMetadata("ends too early")
 
 
-def _string(data: bytes, at: int, *, is_proven: bool) -> tuple[bytes, int]:
+def _string(data: bytes, at: int, *, leading_zeros: bool) -> tuple[bytes, int]:
     colon = data.find(b":", at, at + _MAX_DIGITS)
     digits = data[at:colon]
-    if colon < 0 or not digits.isdigit() or (len(digits) > 1 and digits[0] == 0x30 and not is_proven):
+    if colon < 0 or not digits.isdigit() or (len(digits) > 1 and digits[0] == 0x30 and not leading_zeros):
         raise BadMetadata(f"bad string length at {at}")
     end = colon + 1 + int(digits)
     if end > len(data):
@@ -90,11 +93,12 @@ def _string(data: bytes, at: int, *, is_proven: bool) -> tuple[bytes, int]:
     return data[colon + 1 : end], end
 
 
-def _integer(data: bytes, at: int) -> tuple[int, int]:
+def _integer(data: bytes, at: int, *, leading_zeros: bool) -> tuple[int, int]:
     end = data.find(b"e", at, at + _MAX_DIGITS + 2)
     digits = data[at + 1 : end]
     magnitude = digits.removeprefix(b"-")
-    if end < 0 or not magnitude.isdigit() or (magnitude[0] == 0x30 and digits != b"0"):
+    zeros = magnitude[:1] == b"0" and digits != b"0" and not leading_zeros
+    if end < 0 or not magnitude.isdigit() or zeros:
         raise BadMetadata(f"bad integer at {at}")
     return int(digits), end + 1
 

@@ -370,9 +370,9 @@ def test_an_honest_peer_has_a_turn_soon_though_others_named_very_many(monkeypatc
     begun: list[tuple[str, int]] = []
     talking = race.converse
 
-    async def counting(dialer: Any, talk: Talk, peer: tuple[str, int], limits: Limits) -> bytes:
+    async def counting(dialer: Any, talk: Talk, peer: tuple[str, int], limits: Limits, **more: Any) -> bytes:
         begun.append(peer)
-        return await talking(dialer, talk, peer, limits)
+        return await talking(dialer, talk, peer, limits, **more)
 
     async def test() -> None:
         async with (
@@ -486,6 +486,78 @@ def test_a_slow_peer_that_brings_most_keeps_its_place_though_many_wait() -> None
             assert honest.requests == -(-len(LARGE) // BLOCK_BYTES)  # each block once, so in one conversation
 
     run(test())
+
+
+class Greeting(Peer):
+    """Greets with what was given; is honest once that was `heard`, or else says no more."""
+
+    def __init__(self, said: dict[str, Any], *infos: bytes, heard: asyncio.Event | None = None) -> None:
+        super().__init__(*infos)
+        self.said = said
+        self.heard = heard
+
+    async def converse(self, talk: Conversing) -> None:
+        talk.say(0, self.said)
+        if self.heard is None:
+            await talk.reader.read()
+        else:
+            await self.heard.wait()
+            await super().converse(talk)
+
+
+GREETINGS: list[dict[str, Any]] = [{}, {"v": "x"}, {"m": {}, "metadata_size": 7}, {"m": {"ut_metadata": 3}}]
+
+
+@pytest.mark.parametrize("said", GREETINGS, ids=str)
+def test_a_peer_may_say_in_a_second_greeting_what_the_first_one_lacked(
+    said: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hear = Talk.hear
+
+    async def scenario() -> None:
+        heard = asyncio.Event()
+
+        def hearing(talk: Talk, data: bytes) -> bytes:
+            answer = hear(talk, data)
+            if talk.lacking is not None:
+                heard.set()
+            return answer
+
+        monkeypatch.setattr(Talk, "hear", hearing)
+        async with Greeting(said, INFO, heard=heard).serving() as peer, resolver() as direct:
+            assert (await direct.resolve(magnet(INFO, peer), deadline_s=LONG_S)).name == "the honest name"
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("said", GREETINGS, ids=str)
+def test_a_peer_that_never_makes_up_for_its_greeting_is_left(said: dict[str, Any]) -> None:
+    async def scenario() -> None:
+        patient = resolver(grace_s=SHORT_S / 10, silence_s=10**6, talk_s=10**6)
+        async with Greeting(said, INFO).serving() as peer, patient as direct:
+            trail = Trail()
+            asking = asyncio.create_task(direct.resolve(magnet(INFO, peer), deadline_s=LONG_S, trail=trail))
+            await peer.left.wait()
+            asking.cancel()
+            await asyncio.wait([asking])
+        assert trail.counts == {"tried": 1, "silent": 1}
+
+    run(scenario())
+
+
+def test_a_peer_whose_greeting_lacks_something_takes_nobodys_place_and_of_many_the_first_is_left() -> None:
+    async def scenario() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            patient = resolver(peers_at_once=1, grace_s=10**6, turn_s=10**6, silence_s=10**6, talk_s=10**6)
+            direct = await stack.enter_async_context(patient)
+            lacking = [await stack.enter_async_context(Greeting({}, INFO).serving()) for _ in range(3)]
+            honest = await stack.enter_async_context(Peer(INFO).serving())
+            asked = magnet(INFO, *lacking, honest)
+            assert (await direct.resolve(asked, deadline_s=LONG_S)).name == "the honest name"
+            for peer in lacking:
+                await peer.left.wait()
+
+    run(scenario())
 
 
 def test_a_peer_that_is_ourselves_is_nobody() -> None:

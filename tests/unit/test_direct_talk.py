@@ -201,15 +201,53 @@ def test_a_peer_that_gives_no_metadata_any_more_has_nothing_now() -> None:
     assert trouble_of(a_talk(LARGE), shake(LARGE) + greet(len(LARGE)), renumber(0)) is Trouble.WITHOUT
 
 
-@pytest.mark.parametrize(
-    "lacking", [{"m": {"ut_metadata": 5}}, {}, {"v": "x"}, {"metadata_size": 7}, {"m": {"ut_metadata": 5}, "v": "x"}]
-)
-def test_what_one_greeting_lacks_the_next_one_in_the_same_packet_may_have(lacking: dict[str, Any]) -> None:
-    talk = a_talk()
-    said = shake() + build_extended(0, encode(lacking)) + build_message(b"\x05\xff") + greet(len(SMALL))
-    assert pieces_asked(talk.hear(said)) == [0]
-    talk.hear(block(SMALL, 0))
-    assert talk.raw == SMALL
+LACKING = [
+    ({"m": {"ut_metadata": 5}}, Trouble.WITHOUT),
+    ({"m": {"ut_metadata": 5}, "metadata_size": 0}, Trouble.WITHOUT),
+    ({"m": {"ut_metadata": 5}, "v": "x"}, Trouble.WITHOUT),
+    ({}, Trouble.STRANGER),
+    ({"v": "x"}, Trouble.STRANGER),
+    ({"m": {}, "metadata_size": 7}, Trouble.STRANGER),
+    ({"metadata_size": len(SMALL)}, Trouble.STRANGER),
+]
+
+
+@pytest.mark.parametrize(("said", "trouble"), LACKING)
+def test_what_one_greeting_lacks_the_next_one_may_have(said: dict[str, Any], trouble: Trouble) -> None:
+    first = shake() + build_extended(0, encode(said))
+    together, apart = a_talk(), a_talk()
+    assert pieces_asked(together.hear(first + build_message(b"\x05\xff") + greet(len(SMALL)))) == [0]
+    assert (apart.hear(first), apart.lacking) == (b"", trouble)
+    assert pieces_asked(apart.hear(greet(len(SMALL)))) == [0]
+    for talk in (together, apart):
+        assert talk.lacking is None
+        talk.hear(block(SMALL, 0))
+        assert talk.raw == SMALL
+
+
+def test_a_greeting_need_not_repeat_what_the_one_before_has_said() -> None:
+    size, number = encode({"metadata_size": len(SMALL)}), encode({"m": {"ut_metadata": UT_METADATA}})
+    for first, second in ((size, number), (number, size)):
+        talk = a_talk()
+        assert talk.hear(shake() + build_extended(0, first)) == b""
+        assert pieces_asked(talk.hear(build_extended(0, second))) == [0]
+
+
+def test_what_is_no_lie_about_the_metadata_is_let_pass() -> None:
+    """Bytes behind a greeting, zeros before a number, very many extensions, a total size of nothing."""
+    extensions = {"ut_metadata": UT_METADATA} | {f"x{number}": number for number in range(600)}
+    greetings = [
+        build_extended(0, encode({"m": extensions, "metadata_size": len(SMALL)})),
+        build_extended(0, encode({"m": {"ut_metadata": UT_METADATA}, "metadata_size": len(SMALL)}) + b"\0\0"),
+    ]
+    given = [
+        build_extended(1, b"d8:msg_typei01e5:piecei000e10:total_sizei0%dee" % len(SMALL) + SMALL),
+        block(SMALL, 0, total_size=0),
+    ]
+    for greeting, answer in zip(greetings, given, strict=True):
+        talk = a_talk()
+        hear_all(talk, (shake(), greeting, answer))
+        assert talk.raw == SMALL
 
 
 def test_a_question_to_us_is_passed_over() -> None:
@@ -256,12 +294,6 @@ def test_an_impossible_size_is_believed_to_nobody(size: int) -> None:
     assert trouble_of(a_talk(room=room), shake(), greet(size)) is Trouble.TOO_MUCH
 
 
-@pytest.mark.parametrize("size", [0, None])
-def test_a_peer_without_a_size_has_nothing_now(size: int | None) -> None:
-    said = build_extended(0, encode({"m": {"ut_metadata": 3}} | ({} if size is None else {"metadata_size": size})))
-    assert trouble_of(a_talk(), shake(), said) is Trouble.WITHOUT
-
-
 LIES: dict[str, Callable[[], bytes]] = {
     "garbage": lambda: (
         block(b"\xee" * len(LARGE), 0) + b"".join(block(b"\xee" * len(LARGE), piece) for piece in range(1, 5))
@@ -274,6 +306,7 @@ LIES: dict[str, Callable[[], bytes]] = {
     "a block too short": lambda: build_extended(1, encode({"msg_type": 1, "piece": 0}) + LARGE[:100]),
     "an empty block": lambda: build_extended(1, encode({"msg_type": 1, "piece": 0})),
     "another total size": lambda: block(LARGE, 0, total_size=len(LARGE) + 5),
+    "a negative total size": lambda: block(LARGE, 0, total_size=-1),
     "another size in a second greeting": lambda: greet(len(LARGE) + 5),
     "no dictionary": lambda: build_extended(1, b"\xff" * 100),
     "a bomb of lists": lambda: build_extended(1, b"l" * 15_000 + b"e" * 15_000),
@@ -301,8 +334,6 @@ def test_a_block_before_anything_was_asked_is_a_lie() -> None:
         (build_handshake(b"o" * 20, THEM), Trouble.STRANGER),
         (shake(peer_id=US), Trouble.OURSELVES),
         (shake().replace(b"\x10\0\0", b"\0\0\0"), Trouble.STRANGER),
-        (shake() + build_extended(0, b"de"), Trouble.STRANGER),
-        (shake() + build_extended(0, encode({"metadata_size": len(SMALL)})), Trouble.STRANGER),
         (shake() + b"\xff\xff\xff\xff\x14\0", Trouble.TOO_MUCH),
         (shake() + b"\x7f\xff\xff\xff\x07\0", Trouble.TOO_MUCH),
         (shake() + b"\0\1\0\0\x14\0", Trouble.TOO_MUCH),

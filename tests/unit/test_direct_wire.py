@@ -99,6 +99,7 @@ def test_what_a_greeting_does_not_say_is_nothing() -> None:
     assert parse_greeting(b"d1:md6:ut_pexi1eee") == Greeting(None, None)
     assert parse_greeting(b"d1:mi7ee") == Greeting(None, None)
     assert parse_greeting(b"d1:md11:ut_metadatai0eee") == Greeting(0, None)
+    assert parse_greeting(b"dei7e") == Greeting(None, None)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,7 @@ def test_what_a_greeting_does_not_say_is_nothing() -> None:
         b"d1:md11:ut_metadata1:2ee",
         b"d13:metadata_size3:163e",
         b"d1:m" + b"l" * 10_000 + b"e" * 10_000 + b"e",
-        b"dei7e",
+        b"d1:md1:ai1ei7eee",
     ],
 )
 def test_a_greeting_that_is_none_is_unreadable(payload: bytes) -> None:

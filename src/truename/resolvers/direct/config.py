@@ -19,8 +19,9 @@ class Limits:
     What is over a bound waits for its turn, except bytes: `held_bytes` of metadata that is not whole yet, `heard_bytes`
     from all peers of one hash beyond the first `heard_bytes_of_each` of a conversation, `tracker_bytes` of HTTP from
     each tracker in all its answers about one hash (two hundred peers are 4 KiB).
-    When others wait, a conversation has at least `turn_s`, and more only if it brings more than most. Of `talks_in_all`
-    whoever names peers (a tracker, a magnet) has no more than are left for all others.
+    Whoever lacks something in its greeting has `grace_s` to make up for it, beside the `peers_at_once` and no more than
+    those. When others wait, a conversation has at least `turn_s`, and more only if it brings more than most. Of
+    `talks_in_all` whoever names peers (a tracker, a magnet) has no more than are left for all others.
     """
 
     connections: int = _MOST_CONNECTIONS
@@ -41,6 +42,7 @@ class Limits:
 
     connect_s: float = 5.0
     silence_s: float = 8.0
+    grace_s: float = 2.0
     talk_s: float = 30.0
     turn_s: float = 3.0
     http_s: float = 8.0

@@ -19,8 +19,9 @@ OUR_UT_METADATA = 1
 _PROTOCOL = b"\x13BitTorrent protocol"
 _EXTENSIONS = bytes((0, 0, 0, 0, 0, 0x10, 0, 0))  # BEP 10: the 20th bit from the right
 _HASH_AT, _ID_AT = 28, 48
-_MAX_TOKENS = 500
+_MAX_TOKENS_OF_GREETING = 2_000
 """A dozen extensions and as many other keys is what is seen; each costs the loop a microsecond."""
+_MAX_TOKENS = 500
 
 
 class Unreadable(TruenameError):  # noqa: N818 - named after what it is
@@ -94,9 +95,9 @@ def build_greeting() -> bytes:
 
 
 def parse_greeting(payload: bytes) -> Greeting:
-    """Read an extended handshake. Errors: `Unreadable`."""
+    """Read an extended handshake; bytes behind its dictionary are let pass, as elsewhere. Errors: `Unreadable`."""
     try:
-        said = bencode.decode(payload, max_tokens=_MAX_TOKENS)
+        said, _ = bencode.decode_first(payload, max_tokens=_MAX_TOKENS_OF_GREETING, leading_zeros=True)
     except BadMetadata as error:
         raise Unreadable("not a dictionary") from error
     if not isinstance(said, dict):
@@ -118,7 +119,7 @@ def build_request(ut_metadata: int, piece: int) -> bytes:
 def parse_metadata(payload: bytes) -> MetadataMessage:
     """Read a message about metadata. Errors: `Unreadable`."""
     try:
-        said, end = bencode.decode_first(payload, max_tokens=_MAX_TOKENS)
+        said, end = bencode.decode_first(payload, max_tokens=_MAX_TOKENS, leading_zeros=True)
     except BadMetadata as error:
         raise Unreadable("not a dictionary") from error
     if not isinstance(said, dict):

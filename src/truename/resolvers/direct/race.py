@@ -97,7 +97,9 @@ class PeerRace:
         """Talk to those whose turn has come."""
         if not self._course.is_running:
             return
-        while self._talks < self._reach.limits.peers_at_once and (taken := self._line.take(self._may_begin)):
+        free = self._reach.limits.peers_at_once - self._talks + len(self._resting())
+        while free > 0 and (taken := self._line.take(self._may_begin)):
+            free -= 1
             named_by, peer = taken
             self._met.setdefault(peer, 0)
             self._talks_of[named_by] += 1
@@ -126,7 +128,21 @@ class PeerRace:
         self.go_on()
 
     def _let_leave(self, waiting: int) -> None:
-        give_way(self._places, waiting, asyncio.get_running_loop().time(), turn_s=self._reach.limits.turn_s)
+        asking = [place for place in self._places if place.talk.lacking is None]
+        give_way(asking, waiting, asyncio.get_running_loop().time(), turn_s=self._reach.limits.turn_s)
+
+    def _resting(self) -> list[Place]:
+        """The conversations in which nothing can be asked for the time being; they take nobody's place."""
+        return [place for place in self._places if place.talk.lacking is not None and not place.is_left]
+
+    def _one_rests(self) -> None:
+        """One more; of too many, the one that has had longest goes."""
+        resting = self._resting()
+        if len(resting) > self._reach.limits.peers_at_once:
+            oldest = min(resting, key=lambda place: place.since)
+            oldest.is_left = True
+            oldest.leave()
+        self.go_on()
 
     async def _talk_to(self, peer: Peer) -> None:
         reach = self._reach
@@ -135,13 +151,13 @@ class PeerRace:
             async with reach.connections, self._place(talk):
                 self._course.question_sent()
                 self._called.add(peer)
-                self._course.found(await converse(reach.dialer, talk, peer, reach.limits))
+                self._course.found(await converse(reach.dialer, talk, peer, reach.limits, rests=self._one_rests))
         except TalkFailed as failed:
             if failed.trouble is Trouble.NO_ROOM:
                 self._let_leave(len(self._places))  # what is set aside for those who bring little, others need now
             self._failed(peer, failed.trouble)
         except TimeoutError:
-            self._failed(peer, Trouble.SILENT)
+            self._failed(peer, talk.lacking or Trouble.SILENT)
         self._talks -= 1
         self.go_on()
 

@@ -93,6 +93,7 @@ class Talk:
         self._shaken = False
         self._greetings = 0
         self._ut_metadata = 0
+        self._said_size = 0
         self._blocks: dict[int, bytes] = {}
         self._gave_way = False
         self._unasked: deque[int] = deque()
@@ -105,6 +106,13 @@ class Talk:
     def share(self) -> float:
         """How much of the metadata is here, from 0 to 1."""
         return self.held / self.size if self.size else 0.0
+
+    @property
+    def lacking(self) -> Trouble | None:
+        """What keeps us from asking a peer that has greeted us; its next greeting may make up for that (BEP 10)."""
+        if not self._greetings or self.size:
+            return None
+        return Trouble.WITHOUT if self._ut_metadata else Trouble.STRANGER
 
     def opening(self) -> bytes:
         """What to send first; it does not wait for the peer's own handshake, which saves a round trip."""
@@ -126,8 +134,6 @@ class Talk:
                 pass
         except Unreadable as error:
             raise TalkFailed(Trouble.STRANGER if not self._shaken else Trouble.LIED) from error
-        if self._greetings and not self.size:  # only now: one greeting may make up for what another one lacks
-            raise TalkFailed(Trouble.WITHOUT if self._ut_metadata else Trouble.STRANGER)
         answer = b"".join(build_request(self._ut_metadata, piece) for piece in self._to_ask)
         self._to_ask.clear()
         return answer
@@ -205,12 +211,13 @@ class Talk:
             raise TalkFailed(Trouble.LIED)
         if greeting.ut_metadata is not None and greeting.ut_metadata != self._ut_metadata:
             self._renumber(greeting.ut_metadata)
-        if self.size or not greeting.metadata_size or not self._ut_metadata:
+        self._said_size = greeting.metadata_size or self._said_size
+        if self.size or not self._said_size or not self._ut_metadata:
             return
-        if not 0 < greeting.metadata_size <= MAX_METADATA_BYTES:
+        if not 0 < self._said_size <= MAX_METADATA_BYTES:
             raise TalkFailed(Trouble.TOO_MUCH)
         self.steps += 1
-        self.size = greeting.metadata_size
+        self.size = self._said_size
         self._unasked.extend(range(-(-self.size // BLOCK_BYTES)))
         self._ask()
 
@@ -243,7 +250,7 @@ class Talk:
         piece, block = message.piece, message.block
         if piece in self._blocks:
             return
-        if piece not in self._asked or message.total_size not in (None, self.size):
+        if piece not in self._asked or message.total_size not in (None, 0, self.size):
             raise TalkFailed(Trouble.LIED)
         if len(block) != min(BLOCK_BYTES, self.size - piece * BLOCK_BYTES):
             raise TalkFailed(Trouble.LIED)
