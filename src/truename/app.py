@@ -132,7 +132,7 @@ def _loops(settings: Settings, engine: Engine, queue: JobQueue, chain: Chain) ->
     """What runs as long as the engine does. The death of one is the death of all."""
 
     async def work(lookup: Lookup) -> Outcome:
-        return await chain.look_up(lookup.magnet, timeout_s=settings.lookup_timeout_s)
+        return await chain.look_up(lookup.magnet, timeout_s=settings.lookup_timeout_s, beside=lookup.strand > 0)
 
     writer, feeder, rules = engine.writer, engine.feeder, _rules(settings)
     shelf = Shelf(data_dir=settings.data_dir, folder=settings.backup_folder, keep=settings.backup_keep)
@@ -140,7 +140,7 @@ def _loops(settings: Settings, engine: Engine, queue: JobQueue, chain: Chain) ->
     yield Applier(writer, queue, feeder, engine.hub, clock=time.time, rules=rules, luck=random.random).run()
     yield Outlook(writer, feeder, engine.hub).run()
     yield engine.watch.run()
-    yield queue.serve(work, lambda lookup: chain.join(lookup.magnet))
+    yield queue.serve(work, lambda lookup: chain.takes_one_beside(lookup.magnet))
     yield Cleaner(writer, time.time, task_ttl_s=settings.task_ttl_s, interval_s=settings.cleanup_interval_s).run()
     yield Keeper(shelf, time.time, interval_s=settings.backup_interval_s).run()
     if settings.tells_batches:

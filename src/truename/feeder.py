@@ -8,12 +8,13 @@ import asyncio
 import logging
 import math
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
 from truename import calibration
-from truename.calibration import Rules, Told, Wanted
+from truename.calibration import Granted, Rules, Told, Wanted
 from truename.hub import Hub
 from truename.magnet import Magnet
 from truename.model import Lookup
@@ -66,6 +67,7 @@ class Feeder:
         self._taking = False
         self._asked_meanwhile: list[Magnet] = []
         self.begun: set[str] = set()  # those of them that are running
+        self._came_early: set[str] = set()  # those that somebody has joined and of which no beginning was told yet
         self._owed: set[str] = set()  # those that are not in the queue any more, and not yet in the database again
 
     def wake(self) -> None:
@@ -91,14 +93,14 @@ class Feeder:
         await self._withdraw()
         self.wake()
 
-    async def asked(self, magnets: Iterable[Magnet], prio: int) -> None:
+    async def asked(self, granted: Iterable[Granted], prio: int) -> None:
         """These have just been asked for in this priority, and it stands in the database.
 
         What waits in the queue takes a new turn when it was asked for in a slower one, or when it is to ask more. What
-        runs asks whom these magnets name as well.
+        runs is begun once more for a new task, which has its own time, and to ask whom these magnets name as well.
         """
         joined: list[str] = []
-        for magnet in magnets:
+        for magnet, is_new in granted:
             if self._taking:
                 self._asked_meanwhile.append(magnet)
             lookup = self._out_of(magnet)
@@ -107,13 +109,34 @@ class Feeder:
             is_hurried = prio < lookup.prio
             names_more = self._join(lookup, magnet)
             if lookup.delivery in self.begun:
-                joined += [lookup.delivery] if names_more else []
+                joined += [lookup.delivery] if names_more or is_new else []
             elif is_hurried or names_more:
                 self._owed.add(lookup.delivery)
-        if joined:
-            async with self._at_the_queue:
-                await self._queue.join([self.out[delivery] for delivery in joined if delivery in self.out])
+            elif is_new:
+                self._came_early.add(lookup.delivery)
+        await self._tell_joined(joined)
         self.wake()
+
+    async def have_begun(self, deliveries: Iterable[str]) -> None:
+        """These are running. Whoever joined one of them just then, too late to begin with it, is not forgotten."""
+        begun = [delivery for delivery in deliveries if delivery in self.out]
+        self.begun.update(begun)
+        early = {self.out[delivery].lookup_id: delivery for delivery in begun if delivery in self._came_early}
+        if early:
+            self._came_early.difference_update(early.values())
+            late = await self._writer.write(calibration.not_begun, early)
+            await self._tell_joined([delivery for lookup_id, delivery in early.items() if lookup_id in late])
+
+    async def drop_unwanted(self, out: Mapping[int, str]) -> None:
+        """Drop those of these deliveries, given by look-up, that nobody waits for any more."""
+        if out:
+            current = await self._writer.write(calibration.still_out, out)
+            await self.drop([delivery for lookup_id, delivery in out.items() if lookup_id not in current])
+
+    async def _tell_joined(self, deliveries: Sequence[str]) -> None:
+        if deliveries:
+            async with self._at_the_queue:
+                await self._queue.join([self.out[delivery] for delivery in deliveries if delivery in self.out])
 
     def _out_of(self, magnet: Magnet) -> Lookup | None:
         return self.out.get(self._of_hash.get(magnet.info_hash, ""))
@@ -134,6 +157,7 @@ class Feeder:
         if lookup is not None and self._of_hash.get(lookup.magnet.info_hash) == delivery:
             del self._of_hash[lookup.magnet.info_hash]
         self.begun.discard(delivery)
+        self._came_early.discard(delivery)
         self._owed.discard(delivery)
 
     def idle(self) -> list[Place]:
@@ -251,14 +275,22 @@ class Applier:
                 again.append(one)
             elif isinstance(result, BaseException):
                 raise result
-            elif one.report.outcome is not None:
-                self._feeder.ended(one.report.lookup.delivery)
-            elif one.report.lookup.delivery in self._feeder.out:
-                self._feeder.begun.add(one.report.lookup.delivery)
+        taken = [
+            one.report for one, result in zip(told, results, strict=True) if not isinstance(result, StoreUnavailable)
+        ]
+        with suppress(StoreUnavailable):  # then a strand goes on for nobody, or somebody waits for the next turn
+            await self._tell_feeder(taken)
         if again:
             log.warning("outcomes wait for the database", extra={"count": len(again)})
             await asyncio.sleep(_RETRY_S)
         return again
+
+    async def _tell_feeder(self, reports: Sequence[Report]) -> None:
+        for one in reports:
+            if one.outcome is not None and not one.goes_on:
+                self._feeder.ended(one.lookup.delivery)
+        await self._feeder.have_begun(one.lookup.delivery for one in reports if one.outcome is None)
+        await self._feeder.drop_unwanted({one.lookup.lookup_id: one.lookup.delivery for one in reports if one.goes_on})
 
 
 def _without_needless(reports: Sequence[Report]) -> list[Report]:
@@ -291,9 +323,7 @@ class Outlook:
         if version == self._seen:
             return
         self._seen = version
-        out = {lookup.lookup_id: delivery for delivery, lookup in self._feeder.out.items()}
-        current = await self._writer.write(calibration.still_out, out)
-        await self._feeder.drop([delivery for lookup_id, delivery in out.items() if lookup_id not in current])
+        await self._feeder.drop_unwanted({one.lookup_id: delivery for delivery, one in self._feeder.out.items()})
         self._hub.publish()
 
 

@@ -175,7 +175,8 @@ class Lookup:
 
     `delivery` is fresh each time the look-up is sent out, and tells a late answer from the one that is waited for.
     `magnet` holds the hashes and whom to ask, `rank` is its place in the lanes of its priority, among
-    equals the one that was asked for first is first (`created_at`, epoch seconds).
+    equals the one that was asked for first is first (`created_at`, epoch seconds). `strand` is 0, and another number for
+    each time that the delivery was begun again for those who had joined it.
     """
 
     delivery: str
@@ -184,3 +185,4 @@ class Lookup:
     prio: int
     rank: int = 0
     created_at: float = 0.0
+    strand: int = 0

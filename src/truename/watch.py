@@ -12,7 +12,7 @@ from dataclasses import replace
 from sqlalchemy.exc import SQLAlchemyError
 
 from truename import calibration
-from truename.calibration import Answer, Priority, Refused, Submission
+from truename.calibration import Answer, Granted, Priority, Refused, Submission
 from truename.feeder import Clock
 from truename.hub import Hub
 from truename.magnet import InfoHash, Magnet
@@ -50,7 +50,7 @@ class Watch:
         submit: Work[Submission, Answer],
         slots: int,
         resting: Callable[[], bool],
-        asked: Callable[[Iterable[Magnet], int], Awaitable[None]],
+        asked: Callable[[Iterable[Granted], int], Awaitable[None]],
         longest_delay_s: float = math.inf,
     ) -> None:
         self._database = database

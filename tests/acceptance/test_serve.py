@@ -150,6 +150,26 @@ def test_the_tracker_of_whoever_joins_a_running_look_up_is_asked_at_once(
         assert status_of(alice, first)["result"] == "alice.txt"
 
 
+def test_who_joins_cannot_tell_that_somebody_else_is_asking(truename: Program, silent: str) -> None:
+    """What is joined goes as a hash that nobody else wants, and ends in its own time after whoever was first."""
+    ours = {"TRUENAME_DHT": "off", "TRUENAME_TRACKERS": silent, "TRUENAME_LOOKUP_TIMEOUT_S": "3"}
+    with serving(truename, **ours) as server, server.first_person() as alice, server.client() as bob:
+        truename("user", "add", "bob", "--password-stdin", stdin=f"{PASSWORD}\n".encode())
+        assert bob.post("/login", data={"username": "bob", "password": PASSWORD}).status_code == 303
+        first = asked(alice, "1b" * 20)
+        assert until(lambda: status_of(alice, first)["status"] == "running")
+        assert until(lambda: time.time() - status_of(alice, first)["created_at"] > 1.5)
+        both = [asked(bob, "1b" * 20), asked(bob, "2c" * 20)]
+        assert until(lambda: all(status_of(bob, one)["status"] == "running" for one in both))
+        assert status_of(alice, first)["status"] == "running"
+        assert until(lambda: all(status_of(bob, one)["status"] == "timeout" for one in both))
+        ends = [status_of(alice, first), *(status_of(bob, one) for one in both)]
+        assert [(one["status"], one["code"], one["attempt"]) for one in ends] == [("timeout", "no_peers", 1)] * 3
+        assert all(one["completed_at"] - one["created_at"] >= 3 for one in ends)
+        assert ends[0]["completed_at"] < ends[1]["completed_at"]
+        assert ends[1]["detail"] == ends[2]["detail"]
+
+
 def refuses_connections(server: Server) -> bool:
     try:
         with socket.create_connection(("127.0.0.1", int(server.address.rpartition(":")[2])), timeout=PATIENCE_S):

@@ -65,6 +65,13 @@ def answer(lookup: Lookup) -> Outcome:
     )
 
 
+def no_answer(lookup: Lookup) -> Outcome:
+    """Nobody has it."""
+    return Outcome(
+        info_hash=lookup.magnet.info_hash, status=TaskStatus.TIMEOUT, code="no_peers", reason="no_peers", elapsed_s=0.25
+    )
+
+
 class Stage:
     """A queue, a worker whose look-ups end when they are let go, and a reader of the reports."""
 
@@ -77,7 +84,10 @@ class Stage:
         self.most_at_once = 0
         self.batches: list[Sequence[Report]] = []
         self.broken: dict[str, BaseException] = {}
+        self.strands = False
+        self.unnamed: set[str] = set()
         self._free: set[str] = set()
+        self._free_strands: set[int] = set()
         self._all_free = False
         self._changed = asyncio.Event()
 
@@ -88,7 +98,9 @@ class Stage:
         self.most_at_once = max(self.most_at_once, len(self.running))
         self._change()
         try:
-            await self.until(lambda: self._all_free or lookup.delivery in self._free)
+            await self.until(
+                lambda: self._all_free or lookup.delivery in self._free or lookup.strand in self._free_strands
+            )
             if lookup.delivery in self.broken:
                 raise self.broken[lookup.delivery]
         except asyncio.CancelledError:
@@ -98,11 +110,17 @@ class Stage:
         finally:
             self.running.discard(lookup.delivery)
             self._change()
-        return answer(lookup)
+        return answer(lookup) if lookup.delivery not in self.unnamed else no_answer(lookup)
 
-    def join(self, lookup: Lookup) -> None:
+    def join(self, lookup: Lookup) -> bool:
         """Keep what a running look-up is told."""
         self.joined.append(lookup)
+        self._change()
+        return self.strands
+
+    def let_strand_go(self, strand: int) -> None:
+        """This strand ends."""
+        self._free_strands.add(strand)
         self._change()
 
     async def read(self) -> None:
@@ -351,6 +369,71 @@ class QueueContract:
             assert stage.order() == deliveries([runs, other])
 
         self.play(make_queue, scene)
+
+    def test_what_runs_is_begun_again_for_whoever_joins_in_the_same_slot(self, make_queue: MakeQueue) -> None:
+        async def scene(stage: Stage) -> None:
+            stage.strands = True
+            runs, behind = jobs(2)
+            stage.unnamed = {runs.delivery}
+            await stage.queue.put([runs, behind])
+            await stage.until_running(runs)
+            await stage.queue.join([joined(runs)])
+            await stage.until(lambda: len(stage.started) == 2)
+            first, second = stage.started
+            assert (first.strand, second.delivery, second.magnet) == (0, runs.delivery, joined(runs).magnet)
+            assert second.strand > 0
+            stage.let_strand_go(0)
+            await stage.until_over(runs)
+            assert stage.queue.room() == 0
+            assert behind not in stage.started
+            stage.let_strand_go(second.strand)
+            await stage.until_running(behind)
+            stage.let_go()
+            await stage.until_over(behind)
+            told = [(one.lookup.strand, one.outcome is not None, one.goes_on) for one in stage.said]
+            assert told[:4] == [
+                (0, False, False),
+                (second.strand, False, False),
+                (0, True, True),
+                (second.strand, True, False),
+            ]
+
+        self.play(make_queue, scene, slots=1)
+
+    def test_an_answer_ends_the_other_strands(self, make_queue: MakeQueue) -> None:
+        async def scene(stage: Stage) -> None:
+            stage.strands = True
+            runs = job()
+            await stage.queue.put([runs])
+            await stage.until_running(runs)
+            await stage.queue.join([joined(runs)])
+            await stage.until(lambda: len(stage.started) == 2)
+            stage.let_strand_go(stage.started[1].strand)
+            await stage.until_over(runs)
+            await stage.until_room(2)
+            assert stage.stopped == [runs]
+            assert [(one.lookup.strand, one.goes_on) for one in stage.said if one.outcome is not None] == [
+                (stage.started[1].strand, False)
+            ]
+
+        self.play(make_queue, scene, slots=1)
+
+    def test_all_strands_of_what_is_not_wanted_are_stopped(self, make_queue: MakeQueue) -> None:
+        async def scene(stage: Stage) -> None:
+            stage.strands = True
+            runs, behind = jobs(2)
+            await stage.queue.put([runs, behind])
+            await stage.until_running(runs)
+            await stage.queue.join([joined(runs)])
+            await stage.until(lambda: len(stage.started) == 2)
+            await stage.queue.abort([runs.delivery])
+            await stage.until_running(behind)
+            assert sorted(one.strand > 0 for one in stage.stopped) == [False, True]
+            stage.let_go()
+            await stage.until_over(behind)
+            assert stage.over == {behind.delivery}
+
+        self.play(make_queue, scene, slots=1)
 
     def test_who_joins_in_the_moment_of_the_beginning_is_not_forgotten(self, make_queue: MakeQueue) -> None:
         async def scene(stage: Stage) -> None:

@@ -63,6 +63,9 @@ class Heart:
         told = [Told(report=Report(lookup=lookup, outcome=outcome), at=self.now) for lookup, outcome in reports]
         return list(await self.write(self.apply_all, told))
 
+    async def report(self, *reports: Report) -> list[bool]:
+        return list(await self.write(self.apply_all, [Told(report=one, at=self.now) for one in reports]))
+
     async def cancel(self, *submitted: Submitted, who: int = ALICE) -> list[Sequence[str]]:
         wanted = [OfTask(person_id=who, task_id=one.task_id, at=self.now) for one in submitted]
         return list(await self.write(self.cancel_all, wanted))

@@ -6,13 +6,26 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from tests.integration.heart_support import ALICE, BOB, CAROL, HASHES, V2, Heart, dead, magnet, named, with_heart
+from tests.integration.heart_support import (
+    ALICE,
+    BOB,
+    CAROL,
+    HASHES,
+    V2,
+    Heart,
+    dead,
+    magnet,
+    named,
+    trouble,
+    with_heart,
+)
 from truename import calibration
-from truename.calibration import Priority, Submitted, Wanted
+from truename.calibration import Priority, Rules, Submitted, Wanted
 from truename.line import Window
 from truename.magnet import Magnet
 from truename.model import TaskStatus
 from truename.own_names import OwnNames
+from truename.queue.base import Report
 from truename.store import events, lookups, names, notes, tasks
 from truename.store.tables import last_failure, note_revision, task
 
@@ -203,6 +216,63 @@ def test_who_joins_a_running_look_up_has_a_full_time_of_their_own(tmp_path: Path
         await heart.apply((again, named(again)))
         assert (await heart.task(second, who=BOB)).status is TaskStatus.COMPLETED
         assert (await heart.task(first)).status is TaskStatus.TIMEOUT
+
+    with_heart(tmp_path, scenario)
+
+
+def test_who_joins_runs_in_a_strand_of_its_own_and_ends_with_that(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        async def states() -> list[TaskStatus]:
+            return [(await heart.task(first)).status, (await heart.task(second, who=BOB)).status]
+
+        (first,) = await heart.submit(magnet(0))
+        (taken,) = await heart.take()
+        await heart.start(taken)
+        (second,) = await heart.submit(magnet(0), who=BOB)
+        strand = replace(taken, strand=7)
+        await heart.start(strand)
+        assert await states() == [TaskStatus.RUNNING, TaskStatus.RUNNING]
+        await heart.report(Report(lookup=taken, outcome=dead(taken), goes_on=True))
+        assert await states() == [TaskStatus.TIMEOUT, TaskStatus.RUNNING]
+        assert await heart.take() == []
+        await heart.report(Report(lookup=strand, outcome=dead(strand)))
+        assert await states() == [TaskStatus.TIMEOUT, TaskStatus.TIMEOUT]
+        assert await heart.take() == []
+
+    with_heart(tmp_path, scenario)
+
+
+def test_a_try_of_one_strand_is_none_of_another(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        (first,) = await heart.submit(magnet(0))
+        (taken,) = await heart.take()
+        await heart.start(taken)
+        (second,) = await heart.submit(magnet(0), who=BOB)
+        strand = replace(taken, strand=7)
+        await heart.start(strand)
+        await heart.report(Report(lookup=strand, outcome=trouble(strand), goes_on=True))
+        put_off, running = await heart.task(second, who=BOB), await heart.task(first)
+        assert (put_off.status, running.status) == (TaskStatus.PENDING, TaskStatus.RUNNING)
+        assert put_off.next_attempt_at is not None
+        await heart.report(Report(lookup=taken, outcome=dead(taken)))
+        assert (await heart.task(first)).status is TaskStatus.TIMEOUT
+        assert await heart.take_some(9) == [], "it waits for its next try"
+        heart.now += 60
+        (again,) = await heart.take_some(9)
+        await heart.start(again)
+        assert (await heart.task(second, who=BOB)).attempt == 2
+
+    with_heart(tmp_path, scenario, rules=Rules())
+
+
+def test_a_strand_for_which_nobody_waits_any_more_holds_no_look_up(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        await heart.submit(magnet(0))
+        (taken,) = await heart.take()
+        await heart.start(taken, replace(taken, strand=7))
+        await heart.report(Report(lookup=taken, outcome=dead(taken), goes_on=True))
+        still = await heart.write(calibration.still_out, [{taken.lookup_id: taken.delivery}])
+        assert still == [set()]
 
     with_heart(tmp_path, scenario)
 

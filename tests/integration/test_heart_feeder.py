@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from tests.integration.heart_support import ALICE, HASHES, Heart, magnet, named, told_to_nobody, with_heart
+from tests.integration.heart_support import ALICE, BOB, HASHES, Heart, dead, magnet, named, told_to_nobody, with_heart
 from truename import calibration
-from truename.calibration import OfTask, Priority, Rules, Submission
+from truename.calibration import Granted, OfTask, Priority, Rules, Submission
 from truename.feeder import Applier, Feeder
 from truename.hub import Hub
-from truename.model import Lookup, Outcome
+from truename.model import Lookup, Outcome, TaskStatus
 from truename.queue.local import LocalQueue
+from truename.store import tasks
 from truename.store.writer import Writer
 
 RULES = Rules()
@@ -45,6 +46,7 @@ class Works:
     """The loops of an engine, with a worker that the test holds."""
 
     def __init__(self, heart: Heart, *, slots: int) -> None:
+        self.database = heart.database
         self.writer = Writer(heart.database)
         self.queue = Measured(slots=slots)
         self.rests = False
@@ -54,19 +56,30 @@ class Works:
         self.now = heart.now
         self.worked: list[Lookup] = []
         self.joined: list[Lookup] = []
+        self.strands = False  # whether what runs is begun again for whoever joins
         self.held: set[int] = set()  # priorities that never end
+        self.unnamed = asyncio.Event()  # lets the first strand of one that is held end without a name
 
     async def work(self, lookup: Lookup) -> Outcome:
         self.worked.append(lookup)
         if lookup.prio in self.held:
-            await asyncio.Event().wait()
+            await (self.unnamed if lookup.strand == 0 else asyncio.Event()).wait()
+            return dead(lookup)
         return named(lookup)
 
-    async def submit(self, numbers: Iterable[int], priority: Priority, **fields: Any) -> list[str]:
+    async def status(self, task_id: str, who: int) -> TaskStatus:
+        found = await self.database.read(tasks.of_ids, [task_id], person_id=who, ended_after=0)
+        return found[task_id].status
+
+    def join(self, lookup: Lookup) -> bool:
+        self.joined.append(lookup)
+        return self.strands
+
+    async def submit(self, numbers: Iterable[int], priority: Priority, *, who: int = ALICE, **fields: Any) -> list[str]:
         asked = [
             Submission(
                 task_id=str(uuid.uuid4()),
-                person_id=ALICE,
+                person_id=who,
                 magnet=magnet(number, **fields),
                 priority=priority,
                 at=self.now,
@@ -74,8 +87,8 @@ class Works:
             for number in numbers
         ]
         submit = partial(calibration.submit_all, rules=RULES)
-        await asyncio.gather(*(self.writer.begin(submit, one) for one in asked))
-        await self.feeder.asked((one.magnet for one in asked), priority)
+        answers = await asyncio.gather(*(self.writer.begin(submit, one) for one in asked))
+        await self.feeder.asked(calibration.granted((one.magnet for one in asked), answers), priority)
         return [one.task_id for one in asked]
 
     async def until(self, condition: Callable[[], bool]) -> None:
@@ -88,7 +101,7 @@ class Works:
         async with asyncio.TaskGroup() as group:
             loops = [
                 group.create_task(one)
-                for one in (self.feeder.run(), self.applier.run(), self.queue.serve(self.work, self.joined.append))
+                for one in (self.feeder.run(), self.applier.run(), self.queue.serve(self.work, self.join))
             ]
             try:
                 yield
@@ -244,7 +257,7 @@ def test_what_is_given_back_to_the_database_was_taken_out_of_a_queue_far_away(tm
         async with works.going():
             await works.submit(range(4), NORMAL)
             await works.until(lambda: len(works.worked) == 2 and len(works.feeder.idle()) == 2)
-            queue.meanwhile = lambda: works.feeder.asked([magnet(3)], HIGH)
+            queue.meanwhile = lambda: works.feeder.asked([Granted(magnet(3), is_new=False)], HIGH)
             await works.submit([2], HIGH)
             await works.until(lambda: len(works.worked) >= 3 and not works.feeder._owed)
             queue.meanwhile = told_to_nobody
@@ -254,6 +267,51 @@ def test_what_is_given_back_to_the_database_was_taken_out_of_a_queue_far_away(tm
         assert len(queue.aborted) == len(set(queue.aborted)) == 2
 
     with_works(tmp_path, scene, slots=2)
+
+
+@pytest.mark.parametrize("early", [False, True], ids=["while it runs", "in the moment in which it begins"])
+def test_who_joins_what_runs_runs_at_once_in_a_strand_of_their_own(tmp_path: Path, *, early: bool) -> None:
+    async def scene(works: Works) -> None:
+        works.held, works.strands = {NORMAL}, True
+        theirs: list[str] = []
+        have_begun = works.feeder.have_begun
+
+        async def join() -> None:
+            theirs.extend(await works.submit([0], NORMAL, who=BOB))
+
+        async def joined_just_then(deliveries: Iterable[str]) -> None:
+            if early and not theirs:
+                await join()
+            await have_begun(deliveries)
+
+        works.feeder.have_begun = joined_just_then  # type: ignore[method-assign]
+        async with works.going():
+            await works.submit([0], NORMAL)
+            await works.until(lambda: len(works.feeder.begun) == 1)
+            if not early:
+                await join()
+            await works.until(lambda: len(works.worked) == 2)
+            async with asyncio.timeout(60):
+                while await works.status(theirs[0], BOB) is not TaskStatus.RUNNING:
+                    await asyncio.sleep(0)
+            await works.submit([0], NORMAL, who=BOB)
+            assert [one.strand > 0 for one in works.worked] == [False, True], "asking again is no new task"
+
+    with_works(tmp_path, scene, slots=1)
+
+
+def test_a_strand_ends_when_nobody_waits_for_it_any_more(tmp_path: Path) -> None:
+    async def scene(works: Works) -> None:
+        works.held, works.strands = {NORMAL}, True
+        async with works.going():
+            await works.submit([0], NORMAL)
+            await works.until(lambda: len(works.feeder.begun) == 1)
+            await works.submit([0], NORMAL, trackers=(SECOND,))
+            await works.until(lambda: len(works.worked) == 2)
+            works.unnamed.set()  # the first strand ends, and with it the only task
+            await works.until(lambda: not works.feeder.out and works.queue.room() == 2)
+
+    with_works(tmp_path, scene, slots=1)
 
 
 def test_whom_a_later_request_names_is_asked_by_what_is_out_already(tmp_path: Path) -> None:

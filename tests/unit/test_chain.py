@@ -198,7 +198,7 @@ def test_peers_that_are_found_late_reach_the_one_that_runs_already() -> None:
     asyncio.run(scenario())
 
 
-def test_whom_a_joiner_names_is_asked_besides_in_the_time_that_is_left() -> None:
+def test_who_joins_has_a_look_up_beside_with_a_time_of_its_own_and_new_ones_first() -> None:
     async def scenario() -> None:
         async def knows(magnet: Magnet, trail: Trail) -> Found:
             trail.question_sent()
@@ -206,56 +206,46 @@ def test_whom_a_joiner_names_is_asked_besides_in_the_time_that_is_left() -> None
                 await asyncio.Event().wait()
             return torrent("Dunes.mkv")
 
+        known = replace(MAGNET, trackers=("http://first.example/",))
         swarm, script, direct = Scripted("swarm", knows), silent("script"), silent("direct")
         chain = Chain([swarm, script, direct], patience=Patience(late_s=0.0))
-        looking = asyncio.ensure_future(chain.look_up(MAGNET, timeout_s=NEVER_S))
+        assert not chain.takes_one_beside(known), "nobody looks it up"
+        first = asyncio.ensure_future(chain.look_up(known, timeout_s=NEVER_S))
         async with asyncio.timeout(30):
-            await script.begun.wait()
-            chain.join(replace(MAGNET, info_hash=InfoHash("2b" * 20), trackers=(LATE,)))
-            chain.join(MAGNET)
-            chain.join(replace(MAGNET, trackers=("http://first.example/",)))
             await direct.begun.wait()
-            await asyncio.sleep(0)
-            chain.join(replace(MAGNET, trackers=(LATE,), peers=()))
-            outcome = await looking
+            assert chain.takes_one_beside(known)
+            assert not chain.takes_one_beside(replace(known, info_hash=InfoHash("2b" * 20)))
+            joined = replace(known, trackers=("http://first.example/", LATE))
+            outcome = await chain.look_up(joined, timeout_s=NEVER_S / 2, beside=True)
         assert (outcome.name, outcome.source) == ("Dunes.mkv", "swarm")
-        assert [one.resolver for one in outcome.accounts] == ["swarm", "script", "direct"]
-        both = (LATE, "http://first.example/")
-        assert [one.trackers for one in swarm.asked_for] == [(), both[1:], both]
-        assert [one.trackers for one in direct.asked_for] == [(), both[1:], both]
+        assert [one.resolver for one in outcome.accounts] == ["swarm"]
+        assert [one.trackers for one in swarm.asked_for] == [known.trackers, (LATE, "http://first.example/")]
+        assert swarm.deadlines == [NEVER_S, NEVER_S / 2]
         assert len(script.asked_for) == 1
-        assert all(one.peers == MAGNET.peers for one in swarm.asked_for)
-        assert all(0 < deadline_s < NEVER_S for deadline_s in swarm.deadlines[1:])
-        chain.join(replace(MAGNET, trackers=("http://too-late.example/",)))
-        assert len(swarm.asked_for) == 3
+        assert not first.done()
+        first.cancel()
+        await asyncio.wait([first])
+        assert not chain.takes_one_beside(known)
 
     asyncio.run(scenario())
 
 
-def test_who_began_is_told_nothing_of_what_was_asked_for_those_who_joined() -> None:
+def test_who_joins_asks_none_that_cannot_share_and_not_without_end() -> None:
     async def scenario() -> None:
-        over = asyncio.Event()
-
-        async def act(magnet: Magnet, trail: Trail) -> Found:
-            trail.question_sent()
-            trail.note({"trackers": len(magnet.trackers), "tracker_peers": 5 * len(magnet.trackers)})
-            if magnet.trackers:
-                raise NotYet(peers_seen=5)
-            await over.wait()
-            raise NotYet(peers_seen=0)
-
-        swarm = Scripted("swarm", act)
-        chain = Chain([swarm])
-        looking = asyncio.ensure_future(chain.look_up(MAGNET, timeout_s=NEVER_S))
-        async with asyncio.timeout(30):
-            await swarm.begun.wait()
-            chain.join(replace(MAGNET, trackers=(LATE,)))
-            while len(swarm.asked_for) < 2:
-                await asyncio.sleep(0)
-            over.set()
-            outcome = await looking
-        assert (outcome.status, outcome.code) == (TaskStatus.TIMEOUT, "no_peers")
-        assert [dict(one.counts) for one in outcome.accounts] == [{"trackers": 0, "tracker_peers": 0}]
+        alone = Chain([silent("script")])
+        shared = Chain([silent("swarm"), silent("script")], patience=PATIENT)
+        looking = [asyncio.ensure_future(one.look_up(MAGNET, timeout_s=NEVER_S)) for one in (alone, shared)]
+        await asyncio.sleep(0)
+        assert not alone.takes_one_beside(MAGNET)
+        count = 0
+        while shared.takes_one_beside(MAGNET):
+            looking.append(asyncio.ensure_future(shared.look_up(MAGNET, timeout_s=NEVER_S, beside=True)))
+            await asyncio.sleep(0)
+            count += 1
+        assert count == 15
+        for one in looking:
+            one.cancel()
+        await asyncio.wait(looking)
 
     asyncio.run(scenario())
 

@@ -9,12 +9,13 @@ from truename.calibration.cancel import cancel_all, cancel_batches
 from truename.calibration.census import Census
 from truename.calibration.plan import Ground, Plan, plan_submissions
 from truename.calibration.submit import granted, lift_all, magnet_of, retry_batches, submit_all, submit_batches
-from truename.calibration.take import give_back_all, recover, shares_of, still_out, take_all
+from truename.calibration.take import give_back_all, not_begun, recover, shares_of, still_out, take_all
 from truename.calibration.words import (
     SHARES,
     TURNS,
     Answer,
     BatchOrder,
+    Granted,
     OfBatch,
     OfTask,
     Priority,
@@ -33,6 +34,7 @@ __all__ = [
     "Answer",
     "BatchOrder",
     "Census",
+    "Granted",
     "Ground",
     "OfBatch",
     "OfTask",
@@ -53,6 +55,7 @@ __all__ = [
     "learn_all",
     "lift_all",
     "magnet_of",
+    "not_begun",
     "plan_submissions",
     "recover",
     "retry_batches",

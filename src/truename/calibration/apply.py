@@ -19,7 +19,7 @@ from truename.store.watches import Failure
 from truename.timeline import own, pack
 
 TRANSIENT = "resolver_unavailable"
-_Cause = tuple[TaskStatus, str, str]
+_Cause = tuple[TaskStatus, str, str, int]
 NAMELESS = "bad_name"
 TIMEOUTS = frozenset(("no_peers", "no_metadata", "deadline"))
 WATCHED = TIMEOUTS | {TRANSIENT}
@@ -55,8 +55,14 @@ async def learn_all(connection: Connection, found: Sequence[Outcome], *, at: flo
 
 async def _begin(connection: Connection, told: Sequence[Told], rules: Rules, changes: Changes) -> dict[int, str]:
     current = await lookups.current_of(connection, _deliveries(told))
-    started = await progress.start(connection, current, at=changes.at, longest_delay_s=rules.longest_delay_s)
-    changes.begun(started)
+    in_strands: dict[int, list[int]] = {}
+    for one in told:
+        if _is_of(one, current):
+            in_strands.setdefault(one.report.lookup.strand, []).append(_id(one))
+    for strand, ids in sorted(in_strands.items()):
+        changes.begun(
+            await progress.start(connection, ids, strand=strand, at=changes.at, longest_delay_s=rules.longest_delay_s)
+        )
     return current
 
 
@@ -88,15 +94,16 @@ async def _name_all(connection: Connection, reports: Sequence[Report], rules: Ru
 async def _fail_all(connection: Connection, told: Sequence[Told], rules: Rules, changes: Changes) -> dict[int, str]:
     """End what failed in its current delivery, or put it off when the trouble may pass.
 
-    A task that joined while the delivery was under way has its own full time: its look-up waits for another turn.
+    A task that joined while the delivery was under way has its own full time: in a strand that goes on, or when its
+    look-up takes another turn.
     """
     if not told:
         return {}
     current = await lookups.current_of(connection, _deliveries(told))
-    counting: dict[int, Told] = {}
+    counting: dict[tuple[int, int], Told] = {}
     for one in told:
-        if _is_of(one, current):
-            counting.setdefault(_id(one), one)  # a delivery that ran twice ends as it was first told
+        if _is_of(one, current):  # a strand that ran twice ends as it was first told
+            counting.setdefault((_id(one), one.report.lookup.strand), one)
     by_cause: dict[_Cause, list[Told]] = {}
     for one in counting.values():
         by_cause.setdefault(_cause(one.report), []).append(one)
@@ -104,7 +111,8 @@ async def _fail_all(connection: Connection, told: Sequence[Told], rules: Rules, 
     for cause, failed in by_cause.items():
         ended = await _fail(connection, cause, failed, rules, changes)
         left |= {task.lookup_id for task in ended}
-    await _wait_again(connection, current, left)
+    over = {_id(one) for one in counting.values() if not one.report.goes_on}
+    await _wait_again(connection, current, left, go_on=current.keys() - over)
     codes: dict[str, str] = {
         one.report.lookup.magnet.info_hash: cause[1] for cause, failed in by_cause.items() for one in failed
     }
@@ -115,10 +123,12 @@ async def _fail_all(connection: Connection, told: Sequence[Told], rules: Rules, 
 async def _fail(
     connection: Connection, cause: _Cause, failed: Sequence[Told], rules: Rules, changes: Changes
 ) -> Sequence[Touched]:
-    status, code, reason = cause
+    status, code, reason, strand = cause
     ids = [_id(one) for one in failed]
     tries = rules.max_attempts if code == TRANSIENT else 0
-    ended = await progress.end(connection, ids, status=status, code=code, reason=reason, tries=tries, at=changes.at)
+    ended = await progress.end(
+        connection, ids, status=status, code=code, reason=reason, strand=strand, tries=tries, at=changes.at
+    )
     changes.ended(ended)
     details = _Details([one.report for one in failed], at=changes.at)
     await progress.tell(connection, {task.id: detail for task in ended if (detail := details.of(task))})
@@ -128,20 +138,24 @@ async def _fail(
         await _watch(connection, ended, code, rules, changes.at)
     for attempt in range(1, tries):
         due = {_id(one): changes.at + rules.retry_delay_s(attempt, one.chance) for one in failed}
-        changes.begun(await progress.put_off(connection, due, attempt=attempt))
+        changes.begun(await progress.put_off(connection, due, strand=strand, attempt=attempt))
     return ended
 
 
-async def _wait_again(connection: Connection, current: Iterable[int], left: AbstractSet[int]) -> None:
+async def _wait_again(
+    connection: Connection, current: Iterable[int], left: AbstractSet[int], *, go_on: AbstractSet[int]
+) -> None:
     """Look-ups for which somebody still waits take their turn again, at once or when the first task is due.
 
-    Input:  `left`: those that somebody else has left, whose sources and haste count no more.
+    Input:  `left`: those that somebody else has left, whose sources and haste count no more; `go_on`: those of which
+            another strand runs, which end only when nobody waits any more.
     """
     due = await progress.due_of(connection, current)
     await lookups.ask_anew(connection, await tasks.wanted_by_those_who_wait(connection, left & due.keys()))
     await lookups.end_all(connection, [one for one in current if one not in due])
-    await lookups.give_back(connection, [one for one, at in due.items() if at is None])
-    await lookups.put_off(connection, {one: at for one, at in due.items() if at is not None})
+    over = {one: at for one, at in due.items() if one not in go_on}
+    await lookups.give_back(connection, [one for one, at in over.items() if at is None])
+    await lookups.put_off(connection, {one: at for one, at in over.items() if at is not None})
 
 
 async def _watch(connection: Connection, ended: Sequence[Touched], code: str, rules: Rules, at: float) -> None:
@@ -205,14 +219,11 @@ def _is_over(told: Told, named: set[str]) -> bool:
 
 
 def _is_failure(report: Report) -> bool:
-    """Whether the hash that was asked for has no name now. The torrent of a magnet's second hash is another matter."""
-    if report.outcome is None:
-        return False
-    return report.outcome.name is None or report.lookup.magnet.info_hash not in report.outcome.hashes
+    return report.outcome is not None and not report.is_answer
 
 
 def _cause(report: Report) -> _Cause:
-    outcome = report.outcome
+    outcome, strand = report.outcome, report.lookup.strand
     if outcome is None or outcome.name is not None:
-        return TaskStatus.TIMEOUT, "no_metadata", "no_metadata"
-    return outcome.status, outcome.code or "", outcome.reason
+        return TaskStatus.TIMEOUT, "no_metadata", "no_metadata", strand
+    return outcome.status, outcome.code or "", outcome.reason, strand

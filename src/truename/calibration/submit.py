@@ -7,7 +7,17 @@ from itertools import chain
 from truename.calibration.census import Census
 from truename.calibration.changes import Changes
 from truename.calibration.plan import Ground, Plan, plan_submissions
-from truename.calibration.words import Answer, BatchOrder, OfBatch, Priority, Refused, Retried, Rules, Submission
+from truename.calibration.words import (
+    Answer,
+    BatchOrder,
+    Granted,
+    OfBatch,
+    Priority,
+    Refused,
+    Retried,
+    Rules,
+    Submission,
+)
 from truename.magnet import InfoHash, Magnet
 from truename.model import TaskStatus
 from truename.store import batches, lookups, names, notes, tasks, watches
@@ -89,9 +99,13 @@ async def _retry_batch(connection: Connection, wanted: OfBatch, rules: Rules, ce
     return Retried(asked=tuple((magnet_of(row), Priority(row.prio)) for row, _ in taken), refused=len(old) - len(taken))
 
 
-def granted(magnets: Iterable[Magnet], answers: Iterable[Answer]) -> Iterator[Magnet]:
+def granted(magnets: Iterable[Magnet], answers: Iterable[Answer]) -> Iterator[Granted]:
     """Those of the magnets that were not refused."""
-    return (magnet for magnet, answer in zip(magnets, answers, strict=True) if not isinstance(answer, Refused))
+    return (
+        Granted(magnet, is_new=not answer.deduplicated)
+        for magnet, answer in zip(magnets, answers, strict=True)
+        if not isinstance(answer, Refused)
+    )
 
 
 def magnet_of(row: TaskRow) -> Magnet:

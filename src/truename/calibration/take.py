@@ -1,7 +1,7 @@
 """Look-ups go out to the workers, and come back unfinished."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from truename.calibration.changes import Changes
 from truename.calibration.words import TURNS, Priority, Wanted
@@ -20,6 +20,11 @@ async def take_all(connection: Connection, wanted: Sequence[Wanted]) -> Sequence
 async def still_out(connection: Connection, out: Sequence[Mapping[int, str]]) -> Sequence[set[int]]:
     """Which of these deliveries, given by look-up, are still waited for: another process may have cancelled some."""
     return [set(await lookups.current_of(connection, one.items())) for one in out]
+
+
+async def not_begun(connection: Connection, asked: Sequence[Collection[int]]) -> Sequence[set[int]]:
+    """For which of these look-ups, given in groups, a task waits that has not begun, and for no later try."""
+    return [await progress.waits_for(connection, one) for one in asked]
 
 
 async def give_back_all(connection: Connection, given: Sequence[tuple[Lookup, float]]) -> Sequence[bool]:

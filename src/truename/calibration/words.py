@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from truename.magnet import Magnet
 from truename.model import TaskStatus
@@ -67,6 +68,13 @@ class Submission:
     priority: Priority = Priority.NORMAL
     at: float
     watched: bool = False
+
+
+class Granted(NamedTuple):
+    """What was asked for and not refused. `is_new`: there is a new task, and not only one that was active already."""
+
+    magnet: Magnet
+    is_new: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

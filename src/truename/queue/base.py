@@ -16,22 +16,30 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a worker says of one delivery: it has begun (`outcome` is None), or this came of it.
+    """What a worker says of one strand of a delivery: it has begun (`outcome` is None), or this came of it.
 
-    For one delivery the beginning is always reported before the outcome.
+    For one strand the beginning is always reported before the outcome. `goes_on`: other strands of the delivery run.
     """
 
     lookup: Lookup
     outcome: Outcome | None = None
+    goes_on: bool = False
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether the hash that was asked for has a name now, and not only the second hash of its magnet."""
+        outcome = self.outcome
+        return outcome is not None and outcome.name is not None and self.lookup.magnet.info_hash in outcome.hashes
 
 
 Work = Callable[[Lookup], Awaitable[Outcome]]
-Joined = Callable[[Lookup], None]
-"""Tells a worker that a look-up of its own is to ask more than it began with: whom the magnet names now."""
+Joined = Callable[[Lookup], bool]
+"""Whether a worker looks up, beside what it does, what more people ask for: in a strand of their own."""
 
 
-def nobody_is_told(_: Lookup) -> None:
+def nobody_is_told(_: Lookup) -> bool:
     """For a worker that cannot take in more once it has begun."""
+    return False
 
 
 class JobQueue(Protocol):
@@ -46,7 +54,8 @@ class JobQueue(Protocol):
     async def join(self, lookups: Sequence[Lookup]) -> None:
         """More people wait for these deliveries: the magnet of each names now whom they want asked as well.
 
-        What waits begins with it, what runs is told of it; one that is not here (any more) is left alone.
+        What waits begins with it. What runs is begun once more with it, in a strand with a number and a time of its
+        own, where the worker takes that; one that is not here (any more) is left alone.
         """
 
     async def abort(self, deliveries: Sequence[str]) -> None:
@@ -68,7 +77,8 @@ class JobQueue(Protocol):
         """Be a worker: run look-ups in the slots until cancelled; what was running then is reported by nobody.
 
         A tenth of the slots, rounded up, is there besides for the highest priority alone. Runs `outcome_of` the work.
-        `joined` is called for what runs, see `join`.
+        `joined` is asked for what runs, see `join`. All strands of a delivery are in one slot; an answer in one of
+        them ends the others, which nobody reports.
         """
 
 

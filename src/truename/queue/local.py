@@ -3,7 +3,8 @@
 import asyncio
 import heapq
 import itertools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from math import ceil
 
@@ -24,7 +25,9 @@ class LocalQueue:
         self._waiting: list[tuple[int, int, str]] = []
         self._here: dict[str, Lookup] = {}  # the deliveries that wait or run
         self._joined: Joined = nobody_is_told
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._running: dict[str, list[asyncio.Task[None]]] = {}  # the strands of each delivery
+        self._strands = itertools.count(1)
+        self._begin_again: Callable[[Lookup], None] = _nobody_serves
         self._changed = asyncio.Event()
         self._said: list[Report] = []
         self._said_something = asyncio.Event()
@@ -42,8 +45,8 @@ class LocalQueue:
         for lookup in lookups:
             if lookup.delivery in self._here:
                 self._here[lookup.delivery] = lookup
-                if lookup.delivery in self._running:
-                    self._joined(lookup)
+                if lookup.delivery in self._running and self._joined(lookup):
+                    self._begin_again(replace(lookup, strand=next(self._strands)))
 
     async def abort(self, deliveries: Sequence[str]) -> None:
         """See `JobQueue.abort`."""
@@ -55,8 +58,7 @@ class LocalQueue:
             self._waiting = [one for one in self._waiting if one[2] not in unwanted]
             heapq.heapify(self._waiting)
         for delivery in running:
-            if not self._running[delivery].cancelling():  # a second time would break into its tidying up
-                self._running[delivery].cancel()
+            _stop(self._running[delivery])
 
     def room(self) -> int:
         """See `JobQueue.room`."""
@@ -80,14 +82,21 @@ class LocalQueue:
         """See `JobQueue.serve`."""
         self._joined = joined
         async with asyncio.TaskGroup() as group:
-            while True:
-                while (delivery := self._next()) is not None:
-                    running = group.create_task(self._run(work, delivery))
-                    self._running[delivery] = running
-                    # A task that is cancelled before its first step never gets to its own `finally`.
-                    running.add_done_callback(partial(self._over, delivery))
-                self._changed.clear()
-                await self._changed.wait()
+            self._begin_again = partial(self._begin, group, work)
+            try:
+                while True:
+                    while (delivery := self._next()) is not None:
+                        self._begin(group, work, self._here[delivery])
+                    self._changed.clear()
+                    await self._changed.wait()
+            finally:
+                self._begin_again = _nobody_serves
+
+    def _begin(self, group: asyncio.TaskGroup, work: Work, lookup: Lookup) -> None:
+        strand = group.create_task(self._run(work, lookup))
+        self._running.setdefault(lookup.delivery, []).append(strand)
+        # A task that is cancelled before its first step never gets to its own `finally`.
+        strand.add_done_callback(partial(self._over, lookup.delivery))
 
     def _next(self) -> str | None:
         """The next look-up, if there is a slot for it."""
@@ -98,19 +107,37 @@ class LocalQueue:
             return None
         return heapq.heappop(self._waiting)[2]
 
-    async def _run(self, work: Work, delivery: str) -> None:
-        lookup = self._here[delivery]
+    async def _run(self, work: Work, lookup: Lookup) -> None:
+        strand = asyncio.current_task()
         self._say(Report(lookup=lookup))
         try:
-            self._say(Report(lookup=lookup, outcome=await outcome_of(work, lookup)))
+            said = Report(lookup=lookup, outcome=await outcome_of(work, lookup))
+            others = [one for one in self._running[lookup.delivery] if one is not strand]
+            if said.is_answer:
+                _stop(others)
+            self._say(said if said.is_answer else replace(said, goes_on=bool(others)))
         finally:
-            self._over(delivery)
+            self._over(lookup.delivery, strand)
 
-    def _over(self, delivery: str, _: object = None) -> None:
-        self._running.pop(delivery, None)
-        self._here.pop(delivery, None)
+    def _over(self, delivery: str, strand: asyncio.Task[None] | None) -> None:
+        strands = self._running.get(delivery, [])
+        if strand in strands:
+            strands.remove(strand)
+        if not strands:
+            self._running.pop(delivery, None)
+            self._here.pop(delivery, None)
         self._changed.set()
 
     def _say(self, report: Report) -> None:
         self._said.append(report)
         self._said_something.set()
+
+
+def _nobody_serves(_: Lookup) -> None:
+    """Before a worker is there nothing runs."""
+
+
+def _stop(strands: Iterable[asyncio.Task[None]]) -> None:
+    for strand in strands:
+        if not strand.cancelling():  # a second time would break into its tidying up
+            strand.cancel()

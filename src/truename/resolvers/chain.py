@@ -6,7 +6,7 @@ so one that never answers costs a few seconds and not the look-up. No database, 
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -36,8 +36,11 @@ _GLANCE_S: Final = 2.0
 _TAKES_PEERS: Final = frozenset(("direct",))
 """Who can be told of more peers while it goes on."""
 
-_SHARES: Final = frozenset(("swarm", "direct"))
-"""With whom those who ask for one hash share all whom they name, and each is told of its own alone."""
+_SHARES: Final = frozenset(("swarm", "direct", "qbittorrent"))
+"""Who asks once for all who want one hash at the same time, and keeps the time of each."""
+
+_MOST_AT_ONCE: Final = 16
+"""Look-ups of one hash; who joins when there are so many waits for the next turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,33 +60,39 @@ class Chain:
         self._patience = patience or Patience()
         self._looks = Looks(self.resolvers)
         self._leaving: set[asyncio.Task[None]] = set()  # losers, whose good manners hold nobody up
-        self._races: dict[InfoHash, list[_Race]] = {}
+        self._under_way: dict[InfoHash, list[Magnet]] = {}
 
-    async def look_up(self, magnet: Magnet, *, timeout_s: float) -> Outcome:
+    async def look_up(self, magnet: Magnet, *, timeout_s: float, beside: bool = False) -> Outcome:
         """Ask for the name of a magnet.
 
+        Input:  `beside`: somebody has joined a look-up of the hash that goes on. Whoever cannot share it with another
+                one is not asked again; whom the magnet names anew comes first.
         Output: an outcome that is final in every case.
         Units:  `timeout_s` is for all resolvers together, and counts from the first question that one of them sends.
         Errors: none of its own; cancellation ends every conversation, then propagates.
         """
-        race = _Race(magnet, self.resolvers, timeout_s, self._patience)
-        running = self._races.setdefault(magnet.info_hash, [])
-        running.append(race)
+        running = self._under_way.setdefault(magnet.info_hash, [])
+        resolvers = self.resolvers
+        if beside:
+            resolvers = tuple(one for one in resolvers if one.name in _SHARES)
+            magnet = _new_ones_first(magnet, running)
+        race = _Race(magnet, resolvers, timeout_s, self._patience)
+        running.append(magnet)
         try:
             await race.run()
         finally:
-            running.remove(race)
+            running.remove(magnet)
             if not running:
-                del self._races[magnet.info_hash]
+                del self._under_way[magnet.info_hash]
             for leaving in race.stop():
                 self._leaving.add(leaving)
                 leaving.add_done_callback(self._leaving.discard)
         return race.outcome()
 
-    def join(self, magnet: Magnet) -> None:
-        """Whoever is looking this hash up asks those too whom this magnet names, in the time that is left."""
-        for race in self._races.get(magnet.info_hash, ()):
-            race.join(magnet)
+    def takes_one_beside(self, magnet: Magnet) -> bool:
+        """Whether this hash is being looked up and may be looked up besides, for somebody who joins."""
+        running = self._under_way.get(magnet.info_hash, ())
+        return 0 < len(running) < _MOST_AT_ONCE and any(one.name in _SHARES for one in self.resolvers)
 
     async def health(self) -> list[tuple[str, ResolverHealth]]:
         """How each resolver is doing, in their order; each has its time to come up."""
@@ -100,12 +109,14 @@ class Chain:
         await asyncio.gather(*(each.aclose() for each in self.resolvers), *self._leaving, return_exceptions=True)
 
 
-def _new_ones_first(magnet: Magnet, known: Magnet) -> Magnet:
+def _new_ones_first(magnet: Magnet, known: Iterable[Magnet]) -> Magnet:
     """So that the places for those whom a magnet names do not go to those who are being asked already."""
+    trackers = {tracker for one in known for tracker in one.trackers}
+    peers = {peer for one in known for peer in one.peers}
     return replace(
         magnet,
-        trackers=tuple(sorted(magnet.trackers, key=set(known.trackers).__contains__)),
-        peers=tuple(sorted(magnet.peers, key=set(known.peers).__contains__)),
+        trackers=tuple(sorted(magnet.trackers, key=trackers.__contains__)),
+        peers=tuple(sorted(magnet.peers, key=peers.__contains__)),
     )
 
 
@@ -169,11 +180,7 @@ class _Leg:
 
 
 class _Race:
-    """One look-up, from the first resolver's start to the last one's end.
-
-    Whom others name meanwhile is asked by legs of their own, so that whoever began it is told of nobody else's; only
-    the proof of a name counts of those.
-    """
+    """One look-up, from the first resolver's start to the last one's end."""
 
     def __init__(self, magnet: Magnet, resolvers: Sequence[Resolver], timeout_s: float, patience: Patience) -> None:
         self._loop = asyncio.get_running_loop()
@@ -182,8 +189,6 @@ class _Race:
         self._timeout_s = timeout_s
         self._patience = replace(patience, late_s=min(patience.late_s, timeout_s / max(1, len(resolvers))))
         self._legs: list[_Leg] = []
-        self._joined: Magnet | None = None
-        self._for_others: dict[str, _Leg] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._news: asyncio.Future[None] = self._loop.create_future()
         self._started = self._loop.time()
@@ -220,15 +225,6 @@ class _Race:
             if self._is_over():
                 return
 
-    def join(self, magnet: Magnet) -> None:
-        """Ask those too whom this magnet of the same hash names."""
-        before = self._joined or self._magnet
-        both = before.joined_by(magnet)
-        if both is not before:
-            self._joined = _new_ones_first(both, before)
-            for leg in self._legs:
-                self._begin_for_others(leg.resolver)
-
     def stop(self) -> list[asyncio.Task[None]]:
         """Cancel what still goes on. Output: the conversations that are being closed."""
         running = [task for task in self._tasks if not task.done()]
@@ -239,32 +235,15 @@ class _Race:
 
     def outcome(self) -> Outcome:
         """What came of it all."""
-        legs = [(leg.resolver.name, leg.ended, leg.account()) for leg in self._legs]
-        if not any(leg.is_proof for leg in self._legs):
-            legs = [self._proof_for_others(name) or (name, ended, account) for name, ended, account in legs]
         return judge(
             self._magnet,
-            [(name, ended) for name, ended, _ in legs],
-            accounts=tuple(account for _, _, account in legs),
+            [(leg.resolver.name, leg.ended) for leg in self._legs],
+            accounts=tuple(leg.account() for leg in self._legs),
             elapsed_s=self._loop.time() - self._started,
         )
 
     def _begin_next(self) -> None:
-        leg = self._begin(self._to_come.pop(), self._magnet)
-        self._legs.append(leg)
-        self._begin_for_others(leg.resolver)
-
-    def _begin_for_others(self, resolver: Resolver) -> None:
-        """Ask it on behalf of all who have joined, before it is let off what it asked for them: so nothing is lost."""
-        if self._joined is not None and resolver.name in _SHARES and not self._is_decided():
-            before = self._for_others.get(resolver.name)
-            self._for_others[resolver.name] = self._begin(resolver, self._joined)
-            if before is not None:
-                before.task.cancel()
-
-    def _proof_for_others(self, name: str) -> tuple[str, Ending | None, Account] | None:
-        leg = self._for_others.get(name)
-        return (name, leg.ended, Account(resolver=name, ended=word_of(leg.ended))) if leg and leg.is_proof else None
+        self._legs.append(self._begin(self._to_come.pop(), self._magnet))
 
     def _begin(self, resolver: Resolver, magnet: Magnet) -> _Leg:
         known = self._known_peers()
@@ -316,7 +295,7 @@ class _Race:
 
     def _is_decided(self) -> bool:
         """Whether a name is proven, or it is proven that there is none."""
-        return any(leg.is_proof for leg in (*self._legs, *self._for_others.values()))
+        return any(leg.is_proof for leg in self._legs)
 
     def _is_over(self) -> bool:
         """Whether nobody is left, or the time is over."""

@@ -43,6 +43,7 @@ _START = (
     .values(
         status=TaskStatus.RUNNING.value,
         attempt=task.c.attempt + 1,
+        strand=bindparam("in_strand"),
         started_at=bindparam("at"),
         next_attempt_at=None,
     )
@@ -54,9 +55,10 @@ _GIVE_BACK = (
     .values(status=TaskStatus.PENDING.value, attempt=task.c.attempt - 1, started_at=None)
     .returning(*_TOUCHED)
 )
+_IN_STRAND = (task.c.status == TaskStatus.RUNNING.value, task.c.strand == bindparam("in_strand"))
 _END = (
     update(task)
-    .where(task.c.status == TaskStatus.RUNNING.value, task.c.attempt >= bindparam("tries"), _OF_LOOKUPS)
+    .where(*_IN_STRAND, task.c.attempt >= bindparam("tries"), _OF_LOOKUPS)
     .values(
         status=bindparam("ended_as"),
         code=bindparam("code"),
@@ -87,15 +89,12 @@ _COMPLETE = (
 _TELL = update(task).where(task.c.id == bindparam("this_id")).values(detail=bindparam("this_detail"))
 _PUT_OFF = (
     update(task)
-    .where(
-        task.c.lookup_id == bindparam("this_lookup"),
-        task.c.status == TaskStatus.RUNNING.value,
-        task.c.attempt == bindparam("tried"),
-    )
+    .where(task.c.lookup_id == bindparam("this_lookup"), *_IN_STRAND, task.c.attempt == bindparam("tried"))
     .values(status=TaskStatus.PENDING.value, started_at=None, next_attempt_at=bindparam("due_at"))
 )
-_PUT_OFF_NOW = select(*_TOUCHED).where(
-    _OF_LOOKUPS, task.c.status == TaskStatus.RUNNING.value, task.c.attempt == bindparam("tried")
+_PUT_OFF_NOW = select(*_TOUCHED).where(_OF_LOOKUPS, *_IN_STRAND, task.c.attempt == bindparam("tried"))
+_NOT_BEGUN = select(task.c.lookup_id).where(
+    _OF_LOOKUPS, task.c.status == TaskStatus.PENDING.value, task.c.next_attempt_at.is_(None)
 )
 _DUE_OF = (
     select(task.c.lookup_id, func.min(func.coalesce(task.c.next_attempt_at, 0.0)).label("at"))
@@ -105,13 +104,15 @@ _DUE_OF = (
 
 
 async def start(
-    connection: Connection, lookup_ids: Iterable[int], *, at: float, longest_delay_s: float
+    connection: Connection, lookup_ids: Iterable[int], *, strand: int = 0, at: float, longest_delay_s: float
 ) -> list[Touched]:
-    """The tasks that wait for these look-ups are running, one try more; which.
+    """The tasks that wait for these look-ups are running in this strand, one try more; which.
 
     One whose own next try is not due yet goes on waiting for it, though somebody else has made the look-up run.
     """
-    return await _touch(connection, _START, lookup_ids, {"at": at, **due_values(at, longest_delay_s)})
+    return await _touch(
+        connection, _START, lookup_ids, {"in_strand": strand, "at": at, **due_values(at, longest_delay_s)}
+    )
 
 
 async def give_back(connection: Connection, lookup_ids: Iterable[int] | None = None) -> list[Touched]:
@@ -128,20 +129,22 @@ async def end(
     status: TaskStatus,
     code: str,
     reason: str,
+    strand: int = 0,
     tries: int = 0,
     at: float,
 ) -> list[Touched]:
-    """End those running tasks of these look-ups that have had so many tries, all in the same way; which."""
-    values = {"ended_as": status.value, "code": code, "reason": reason, "tries": tries, "at": at}
+    """End those running tasks of this strand that have had so many tries, all in the same way; which."""
+    values = {"ended_as": status.value, "code": code, "reason": reason, "in_strand": strand, "tries": tries, "at": at}
     return await _touch(connection, _END, lookup_ids, values)
 
 
-async def put_off(connection: Connection, due: Mapping[int, float], *, attempt: int) -> list[Touched]:
-    """The running tasks of these look-ups that are at this try wait until they are due; which."""
-    touched = await _touch(connection, _PUT_OFF_NOW, due, {"tried": attempt})
+async def put_off(connection: Connection, due: Mapping[int, float], *, strand: int = 0, attempt: int) -> list[Touched]:
+    """The running tasks of this strand of these look-ups that are at this try wait until they are due; which."""
+    at_this = {"in_strand": strand, "tried": attempt}
+    touched = await _touch(connection, _PUT_OFF_NOW, due, at_this)
     if touched:
         waiting = dict.fromkeys(one.lookup_id for one in touched)
-        rows = [{"this_lookup": one, "tried": attempt, "due_at": due[one]} for one in waiting]
+        rows = [{"this_lookup": one, "due_at": due[one], **at_this} for one in waiting]
         await connection.execute(_PUT_OFF, rows)
     return touched
 
@@ -153,6 +156,14 @@ async def due_of(connection: Connection, lookup_ids: Iterable[int]) -> dict[int,
         rows = await connection.execute(_DUE_OF, {"lookup_ids": some})
         due |= {row.lookup_id: row.at or None for row in rows}
     return due
+
+
+async def waits_for(connection: Connection, lookup_ids: Iterable[int]) -> set[int]:
+    """Those of the look-ups that a task waits for which has not begun, and waits for no later try."""
+    waiting: set[int] = set()
+    for some in in_chunks(lookup_ids):
+        waiting.update((await connection.execute(_NOT_BEGUN, {"lookup_ids": some})).scalars())
+    return waiting
 
 
 async def complete(

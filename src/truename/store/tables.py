@@ -171,6 +171,7 @@ virtual = Table(
     Column("v", BigInteger, nullable=False),
 )
 
+# `strand`: while it runs, in which strand of the delivery of its look-up (`queue/base.py`);
 # `sources`: the trackers and peers its own magnet named, as `sources.py` writes them;
 # `detail`: what the resolvers did for it, as `timeline.py` packs it.
 task = Table(
@@ -186,6 +187,7 @@ task = Table(
     Column("rank", BigInteger, nullable=False, server_default=text("0")),
     Column("lookup_id", BigInteger, index=True),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
+    Column("strand", Integer, nullable=False, server_default=text("0")),
     Column("next_attempt_at", Float),
     Column("watched", Boolean, nullable=False, server_default=false()),
     Column("name", Text),

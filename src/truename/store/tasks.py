@@ -83,7 +83,7 @@ _LATER = frozenset(
         *("started_at", "completed_at", "detail"),
     )
 )
-_COLUMNS = [column for column in task.c if column.name != "active"]
+_COLUMNS = [column for column in task.c if column.name not in ("active", "strand")]
 _NAMES = [column.name for column in _COLUMNS]
 _OF_WAITING = [name for name in _NAMES if name not in _LATER]
 _OF_HASHES = task.c.hash.in_(bindparam("hashes", expanding=True))
