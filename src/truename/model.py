@@ -175,8 +175,8 @@ class Lookup:
 
     `delivery` is fresh each time the look-up is sent out, and tells a late answer from the one that is waited for.
     `magnet` holds the hashes and whom to ask, `rank` is its place in the lanes of its priority, among
-    equals the one that was asked for first is first (`created_at`, epoch seconds). `strand` is 0, and another number for
-    each time that the delivery was begun again for those who had joined it.
+    equals the one that was asked for first is first (`created_at`, epoch seconds). `strand` is 0, and another
+    number each time that the delivery is begun once more for those who have joined it.
     """
 
     delivery: str
