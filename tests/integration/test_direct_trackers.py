@@ -226,6 +226,8 @@ def chunks(body: bytes) -> bytes:
             "shorter than it says",
             "without its last chunk",
         ),
+        *("with line feeds alone", "with its length twice", "longer than it says", "in chunks beside a length"),
+        *("with a space before the colon", "with two lengths", "packed and longer than it says"),
     ],
 )
 def test_an_answer_in_every_form_of_http_is_read(kind: str) -> None:
@@ -244,8 +246,68 @@ def test_an_answer_in_every_form_of_http_is_read(kind: str) -> None:
                 "with an empty line behind it": response(body + b"\r\n"),
                 "shorter than it says": response(body, "Content-Length: 500"),
                 "without its last chunk": response(chunks(body), chunked),
+                "with line feeds alone": response(b"", length).replace(b"\r", b"") + body,
+                "with its length twice": response(body, length, length),
+                "longer than it says": response(body, "Content-Length: 10"),
+                "in chunks beside a length": response(chunks(body) + b"0\r\n\r\n", "Content-Length: 5", chunked),
+                "with a space before the colon": response(body, length.replace(":", " :"), "X-Powered-By\t: PHP"),
+                "with two lengths": response(body, "Content-Length: 5", length),
+                "packed and longer than it says": response(packed, "Content-Encoding: gzip", "Content-Length: 9"),
             }[kind]
             assert await name(direct, tracker.url) == NAME
+
+    run(test())
+
+
+@pytest.mark.parametrize("portion_bytes", [1, 7, 10_000])
+@pytest.mark.parametrize("provisional", [b"", b"HTTP/1.1 103 Early Hints\nLink: x\n\n"])
+def test_an_answer_that_says_its_length_is_whole_though_the_connection_stays(
+    portion_bytes: int, provisional: bytes
+) -> None:
+    async def test() -> None:
+        async with Peer(INFO).serving() as peer, resolver() as direct:
+            body = encode({"interval": 1800, "peers": peer.compact})
+            said = provisional + response(body, f"Content-Length: {len(body)}")
+
+            async def stay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                await reader.readuntil(b"\r\n\r\n")
+                for start in range(0, len(said), portion_bytes):
+                    writer.write(said[start : start + portion_bytes])
+                    await asyncio.sleep(0)
+                with contextlib.suppress(OSError):
+                    await reader.read()
+                writer.close()
+
+            server = await asyncio.start_server(stay, "127.0.0.1", 0)
+            port = server.sockets[0].getsockname()[1]
+            assert await name(direct, f"http://127.0.0.1:{port}/announce") == NAME
+            server.close()
+
+    run(test())
+
+
+@pytest.mark.parametrize("said", [b"\xff" * 9, b"220 ftp.example ready\r\n"])
+def test_what_is_no_http_is_not_waited_for(said: bytes) -> None:
+    async def test() -> None:
+        left = asyncio.Event()
+
+        async def stay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(said)
+            with contextlib.suppress(OSError):
+                await reader.read()
+            left.set()
+            writer.close()
+
+        server = await asyncio.start_server(stay, "127.0.0.1", 0)
+        async with resolver(http_s=10**6) as direct:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/announce"
+            asking = asyncio.create_task(direct.resolve(magnet(sha1(INFO), url), deadline_s=LONG_S))
+            await left.wait()
+            asking.cancel()
+            await asyncio.wait([asking])
+        server.close()
 
     run(test())
 

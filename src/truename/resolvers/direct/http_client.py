@@ -18,6 +18,9 @@ from truename.resolvers.direct.dialer import Line, Listener
 _AS_THEY_ARE = "%/?:@!$&'()*+,;=[]~"
 _GZIP = frozenset((b"gzip", b"x-gzip"))
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
+_BEGINNING = b"HTTP/"
+_MAX_LENGTH_DIGITS = 10
+_FIRST_FINAL_STATUS = 200
 
 
 class NoAnswer(TruenameError):  # noqa: N818 - named after what it is
@@ -40,6 +43,32 @@ def build_get(host: str, target: str) -> bytes:
     return f"GET {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: truename\r\nConnection: close\r\n\r\n".encode("ascii")
 
 
+def end_of_head(data: bytearray, start: int) -> int:
+    """Where the body begins, behind an empty line, or 0; no empty line is looked for before `start`."""
+    ends = [at + len(mark) for mark in (b"\n\r\n", b"\n\n") if (at := data.find(mark, start)) >= 0]
+    return min(ends, default=0)
+
+
+def tidy(head: bytes) -> tuple[bytes, int | None]:
+    """A head as the parser takes it, and how long the body is: None where that is not said, or in two ways.
+
+    Some trackers end lines with a line feed alone, have a space before a colon, say the length twice, or beside chunks,
+    or say less than they send. So the length is left out, and whoever reads the body counts.
+    """
+    first, *lines = head.replace(b"\r\n", b"\n").split(b"\n")
+    kept, lengths, in_chunks = [first], set(), False
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        name = name.rstrip(b" \t")
+        in_chunks |= name.lower() == b"transfer-encoding"
+        if name.lower() == b"content-length":
+            lengths.add(value.strip())
+        else:
+            kept.append(name + colon + value)
+    length = lengths.pop() if len(lengths) == 1 and not in_chunks else b""
+    return b"\r\n".join(kept), int(length) if length.isdigit() and len(length) <= _MAX_LENGTH_DIGITS else None
+
+
 def unpack(body: bytearray, may_say: Allowance) -> bytearray:
     """What is in a body that came as gzip (RFC 1952), as far as it came; some trackers send it to whoever asks.
 
@@ -58,7 +87,8 @@ class Get(Listener):
     """Sends the request when connected. `answer` becomes what comes. Errors: `NoAnswer`, those of the socket.
 
     Head and body together are heard as far as `may_say` goes; of that nothing is left when it was not enough. A body
-    that ends before its time is what it is, as to libtorrent: whoever reads it knows whether it is whole.
+    that ends before its time, or goes on behind it, is what it is, as to libtorrent: whoever reads it knows whether it
+    is whole.
     """
 
     def __init__(self, request: bytes, may_say: Allowance) -> None:
@@ -67,7 +97,9 @@ class Get(Listener):
         self._request = request
         self._coming = Answer()
         self._may_say = may_say
+        self._head = bytearray()
         self._head_is_whole = False
+        self._length: int | None = None
         self._line: Line | None = None
         self._parser = httptools.HttpResponseParser(self)
 
@@ -92,7 +124,7 @@ class Get(Listener):
             if not self._may_say.take(len(data)):
                 self._may_say.take(self._may_say.left)
                 raise NoAnswer("too long")
-            self._parser.feed_data(data)
+            self._take(data)
         except (httptools.HttpParserError, NoAnswer) as error:
             self._end(error if isinstance(error, NoAnswer) else NoAnswer("not HTTP"))
 
@@ -103,6 +135,25 @@ class Get(Listener):
         elif self._head_is_whole:
             self.on_message_complete()
         self._end(NoAnswer("ended early"))
+
+    def _take(self, rest: bytes) -> None:
+        """Feed the parser: each head (a provisional answer has one too) when it is whole, then what is behind it."""
+        while rest and not self._head_is_whole:
+            looked_through = max(0, len(self._head) - len(b"\n\r"))
+            self._head += rest
+            end = end_of_head(self._head, looked_through)
+            if not _BEGINNING.startswith(self._head.lstrip()[: len(_BEGINNING)]):
+                raise NoAnswer("not HTTP")
+            if not end:
+                return
+            head, self._length = tidy(bytes(self._head[:end]))
+            rest = bytes(self._head[end:])
+            self._head.clear()
+            self._parser.feed_data(head)
+        if rest:
+            self._parser.feed_data(rest)
+        if self._head_is_whole and self._length is not None and len(self._coming.body) >= self._length:
+            self.on_message_complete()
 
     # --- httptools -----------------------------------------------------------------------------------------------
 
@@ -115,17 +166,17 @@ class Get(Listener):
             self._coming.is_gzip = value.strip().lower() in _GZIP
 
     def on_headers_complete(self) -> None:
-        """The head is whole."""
-        self._head_is_whole = True
+        """A head is whole; behind that of a provisional answer (1xx) comes another one."""
         self._coming.status = self._parser.get_status_code()
+        self._head_is_whole = self._coming.status >= _FIRST_FINAL_STATUS
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
         self._coming.body += body
 
     def on_message_complete(self) -> None:
-        """All of it. A provisional answer (1xx) is not the one we wait for."""
-        if self._coming.status < 200 or self.answer.done():
+        """All of it, or of a provisional answer, which is not the one we wait for."""
+        if not self._head_is_whole or self.answer.done():
             return
         try:
             if self._coming.is_gzip:
