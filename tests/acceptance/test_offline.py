@@ -2,6 +2,8 @@
 
 import socket
 
+import pytest
+
 from tests.acceptance.conftest import Program
 from truename.demo.swarm import LocalSwarm
 from truename.demo.torrents import magnet_link
@@ -32,8 +34,9 @@ def test_what_is_known_is_named_and_nothing_else_is_asked(truename: Program, swa
     assert "TRUENAME_OFFLINE is on" in fixed.err
 
 
-def test_doctor_says_that_it_is_as_it_was_wanted(truename: Program) -> None:
-    ended = truename("doctor", environment=OFFLINE)
+@pytest.mark.parametrize("resolvers", ["swarm,direct", "swarm,direct,qbittorrent,script"])
+def test_doctor_says_that_it_is_as_it_was_wanted(truename: Program, resolvers: str) -> None:
+    ended = truename("doctor", environment=OFFLINE | {"TRUENAME_RESOLVERS": resolvers})
     assert ended.status == 0
     assert "✓ offline: TRUENAME_OFFLINE is on" in ended.out.decode()
     assert "swarm" not in ended.out.decode()

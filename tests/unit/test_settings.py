@@ -181,6 +181,21 @@ def test_the_resolver_qbittorrent_needs_an_address(monkeypatch: pytest.MonkeyPat
         assert "TRUENAME_QBT_URL" in refused.value.text(language)
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("QBT_URL", ""), ("QBT_URL", "not an address"), ("TRUENAME_PROXY", "socks5://127.0.0.1:1080")],
+)
+def test_offline_nothing_is_needed_for_resolvers_that_are_not_made(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv("TRUENAME_RESOLVERS", "swarm,qbittorrent,script")
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError):
+        load()
+    monkeypatch.setenv("TRUENAME_OFFLINE", "on")
+    assert load().settings.offline
+
+
 def test_a_refused_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRUENAME_TRACKERS", "ftp://a.example/?passkey=hush")
     with pytest.raises(SettingsError) as refused:

@@ -85,11 +85,12 @@ def load() -> Loaded:
     values = from_file | environment | {"data_dir": data_dir}
     origin = dict.fromkeys(known, "from_default") | dict.fromkeys(from_file, "from_file")
     settings = _checked(values, known)
-    if "qbittorrent" in settings.resolvers and left_alone:
+    made = () if settings.offline else settings.resolvers
+    if "qbittorrent" in made and left_alone:
         raise _bad(known["qbt_url"], borrowed["qbt_url"], variable=left_alone[0])
-    if "qbittorrent" in settings.resolvers and not settings.qbt_url:
+    if "qbittorrent" in made and not settings.qbt_url:
         raise SettingsError("qbittorrent_without_url", name=known["resolvers"].variable)
-    if settings.proxy and (around := next((one for one in settings.resolvers if one in _GO_THEIR_OWN_WAY), None)):
+    if settings.proxy and (around := next((one for one in made if one in _GO_THEIR_OWN_WAY), None)):
         raise SettingsError("around_the_proxy", name=known["resolvers"].variable, resolver=around)
     return Loaded(
         settings=settings,
