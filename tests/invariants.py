@@ -10,46 +10,28 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from truename.store.contradictions import SENTENCES
+
 FINAL = ("completed", "failed", "timeout", "cancelled")
 
 # Each question selects what breaks its sentence.
 _AT_ANY_MOMENT = """
 -- a task's status is one of six
 SELECT id, status FROM task WHERE status NOT IN ('pending', 'running', 'completed', 'failed', 'timeout', 'cancelled');
--- a task is active until it is final
-SELECT id FROM task WHERE coalesce(active, 0) != (status IN ('pending', 'running'));
--- a completed task has its name, and no other has one
-SELECT id FROM task WHERE (status = 'completed') != (name IS NOT NULL);
--- a final task has its end, and no other has one
-SELECT id FROM task WHERE (status IN ('pending', 'running')) != (completed_at IS NULL);
 -- a task that ended without a name says why, and no other does
 SELECT id, status, code FROM task
 WHERE (status IN ('failed', 'timeout', 'cancelled')) != (coalesce(code, '') != '');
 -- what was cancelled is called so
 SELECT id FROM task WHERE (status = 'cancelled') != (coalesce(code, '') = 'cancelled');
--- a running task has begun and been tried
-SELECT id FROM task
-WHERE attempt < 0 OR (status = 'running' AND (attempt < 1 OR started_at IS NULL OR next_attempt_at IS NOT NULL));
 -- one active look-up for each hash
 SELECT hash FROM lookup WHERE active = 1 GROUP BY hash HAVING count(*) > 1;
 -- one active task for each person and hash
 SELECT person_id, hash FROM task WHERE active = 1 GROUP BY person_id, hash HAVING count(*) > 1;
--- an active task has an active look-up of its hash
-SELECT t.id FROM task t LEFT JOIN lookup l ON l.id = t.lookup_id AND l.hash = t.hash
-WHERE t.active = 1 AND l.active IS NOT 1;
 -- an active look-up has an active task
 SELECT id FROM lookup
 WHERE active = 1 AND NOT EXISTS (SELECT 1 FROM task t WHERE t.lookup_id = lookup.id AND t.active = 1);
 -- a look-up's status is one of four
 SELECT id FROM lookup WHERE status NOT IN ('pending', 'running', 'waiting', 'ended');
--- a look-up is active until it has ended
-SELECT id FROM lookup WHERE coalesce(active, 0) = (status = 'ended');
--- a running look-up is out in a delivery, and no other is
-SELECT id FROM lookup WHERE (status = 'running') != (delivery IS NOT NULL);
--- a waiting look-up has its time, and no other has one
-SELECT id FROM lookup WHERE (status = 'waiting') != (due_at IS NOT NULL);
--- a running task has a running look-up
-SELECT t.id FROM task t JOIN lookup l ON l.id = t.lookup_id WHERE t.status = 'running' AND l.status != 'running';
 -- a look-up is as urgent as whoever waits for it
 SELECT l.id FROM lookup l JOIN task t ON t.lookup_id = l.id AND t.active = 1
 WHERE l.active = 1 GROUP BY l.id HAVING l.prio > min(t.prio);
@@ -57,23 +39,12 @@ WHERE l.active = 1 GROUP BY l.id HAVING l.prio > min(t.prio);
 SELECT l.id, l.rank, n.last, v.v FROM lookup l
 LEFT JOIN lane n ON n.prio = l.prio AND n.person_id = l.person_id LEFT JOIN virtual v ON v.prio = l.prio
 WHERE l.status = 'pending' AND l.rank > max(coalesce(n.last, 0), coalesce(v.v, 0));
--- a batch counts its active tasks
-SELECT id, active FROM batch WHERE active !=
-    (SELECT count(*) FROM batch_task m JOIN task t ON t.id = m.task_id WHERE m.batch_id = batch.id AND t.active = 1);
--- a batch has ended when none of its tasks is active
-SELECT id FROM batch WHERE (active = 0) != (ended_at IS NOT NULL);
--- a batch holds its owner's tasks
-SELECT m.task_id FROM batch_task m JOIN batch b ON b.id = m.batch_id JOIN task t ON t.id = m.task_id
-WHERE t.person_id != b.person_id;
 -- a verified name is that of the catalogue
 SELECT t.id, t.name, c.name FROM task t
 LEFT JOIN torrent_hash h ON h.hash = t.hash LEFT JOIN torrent c ON c.id = h.torrent_id
 WHERE t.status = 'completed' AND t.verified AND t.name IS NOT c.name;
 -- every name in the catalogue is some hash's
 SELECT id FROM torrent WHERE NOT EXISTS (SELECT 1 FROM torrent_hash h WHERE h.torrent_id = torrent.id);
--- a note says what its newest revision says
-SELECT n.id FROM note n LEFT JOIN note_revision r ON r.note_id = n.id AND r.version = n.version
-WHERE r.text IS NOT n.text;
 -- the revisions of a note are numbered without a gap
 SELECT n.id FROM note n JOIN note_revision r ON r.note_id = n.id
 GROUP BY n.id HAVING count(*) != n.version OR max(r.version) != n.version OR min(r.version) != 1;
@@ -92,7 +63,7 @@ def _questions(text: str) -> Iterator[tuple[str, str]]:
         yield sentence, question
 
 
-AT_ANY_MOMENT: Mapping[str, str] = dict(_questions(_AT_ANY_MOMENT))
+AT_ANY_MOMENT: Mapping[str, str] = {**SENTENCES, **dict(_questions(_AT_ANY_MOMENT))}
 
 
 def broken(connection: sqlite3.Connection) -> list[str]:

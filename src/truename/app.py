@@ -7,7 +7,10 @@ from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from truename import calibration
 from truename.batching import Batches
@@ -22,9 +25,9 @@ from truename.queue.local import LocalQueue
 from truename.resolvers.chain import Chain
 from truename.service import Calibrations, Desk
 from truename.settings import Settings
-from truename.store.database import FILE_NAME, Database, sqlite_url
+from truename.store.database import FILE_NAME, Database, DatabaseError, sqlite_url
 from truename.store.keeper import Keeper
-from truename.store.migrate import migrate
+from truename.store.migrate import migrate, reason_of
 from truename.store.shelf import Shelf
 from truename.store.writer import StoreUnavailable, Writer
 from truename.watch import Watch
@@ -64,9 +67,9 @@ async def open_engine(settings: Settings, chain: Chain) -> AsyncIterator[Engine]
     queue = LocalQueue(slots=settings.slots)
     engine = _engine(settings, Database(url), queue)
     try:
+        await _recover(engine.database, settings.data_dir / FILE_NAME)
         async with asyncio.TaskGroup() as writing:
             written = writing.create_task(engine.writer.run())
-            await engine.writer.write(calibration.recover, time.time())
             await engine.mode.load()
             async with asyncio.TaskGroup() as group:
                 loops = [group.create_task(loop) for loop in _loops(settings, engine, queue, chain)]
@@ -169,6 +172,14 @@ def _rules(settings: Settings) -> Rules:
         watch_days=settings.watch_days,
         tells_batches=settings.tells_batches,
     )
+
+
+async def _recover(database: Database, file: Path) -> None:
+    """Whatever was running waits again. Errors: `DatabaseError`, when the disk is full, say."""
+    try:
+        await database.write(calibration.recover, [time.time()])
+    except SQLAlchemyError as error:
+        raise DatabaseError("database_unusable", what=str(file), why=reason_of(error)) from error
 
 
 async def _give_back(writer: Writer, feeder: Feeder) -> None:

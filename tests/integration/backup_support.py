@@ -55,6 +55,17 @@ def empty(revision: str = NEWEST) -> bytes:
         return path.read_bytes()
 
 
+NOT_YET = frozenset(
+    (
+        ("task", "name"),
+        ("task", "completed_at"),
+        ("task", "next_attempt_at"),
+        ("lookup", "due_at"),
+        ("batch", "ended_at"),
+    )
+)
+
+
 def filled(folder: Path, *, revision: str = NEWEST, **changed: Any) -> Path:
     """A database with one row in every table; `changed` are other values for columns of some name."""
     folder.mkdir(exist_ok=True)
@@ -75,7 +86,9 @@ def filled(folder: Path, *, revision: str = NEWEST, **changed: Any) -> Path:
 
 
 def value_of(column: Column[Any]) -> Any:
-    """Something that may stand there."""
+    """Something that may stand there. The only task is running, so nothing has ended or waits for a time."""
+    if (column.table.name, column.name) in NOT_YET:
+        return None
     if column.foreign_keys:
         (key,) = column.foreign_keys
         return value_of(key.column)

@@ -12,16 +12,33 @@ import pytest
 
 from tests.databases import empty_database
 from tests.integration.live_support import Oracle
+from truename.app import open_engine
 from truename.resolvers.chain import Chain
 from truename.serving import CannotServe, serving, stay_with
 from truename.settings import Settings
 from truename.store import database as module
-from truename.store.database import FILE_NAME, Connection, Database
+from truename.store.database import FILE_NAME, Connection, Database, DatabaseError
 from truename.store.writer import StoreUnavailable, Writer
 from truename.texts import Language
 from truename.web.doors import Doors
 
 PATIENCE_S = 60
+
+
+def test_a_server_that_cannot_write_when_it_starts_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_BUSY_TIMEOUT_MS", 50)
+    (tmp_path / FILE_NAME).write_bytes(empty_database())
+
+    async def scenario() -> None:
+        async with open_engine(Settings(data_dir=tmp_path), Chain([])):
+            pass
+
+    with closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(DatabaseError) as refused:
+            asyncio.run(scenario())
+    assert refused.value.word == "database_unusable"
+    assert refused.value.fields["why"] == "database is locked"
 
 
 def test_while_another_program_holds_the_database_nobody_waits_for_the_others(

@@ -429,6 +429,30 @@ def test_a_row_that_cannot_be_is_refused(file: Path, tmp_path: Path, statement: 
     assert_refused(file, tmp_path, word, about)
 
 
+@pytest.mark.parametrize(
+    ("statement", "about"),
+    [
+        ("UPDATE lookup SET status = 'ended', active = NULL, delivery = NULL", "active look-up"),
+        ("UPDATE task SET lookup_id = NULL", "active look-up"),
+        ("UPDATE task SET status = 'completed', name = 'x', completed_at = 1.0", "active until"),
+        (
+            "UPDATE task SET status = 'completed', active = NULL, completed_at = 1.0; UPDATE batch SET active = 0",
+            "its name",
+        ),
+        ("UPDATE task SET completed_at = 1.0", "its end"),
+        ("UPDATE lookup SET status = 'pending', delivery = NULL", "running look-up"),
+        ("UPDATE lookup SET delivery = NULL", "delivery"),
+        ("UPDATE batch SET active = 2", "counts"),
+        ("UPDATE batch SET ended_at = 1.0", "has ended"),
+        ("UPDATE note SET version = 7", "newest revision"),
+        ("UPDATE note SET text = text || '!'", "newest revision"),
+    ],
+)
+def test_rows_that_contradict_one_another_are_refused(file: Path, tmp_path: Path, statement: str, about: str) -> None:
+    execute(file, *statement.split(";"))
+    assert_refused(file, tmp_path, "restore_contradiction", about)
+
+
 def test_nothing_where_something_must_be_is_refused(file: Path, tmp_path: Path) -> None:
     execute(file, *rewritten("TEXT NOT NULL", "TEXT", "note"), "UPDATE note SET text = NULL")
     execute(file, *rewritten("text TEXT", "text TEXT NOT NULL", "note"))

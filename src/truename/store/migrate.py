@@ -50,7 +50,7 @@ def migrate(url: URL) -> None:
                     remove_begun(connection)
                 upgrade(connection)
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-        raise DatabaseError("database_unusable", what=what, why=_reason(error)) from error
+        raise DatabaseError("database_unusable", what=what, why=reason_of(error)) from error
     finally:
         engine.dispose()
 
@@ -138,6 +138,7 @@ def _copy_aside(path: Path, revision: str) -> None:
     target.chmod(0o600)
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Why the database could not be used, in the words of SQLite or the system."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     return (cause.strerror if isinstance(cause, OSError) else None) or str(cause) or type(error).__name__

@@ -17,6 +17,7 @@ from sqlalchemy import column, create_engine, insert, table
 from sqlalchemy.exc import SQLAlchemyError
 
 from truename.store import lookups, progress
+from truename.store.contradictions import contradiction_in
 from truename.store.database import FILE_NAME, Connection, DatabaseError, sqlite_url
 from truename.store.files import (
     Summary,
@@ -86,6 +87,8 @@ def rebuilt(file: Path, folder: Path) -> Iterator[Rebuilt]:
         if revision != NEWEST:
             _upgrade(path, NEWEST)
         with opened(path) as ours:
+            if (why := contradiction_in(ours)) is not None:
+                raise DatabaseError("restore_contradiction", what=str(file), why=why)
             found = summary_of(ours)
         summary = Summary(
             revision=revision, people=found.people, notes=found.notes, names=found.names, newest=found.newest

@@ -1,5 +1,6 @@
 """`truename doctor`: what works and what does not, each with the next step. And `truename settings`."""
 
+import math
 import os
 import sys
 from collections.abc import Mapping
@@ -26,6 +27,9 @@ from truename.texts import Language, say
 
 _GOOD, _BAD = "✓", "✗"
 _WIDE = 240  # columns, where no terminal says how many there are
+_MIB = 1024 * 1024
+_ROOM_BYTES = 16 * _MIB
+"""What a database that is written to may need besides, before its log is taken in."""
 
 
 async def doctor(chain: Chain, loaded: Loaded, screen: Screen) -> bool:
@@ -55,7 +59,18 @@ def data_dir_state(folder: Path, language: Language) -> tuple[bool, str]:
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         why = os.strerror(13 if nearest.is_dir() else 20)
         return False, say("doctor_data_dir_bad", language, where=where, why=why)
+    if (free := _free_bytes(nearest)) < _ROOM_BYTES:
+        return False, say("doctor_data_dir_full", language, where=where, free=round(free / _MIB))
     return True, say("doctor_data_dir_ok" if nearest == folder else "doctor_data_dir_new", language, where=where)
+
+
+def _free_bytes(folder: Path) -> float:
+    """How much may still be written there; infinity where the file system does not say."""
+    try:
+        there = os.statvfs(folder)
+    except OSError:
+        return math.inf
+    return there.f_bavail * there.f_frsize if there.f_blocks else math.inf
 
 
 async def resolver_lines(chain: Chain, data_dir: Path, language: Language) -> list[tuple[bool, str]]:

@@ -257,6 +257,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "data folder: {where} cannot be used: {why}. Set TRUENAME_DATA_DIR to a folder you may write to.",
         "数据文件夹：{where} 无法使用：{why}。请将 TRUENAME_DATA_DIR 设为可写的文件夹。",
     ),
+    "doctor_data_dir_full": (
+        "data folder: {where} has {free} MiB left: soon nothing can be kept any more. Make room there.",
+        "数据文件夹：{where} 仅剩 {free} MiB，很快将无法保存任何内容。请腾出空间。",
+    ),
     "doctor_database_ok": ("database: fine, {names} names known", "数据库：正常，已知 {names} 个名称"),
     "doctor_database_new": ("database: none yet; the first command makes it", "数据库：尚未建立，第一个命令会创建它"),
     "doctor_last": ("{name}: found its last name {date}", "{name}：最近一次得到名称：{date}"),
