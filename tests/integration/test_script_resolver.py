@@ -542,6 +542,56 @@ def test_so_many_run_at_once_and_the_others_wait_without_their_clock_running(tmp
     run(scenario)
 
 
+def test_who_asks_for_the_same_hash_shares_the_script_and_has_a_time_of_their_own(tmp_path: Path) -> None:
+    begun, may_end, runs = tmp_path / "begun", tmp_path / "may_end", tmp_path / "runs"
+    os.mkfifo(begun)
+    os.mkfifo(may_end)
+    text = (
+        f"open({str(runs)!r}, 'a').write('one ')\n"
+        f"open({str(begun)!r}, 'w').close()\n"
+        f"open({str(may_end)!r}).read()\n"
+        "print('Dunes')\n"
+    )
+
+    async def scenario() -> None:
+        async with script(tmp_path, text) as resolver:
+            first = asyncio.ensure_future(ask(resolver, deadline_s=SHORT_S))
+            await asyncio.to_thread(begun.read_text)
+            trail = Trail()
+            second = asyncio.ensure_future(resolver.resolve(Magnet(info_hash=HASH), deadline_s=LONG_S, trail=trail))
+            with pytest.raises(NotYet):
+                await first
+            assert trail.asked
+            await asyncio.to_thread(may_end.write_text, "")
+            assert await second == Claim("Dunes")
+            assert runs.read_text() == "one "
+
+    run(scenario)
+
+
+def test_the_last_one_who_leaves_ends_the_script_and_the_next_one_has_a_new_one(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    os.mkfifo(begun)
+    text = f"import os, time\nopen({str(begun)!r}, 'w').write(str(os.getpid()))\ntime.sleep({LONG_S})\n"
+
+    async def scenario() -> None:
+        async with script(tmp_path, text) as resolver:
+            both = [asyncio.ensure_future(ask(resolver)) for _ in range(2)]
+            pid = await read_pid(begun)
+            both[0].cancel()
+            await asyncio.wait([both[0]])
+            os.kill(pid, 0)
+            both[1].cancel()
+            await asyncio.wait([both[1]])
+            await gone(pid)
+            again = asyncio.ensure_future(ask(resolver))
+            assert await read_pid(begun) != pid
+            again.cancel()
+            await asyncio.wait([again])
+
+    run(scenario)
+
+
 def test_who_waits_for_a_slot_calls_for_help_and_waits_on(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -82,7 +82,10 @@ class Trail:
 
 
 class Resolver(Protocol):
-    """A way to get the name of a torrent."""
+    """A way to get the name of a torrent.
+
+    Any number of people may ask at once. Those who ask for one hash share the work, and each has a time of their own.
+    """
 
     @property
     def name(self) -> str:

@@ -36,9 +36,6 @@ _GLANCE_S: Final = 2.0
 _TAKES_PEERS: Final = frozenset(("direct",))
 """Who can be told of more peers while it goes on."""
 
-_SHARES: Final = frozenset(("swarm", "direct", "qbittorrent"))
-"""Who asks once for all who want one hash at the same time, and keeps the time of each."""
-
 _MOST_AT_ONCE: Final = 16
 """Look-ups of one hash; who joins when there are so many waits for the next turn."""
 
@@ -65,18 +62,15 @@ class Chain:
     async def look_up(self, magnet: Magnet, *, timeout_s: float, beside: bool = False) -> Outcome:
         """Ask for the name of a magnet.
 
-        Input:  `beside`: somebody has joined a look-up of the hash that goes on. Whoever cannot share it with another
-                one is not asked again; whom the magnet names anew comes first.
+        Input:  `beside`: somebody has joined a look-up of the hash that goes on; whom the magnet adds comes first.
         Output: an outcome that is final in every case.
         Units:  `timeout_s` is for all resolvers together, and counts from the first question that one of them sends.
         Errors: none of its own; cancellation ends every conversation, then propagates.
         """
         running = self._under_way.setdefault(magnet.info_hash, [])
-        resolvers = self.resolvers
         if beside:
-            resolvers = tuple(one for one in resolvers if one.name in _SHARES)
             magnet = _new_ones_first(magnet, running)
-        race = _Race(magnet, resolvers, timeout_s, self._patience)
+        race = _Race(magnet, self.resolvers, timeout_s, self._patience)
         running.append(magnet)
         try:
             await race.run()
@@ -91,8 +85,7 @@ class Chain:
 
     def takes_one_beside(self, magnet: Magnet) -> bool:
         """Whether this hash is being looked up and may be looked up besides, for somebody who joins."""
-        running = self._under_way.get(magnet.info_hash, ())
-        return 0 < len(running) < _MOST_AT_ONCE and any(one.name in _SHARES for one in self.resolvers)
+        return 0 < len(self._under_way.get(magnet.info_hash, ())) < _MOST_AT_ONCE
 
     async def health(self) -> list[tuple[str, ResolverHealth]]:
         """How each resolver is doing, in their order; each has its time to come up."""

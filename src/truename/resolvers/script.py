@@ -9,14 +9,15 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final, cast
 
 from truename.errors import NotYet, Refused, ResolverDown
+from truename.infohash import InfoHash
 from truename.magnet import Magnet
 from truename.metainfo import MAX_NAME_BYTES
 from truename.names import decode_name, is_hidden
@@ -59,45 +60,59 @@ class ScriptResolver:
         self._config = config
         self._slots = asyncio.Semaphore(config.slots)
         self._running: set[_Run] = set()
+        self._errands: dict[InfoHash, _Errand] = {}
         self._closed = False
 
     async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Claim:
-        """See `Resolver.resolve`; the clock starts with the script."""
-        async with self._turn(trail or Trail()):
-            if self._closed:
-                raise ResolverDown("stopping")
-            run = await _Run.begin(self._config, magnet.info_hash)
-            self._running.add(run)
-            try:
-                if self._closed:
-                    raise ResolverDown("stopping")
-                run.let_begin()
-                if trail is not None:
-                    trail.question_sent()
-                async with asyncio.timeout(deadline_s):
-                    ended = await run.end()
-            except TimeoutError as error:
-                raise NotYet(peers_seen=None) from error
-            finally:
-                await asyncio.shield(run.put_down())
-                self._running.discard(run)
+        """See `Resolver.resolve`; the clock starts with the script. Who asks for the same hash shares its run."""
         if self._closed:
             raise ResolverDown("stopping")
-        return read_answer(ended, magnet.info_hash)
-
-    @asynccontextmanager
-    async def _turn(self, trail: Trail) -> AsyncIterator[None]:
-        """One of the slots. Those who have it may keep it long, and whoever waits was never asked, so is never late."""
         loop = asyncio.get_running_loop()
-        impatient = loop.call_later(self._config.patience_s, trail.needs_help)
+        errand = self._errands.get(magnet.info_hash)
+        if errand is None:
+            errand = self._errands[magnet.info_hash] = _Errand()
+            errand.task = loop.create_task(self._run(magnet.info_hash, errand))
+        waiter = _Waiter(deadline_s, loop.create_future(), trail or Trail())
+        errand.admit(waiter, patience_s=self._config.patience_s)
         try:
-            await self._slots.acquire()
+            return await waiter.answer
         finally:
-            impatient.cancel()
+            if errand.dismiss(waiter):
+                self._forget(magnet.info_hash, errand)
+                errand.task.cancel()
+                await asyncio.shield(asyncio.wait([errand.task]))
+
+    async def _run(self, info_hash: InfoHash, errand: "_Errand") -> None:
+        """Run the script for those who wait, until it ends or they do."""
+        ending: Claim | Exception = ResolverDown("script_not_started")
         try:
-            yield
+            async with self._slots:
+                ended = await self._ended(info_hash, errand)
+            ending = ResolverDown("stopping") if self._closed else read_answer(ended, info_hash)
+        except (ResolverDown, Refused) as error:
+            ending = error
         finally:
-            self._slots.release()
+            self._forget(info_hash, errand)
+            errand.end(ending)
+
+    async def _ended(self, info_hash: InfoHash, errand: "_Errand") -> "Ended":
+        if self._closed:
+            raise ResolverDown("stopping")
+        run = await _Run.begin(self._config, info_hash)
+        self._running.add(run)
+        try:
+            if self._closed:
+                raise ResolverDown("stopping")
+            run.let_begin()
+            errand.question_sent()
+            return await run.end()
+        finally:
+            await asyncio.shield(run.put_down())
+            self._running.discard(run)
+
+    def _forget(self, info_hash: InfoHash, errand: "_Errand") -> None:
+        if self._errands.get(info_hash) is errand:
+            del self._errands[info_hash]
 
     async def health(self) -> ResolverHealth:
         """See `Resolver.health`: whether there is something that can be run."""
@@ -110,6 +125,73 @@ class ScriptResolver:
         """See `Resolver.aclose`."""
         self._closed = True
         await asyncio.gather(*(run.put_down() for run in list(self._running)))
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    """One caller of `resolve`. Its time begins with the script, or when it joins one that runs.
+
+    Who waits for a slot has asked nobody, so is never late; after a while it calls for help.
+    """
+
+    deadline_s: float
+    answer: asyncio.Future[Claim]
+    trail: Trail
+    clock: asyncio.TimerHandle | None = None
+
+    def question_sent(self) -> None:
+        """The script runs."""
+        self.stop_clock()
+        self.trail.question_sent()
+        self.clock = self.answer.get_loop().call_later(self.deadline_s, self.end, NotYet(peers_seen=None))
+
+    def stop_clock(self) -> None:
+        """Nothing is awaited any more, or something else."""
+        if self.clock is not None:
+            self.clock.cancel()
+
+    def end(self, ending: Claim | Exception) -> None:
+        """Tell what came of it, unless that has been told."""
+        if self.answer.done():
+            return
+        if isinstance(ending, Claim):
+            self.answer.set_result(ending)
+        else:
+            self.answer.set_exception(ending)
+
+
+class _Errand:
+    """A script that runs for a hash, or waits for its slot, and those who wait for it."""
+
+    def __init__(self) -> None:
+        self.task: asyncio.Task[None]
+        self._waiters: dict[_Waiter, None] = {}
+        self._asked = False
+
+    def admit(self, waiter: _Waiter, *, patience_s: float) -> None:
+        """Somebody waits, with the whole of their own time."""
+        self._waiters[waiter] = None
+        if self._asked:
+            waiter.question_sent()
+        else:
+            waiter.clock = waiter.answer.get_loop().call_later(patience_s, waiter.trail.needs_help)
+
+    def dismiss(self, waiter: _Waiter) -> bool:
+        """Somebody does not wait any more. Output: whether that was the last one."""
+        waiter.stop_clock()
+        del self._waiters[waiter]
+        return not self._waiters
+
+    def question_sent(self) -> None:
+        """The script runs."""
+        self._asked = True
+        for waiter in self._waiters:
+            waiter.question_sent()
+
+    def end(self, ending: Claim | Exception) -> None:
+        """The script has ended, and so has the waiting."""
+        for waiter in self._waiters:
+            waiter.end(ending)
 
 
 @dataclass(frozen=True, slots=True)
