@@ -143,7 +143,7 @@ def _loops(settings: Settings, engine: Engine, queue: JobQueue, chain: Chain) ->
     yield Applier(writer, queue, feeder, engine.hub, clock=time.time, rules=rules, luck=random.random).run()
     yield Outlook(writer, feeder, engine.hub).run()
     yield engine.watch.run()
-    yield queue.serve(work, lambda lookup: chain.takes_one_beside(lookup.magnet))
+    yield queue.serve(work)
     yield Cleaner(writer, time.time, task_ttl_s=settings.task_ttl_s, interval_s=settings.cleanup_interval_s).run()
     yield Keeper(shelf, time.time, interval_s=settings.backup_interval_s).run()
     if settings.tells_batches:

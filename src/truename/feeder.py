@@ -8,14 +8,14 @@ import asyncio
 import logging
 import math
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 from truename import calibration
 from truename.calibration import Granted, Rules, Told, Wanted
 from truename.hub import Hub
+from truename.joining import Joiners
 from truename.magnet import Magnet
 from truename.model import Lookup
 from truename.queue.base import JobQueue, Report
@@ -67,7 +67,7 @@ class Feeder:
         self._taking = False
         self._asked_meanwhile: list[Magnet] = []
         self.begun: set[str] = set()  # those of them that are running
-        self._came_early: set[str] = set()  # those that somebody has joined and of which no beginning was told yet
+        self._joiners = Joiners(writer, queue, self.out)
         self._owed: set[str] = set()  # those that are not in the queue any more, and not yet in the database again
 
     def wake(self) -> None:
@@ -83,6 +83,7 @@ class Feeder:
             if self._resting():
                 await self._wait()
                 continue
+            await self._begin_for_joiners(self._joiners.whose_try_is_due())
             room = self._queue.room()
             high = 0 if room else self._queue.room_for_high()
             if not (room or high) or not await self._feed(room or high, only_high=not room):
@@ -99,7 +100,7 @@ class Feeder:
         What waits in the queue takes a new turn when it was asked for in a slower one, or when it is to ask more. What
         runs is begun once more for a new task, which has its own time, and to ask whom these magnets name as well.
         """
-        joined: list[str] = []
+        joined: dict[str, None] = {}
         for magnet, is_new in granted:
             if self._taking:
                 self._asked_meanwhile.append(magnet)
@@ -108,35 +109,48 @@ class Feeder:
                 continue
             is_hurried = prio < lookup.prio
             names_more = self._join(lookup, magnet)
+            if is_new or names_more:
+                self._joiners.came(lookup.delivery, names_more=names_more)
+            else:
+                self._joiners.asked_again(lookup.delivery)
             if lookup.delivery in self.begun:
-                joined += [lookup.delivery] if names_more or is_new else []
+                joined[lookup.delivery] = None
             elif is_hurried or names_more:
                 self._owed.add(lookup.delivery)
-            elif is_new:
-                self._came_early.add(lookup.delivery)
-        await self._tell_joined(joined)
+        await self._begin_for_joiners(joined)
         self.wake()
 
-    async def have_begun(self, deliveries: Iterable[str]) -> None:
+    async def have_begun(self, deliveries: Sequence[str]) -> None:
         """These are running. Whoever joined one of them just then, too late to begin with it, is not forgotten."""
-        begun = [delivery for delivery in deliveries if delivery in self.out]
-        self.begun.update(begun)
-        early = {self.out[delivery].lookup_id: delivery for delivery in begun if delivery in self._came_early}
-        if early:
-            self._came_early.difference_update(early.values())
-            late = await self._writer.write(calibration.not_begun, early)
-            await self._tell_joined([delivery for lookup_id, delivery in early.items() if lookup_id in late])
+        self.begun.update(self.out.keys() & set(deliveries))
+        self._joiners.have_begun(deliveries)
+        await self._begin_for_joiners(deliveries)
+
+    async def strands_ended(self, reports: Sequence[Report]) -> None:
+        """Strands have ended whose deliveries go on: perhaps for nobody, or for somebody who waits for the next try."""
+        for one in reports:
+            if one.outcome is not None and one.outcome.code == calibration.TRANSIENT:
+                self._joiners.waits_for_a_try(one.lookup.delivery)
+        try:
+            await self.drop_unwanted({one.lookup.lookup_id: one.lookup.delivery for one in reports})
+        except StoreUnavailable as trouble:
+            log.warning("a look-up may go on for nobody", extra={"reason": str(trouble)})
+        await self._begin_for_joiners([one.lookup.delivery for one in reports])
+
+    async def _begin_for_joiners(self, deliveries: Collection[str]) -> None:
+        if not deliveries:
+            return
+        async with self._at_the_queue:
+            try:
+                await self._joiners.begin(deliveries, self.begun, self._clock())
+            except StoreUnavailable as trouble:
+                log.warning("who joins waits", extra={"reason": str(trouble)})
 
     async def drop_unwanted(self, out: Mapping[int, str]) -> None:
         """Drop those of these deliveries, given by look-up, that nobody waits for any more."""
         if out:
             current = await self._writer.write(calibration.still_out, out)
             await self.drop([delivery for lookup_id, delivery in out.items() if lookup_id not in current])
-
-    async def _tell_joined(self, deliveries: Sequence[str]) -> None:
-        if deliveries:
-            async with self._at_the_queue:
-                await self._queue.join([self.out[delivery] for delivery in deliveries if delivery in self.out])
 
     def _out_of(self, magnet: Magnet) -> Lookup | None:
         return self.out.get(self._of_hash.get(magnet.info_hash, ""))
@@ -157,7 +171,7 @@ class Feeder:
         if lookup is not None and self._of_hash.get(lookup.magnet.info_hash) == delivery:
             del self._of_hash[lookup.magnet.info_hash]
         self.begun.discard(delivery)
-        self._came_early.discard(delivery)
+        self._joiners.ended(delivery)
         self._owed.discard(delivery)
 
     def idle(self) -> list[Place]:
@@ -265,37 +279,41 @@ class Applier:
             self._feeder.wake()
 
     async def _apply(self, told: Sequence[Told]) -> list[Told]:
-        """Output: those that the database did not take; they are tried again, for nothing else has their names."""
+        """Apply the first report of each delivery: what is said of one is kept in the order in which it was said.
+
+        Output: the rest, with those that the database did not take at its head; nothing else has their names.
+        """
+        first = {one.report.lookup.delivery: one for one in reversed(told)}
+        now = [one for one in told if first[one.report.lookup.delivery] is one]
         results = await asyncio.gather(
-            *(self._writer.begin(self._apply_all, one) for one in told), return_exceptions=True
+            *(self._writer.begin(self._apply_all, one) for one in now), return_exceptions=True
         )
-        again: list[Told] = []
-        for one, result in zip(told, results, strict=True):
+        refused: list[Told] = []
+        taken: list[Report] = []
+        for one, result in zip(now, results, strict=True):
             if isinstance(result, StoreUnavailable):
-                again.append(one)
+                refused.append(one)
             elif isinstance(result, BaseException):
                 raise result
-        taken = [
-            one.report for one, result in zip(told, results, strict=True) if not isinstance(result, StoreUnavailable)
-        ]
-        with suppress(StoreUnavailable):  # then a strand goes on for nobody, or somebody waits for the next turn
-            await self._tell_feeder(taken)
-        if again:
-            log.warning("outcomes wait for the database", extra={"count": len(again)})
+            else:
+                taken.append(one.report)
+        await self._tell_feeder(taken)
+        if refused:
+            log.warning("outcomes wait for the database", extra={"count": len(refused)})
             await asyncio.sleep(_RETRY_S)
-        return again
+        return refused + [one for one in told if first[one.report.lookup.delivery] is not one]
 
     async def _tell_feeder(self, reports: Sequence[Report]) -> None:
         for one in reports:
             if one.outcome is not None and not one.goes_on:
                 self._feeder.ended(one.lookup.delivery)
-        await self._feeder.have_begun(one.lookup.delivery for one in reports if one.outcome is None)
-        await self._feeder.drop_unwanted({one.lookup.lookup_id: one.lookup.delivery for one in reports if one.goes_on})
+        await self._feeder.have_begun([one.lookup.delivery for one in reports if one.outcome is None])
+        await self._feeder.strands_ended([one for one in reports if one.goes_on])
 
 
 def _without_needless(reports: Sequence[Report]) -> list[Report]:
     """The reports but the beginnings of what is named already: to complete a task is to begin it as well."""
-    named = {one.lookup.delivery for one in reports if one.outcome is not None and one.outcome.name is not None}
+    named = {one.lookup.delivery for one in reports if one.is_answer}
     return [one for one in reports if one.outcome is not None or one.lookup.delivery not in named]
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from truename.magnet import InfoHash, Magnet
 from truename.model import Lookup, Outcome, TaskStatus
-from truename.queue.base import JobQueue, Report
+from truename.queue.base import MOST_STRANDS, JobQueue, Report
 
 PATIENCE_S = 60.0
 HIGH, NORMAL, LOW = 0, 1, 2
@@ -79,12 +79,10 @@ class Stage:
         self.queue = queue
         self.started: list[Lookup] = []
         self.stopped: list[Lookup] = []
-        self.joined: list[Lookup] = []
         self.running: set[str] = set()
         self.most_at_once = 0
         self.batches: list[Sequence[Report]] = []
         self.broken: dict[str, BaseException] = {}
-        self.strands = False
         self.unnamed: set[str] = set()
         self._free: set[str] = set()
         self._free_strands: set[int] = set()
@@ -111,12 +109,6 @@ class Stage:
             self.running.discard(lookup.delivery)
             self._change()
         return answer(lookup) if lookup.delivery not in self.unnamed else no_answer(lookup)
-
-    def join(self, lookup: Lookup) -> bool:
-        """Keep what a running look-up is told."""
-        self.joined.append(lookup)
-        self._change()
-        return self.strands
 
     def let_strand_go(self, strand: int) -> None:
         """This strand ends."""
@@ -179,7 +171,7 @@ class Stage:
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[asyncio.Task[None]]:
         """A worker, cancelled when the block is left."""
-        serving = asyncio.create_task(self.queue.serve(self.work, self.join))
+        serving = asyncio.create_task(self.queue.serve(self.work))
         try:
             yield serving
         finally:
@@ -353,31 +345,16 @@ class QueueContract:
             stage.let_go()
             await stage.until_over(runs, waits)
             assert stage.started == [runs, joined(waits)]
-            assert stage.joined == []
 
         self.play(make_queue, scene, slots=1)
 
-    def test_what_runs_is_told_whom_a_joiner_names(self, make_queue: MakeQueue) -> None:
-        async def scene(stage: Stage) -> None:
-            runs, other = jobs(2)
-            await stage.queue.put([runs, other])
-            await stage.until_running(runs, other)
-            await stage.queue.join([joined(runs)])
-            await stage.until(lambda: stage.joined == [joined(runs)])
-            stage.let_go()
-            await stage.until_over(runs, other)
-            assert stage.order() == deliveries([runs, other])
-
-        self.play(make_queue, scene)
-
     def test_what_runs_is_begun_again_for_whoever_joins_in_the_same_slot(self, make_queue: MakeQueue) -> None:
         async def scene(stage: Stage) -> None:
-            stage.strands = True
             runs, behind = jobs(2)
             stage.unnamed = {runs.delivery}
             await stage.queue.put([runs, behind])
             await stage.until_running(runs)
-            await stage.queue.join([joined(runs)])
+            assert list(await stage.queue.join([joined(runs), joined(behind)])) == [runs.delivery]
             await stage.until(lambda: len(stage.started) == 2)
             first, second = stage.started
             assert (first.strand, second.delivery, second.magnet) == (0, runs.delivery, joined(runs).magnet)
@@ -385,9 +362,10 @@ class QueueContract:
             stage.let_strand_go(0)
             await stage.until_over(runs)
             assert stage.queue.room() == 0
-            assert behind not in stage.started
+            assert len(stage.started) == 2
             stage.let_strand_go(second.strand)
             await stage.until_running(behind)
+            assert stage.started[2] == joined(behind)
             stage.let_go()
             await stage.until_over(behind)
             told = [(one.lookup.strand, one.outcome is not None, one.goes_on) for one in stage.said]
@@ -400,9 +378,23 @@ class QueueContract:
 
         self.play(make_queue, scene, slots=1)
 
+    def test_strands_have_a_bound_and_one_is_begun_for_many_who_join_at_once(self, make_queue: MakeQueue) -> None:
+        async def scene(stage: Stage) -> None:
+            runs = job()
+            await stage.queue.put([runs])
+            await stage.until_running(runs)
+            assert list(await stage.queue.join([joined(runs)] * 100)) == [runs.delivery]
+            for _ in range(2, MOST_STRANDS):
+                assert list(await stage.queue.join([joined(runs)])) == [runs.delivery]
+            assert not await stage.queue.join([joined(runs)])
+            await stage.until(lambda: len(stage.started) == MOST_STRANDS)
+            stage.let_go()
+            await stage.until_over(runs)
+
+        self.play(make_queue, scene, slots=1)
+
     def test_an_answer_ends_the_other_strands(self, make_queue: MakeQueue) -> None:
         async def scene(stage: Stage) -> None:
-            stage.strands = True
             runs = job()
             await stage.queue.put([runs])
             await stage.until_running(runs)
@@ -420,7 +412,6 @@ class QueueContract:
 
     def test_all_strands_of_what_is_not_wanted_are_stopped(self, make_queue: MakeQueue) -> None:
         async def scene(stage: Stage) -> None:
-            stage.strands = True
             runs, behind = jobs(2)
             await stage.queue.put([runs, behind])
             await stage.until_running(runs)
@@ -442,7 +433,7 @@ class QueueContract:
             await stage.queue.join([joined(lookup)])
             stage.let_go()
             await stage.until_over(lookup)
-            assert joined(lookup) in (*stage.started, *stage.joined)
+            assert joined(lookup).magnet in [one.magnet for one in stage.started]
 
         self.play(make_queue, scene)
 
@@ -452,11 +443,10 @@ class QueueContract:
             stage.let_go()
             await stage.queue.put([over])
             await stage.until_over(over)
-            await stage.queue.join([joined(over), joined(job())])
+            assert not await stage.queue.join([joined(over), joined(job())])
             await stage.queue.put([behind])
             await stage.until_over(behind)
             assert stage.started == [over, behind]
-            assert stage.joined == []
 
         self.play(make_queue, scene)
 

@@ -55,8 +55,6 @@ class Works:
         self.applier = Applier(self.writer, self.queue, self.feeder, Hub(), **shared)
         self.now = heart.now
         self.worked: list[Lookup] = []
-        self.joined: list[Lookup] = []
-        self.strands = False  # whether what runs is begun again for whoever joins
         self.held: set[int] = set()  # priorities that never end
         self.unnamed = asyncio.Event()  # lets the first strand of one that is held end without a name
 
@@ -70,10 +68,6 @@ class Works:
     async def status(self, task_id: str, who: int) -> TaskStatus:
         found = await self.database.read(tasks.of_ids, [task_id], person_id=who, ended_after=0)
         return found[task_id].status
-
-    def join(self, lookup: Lookup) -> bool:
-        self.joined.append(lookup)
-        return self.strands
 
     async def submit(self, numbers: Iterable[int], priority: Priority, *, who: int = ALICE, **fields: Any) -> list[str]:
         asked = [
@@ -100,8 +94,7 @@ class Works:
     async def going(self) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as group:
             loops = [
-                group.create_task(one)
-                for one in (self.feeder.run(), self.applier.run(), self.queue.serve(self.work, self.join))
+                group.create_task(one) for one in (self.feeder.run(), self.applier.run(), self.queue.serve(self.work))
             ]
             try:
                 yield
@@ -272,14 +265,14 @@ def test_what_is_given_back_to_the_database_was_taken_out_of_a_queue_far_away(tm
 @pytest.mark.parametrize("early", [False, True], ids=["while it runs", "in the moment in which it begins"])
 def test_who_joins_what_runs_runs_at_once_in_a_strand_of_their_own(tmp_path: Path, *, early: bool) -> None:
     async def scene(works: Works) -> None:
-        works.held, works.strands = {NORMAL}, True
+        works.held = {NORMAL}
         theirs: list[str] = []
         have_begun = works.feeder.have_begun
 
         async def join() -> None:
             theirs.extend(await works.submit([0], NORMAL, who=BOB))
 
-        async def joined_just_then(deliveries: Iterable[str]) -> None:
+        async def joined_just_then(deliveries: Sequence[str]) -> None:
             if early and not theirs:
                 await join()
             await have_begun(deliveries)
@@ -302,7 +295,7 @@ def test_who_joins_what_runs_runs_at_once_in_a_strand_of_their_own(tmp_path: Pat
 
 def test_a_strand_ends_when_nobody_waits_for_it_any_more(tmp_path: Path) -> None:
     async def scene(works: Works) -> None:
-        works.held, works.strands = {NORMAL}, True
+        works.held = {NORMAL}
         async with works.going():
             await works.submit([0], NORMAL)
             await works.until(lambda: len(works.feeder.begun) == 1)
@@ -324,12 +317,11 @@ def test_whom_a_later_request_names_is_asked_by_what_is_out_already(tmp_path: Pa
             await works.until(lambda: len(works.worked) == 1 and len(works.feeder.idle()) == 1)
             await works.submit(range(2), NORMAL, trackers=(SECOND,))
             await works.submit(range(2), NORMAL, trackers=(SECOND,))
-            assert [(one.magnet.info_hash, one.magnet.trackers) for one in works.joined] == [
-                (HASHES[0], (FIRST, SECOND))
-            ]
-            await works.queue.abort([works.worked[0].delivery])
             await works.until(lambda: len(works.worked) == 2)
-            assert works.worked[1].magnet.trackers == (FIRST, SECOND)
+            assert (works.worked[1].magnet.info_hash, works.worked[1].magnet.trackers) == (HASHES[0], (FIRST, SECOND))
+            await works.queue.abort([works.worked[0].delivery])
+            await works.until(lambda: len(works.worked) == 3)
+            assert works.worked[2].magnet.trackers == (FIRST, SECOND)
 
     with_works(tmp_path, scene, slots=1)
 

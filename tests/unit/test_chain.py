@@ -209,12 +209,9 @@ def test_who_joins_has_a_look_up_beside_with_a_time_of_its_own_and_new_ones_firs
         known = replace(MAGNET, trackers=("http://first.example/",))
         swarm, script, direct = Scripted("swarm", knows), silent("script"), silent("direct")
         chain = Chain([swarm, script, direct], patience=Patience(late_s=0.0))
-        assert not chain.takes_one_beside(known), "nobody looks it up"
         first = asyncio.ensure_future(chain.look_up(known, timeout_s=NEVER_S))
         async with asyncio.timeout(30):
             await direct.begun.wait()
-            assert chain.takes_one_beside(known)
-            assert not chain.takes_one_beside(replace(known, info_hash=InfoHash("2b" * 20)))
             joined = replace(known, trackers=("http://first.example/", LATE))
             outcome = await chain.look_up(joined, timeout_s=NEVER_S / 2, beside=True)
         assert (outcome.name, outcome.source) == ("Dunes.mkv", "swarm")
@@ -223,25 +220,6 @@ def test_who_joins_has_a_look_up_beside_with_a_time_of_its_own_and_new_ones_firs
         assert not first.done()
         first.cancel()
         await asyncio.wait([first])
-        assert not chain.takes_one_beside(known)
-
-    asyncio.run(scenario())
-
-
-def test_not_without_end_is_one_hash_looked_up_for_those_who_join() -> None:
-    async def scenario() -> None:
-        chain = Chain([silent("swarm")])
-        looking = [asyncio.ensure_future(chain.look_up(MAGNET, timeout_s=NEVER_S))]
-        await asyncio.sleep(0)
-        count = 0
-        while chain.takes_one_beside(MAGNET):
-            looking.append(asyncio.ensure_future(chain.look_up(MAGNET, timeout_s=NEVER_S, beside=True)))
-            await asyncio.sleep(0)
-            count += 1
-        assert count == 15
-        for one in looking:
-            one.cancel()
-        await asyncio.wait(looking)
 
     asyncio.run(scenario())
 

@@ -14,7 +14,7 @@ LEVELS = (
     {"errors", "texts", "networks", "infohash", "dn", "scanner", "magnet", "own_names", "names", "bencode", "metainfo"},
     {"model", "settings", "hub", "checked_net", "proxy", "gateway", "timeline", "partings", "open_files", "portions"},
     {"manager", "crew", "ad_hoc", "journal", "resolvers", "store", "queue"},
-    {"worker", "calibration", "feeder", "line", "service", "batching", "watch", "notes", "mode", "health"},
+    {"worker", "calibration", "feeder", "joining", "line", "service", "batching", "watch", "notes", "mode", "health"},
     {"terminal", "demo", "web"},
     {"app", "serving", "ways"},
     {"cli", "commands", "blocking"},

@@ -4,18 +4,19 @@ Each public coroutine is work for the writer (`store/writer.py`): a list in, a l
 that waits. Lock order everywhere: look-ups (by id), tasks, notes, events.
 """
 
-from truename.calibration.apply import apply_all, learn_all
+from truename.calibration.apply import TRANSIENT, apply_all, learn_all
 from truename.calibration.cancel import cancel_all, cancel_batches
 from truename.calibration.census import Census
 from truename.calibration.plan import Ground, Plan, plan_submissions
 from truename.calibration.submit import granted, lift_all, magnet_of, retry_batches, submit_all, submit_batches
-from truename.calibration.take import give_back_all, not_begun, recover, shares_of, still_out, take_all
+from truename.calibration.take import give_back_all, joined_all, recover, shares_of, still_out, take_all
 from truename.calibration.words import (
     SHARES,
     TURNS,
     Answer,
     BatchOrder,
     Granted,
+    Joined,
     OfBatch,
     OfTask,
     Priority,
@@ -30,12 +31,14 @@ from truename.calibration.words import (
 
 __all__ = [
     "SHARES",
+    "TRANSIENT",
     "TURNS",
     "Answer",
     "BatchOrder",
     "Census",
     "Granted",
     "Ground",
+    "Joined",
     "OfBatch",
     "OfTask",
     "Plan",
@@ -52,10 +55,10 @@ __all__ = [
     "cancel_batches",
     "give_back_all",
     "granted",
+    "joined_all",
     "learn_all",
     "lift_all",
     "magnet_of",
-    "not_begun",
     "plan_submissions",
     "recover",
     "retry_batches",

@@ -112,7 +112,7 @@ async def _fail_all(connection: Connection, told: Sequence[Told], rules: Rules, 
         ended = await _fail(connection, cause, failed, rules, changes)
         left |= {task.lookup_id for task in ended}
     over = {_id(one) for one in counting.values() if not one.report.goes_on}
-    await _wait_again(connection, current, left, go_on=current.keys() - over)
+    changes.begun(await _wait_again(connection, current, left, go_on=current.keys() - over))
     codes: dict[str, str] = {
         one.report.lookup.magnet.info_hash: cause[1] for cause, failed in by_cause.items() for one in failed
     }
@@ -144,11 +144,12 @@ async def _fail(
 
 async def _wait_again(
     connection: Connection, current: Iterable[int], left: AbstractSet[int], *, go_on: AbstractSet[int]
-) -> None:
+) -> Sequence[Touched]:
     """Look-ups for which somebody still waits take their turn again, at once or when the first task is due.
 
     Input:  `left`: those that somebody else has left, whose sources and haste count no more; `go_on`: those of which
             another strand runs, which end only when nobody waits any more.
+    Output: the tasks that were running in a strand of which no end was told, and wait now.
     """
     due = await progress.due_of(connection, current)
     await lookups.ask_anew(connection, await tasks.wanted_by_those_who_wait(connection, left & due.keys()))
@@ -156,6 +157,7 @@ async def _wait_again(
     over = {one: at for one, at in due.items() if one not in go_on}
     await lookups.give_back(connection, [one for one, at in over.items() if at is None])
     await lookups.put_off(connection, {one: at for one, at in over.items() if at is not None})
+    return await progress.give_back(connection, over)
 
 
 async def _watch(connection: Connection, ended: Sequence[Touched], code: str, rules: Rules, at: float) -> None:

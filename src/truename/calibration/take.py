@@ -1,10 +1,10 @@
 """Look-ups go out to the workers, and come back unfinished."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from truename.calibration.changes import Changes
-from truename.calibration.words import TURNS, Priority, Wanted
+from truename.calibration.words import TURNS, Joined, Priority, Wanted
 from truename.model import Lookup
 from truename.store import lookups, progress
 from truename.store.database import Connection
@@ -22,9 +22,17 @@ async def still_out(connection: Connection, out: Sequence[Mapping[int, str]]) ->
     return [set(await lookups.current_of(connection, one.items())) for one in out]
 
 
-async def not_begun(connection: Connection, asked: Sequence[Collection[int]]) -> Sequence[set[int]]:
-    """For which of these look-ups, given in groups, a task waits that has not begun, and for no later try."""
-    return [await progress.waits_for(connection, one) for one in asked]
+async def joined_all(connection: Connection, asked: Sequence[tuple[Mapping[int, str], float]]) -> Sequence[Joined]:
+    """For each group of deliveries that run, given by look-up, and the time now: what those who wait for them want."""
+    return [await _joined(connection, out, at) for out, at in asked]
+
+
+async def _joined(connection: Connection, out: Mapping[int, str], at: float) -> Joined:
+    current = await lookups.current_of(connection, out.items())
+    return Joined(
+        magnets=await lookups.magnets_of(connection, current),
+        waited_for=await progress.waits_for(connection, current, at=at),
+    )
 
 
 async def give_back_all(connection: Connection, given: Sequence[tuple[Lookup, float]]) -> Sequence[bool]:

@@ -1,6 +1,7 @@
 """The words of the heart: what is asked of it, what it answers, and the rules it keeps. Frozen values."""
 
 import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
@@ -75,6 +76,14 @@ class Granted(NamedTuple):
 
     magnet: Magnet
     is_new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """Of look-ups that run: whom they ask by now, and which of them a task waits for that has not begun."""
+
+    magnets: Mapping[int, Magnet]
+    waited_for: Collection[int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ Executed at least once: a look-up may run twice, after a crash say. Who applies 
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -33,13 +33,8 @@ class Report:
 
 
 Work = Callable[[Lookup], Awaitable[Outcome]]
-Joined = Callable[[Lookup], bool]
-"""Whether a worker looks up, beside what it does, what more people ask for: in a strand of their own."""
-
-
-def nobody_is_told(_: Lookup) -> bool:
-    """For a worker that cannot take in more once it has begun."""
-    return False
+MOST_STRANDS = 32
+"""Of one delivery at a time; who joins when there are so many waits until one has ended."""
 
 
 class JobQueue(Protocol):
@@ -51,11 +46,12 @@ class JobQueue(Protocol):
         One that waits or runs here already is left as it is.
         """
 
-    async def join(self, lookups: Sequence[Lookup]) -> None:
-        """More people wait for these deliveries: the magnet of each names now whom they want asked as well.
+    async def join(self, lookups: Sequence[Lookup]) -> Collection[str]:
+        """More people wait for these deliveries: the magnet of each names now whom they want asked.
 
         What waits begins with it. What runs is begun once more with it, in a strand with a number and a time of its
-        own, where the worker takes that; one that is not here (any more) is left alone.
+        own, unless there are `MOST_STRANDS`; one that is not here (any more) is left alone.
+        Output: the deliveries that are begun once more; the beginning of that strand will be reported.
         """
 
     async def abort(self, deliveries: Sequence[str]) -> None:
@@ -73,12 +69,11 @@ class JobQueue(Protocol):
     def reports(self) -> AsyncIterator[Sequence[Report]]:
         """What the workers say, in batches, for ever. Only one reader at a time."""
 
-    async def serve(self, work: Work, joined: Joined = nobody_is_told) -> None:
+    async def serve(self, work: Work) -> None:
         """Be a worker: run look-ups in the slots until cancelled; what was running then is reported by nobody.
 
         A tenth of the slots, rounded up, is there besides for the highest priority alone. Runs `outcome_of` the work.
-        `joined` is asked for what runs, see `join`. All strands of a delivery are in one slot; an answer in one of
-        them ends the others, which nobody reports.
+        All strands of a delivery are in one slot; an answer in one of them ends the others, which nobody reports.
         """
 
 

@@ -3,13 +3,13 @@
 import asyncio
 import heapq
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from math import ceil
 
 from truename.model import Lookup
-from truename.queue.base import Joined, Report, Work, nobody_is_told, outcome_of
+from truename.queue.base import MOST_STRANDS, Report, Work, outcome_of
 
 _HIGH = 0
 _RESERVE = 0.1
@@ -24,7 +24,6 @@ class LocalQueue:
         self._order = itertools.count()
         self._waiting: list[tuple[int, int, str]] = []
         self._here: dict[str, Lookup] = {}  # the deliveries that wait or run
-        self._joined: Joined = nobody_is_told
         self._running: dict[str, list[asyncio.Task[None]]] = {}  # the strands of each delivery
         self._strands = itertools.count(1)
         self._begin_again: Callable[[Lookup], None] = _nobody_serves
@@ -40,13 +39,14 @@ class LocalQueue:
                 heapq.heappush(self._waiting, (lookup.prio, next(self._order), lookup.delivery))
         self._changed.set()
 
-    async def join(self, lookups: Sequence[Lookup]) -> None:
+    async def join(self, lookups: Sequence[Lookup]) -> Collection[str]:
         """See `JobQueue.join`."""
-        for lookup in lookups:
-            if lookup.delivery in self._here:
-                self._here[lookup.delivery] = lookup
-                if lookup.delivery in self._running and self._joined(lookup):
-                    self._begin_again(replace(lookup, strand=next(self._strands)))
+        here = {lookup.delivery: lookup for lookup in lookups if lookup.delivery in self._here}
+        self._here |= here
+        again = [one for one in here if 0 < len(self._running.get(one, ())) < MOST_STRANDS]
+        for delivery in again:
+            self._begin_again(replace(here[delivery], strand=next(self._strands)))
+        return again
 
     async def abort(self, deliveries: Sequence[str]) -> None:
         """See `JobQueue.abort`."""
@@ -78,9 +78,8 @@ class LocalQueue:
             said, self._said = self._said, []
             yield said
 
-    async def serve(self, work: Work, joined: Joined = nobody_is_told) -> None:
+    async def serve(self, work: Work) -> None:
         """See `JobQueue.serve`."""
-        self._joined = joined
         async with asyncio.TaskGroup() as group:
             self._begin_again = partial(self._begin, group, work)
             try:

@@ -36,9 +36,6 @@ _GLANCE_S: Final = 2.0
 _TAKES_PEERS: Final = frozenset(("direct",))
 """Who can be told of more peers while it goes on."""
 
-_MOST_AT_ONCE: Final = 16
-"""Look-ups of one hash; who joins when there are so many waits for the next turn."""
-
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -82,10 +79,6 @@ class Chain:
                 self._leaving.add(leaving)
                 leaving.add_done_callback(self._leaving.discard)
         return race.outcome()
-
-    def takes_one_beside(self, magnet: Magnet) -> bool:
-        """Whether this hash is being looked up and may be looked up besides, for somebody who joins."""
-        return 0 < len(self._under_way.get(magnet.info_hash, ())) < _MOST_AT_ONCE
 
     async def health(self) -> list[tuple[str, ResolverHealth]]:
         """How each resolver is doing, in their order; each has its time to come up."""

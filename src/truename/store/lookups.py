@@ -129,6 +129,7 @@ _RUNNING_OF = (
     .order_by(lookup.c.id)
     .with_for_update()
 )
+_MAGNETS_OF = select(lookup.c.id, lookup.c.hash, lookup.c.hash_v2, lookup.c.sources).where(_IDS)
 _WAKE = tuple(
     update(lookup).where(lookup.c.status == WAITING, which(lookup.c.due_at)).values(status="pending", due_at=None)
     for which in (has_come, is_too_far_off)
@@ -339,6 +340,14 @@ async def current_of(connection: Connection, deliveries: Collection[tuple[int, s
             if (row.id, delivery) in deliveries:
                 current[row.id] = delivery
     return current
+
+
+async def magnets_of(connection: Connection, ids: Iterable[int]) -> dict[int, Magnet]:
+    """The hashes of these look-ups, and whom they ask by now."""
+    found: dict[int, Magnet] = {}
+    for some in in_chunks(ids):
+        found |= {row.id: _magnet(row) for row in await connection.execute(_MAGNETS_OF, {"ids": some})}
+    return found
 
 
 async def taken(connection: Connection) -> Sequence[Place]:

@@ -94,7 +94,9 @@ _PUT_OFF = (
 )
 _PUT_OFF_NOW = select(*_TOUCHED).where(_OF_LOOKUPS, *_IN_STRAND, task.c.attempt == bindparam("tried"))
 _NOT_BEGUN = select(task.c.lookup_id).where(
-    _OF_LOOKUPS, task.c.status == TaskStatus.PENDING.value, task.c.next_attempt_at.is_(None)
+    _OF_LOOKUPS,
+    task.c.status == TaskStatus.PENDING.value,
+    or_(task.c.next_attempt_at.is_(None), task.c.next_attempt_at <= bindparam("at")),
 )
 _DUE_OF = (
     select(task.c.lookup_id, func.min(func.coalesce(task.c.next_attempt_at, 0.0)).label("at"))
@@ -158,11 +160,11 @@ async def due_of(connection: Connection, lookup_ids: Iterable[int]) -> dict[int,
     return due
 
 
-async def waits_for(connection: Connection, lookup_ids: Iterable[int]) -> set[int]:
+async def waits_for(connection: Connection, lookup_ids: Iterable[int], *, at: float) -> set[int]:
     """Those of the look-ups that a task waits for which has not begun, and waits for no later try."""
     waiting: set[int] = set()
     for some in in_chunks(lookup_ids):
-        waiting.update((await connection.execute(_NOT_BEGUN, {"lookup_ids": some})).scalars())
+        waiting.update((await connection.execute(_NOT_BEGUN, {"lookup_ids": some, "at": at})).scalars())
     return waiting
 
 
