@@ -265,6 +265,24 @@ def test_a_try_of_one_strand_is_none_of_another(tmp_path: Path) -> None:
     with_heart(tmp_path, scenario, rules=Rules())
 
 
+def test_what_runs_in_a_strand_of_which_no_end_is_told_waits_again_with_the_look_up(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        await heart.submit(magnet(0))
+        (taken,) = await heart.take()
+        await heart.start(taken)
+        (second,) = await heart.submit(magnet(0), who=BOB)
+        await heart.start(replace(taken, strand=7))
+        await heart.report(Report(lookup=taken, outcome=dead(taken)))
+        waits = await heart.task(second, who=BOB)
+        assert (waits.status, waits.attempt) == (TaskStatus.PENDING, 0)
+        (again,) = await heart.take()
+        await heart.start(again)
+        await heart.apply((again, dead(again)))
+        assert (await heart.task(second, who=BOB)).status is TaskStatus.TIMEOUT
+
+    with_heart(tmp_path, scenario)
+
+
 def test_a_strand_for_which_nobody_waits_any_more_holds_no_look_up(tmp_path: Path) -> None:
     async def scenario(heart: Heart) -> None:
         await heart.submit(magnet(0))

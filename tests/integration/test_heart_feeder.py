@@ -5,21 +5,35 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.heart_support import ALICE, BOB, HASHES, Heart, dead, magnet, named, told_to_nobody, with_heart
+from tests.integration.heart_support import (
+    ALICE,
+    BOB,
+    CAROL,
+    HASHES,
+    Heart,
+    dead,
+    magnet,
+    named,
+    told_to_nobody,
+    trouble,
+    with_heart,
+)
 from truename import calibration
-from truename.calibration import Granted, OfTask, Priority, Rules, Submission
+from truename.calibration import Granted, OfTask, Priority, Rules, Submission, Told
 from truename.feeder import Applier, Feeder
 from truename.hub import Hub
 from truename.model import Lookup, Outcome, TaskStatus
 from truename.queue.local import LocalQueue
 from truename.store import tasks
-from truename.store.writer import Writer
+from truename.store.tasks import TaskRow
+from truename.store.writer import StoreUnavailable, Writer
 
 RULES = Rules()
 HIGH, NORMAL, LOW = Priority
@@ -46,6 +60,7 @@ class Works:
     """The loops of an engine, with a worker that the test holds."""
 
     def __init__(self, heart: Heart, *, slots: int) -> None:
+        self.heart = heart
         self.database = heart.database
         self.writer = Writer(heart.database)
         self.queue = Measured(slots=slots)
@@ -57,17 +72,27 @@ class Works:
         self.worked: list[Lookup] = []
         self.held: set[int] = set()  # priorities that never end
         self.unnamed = asyncio.Event()  # lets the first strand of one that is held end without a name
+        self.ends: Callable[[Lookup], Outcome] = dead
+        self.ends_otherwise: Callable[[Lookup], Outcome] = named
 
     async def work(self, lookup: Lookup) -> Outcome:
         self.worked.append(lookup)
         if lookup.prio in self.held:
             await (self.unnamed if lookup.strand == 0 else asyncio.Event()).wait()
-            return dead(lookup)
-        return named(lookup)
+            return self.ends(lookup)
+        return self.ends_otherwise(lookup)
 
-    async def status(self, task_id: str, who: int) -> TaskStatus:
-        found = await self.database.read(tasks.of_ids, [task_id], person_id=who, ended_after=0)
-        return found[task_id].status
+    async def row(self, task_id: str, who: int) -> TaskRow:
+        return (await self.database.read(tasks.of_ids, [task_id], person_id=who, ended_after=0))[task_id]
+
+    async def until_task(self, task_id: str, who: int, *, status: TaskStatus, attempt: int = 1) -> None:
+        async with asyncio.timeout(60):
+            while ((row := await self.row(task_id, who)).status, row.attempt) != (status, attempt):
+                await asyncio.sleep(0)
+
+    async def cancel(self, task_id: str, who: int) -> None:
+        wanted = OfTask(person_id=who, task_id=task_id, at=self.now)
+        await self.feeder.drop(await self.writer.write(partial(calibration.cancel_all, rules=RULES), wanted))
 
     async def submit(self, numbers: Iterable[int], priority: Priority, *, who: int = ALICE, **fields: Any) -> list[str]:
         asked = [
@@ -284,11 +309,81 @@ def test_who_joins_what_runs_runs_at_once_in_a_strand_of_their_own(tmp_path: Pat
             if not early:
                 await join()
             await works.until(lambda: len(works.worked) == 2)
-            async with asyncio.timeout(60):
-                while await works.status(theirs[0], BOB) is not TaskStatus.RUNNING:
-                    await asyncio.sleep(0)
+            await works.until_task(theirs[0], BOB, status=TaskStatus.RUNNING)
             await works.submit([0], NORMAL, who=BOB)
             assert [one.strand > 0 for one in works.worked] == [False, True], "asking again is no new task"
+
+    with_works(tmp_path, scene, slots=1)
+
+
+def test_whoever_has_left_is_not_asked_for_in_a_later_strand(tmp_path: Path) -> None:
+    async def scene(works: Works) -> None:
+        works.held = {NORMAL}
+        async with works.going():
+            (hers,) = await works.submit([0], NORMAL, trackers=(FIRST,))
+            await works.until(lambda: len(works.feeder.begun) == 1)
+            (his,) = await works.submit([0], NORMAL, who=BOB, trackers=(SECOND,))
+            await works.until_task(his, BOB, status=TaskStatus.RUNNING)
+            await works.cancel(hers, ALICE)
+            await works.submit([0], NORMAL, who=CAROL)
+            await works.until(lambda: len(works.worked) == 3)
+            assert [set(one.magnet.trackers) for one in works.worked] == [{FIRST}, {FIRST, SECOND}, {SECOND}]
+
+    with_works(tmp_path, scene, slots=1)
+
+
+def test_whose_next_try_is_due_has_it_though_somebody_elses_strand_runs(tmp_path: Path) -> None:
+    async def scene(works: Works) -> None:
+        works.held, works.ends = {NORMAL}, trouble
+        async with works.going():
+            (hers,) = await works.submit([0], NORMAL)
+            await works.until(lambda: len(works.feeder.begun) == 1)
+            (his,) = await works.submit([0], NORMAL, who=BOB)
+            await works.until_task(his, BOB, status=TaskStatus.RUNNING)
+            works.unnamed.set()
+            await works.until_task(hers, ALICE, status=TaskStatus.PENDING)
+            works.heart.now += 60
+            works.feeder.wake()
+            await works.until_task(hers, ALICE, status=TaskStatus.RUNNING, attempt=2)
+            assert (await works.row(his, BOB)).attempt == 1
+
+    with_works(tmp_path, scene, slots=1)
+
+
+def test_what_is_said_of_a_strand_is_kept_in_its_order_though_the_database_refuses_some(tmp_path: Path) -> None:
+    async def scene(works: Works) -> None:
+        works.held = {NORMAL}
+        begin, said = works.writer.begin, list[tuple[int, bool]]()
+
+        def refusing(work: Any, item: Any) -> asyncio.Future[Any]:
+            if not isinstance(item, Told) or not item.report.lookup.strand:
+                return begin(work, item)
+            said.append((item.report.lookup.strand, item.report.outcome is not None))
+            if len(said) > 1:
+                return begin(work, item)
+            refused = asyncio.get_running_loop().create_future()
+            refused.set_exception(StoreUnavailable("the disk is full"))
+            return refused
+
+        works.writer.begin = refusing  # type: ignore[method-assign]
+        async with works.going():
+            await works.submit([0], NORMAL)
+            await works.until(lambda: len(works.feeder.begun) == 1)
+            works.held, works.ends_otherwise = set(), dead
+            (his,) = await works.submit([0], NORMAL, who=BOB)
+            await works.until_task(his, BOB, status=TaskStatus.TIMEOUT)
+        assert [ended for _, ended in said] == [False, False, True]
+
+    with_works(tmp_path, scene, slots=1)
+
+
+def test_the_name_of_another_torrent_is_an_end_of_what_has_begun(tmp_path: Path) -> None:
+    async def scene(works: Works) -> None:
+        works.ends_otherwise = lambda lookup: replace(named(lookup), info_hash=HASHES[9])
+        async with works.going():
+            (hers,) = await works.submit([0], NORMAL)
+            await works.until_task(hers, ALICE, status=TaskStatus.TIMEOUT)
+            assert len(works.worked) == 1
 
     with_works(tmp_path, scene, slots=1)
 
