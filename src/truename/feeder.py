@@ -283,8 +283,7 @@ class Applier:
 
         Output: the rest, with those that the database did not take at its head; nothing else has their names.
         """
-        first = {one.report.lookup.delivery: one for one in reversed(told)}
-        now = [one for one in told if first[one.report.lookup.delivery] is one]
+        now, later = _first_of_each_delivery(told)
         results = await asyncio.gather(
             *(self._writer.begin(self._apply_all, one) for one in now), return_exceptions=True
         )
@@ -301,7 +300,7 @@ class Applier:
         if refused:
             log.warning("outcomes wait for the database", extra={"count": len(refused)})
             await asyncio.sleep(_RETRY_S)
-        return refused + [one for one in told if first[one.report.lookup.delivery] is not one]
+        return refused + later
 
     async def _tell_feeder(self, reports: Sequence[Report]) -> None:
         for one in reports:
@@ -309,6 +308,18 @@ class Applier:
                 self._feeder.ended(one.lookup.delivery)
         await self._feeder.have_begun([one.lookup.delivery for one in reports if one.outcome is None])
         await self._feeder.strands_ended([one for one in reports if one.goes_on])
+
+
+def _first_of_each_delivery(told: Sequence[Told]) -> tuple[list[Told], list[Told]]:
+    """And the rest."""
+    seen: set[str] = set()
+    first: list[Told] = []
+    rest: list[Told] = []
+    for one in told:
+        delivery = one.report.lookup.delivery
+        (rest if delivery in seen else first).append(one)
+        seen.add(delivery)
+    return first, rest
 
 
 def _without_needless(reports: Sequence[Report]) -> list[Report]:

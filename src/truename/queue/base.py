@@ -28,8 +28,10 @@ class Report:
     @property
     def is_answer(self) -> bool:
         """Whether the hash that was asked for has a name now, and not only the second hash of its magnet."""
-        outcome = self.outcome
-        return outcome is not None and outcome.name is not None and self.lookup.magnet.info_hash in outcome.hashes
+        outcome, asked = self.outcome, self.lookup.magnet.info_hash
+        if outcome is None or outcome.name is None:
+            return False
+        return outcome.info_hash == asked or asked in outcome.hashes  # the first is nearly always so, and costs nothing
 
 
 Work = Callable[[Lookup], Awaitable[Outcome]]

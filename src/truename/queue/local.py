@@ -112,9 +112,11 @@ class LocalQueue:
         try:
             said = Report(lookup=lookup, outcome=await outcome_of(work, lookup))
             others = [one for one in self._running[lookup.delivery] if one is not strand]
-            if said.is_answer:
+            if others and said.is_answer:
                 _stop(others)
-            self._say(said if said.is_answer else replace(said, goes_on=bool(others)))
+            elif others:
+                said = replace(said, goes_on=True)
+            self._say(said)
         finally:
             self._over(lookup.delivery, strand)
 
