@@ -7,7 +7,7 @@ import typer
 from truename.commands.loaded import loaded_settings
 from truename.commands.process import DONE, LANGUAGE, NOT_ALL, complain, run
 from truename.commands.servers import run_server
-from truename.demo.live import Stage, demo_folder, demo_server_settings, show
+from truename.demo.live import Curtain, Stage, demo_folder, demo_server_settings, show
 from truename.demo.once import demo_settings, run_once
 from truename.demo.peers import SwarmPlan
 from truename.demo.swarm import LocalSwarm, SwarmNotStarted
@@ -44,12 +44,14 @@ def _demo_server(swarm: LocalSwarm) -> bool:
     async def work() -> None:
         with demo_folder() as folder:
             settings = demo_server_settings(folder, host=chosen.host, port=chosen.port)
-            async with open_chain(settings) as chain, serving(settings, chain, LANGUAGE) as served:
+            curtain = Curtain()
+            async with open_chain(settings) as chain, serving(settings, curtain.before(chain), LANGUAGE) as served:
                 person_id, link = await sign_in_link(served, "demo")
                 stage = Stage(
                     address=served.address,
                     link=link,
                     entered=served.doors.entered,
+                    curtain=curtain,
                     person_id=person_id,
                     calibrations=served.engine.calibrations,
                     notes=served.engine.notes,

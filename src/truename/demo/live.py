@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +10,11 @@ from pathlib import Path
 from truename.calibration import Submitted
 from truename.demo.once import demo_magnets
 from truename.demo.swarm import LocalSwarm
+from truename.magnet import InfoHash, Magnet
 from truename.names import shown
 from truename.notes import Notes, NoteView, magnets_of
+from truename.resolvers.base import Found, Resolver, ResolverHealth, Trail
+from truename.resolvers.chain import Chain
 from truename.service import Calibrations
 from truename.settings import Settings
 from truename.terminal.screen import Screen
@@ -48,6 +51,57 @@ def demo_server_settings(folder: Path, *, host: str, port: int) -> Settings:
     )
 
 
+class Curtain:
+    """Keeps the demo's hashes from being asked for until it rises for them, while a page already follows them."""
+
+    def __init__(self) -> None:
+        self._down: dict[InfoHash, asyncio.Event] = {}
+
+    def lower(self, magnets: Iterable[Magnet]) -> None:
+        """Nobody is asked for these yet."""
+        self._down |= {magnet.info_hash: asyncio.Event() for magnet in magnets}
+
+    def rise(self, magnets: Iterable[Magnet]) -> None:
+        """Now they are."""
+        for magnet in magnets:
+            self._down.pop(magnet.info_hash, asyncio.Event()).set()
+
+    async def risen(self, magnet: Magnet) -> None:
+        """Wait for that; other hashes have no curtain."""
+        if (down := self._down.get(magnet.info_hash)) is not None:
+            await down.wait()
+
+    def before(self, chain: Chain) -> Chain:
+        """The same resolvers, behind it."""
+        return Chain([_Behind(self, one) for one in chain.resolvers])
+
+
+class _Behind:
+    """The port `Resolver` around another one. Who waits for the curtain has asked nobody, so no time goes by."""
+
+    def __init__(self, curtain: Curtain, inner: Resolver) -> None:
+        self._curtain = curtain
+        self._inner = inner
+
+    @property
+    def name(self) -> str:
+        """See `Resolver.name`."""
+        return self._inner.name
+
+    async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Found:
+        """See `Resolver.resolve`."""
+        await self._curtain.risen(magnet)
+        return await self._inner.resolve(magnet, deadline_s=deadline_s, trail=trail)
+
+    async def health(self) -> ResolverHealth:
+        """See `Resolver.health`."""
+        return await self._inner.health()
+
+    async def aclose(self) -> None:
+        """See `Resolver.aclose`."""
+        await self._inner.aclose()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """The server that the demo plays on: where it is, the way in, and whose notes they are.
@@ -59,6 +113,7 @@ class Stage:
     address: str
     link: str
     entered: asyncio.Event
+    curtain: Curtain
     open_s: float = OPEN_S
     pause_s: float = PAUSE_S
     person_id: int
@@ -67,23 +122,31 @@ class Stage:
 
 
 async def show(stage: Stage, swarm: LocalSwarm, screen: Screen) -> None:
-    """Fill the server with notes, tell how to get in, and once somebody can be watching, name one after the other."""
-    notes = await _notes(stage, swarm)
-    screen.say("serve_up", address=stage.address)
-    screen.say("serve_link", link=stage.link)
-    screen.say("demo_waits", seconds=f"{stage.open_s:g}")
-    with suppress(TimeoutError):
-        await asyncio.wait_for(stage.entered.wait(), stage.open_s)
-    for note in notes:
-        await asyncio.sleep(stage.pause_s)
-        submitted = await stage.calibrations.submit(stage.person_id, magnets_of(note.note.text))
-        ids = [one.task_id for one in submitted if isinstance(one, Submitted)]
-        await asyncio.gather(*(_tell(stage, screen, one) for one in ids))
+    """Fill the server with notes, tell how to get in, and once somebody can be watching, name one after the other.
+
+    All of them are asked for before, so that a page that is opened follows them; the uppermost one is the first.
+    """
+    notes = [magnets_of(note.note.text) for note in reversed(await _notes(stage, swarm))]
+    async with asyncio.TaskGroup() as telling:
+        for magnets in notes:
+            stage.curtain.lower(magnets)
+            submitted = await stage.calibrations.submit(stage.person_id, magnets)
+            for one in submitted:
+                if isinstance(one, Submitted):
+                    telling.create_task(_tell(stage, screen, one.task_id))
+        screen.say("serve_up", address=stage.address)
+        screen.say("serve_link", link=stage.link)
+        screen.say("demo_waits", seconds=f"{stage.open_s:g}")
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stage.entered.wait(), stage.open_s)
+        for magnets in notes:
+            await asyncio.sleep(stage.pause_s)
+            stage.curtain.rise(magnets)
 
 
 async def _tell(stage: Stage, screen: Screen, task_id: str) -> None:
     """Print a name as soon as its own task has ended, whatever the others of its note wait for."""
-    rows = await stage.calibrations.wait(stage.person_id, [task_id], timeout_s=_WAIT_S)
+    rows = await stage.calibrations.wait(stage.person_id, [task_id], timeout_s=stage.open_s + _WAIT_S)
     for row in rows.values():
         if row.name is not None:
             screen.answer(f"{row.hash}  {shown(row.name)}")
