@@ -83,7 +83,7 @@ class Feeder:
             if self._resting():
                 await self._wait()
                 continue
-            await self._begin_for_joiners(self._joiners.whose_try_is_due())
+            await self._begin_for_joiners(self._joiners.to_look_at_again())
             room = self._queue.room()
             high = 0 if room else self._queue.room_for_high()
             if not (room or high) or not await self._feed(room or high, only_high=not room):
@@ -138,7 +138,7 @@ class Feeder:
         await self._begin_for_joiners([one.lookup.delivery for one in reports])
 
     async def _begin_for_joiners(self, deliveries: Collection[str]) -> None:
-        if not deliveries:
+        if not deliveries or self._resting():
             return
         async with self._at_the_queue:
             try:

@@ -52,16 +52,16 @@ class Joiners:
         self._beginning.discard(delivery)
         self._put_off.discard(delivery)
 
-    def whose_try_is_due(self) -> Collection[str]:
-        """Deliveries to be looked at again as time goes by."""
+    def to_look_at_again(self) -> Collection[str]:
+        """Deliveries whose tasks may be due for another try by now, and those that could not be begun before."""
         for delivery in self._put_off:
             self.came(delivery)
-        return tuple(self._put_off)
+        return tuple(self._wanting)
 
     async def begin(self, deliveries: Iterable[str], begun: Collection[str], at: float) -> None:
         """Of these, begin those once more that run and that somebody waits for who has not begun.
 
-        Errors: `StoreUnavailable`; then they are looked at the next time.
+        Errors: `StoreUnavailable`; then they are to be looked at again.
         """
         wanting = {
             self._out[one].lookup_id: one

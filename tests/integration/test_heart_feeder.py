@@ -388,6 +388,35 @@ def test_the_name_of_another_torrent_is_an_end_of_what_has_begun(tmp_path: Path)
     with_works(tmp_path, scene, slots=1)
 
 
+def test_who_joins_is_not_forgotten_when_the_database_is_away_or_nothing_may_start(tmp_path: Path) -> None:
+    async def scene(works: Works) -> None:
+        works.held = {NORMAL}
+        write, refused = works.writer.write, list[object]()
+
+        async def refusing(work: Any, item: Any) -> Any:
+            if work is calibration.joined_all and not refused:
+                refused.append(item)
+                raise StoreUnavailable("the disk is full")
+            return await write(work, item)
+
+        works.writer.write = refusing  # type: ignore[method-assign]
+        async with works.going():
+            await works.submit([0], NORMAL)
+            await works.until(lambda: len(works.feeder.begun) == 1)
+            (his,) = await works.submit([0], NORMAL, who=BOB)
+            await works.until_task(his, BOB, status=TaskStatus.RUNNING)
+            assert len(refused) == 1
+            works.rests = True
+            (hers,) = await works.submit([0], NORMAL, who=CAROL)
+            await works.feeder.settle()
+            assert len(works.worked) == 2
+            works.rests = False
+            await works.feeder.settle()
+            await works.until_task(hers, CAROL, status=TaskStatus.RUNNING)
+
+    with_works(tmp_path, scene, slots=1)
+
+
 def test_a_strand_ends_when_nobody_waits_for_it_any_more(tmp_path: Path) -> None:
     async def scene(works: Works) -> None:
         works.held = {NORMAL}
