@@ -227,3 +227,15 @@ def test_what_is_due_for_another_try_stands_in_the_line_and_has_its_place(tmp_pa
         assert [one.magnet.info_hash for one in await heart.take_some(4)] == list(HASHES[:4])
 
     with_heart(tmp_path, scenario, rules=Rules(retry_delays_s=(30.0,)))
+
+
+def test_who_is_left_alone_with_a_raised_look_up_ranks_the_next_one_behind_it(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        (hurried,) = await heart.submit(magnet(0), who=BOB, priority=HIGH)
+        await heart.submit(magnet(1), magnet(0))
+        await heart.cancel(hurried, who=BOB)
+        await heart.submit(magnet(2))
+        await heart.submit(magnet(3), who=CAROL)
+        assert numbers(await heart.take()) == [1, 3, 0, 2]
+
+    with_heart(tmp_path, scenario)

@@ -3,7 +3,6 @@
 Lock order: look-ups, tasks, batches, events.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 
 from sqlalchemy import (
@@ -28,7 +27,6 @@ from sqlalchemy.schema import CreateTable
 from truename.model import TaskStatus
 from truename.store import batches, lookups, tasks
 from truename.store.database import Connection
-from truename.store.portable import in_chunks
 from truename.store.tables import ONE, PENDING, batch, batch_task, event, lane, lookup, task, virtual
 
 _aside = MetaData()
@@ -148,16 +146,9 @@ async def _end_idle(connection: Connection) -> Sequence[str]:
 
 async def _leave_to_others(connection: Connection, left: Sequence[int]) -> None:
     """What others still wait for is asked as they want it; a faster lane into which it was raised closes its ranks."""
-    wanted = await tasks.wanted_by_those_who_wait(connection, left)
-    raised: Counter[tuple[int, int]] = Counter()
-    for some in in_chunks(wanted):
-        stood = select(lookup.c.id, lookup.c.prio, lookup.c.person_id)
-        for row in await connection.execute(stood.where(lookup.c.id.in_(some), lookup.c.status == PENDING)):
-            raised[row.prio, row.person_id] += row.prio < wanted[row.id].prio
-    await lookups.ask_anew(connection, wanted)
-    for (prio, person_id), count in raised.items():
-        if count:
-            await _close_ranks(connection, prio, person_id, count)
+    freed = await lookups.ask_anew(connection, await tasks.wanted_by_those_who_wait(connection, left))
+    for (prio, person_id), count in freed.items():
+        await _close_ranks(connection, prio, person_id, count)
 
 
 async def _close_ranks(connection: Connection, prio: int, person_id: int, count: int) -> None:

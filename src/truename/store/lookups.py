@@ -6,6 +6,7 @@ share, not by age.
 Lock order everywhere: look-ups (by id), tasks, notes, events.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -130,6 +131,7 @@ _RUNNING_OF = (
     .with_for_update()
 )
 _MAGNETS_OF = select(lookup.c.id, lookup.c.hash, lookup.c.hash_v2, lookup.c.sources).where(_IDS)
+_STANDS = select(lookup.c.id, lookup.c.prio, lookup.c.person_id, lookup.c.status).where(_IDS)
 _WAKE = tuple(
     update(lookup).where(lookup.c.status == WAITING, which(lookup.c.due_at)).values(status="pending", due_at=None)
     for which in (has_come, is_too_far_off)
@@ -216,23 +218,40 @@ async def change_all(connection: Connection, changed: Sequence[ActiveLookup]) ->
         )
 
 
-async def ask_anew(connection: Connection, wanted: Mapping[int, Wants]) -> None:
-    """These look-ups ask from now on what is wanted of them, and stand in no faster lane than that."""
-    if wanted:
-        await connection.execute(
-            _ASK_ANEW,
-            [
-                {
-                    "this_id": one,
-                    "new_sources": wants.sources.as_text(),
-                    "new_hash_v2": wants.hash_v2,
-                    "new_prio": wants.prio,
-                    "new_person": wants.person_id,
-                    "new_rank": wants.rank,
-                }
-                for one, wants in wanted.items()
-            ],
-        )
+async def ask_anew(connection: Connection, wanted: Mapping[int, Wants]) -> Counter[tuple[int, int]]:
+    """These look-ups ask from now on what is wanted of them, and stand in no faster lane than that.
+
+    Output: how many of those that wait have left each lane (priority, person).
+    """
+    if not wanted:
+        return Counter()
+    left: Counter[tuple[int, int]] = Counter()
+    ranks: dict[tuple[int, int], int] = {}
+    for some in in_chunks(wanted):
+        for row in await connection.execute(_STANDS, {"ids": some}):
+            wants = wanted[row.id]
+            if row.prio < wants.prio:
+                lane_of = (wants.prio, wants.person_id)
+                ranks[lane_of] = max(wants.rank, ranks.get(lane_of, 0))
+                left[row.prio, row.person_id] += row.status == "pending"
+    await connection.execute(
+        _ASK_ANEW,
+        [
+            {
+                "this_id": one,
+                "new_sources": wants.sources.as_text(),
+                "new_hash_v2": wants.hash_v2,
+                "new_prio": wants.prio,
+                "new_person": wants.person_id,
+                "new_rank": wants.rank,
+            }
+            for one, wants in wanted.items()
+        ],
+    )
+    if ranks:  # who had only joined had used up none
+        last, _ = await last_ranks(connection, ranks)
+        await write_ranks(connection, {one: max(rank, last.get(one, 0)) for one, rank in ranks.items()})
+    return +left
 
 
 async def last_ranks(
