@@ -137,6 +137,7 @@ priorities = st.sampled_from(Priority)
 picks = st.integers(min_value=0, max_value=30)
 ENDS = ("named", "timeout", "transient", "bad_name", "another torrent's")
 DUE_WATCHES = "SELECT person_id, hash FROM watch WHERE next_at <= :now OR next_at > :never"
+ASKED_WATCHES = "SELECT person_id, hash FROM watch WHERE next_at = :until"
 OLD_BATCHES = "SELECT id FROM batch WHERE ended_at <= :over"
 OLD_TASKS = """
 SELECT id FROM task WHERE completed_at <= :over AND NOT EXISTS (
@@ -360,6 +361,10 @@ class EngineMachine(RuleBasedStateMachine):
                     if note.person == row["person_id"]
                 )
                 assert isinstance(self.model.submit(row["person_id"], row["hash"], row["id"], by_watch=True), Submitted)
+        asked = {tuple(row) for row in self.file.execute(ASKED_WATCHES, {"until": self.now + LONGEST_SLEEP_S})}
+        for who, info_hash in due & asked:
+            if own := self.model.active(info_hash, who):  # put off until its next try, perhaps: not any more
+                self.model.submit(who, info_hash, own[0], by_watch=True)
 
     @rule(by_s=st.sampled_from([0.5, 6.0, 40.0, 700.0, 1500.0, -3.0, -5000.0]))
     def clock(self, by_s: float) -> None:
