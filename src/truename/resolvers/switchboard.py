@@ -340,7 +340,7 @@ class Switchboard:
                 continue
             conversation.answered = True
             for waiter in list(conversation.waiters):
-                if matches(raw, (waiter.info_hash,)):
+                if waiter.info_hash == hash20 or matches(raw, (waiter.info_hash,)):
                     waiter.succeed(raw)
                 self._leads_nowhere(conversation, waiter, waiter.nobody_answered)
             self._forget(conversation)
