@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Select
-
 from truename.calibration.words import OfBatch, OfTask, Rules
 from truename.store import cancelling, watches
 from truename.store.database import Connection
@@ -28,9 +26,7 @@ async def cancel_batches(connection: Connection, wanted: Sequence[OfBatch], *, r
     ]
 
 
-async def _cancel(
-    connection: Connection, selected: Select[tuple[str, int, int]], at: float, rules: Rules
-) -> Sequence[str]:
+async def _cancel(connection: Connection, selected: cancelling.Wanted, at: float, rules: Rules) -> Sequence[str]:
     deliveries = await cancelling.cancel(connection, selected, at=at, tells=rules.tells_batches)
     unasked = await cancelling.watched_just_cancelled(connection)
     await watches.not_asked(connection, unasked, at=at, next_ask=rules.next_ask)

@@ -52,16 +52,16 @@ def plan_submissions(ground: Ground, submissions: Iterable[Submission], rules: R
         if (asked.person_id, asked.magnet.info_hash) not in ground.own and not _room(ground, asked.person_id, rules):
             plan.answers.append(Refused())
             continue
-        rank = _rank_of(ground, asked)
-        lookup_id = _ask(ground, plan, asked, rank)
+        rank, sources = _rank_of(ground, asked), _sources(asked)
+        lookup_id = _ask(ground, plan, asked, rank, sources)
         mine = ground.own.get((asked.person_id, asked.magnet.info_hash))
         if mine is not None:
-            hurried = _hurried(mine, asked, rank)
+            hurried = _hurried(mine, asked, rank, sources)
             if hurried != mine:
                 ground.own[asked.person_id, asked.magnet.info_hash] = plan.raised[mine.id] = hurried
             plan.answers.append(Submitted(task_id=mine.id, status=hurried.status, deduplicated=True))
             continue
-        task = _pending(asked, lookup_id, rank)
+        task = _pending(asked, sources, lookup_id, rank)
         plan.added.append(task)
         ground.queued[asked.person_id] += 1
         ground.own[asked.person_id, asked.magnet.info_hash] = task
@@ -73,10 +73,9 @@ def _room(ground: Ground, person_id: int, rules: Rules) -> bool:
     return ground.queued[person_id] < rules.max_queued_per_user and ground.queued.total() < rules.max_queued
 
 
-def _ask(ground: Ground, plan: Plan, asked: Submission, rank: int) -> int:
+def _ask(ground: Ground, plan: Plan, asked: Submission, rank: int, sources: Sources) -> int:
     """Join the look-up of the hash, or begin one; its id, which for one that begins counts down from -1."""
     info_hash = asked.magnet.info_hash
-    sources = _sources(asked)
     active = ground.active.get(info_hash)
     if active is None:
         _advance(ground, plan, asked, rank)
@@ -139,13 +138,13 @@ def _joined(ground: Ground, plan: Plan, asked: Submission, rank: int, active: Ac
     return active
 
 
-def _hurried(mine: TaskRow, asked: Submission, rank: int) -> TaskRow:
+def _hurried(mine: TaskRow, asked: Submission, rank: int, named: Sources) -> TaskRow:
     """A task that its owner asks for again: it waits for no later try, perhaps in a faster lane, and knows more.
 
     One that runs goes on in the time it has, whatever else it is told to ask. What the watch had asked for is the
     owner's own from then on, and begins a watch that was stopped.
     """
-    sources = Sources.of_text(mine.sources).joined(_sources(asked))
+    sources = Sources.of_text(mine.sources).joined(named)
     mine = replace(mine, next_attempt_at=None, sources=sources.as_text())
     second = mine.hash_v2 or asked.magnet.info_hash_v2
     mine = replace(mine, watched=mine.watched and asked.watched, hash_v2=second)
@@ -164,7 +163,7 @@ def _advance(ground: Ground, plan: Plan, asked: Submission, rank: int) -> None:
     ground.last_rank[lane] = plan.ranks[lane] = rank
 
 
-def _pending(asked: Submission, lookup_id: int | None, rank: int = 0) -> TaskRow:
+def _pending(asked: Submission, sources: Sources, lookup_id: int | None, rank: int = 0) -> TaskRow:
     return TaskRow(
         id=asked.task_id,
         person_id=asked.person_id,
@@ -176,7 +175,7 @@ def _pending(asked: Submission, lookup_id: int | None, rank: int = 0) -> TaskRow
         lookup_id=lookup_id,
         watched=asked.watched,
         created_at=asked.at,
-        sources=_sources(asked).as_text(),
+        sources=sources.as_text(),
     )
 
 
@@ -187,7 +186,7 @@ def _sources(asked: Submission) -> Sources:
 def _completed(asked: Submission, known: KnownName) -> TaskRow:
     """What the magnet says of its second hash nobody has looked at; what stands beside the name is proven."""
     return replace(
-        _pending(asked, None),
+        _pending(asked, _sources(asked), None),
         hash_v2=known.beside(asked.magnet.info_hash),
         status=TaskStatus.COMPLETED,
         name=known.name,

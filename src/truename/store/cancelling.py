@@ -13,6 +13,7 @@ from sqlalchemy import (
     Select,
     String,
     Table,
+    case,
     delete,
     exists,
     func,
@@ -36,6 +37,7 @@ _gone = Table(
     Column("task_id", String(36), primary_key=True),
     Column("lookup_id", BigInteger, index=False),
     Column("person_id", Integer),
+    Column("watched_hash", String(64)),
     prefixes=["TEMPORARY"],
     sqlite_with_rowid=False,  # one tree instead of two, and read in the order of the tables it is joined with
 )
@@ -54,13 +56,17 @@ _OF_GONE = select(_gone.c.lookup_id)
 _OF_IDLE = select(_idle.c.lookup_id)
 
 
-def owned(wanted: Sequence[tuple[str, int]]) -> Select[tuple[str, int, int]]:
+Wanted = Select[tuple[str, int, int, str | None]]
+"""Tasks that have not ended: their id, look-up and person, and the hash of those for which the watch had asked."""
+
+
+def owned(wanted: Sequence[tuple[str, int]]) -> Wanted:
     """Selects those of these tasks, given with their persons, that have not ended."""
     theirs = tuple_(task.c.id, task.c.person_id).in_(wanted)
     return _active().where(task.c.id.in_([task_id for task_id, _ in wanted]), theirs)
 
 
-def created_by(batch_id: str, *, person_id: int) -> Select[tuple[str, int, int]]:
+def created_by(batch_id: str, *, person_id: int) -> Wanted:
     """Selects what a person's batch has created and has not ended."""
     members = (
         select(batch_task.c.task_id)
@@ -70,13 +76,12 @@ def created_by(batch_id: str, *, person_id: int) -> Select[tuple[str, int, int]]
     return _active().where(task.c.id.in_(members))
 
 
-def _active() -> Select[tuple[str, int, int]]:
-    return select(task.c.id, task.c.lookup_id, task.c.person_id).where(task.c.active == ONE)
+def _active() -> Wanted:
+    watched_hash = case((task.c.watched.is_(True), task.c.hash))
+    return select(task.c.id, task.c.lookup_id, task.c.person_id, watched_hash).where(task.c.active == ONE)
 
 
-async def cancel(
-    connection: Connection, wanted: Select[tuple[str, int, int]], *, at: float, tells: bool
-) -> Sequence[str]:
+async def cancel(connection: Connection, wanted: Wanted, *, at: float, tells: bool) -> Sequence[str]:
     """Cancel the selected tasks, and the look-ups that nobody waits for any more.
 
     Output: the deliveries of those that were out. `watched_just_cancelled` tells more.
@@ -109,18 +114,18 @@ async def cancel(
 
 async def watched_just_cancelled(connection: Connection) -> list[tuple[int, str]]:
     """The (person, hash) for which the watch had asked, of what `cancel` has cancelled in this transaction."""
-    watched = select(task.c.person_id, task.c.hash).join(_gone, _gone.c.task_id == task.c.id)
-    return [(row.person_id, row.hash) for row in await connection.execute(watched.where(task.c.watched.is_(True)))]
+    watched = select(_gone.c.person_id, _gone.c.watched_hash).where(_gone.c.watched_hash.is_not(None))
+    return [(row.person_id, row.watched_hash) for row in await connection.execute(watched)]
 
 
-async def _lay_aside(connection: Connection, wanted: Select[tuple[str, int, int]]) -> None:
+async def _lay_aside(connection: Connection, wanted: Wanted) -> None:
     for table in (_gone, _idle):
         await connection.execute(CreateTable(table, if_not_exists=True))
         await connection.execute(delete(table))
     locked = select(lookup.c.id).where(lookup.c.id.in_(select(wanted.subquery().c.lookup_id)))
     if connection.dialect.name != "sqlite":  # whose one writer has the database for itself
         await connection.execute(locked.order_by(lookup.c.id).with_for_update())
-    await connection.execute(insert(_gone).from_select(["task_id", "lookup_id", "person_id"], wanted))
+    await connection.execute(insert(_gone).from_select(list(_gone.c), wanted))
 
 
 async def _end_idle(connection: Connection) -> Sequence[str]:
