@@ -30,6 +30,8 @@ SELECT person_id, hash FROM task WHERE active = 1 GROUP BY person_id, hash HAVIN
 -- an active look-up has an active task
 SELECT id FROM lookup
 WHERE active = 1 AND NOT EXISTS (SELECT 1 FROM task t WHERE t.lookup_id = lookup.id AND t.active = 1);
+-- a look-up has a task, ended or not
+SELECT id FROM lookup WHERE NOT EXISTS (SELECT 1 FROM task t WHERE t.lookup_id = lookup.id);
 -- a look-up's status is one of four
 SELECT id FROM lookup WHERE status NOT IN ('pending', 'running', 'waiting', 'ended');
 -- a look-up is as urgent as whoever waits for it

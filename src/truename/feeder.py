@@ -378,7 +378,6 @@ class Cleaner:
         works: Sequence[tuple[Callable[[Connection, Sequence[float]], Awaitable[Sequence[int]]], float]] = (
             (_forget_batches, now - self._task_ttl_s),
             (_forget_tasks, now - self._task_ttl_s),
-            (_forget_lookups, now),
             (_forget_events, now - _KEEP_EVENTS_S),
         )
         for work, before in works:
@@ -407,12 +406,16 @@ async def _forget_batches(connection: Connection, before: Sequence[float]) -> Se
 
 
 async def _forget_tasks(connection: Connection, before: Sequence[float]) -> Sequence[int]:
-    return [await tasks.forget(connection, ended_before=one, most=_FORGET_AT_ONCE) for one in before]
-
-
-async def _forget_lookups(connection: Connection, before: Sequence[float]) -> Sequence[int]:
-    return [await lookups.forget_ended(connection, most=_FORGET_AT_ONCE) for _ in before]
+    """With the look-ups that nobody refers to any more."""
+    counts: list[int] = []
+    for one in before:
+        gone = await tasks.forget(connection, ended_before=one, most=_FORGET_AT_ONCE)
+        await lookups.forget(connection, [each for each in gone if each is not None])
+        counts.append(len(gone))
+    return counts
 
 
 async def _forget_events(connection: Connection, before: Sequence[float]) -> Sequence[int]:
-    return [await events.forget(connection, before=one, most=_FORGET_AT_ONCE) for one in before]
+    return [
+        await events.forget(connection, before=one, now=one + _KEEP_EVENTS_S, most=_FORGET_AT_ONCE) for one in before
+    ]

@@ -12,7 +12,7 @@ from sqlalchemy import insert
 from tests.databases import empty_database
 from tests.invariants import broken_in
 from truename import calibration
-from truename.calibration import OfTask, Priority, Rules, Submission, Submitted, Told, Wanted
+from truename.calibration import Census, OfTask, Priority, Rules, Submission, Submitted, Told, Wanted
 from truename.magnet import InfoHash, Magnet
 from truename.model import Lookup, Outcome, TaskStatus
 from truename.queue.base import Report
@@ -35,8 +35,9 @@ class Heart:
     def __init__(self, database: Database, rules: Rules = ONE_TRY) -> None:
         self.database = database
         self.now = 1000.0
-        self.submit_all = partial(calibration.submit_all, rules=rules)
-        self.submit_batches = partial(calibration.submit_batches, rules=rules)
+        census = Census()
+        self.submit_all = partial(calibration.submit_all, rules=rules, census=census)
+        self.submit_batches = partial(calibration.submit_batches, rules=rules, census=census)
         self.apply_all = partial(calibration.apply_all, rules=rules)
         self.cancel_all = partial(calibration.cancel_all, rules=rules)
 

@@ -116,7 +116,7 @@ class Cycle:
             await self._tell([(one, end) for one in taken for end in (None, trouble(one))])
             await self._do(partial(calibration.cancel_batches, rules=RULES), of_batch)
             await self._do(watches.hurry_all, (ALICE, HASHES[1], self.now))
-            for work in (feeder._forget_batches, feeder._forget_tasks, feeder._forget_lookups):
+            for work in (feeder._forget_batches, feeder._forget_tasks):
                 await self._do(work, self.now - 5)
 
     async def _take(self) -> list[Lookup]:

@@ -1,5 +1,6 @@
 """The heart on a real SQLite file: submit, join, start, apply, give back."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,13 +21,14 @@ from tests.integration.heart_support import (
     with_heart,
 )
 from truename import calibration
-from truename.calibration import Priority, Rules, Submitted, Wanted
+from truename.calibration import Priority, Refused, Rules, Submitted, Wanted
 from truename.line import Window
 from truename.magnet import Magnet
 from truename.model import TaskStatus
 from truename.own_names import OwnNames
 from truename.queue.base import Report
 from truename.store import events, lookups, names, notes, tasks
+from truename.store.database import Connection
 from truename.store.tables import last_failure, note_revision, task
 
 
@@ -515,13 +517,38 @@ def test_ended_tasks_are_forgotten_in_portions_and_active_ones_never(tmp_path: P
         await heart.start(*taken)
         await heart.apply(*((one, dead(one)) for one in taken))
         async with heart.database.writing() as connection:
-            assert await tasks.forget(connection, ended_before=heart.now + 1, most=5) == 5
-            assert await tasks.forget(connection, ended_before=heart.now + 1, most=5) == 2
-            assert await tasks.forget(connection, ended_before=heart.now + 1, most=5) == 0
+            for count in (5, 2, 0):
+                gone = await tasks.forget(connection, ended_before=heart.now + 1, most=5)
+                assert await lookups.forget(connection, gone) == len(gone) == count
             left = (await connection.execute(select(task.c.active))).scalars().all()
             assert left == [1, 1, 1]
 
     with_heart(tmp_path, scenario)
+
+
+def test_whoever_asks_at_the_limit_is_not_counted_anew_until_something_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[Counter[int]] = []
+
+    async def count(connection: Connection) -> Counter[int]:
+        counted.append(await count_by_person(connection))
+        return counted[-1]
+
+    count_by_person = tasks.count_by_person
+    monkeypatch.setattr(tasks, "count_by_person", count)
+
+    async def scenario(heart: Heart) -> None:
+        first, _ = await heart.submit(magnet(0), magnet(1))
+        before = len(counted)
+        for _ in range(20):
+            assert await heart.submit(magnet(2)) == [Refused()]
+        assert len(counted) <= before + 1
+        await heart.cancel(first)
+        (accepted,) = await heart.submit(magnet(2))
+        assert accepted.status is TaskStatus.PENDING
+
+    with_heart(tmp_path, scenario, rules=Rules(max_attempts=1, max_queued_per_user=2))
 
 
 @pytest.mark.parametrize("count", [1, 1500])

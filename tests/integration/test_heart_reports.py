@@ -593,10 +593,13 @@ def test_events_are_kept_for_a_day_and_no_longer(tmp_path: Path) -> None:
         await heart.submit(magnet(0))
         heart.now = began + 23 * 3600
         await heart.submit(magnet(1))
+        async with heart.database.writing() as connection:  # while the clock was ten years ahead
+            await events.append(connection, at=began + 87_600 * 3600, tasks=[(BOB, "late")])
+            await events.append(connection, at=began, tasks=[(ALICE, "early")])
         writer = Writer(heart.database)
         async with asyncio.TaskGroup() as group:
             group.create_task(writer.run())
-            for hours, left in ((24, 2), (24.1, 1), (47.1, 0)):
+            for hours, left in ((24, 3), (24.1, 2), (47.1, 0)):
                 now = began + hours * 3600
                 await Cleaner(writer, lambda now=now: now, task_ttl_s=1e9, interval_s=1).clean()
                 assert len(await heart.database.read(events.after, ALICE, 0, limit=99)) == left

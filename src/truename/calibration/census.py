@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from truename.calibration.words import Rules, Submission
-from truename.store import tasks
+from truename.store import events, tasks
 from truename.store.database import Connection
 
 
@@ -16,13 +16,18 @@ class Census:
 
     def __init__(self) -> None:
         self._known: Counter[int] | None = None
+        self._counted_at: int | None = None
 
     async def of(self, connection: Connection, submissions: Iterable[Submission], rules: Rules) -> Counter[int]:
         """The counts, exact where these submissions could come near a limit."""
         more = Counter(one.person_id for one in submissions)
-        if self._known is None or self._could_be_full(self._known + more, rules):
-            self._known = await tasks.count_by_person(connection)
-        return self._known.copy()
+        known = self._known
+        if known is None or self._could_be_full(known + more, rules):
+            newest = await events.newest(connection)
+            if known is None or newest != self._counted_at:  # else nothing has ended since, however often one asks
+                known, self._counted_at = await tasks.count_by_person(connection), newest
+        self._known = known
+        return known.copy()
 
     def added(self, person_ids: Iterable[int]) -> None:
         """These people have so many more."""

@@ -102,9 +102,8 @@ async def cancel(connection: Connection, wanted: Wanted, *, at: float, tells: bo
     deliveries = await _end_idle(connection)
     others_wait = select(lookup.c.id).where(lookup.c.id.in_(_OF_GONE), lookup.c.active == ONE)
     await _leave_to_others(connection, list((await connection.execute(others_wait)).scalars()))
-    counted = select(batch_task.c.batch_id, func.count().label("tasks")).join(
-        _gone, _gone.c.task_id == batch_task.c.task_id
-    )
+    of_gone = batch_task.c.task_id.in_(select(_gone.c.task_id))  # as a join SQLite reads the members of all batches
+    counted = select(batch_task.c.batch_id, func.count().label("tasks")).where(of_gone)
     fewer = {row.batch_id: row.tasks for row in await connection.execute(counted.group_by(batch_task.c.batch_id))}
     await batches.count_down_by(connection, fewer, at=at, tells=tells)
     changed = select(_gone.c.person_id, literal("task"), _gone.c.task_id, literal(at))

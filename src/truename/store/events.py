@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 
 from truename.store.database import Connection
 from truename.store.tables import event
 
+_AFTER_ALL = 2**63 - 1
+
 _INSERT = insert(event)
+_NEWEST = select(event.c.seq).order_by(event.c.seq.desc()).limit(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +52,18 @@ async def after(connection: Connection, person_id: int, seq: int, *, limit: int)
     return [Event(seq=row.seq, person_id=row.person_id, task_id=row.task_id, note_id=row.note_id) for row in found]
 
 
-async def forget(connection: Connection, *, before: float, most: int) -> int:
-    """Delete events that are older, at most so many; how many."""
-    old = select(event.c.seq).where(event.c.at < before).order_by(event.c.seq).limit(most)
+async def newest(connection: Connection) -> int | None:
+    """The number of the newest event: as long as it stays the same, nothing has changed."""
+    return (await connection.execute(_NEWEST)).scalar_one_or_none()
+
+
+async def forget(connection: Connection, *, before: float, now: float, most: int) -> int:
+    """Delete events that are older than the first one which is to be kept, at most so many; how many.
+
+    They stand in the order of their time, so what is kept is not gone through. An event of a time that has not come
+    yet, from before a clock was set back, keeps nothing.
+    """
+    kept = select(event.c.seq).where(event.c.at >= before, event.c.at <= now).order_by(event.c.seq).limit(1)
+    end = func.coalesce(kept.scalar_subquery(), _AFTER_ALL)
+    old = select(event.c.seq).where(event.c.seq < end).order_by(event.c.seq).limit(most)
     return (await connection.execute(delete(event).where(event.c.seq.in_(old)))).rowcount

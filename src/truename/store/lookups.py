@@ -383,15 +383,11 @@ async def end_all(connection: Connection, ids: Iterable[int]) -> None:
         await connection.execute(_END, {"ids": some})
 
 
-async def forget_ended(connection: Connection, *, most: int) -> int:
-    """Delete look-ups that have ended and that no task refers to any more, at most so many; how many."""
-    old = (
-        select(lookup.c.id)
-        .where(lookup.c.active.is_(None), ~exists().where(task.c.lookup_id == lookup.c.id))
-        .order_by(lookup.c.id)
-        .limit(most)
-    )
-    return (await connection.execute(delete(lookup).where(lookup.c.id.in_(old)))).rowcount
+async def forget(connection: Connection, ids: Iterable[int]) -> int:
+    """Delete those of these look-ups that have ended and that no task refers to any more; how many."""
+    unused = ~exists().where(task.c.lookup_id == lookup.c.id)
+    gone = delete(lookup).where(_IDS, lookup.c.active.is_(None), unused)
+    return sum([(await connection.execute(gone, {"ids": some})).rowcount for some in in_chunks(ids)])
 
 
 async def count_by_state(connection: Connection) -> tuple[int, int]:
