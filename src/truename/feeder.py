@@ -351,8 +351,8 @@ class Outlook:
         version = await self._writer.write(data_versions, None)
         if version == self._seen:
             return
-        self._seen = version
         await self._feeder.drop_unwanted({one.lookup_id: delivery for delivery, one in self._feeder.out.items()})
+        self._seen = version
         self._hub.publish()
 
 

@@ -73,6 +73,7 @@ class Calibrations:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._submit_all = partial(calibration.submit_all, rules=desk.rules, census=desk.census)
+        self._hurry_all = partial(calibration.hurry_all, rules=desk.rules, census=desk.census)
         self._cancel_all = partial(calibration.cancel_all, rules=desk.rules)
 
     async def submit(
@@ -131,14 +132,15 @@ class Calibrations:
         return await self.submit_one(person_id, calibration.magnet_of(view.row), priority=priority)
 
     async def hurry(self, person_id: int, task_id: str) -> TaskView | None:
-        """What waits is wanted first: as if the person asked for it again in the highest priority.
+        """What still waits is wanted first. What has ended meanwhile stays so, and nothing new is asked for.
 
         Output: the task as it is then; None when the person has no such task. Errors: `StoreUnavailable`.
         """
-        view = await self.status(person_id, task_id)
-        if view is None or view.row.status is not TaskStatus.PENDING:
-            return view
-        await self.submit(person_id, [calibration.magnet_of(view.row)], priority=Priority.HIGH)
+        wanted = OfTask(person_id=person_id, task_id=task_id, at=self._desk.clock())
+        asked = await self._desk.writer.write(self._hurry_all, wanted)
+        if asked is not None:
+            await self._desk.feeder.asked([asked], Priority.HIGH)
+            self._desk.hub.publish()
         return await self.status(person_id, task_id)
 
     async def newest(

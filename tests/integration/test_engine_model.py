@@ -235,6 +235,16 @@ class EngineMachine(RuleBasedStateMachine):
                 assert task.person == who
                 assert self.model.submit(who, task.hash, answer.task_id, task.trackers) == answer
 
+    @precondition(lambda self: self.model.active())
+    @rule(who=people, pick=picks)
+    def hurry(self, who: int, pick: int) -> None:
+        """Somebody wants a task first, their own or not, waiting or not."""
+        task_id = self._pick(list(self.model.tasks), pick)
+        task = self.model.tasks[task_id]
+        self._do(self.engine.calibrations.hurry(who, task_id))
+        if (task.person, task.status) == (who, "pending"):
+            self.model.submit(who, task.hash, task_id, task.trackers)
+
     @precondition(lambda self: self._unnamed())
     @rule(pick=picks)
     def retry_batch(self, pick: int) -> None:

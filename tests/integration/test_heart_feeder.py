@@ -27,11 +27,12 @@ from tests.integration.heart_support import (
 )
 from truename import calibration
 from truename.calibration import Granted, OfTask, Priority, Rules, Submission, Told
-from truename.feeder import Applier, Feeder
+from truename.feeder import Applier, Feeder, Outlook
 from truename.hub import Hub
 from truename.model import Lookup, Outcome, TaskStatus
 from truename.queue.local import LocalQueue
 from truename.store import tasks
+from truename.store.database import Database
 from truename.store.tasks import TaskRow
 from truename.store.writer import StoreUnavailable, Writer
 
@@ -139,6 +140,33 @@ def with_works(tmp_path: Path, scene: Callable[[Works], Awaitable[None]], *, slo
                 works.writer.stop()
 
     with_heart(tmp_path, scenario, rules=RULES)
+
+
+def test_what_another_process_cancels_is_dropped_though_the_database_was_away_when_it_was_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(works: Works) -> None:
+        works.held = set(Priority)
+        outlook = Outlook(works.writer, works.feeder, Hub())
+        async with works.going():
+            (task_id,) = await works.submit([0], Priority.NORMAL)
+            await works.until_task(task_id, ALICE, status=TaskStatus.RUNNING)
+            other = Database(works.database.url)
+            wanted = OfTask(person_id=ALICE, task_id=task_id, at=works.now)
+            await other.write(partial(calibration.cancel_all, rules=RULES), [wanted])
+            await other.aclose()
+            with monkeypatch.context() as away:
+                away.setattr(works.feeder, "drop_unwanted", refused)
+                with pytest.raises(StoreUnavailable):
+                    await outlook.look()
+            assert works.feeder.out
+            await outlook.look()
+            await works.until(lambda: not works.feeder.out)
+
+    async def refused(_: object) -> None:
+        raise StoreUnavailable
+
+    with_works(tmp_path, scene, slots=1)
 
 
 @pytest.mark.parametrize("slots", [1, 3, 40])

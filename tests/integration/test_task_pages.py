@@ -1,5 +1,6 @@
 """The pages of tasks and batches and their forms, as a browser without script sends them."""
 
+import asyncio
 import re
 from html import unescape
 from pathlib import Path
@@ -138,6 +139,17 @@ def test_what_waits_can_be_put_first(tmp_path: Path) -> None:
         assert len(rows_of(await page(client))) == 3
         await site.application.state.work.mode.choose("off")
         assert (await send(client, first=ids[0])).status_code == 503
+
+    with_site(tmp_path, scenario)
+
+
+def test_what_is_cancelled_while_it_is_put_first_is_not_asked_for_again(tmp_path: Path) -> None:
+    async def scenario(site: Site) -> None:
+        client = await site.signed_in()
+        for number in range(1, 6):
+            task_id = await submit(client, f"{number:040x}", "low")
+            await asyncio.gather(send(client, cancel=task_id), send(client, first=task_id))
+            assert len(rows_of(await page(client))) == number
 
     with_site(tmp_path, scenario)
 

@@ -1,4 +1,5 @@
-"""The heart: submit, take, apply, cancel. What is decided here is decided from a picture of the database.
+"""The heart: submit, take, apply, cancel. What becomes of requests is decided from a picture of the database (`plan`,
+pure); reports and cancels are statements with conditions.
 
 Each public coroutine is work for the writer (`store/writer.py`): a list in, a list out, one transaction for everything
 that waits. Lock order everywhere: look-ups (by id), tasks, notes, events.
@@ -8,7 +9,15 @@ from truename.calibration.apply import TRANSIENT, apply_all, learn_all
 from truename.calibration.cancel import cancel_all, cancel_batches
 from truename.calibration.census import Census
 from truename.calibration.plan import Ground, Plan, plan_submissions
-from truename.calibration.submit import granted, lift_all, magnet_of, retry_batches, submit_all, submit_batches
+from truename.calibration.submit import (
+    granted,
+    hurry_all,
+    lift_all,
+    magnet_of,
+    retry_batches,
+    submit_all,
+    submit_batches,
+)
 from truename.calibration.take import give_back_all, joined_all, recover, shares_of, still_out, take_all
 from truename.calibration.words import (
     SHARES,
@@ -55,6 +64,7 @@ __all__ = [
     "cancel_batches",
     "give_back_all",
     "granted",
+    "hurry_all",
     "joined_all",
     "learn_all",
     "lift_all",

@@ -12,6 +12,7 @@ from truename.calibration.words import (
     BatchOrder,
     Granted,
     OfBatch,
+    OfTask,
     Priority,
     Refused,
     Retried,
@@ -35,6 +36,33 @@ async def submit_all(
     """The writer's work for single requests."""
     plan = await _submit(connection, submissions, rules, census or Census())
     return plan.answers
+
+
+async def hurry_all(
+    connection: Connection, wanted: Sequence[OfTask], *, rules: Rules, census: Census | None = None
+) -> Sequence[Granted | None]:
+    """The writer's work for tasks that are wanted first: those that still wait are so in the highest priority.
+
+    Output: what is asked for then; None for those that run or have ended, and for those of others.
+    """
+    submissions = [await _hurried(connection, one) for one in wanted]
+    plan = await _submit(connection, [one for one in submissions if one is not None], rules, census or Census())
+    given = granted((one.magnet for one in submissions if one is not None), plan.answers)
+    return [None if one is None else next(given) for one in submissions]
+
+
+async def _hurried(connection: Connection, wanted: OfTask) -> Submission | None:
+    found = await tasks.of_ids(connection, [wanted.task_id], person_id=wanted.person_id, ended_after=wanted.at)
+    row = found.get(wanted.task_id)
+    if row is None or row.status is not TaskStatus.PENDING:
+        return None
+    return Submission(
+        task_id=new_task_id(),
+        person_id=wanted.person_id,
+        magnet=magnet_of(row),
+        priority=Priority.HIGH,
+        at=wanted.at,
+    )
 
 
 async def lift_all(connection: Connection, asked: Sequence[Sequence[tuple[int, str]]]) -> Sequence[None]:
