@@ -14,6 +14,7 @@ from functools import partial
 
 from truename import calibration
 from truename.calibration import Granted, Rules, Told, Wanted
+from truename.clock import Clock
 from truename.hub import Hub
 from truename.joining import Joiners
 from truename.magnet import Magnet
@@ -34,7 +35,6 @@ _KEEP_EVENTS_S = 24 * 3600.0
 KEEP_UNTOLD_S = 24 * 3600.0
 """How much longer than others a batch is kept of whose end the webhook is still to be told."""
 
-Clock = Callable[[], float]
 Luck = Callable[[], float]
 
 
@@ -417,5 +417,6 @@ async def _forget_tasks(connection: Connection, before: Sequence[float]) -> Sequ
 
 async def _forget_events(connection: Connection, before: Sequence[float]) -> Sequence[int]:
     return [
-        await events.forget(connection, before=one, now=one + _KEEP_EVENTS_S, most=_FORGET_AT_ONCE) for one in before
+        await events.forget(connection, before=one, latest=one + 2 * _KEEP_EVENTS_S, most=_FORGET_AT_ONCE)
+        for one in before
     ]

@@ -13,8 +13,8 @@ from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple
 
+from truename.clock import Clock
 from truename.errors import InvalidInput, TruenameError
-from truename.feeder import Clock
 from truename.hub import Hub
 from truename.magnet import MAX_TRACKERS, InfoHash, Magnet, MagnetSpan, find_magnets, lacks, rename
 from truename.own_names import Key, OwnNames, changed_names, keys_of, put_back

@@ -12,8 +12,9 @@ from typing import Any
 
 from truename import calibration
 from truename.calibration import Answer, Census, OfTask, Priority, Refused, Rules, Submission, Submitted
+from truename.clock import Clock
 from truename.errors import TruenameError
-from truename.feeder import Clock, Feeder
+from truename.feeder import Feeder
 from truename.hub import Hub
 from truename.line import Window
 from truename.magnet import Magnet

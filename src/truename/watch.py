@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from truename import calibration
 from truename.calibration import Answer, Granted, Priority, Refused, Submission
-from truename.feeder import Clock
+from truename.clock import Clock
 from truename.hub import Hub
 from truename.magnet import InfoHash, Magnet
 from truename.notes import magnets_of

@@ -12,7 +12,19 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "architecture.md"
 
 LEVELS = (
     {"errors", "texts", "networks", "infohash", "dn", "scanner", "magnet", "own_names", "names", "bencode", "metainfo"},
-    {"model", "settings", "hub", "checked_net", "proxy", "gateway", "timeline", "partings", "open_files", "portions"},
+    {
+        "model",
+        "settings",
+        "hub",
+        "clock",
+        "checked_net",
+        "proxy",
+        "gateway",
+        "timeline",
+        "partings",
+        "open_files",
+        "portions",
+    },
     {"manager", "crew", "ad_hoc", "journal", "resolvers", "store", "queue"},
     {"worker", "calibration", "feeder", "joining", "line", "service", "batching", "watch", "notes", "mode", "health"},
     {"terminal", "demo", "web"},

@@ -5,6 +5,7 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable
 
+from truename.clock import Clock
 from truename.store.database import DatabaseError
 from truename.store.files import Stopped
 from truename.store.shelf import Record, Shelf
@@ -22,7 +23,7 @@ class Keeper:
     def __init__(
         self,
         shelf: Shelf,
-        clock: Callable[[], float],
+        clock: Clock,
         *,
         interval_s: float,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,

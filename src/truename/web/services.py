@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from truename.clock import Clock
 from truename.settings import Settings
 from truename.store.database import Database
 from truename.store.writer import Writer
@@ -11,11 +12,11 @@ from truename.store.writer import Writer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """`clock` is epoch seconds, `monotonic` seconds that never go back. `ready`: whether work can be taken now."""
+    """`monotonic`: seconds that never go back. `ready`: whether work can be taken now."""
 
     database: Database
     writer: Writer
     settings: Settings
-    clock: Callable[[], float] = time.time
+    clock: Clock = time.time
     monotonic: Callable[[], float] = time.monotonic
     ready: Callable[[], bool] = lambda: True

@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from truename.batching import Batches
 from truename.checked_net import Forbidden, checked
-from truename.feeder import Clock
+from truename.clock import Clock
 from truename.gateway import Gateway
 from truename.networks import is_address
 from truename.store import batches
