@@ -57,13 +57,13 @@ async def newest(connection: Connection) -> int | None:
     return (await connection.execute(_NEWEST)).scalar_one_or_none()
 
 
-async def forget(connection: Connection, *, before: float, now: float, most: int) -> int:
+async def forget(connection: Connection, *, before: float, latest: float, most: int) -> int:
     """Delete events that are older than the first one which is to be kept, at most so many; how many.
 
-    They stand in the order of their time, so what is kept is not gone through. An event of a time that has not come
-    yet, from before a clock was set back, keeps nothing.
+    They stand in the order of their time, so what is kept is not gone through. One that is later than `latest`, from
+    before a clock was set back by far, keeps nothing.
     """
-    kept = select(event.c.seq).where(event.c.at >= before, event.c.at <= now).order_by(event.c.seq).limit(1)
+    kept = select(event.c.seq).where(event.c.at >= before, event.c.at <= latest).order_by(event.c.seq).limit(1)
     end = func.coalesce(kept.scalar_subquery(), _AFTER_ALL)
     old = select(event.c.seq).where(event.c.seq < end).order_by(event.c.seq).limit(most)
     return (await connection.execute(delete(event).where(event.c.seq.in_(old)))).rowcount
