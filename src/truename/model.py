@@ -38,6 +38,19 @@ class TaskStatus(Enum):
         return self in _FINAL
 
 
+class LookupStatus(Enum):
+    """Where the work for one info-hash stands. The last one is final: who asks again begins another look-up."""
+
+    PENDING = "pending"
+    """Waiting for its turn."""
+    RUNNING = "running"
+    """A delivery of it is under way."""
+    WAITING = "waiting"
+    """Waiting until it is due for another try; its tasks are pending meanwhile."""
+    ENDED = "ended"
+    """Nobody waits for it any more."""
+
+
 class TaskEvent(Enum):
     """What can happen to a task."""
 

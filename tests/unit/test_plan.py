@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from truename.calibration import Ground, Plan, Priority, Refused, Rules, Submission, Submitted, plan_submissions
 from truename.magnet import InfoHash, Magnet
-from truename.model import TaskStatus
+from truename.model import LookupStatus, TaskStatus
 from truename.store.lookups import ActiveLookup
 from truename.store.names import KnownName
 from truename.store.sources import MAX_SOURCES, Sources
@@ -32,7 +32,7 @@ def plan(ground: Ground, *asked: Submission, **rules: Any) -> Plan:
 
 
 def standing(
-    number: int, *, prio: int = NORMAL, status: str = "pending", rank: int = 7, who: int = BOB
+    number: int, *, prio: int = NORMAL, status: LookupStatus = LookupStatus.PENDING, rank: int = 7, who: int = BOB
 ) -> ActiveLookup:
     """A look-up that the database has already."""
     return ActiveLookup(
@@ -175,17 +175,19 @@ def test_who_named_many_has_not_taken_the_places_of_those_whom_the_next_one_name
 def test_who_asks_again_and_knows_more_goes_on_with_that() -> None:
     second = InfoHash("ab" * 32)
     running = replace(own(0, "old", status=RUNNING), attempt=1, started_at=3.0, rank=2)
-    ground = Ground(active={HASHES[0]: standing(0, status="running")}, own={(ALICE, HASHES[0]): running})
+    ground = Ground(active={HASHES[0]: standing(0, status=LookupStatus.RUNNING)}, own={(ALICE, HASHES[0]): running})
     done = plan(ground, ask(0, "a", trackers=("http://t.example/",), info_hash_v2=second))
     assert done.answers == [Submitted(task_id="old", status=RUNNING, deduplicated=True)]
     sources = Sources(trackers=("http://t.example/",))
     assert list(done.raised.values()) == [replace(running, sources=sources.as_text(), hash_v2=second)]
     (joined,) = done.joined.values()
-    assert (joined.status, joined.sources, joined.hash_v2, joined.rank) == ("running", sources, second, 7)
+    assert (joined.status, joined.sources, joined.hash_v2, joined.rank) == (LookupStatus.RUNNING, sources, second, 7)
 
 
-@pytest.mark.parametrize(("status", "kept"), [("pending", 0), ("waiting", 0), ("running", 1)])
-def test_of_two_second_hashes_the_one_that_has_not_been_asked_for_is_kept(status: str, kept: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "kept"), [(LookupStatus.PENDING, 0), (LookupStatus.WAITING, 0), (LookupStatus.RUNNING, 1)]
+)
+def test_of_two_second_hashes_the_one_that_has_not_been_asked_for_is_kept(status: LookupStatus, kept: int) -> None:
     seconds = InfoHash("ab" * 32), InfoHash("cd" * 32)
     ground = Ground(active={HASHES[0]: replace(standing(0, status=status), hash_v2=seconds[0])})
     asked = ask(0, "a", info_hash_v2=seconds[1], trackers=("http://t.example/",))
@@ -196,7 +198,7 @@ def test_a_joiner_in_more_haste_raises_what_waits_into_their_own_lane() -> None:
     ground = Ground(active={HASHES[0]: standing(0, prio=LOW)}, last_rank={(HIGH, ALICE): 3})
     done = plan(ground, ask(0, "a", priority=HIGH), ask(1, "b", priority=HIGH))
     raised = done.joined[100]
-    assert (raised.prio, raised.rank, raised.person_id, raised.status) == (HIGH, 4, ALICE, "pending")
+    assert (raised.prio, raised.rank, raised.person_id, raised.status) == (HIGH, 4, ALICE, LookupStatus.PENDING)
     assert done.begun[0].rank == 5
     assert done.ranks == {(HIGH, ALICE): 5}
 
@@ -206,17 +208,17 @@ def test_a_joiner_in_less_haste_lowers_nothing() -> None:
 
 
 def test_what_runs_is_raised_to_the_front_and_uses_up_no_rank() -> None:
-    ground = Ground(active={HASHES[0]: standing(0, prio=LOW, status="running")}, taken_rank={HIGH: 6})
+    ground = Ground(active={HASHES[0]: standing(0, prio=LOW, status=LookupStatus.RUNNING)}, taken_rank={HIGH: 6})
     done = plan(ground, ask(0, "a", priority=HIGH))
     raised = done.joined[100]
-    assert (raised.prio, raised.rank, raised.person_id, raised.status) == (HIGH, 6, ALICE, "running")
+    assert (raised.prio, raised.rank, raised.person_id, raised.status) == (HIGH, 6, ALICE, LookupStatus.RUNNING)
     assert done.ranks == {}
 
 
 @pytest.mark.parametrize("priority", Priority)
 def test_who_joins_what_waits_for_another_try_need_not_wait_for_it(priority: Priority) -> None:
-    done = plan(Ground(active={HASHES[0]: standing(0, status="waiting")}), ask(0, "a", priority=priority))
-    assert done.joined[100].status == "pending"
+    done = plan(Ground(active={HASHES[0]: standing(0, status=LookupStatus.WAITING)}), ask(0, "a", priority=priority))
+    assert done.joined[100].status is LookupStatus.PENDING
     assert done.joined[100].prio == min(priority, NORMAL)
 
 
@@ -249,7 +251,10 @@ def test_whatever_is_asked_the_plan_is_one_that_can_be_written(
     asked: list[tuple[int, int, Priority]], most: int, most_each: int
 ) -> None:
     ground = Ground(
-        active={HASHES[0]: standing(0, status="running"), HASHES[1]: standing(1, prio=LOW, status="waiting")}
+        active={
+            HASHES[0]: standing(0, status=LookupStatus.RUNNING),
+            HASHES[1]: standing(1, prio=LOW, status=LookupStatus.WAITING),
+        }
     )
     submissions = [ask(number, f"t{place}", who, priority) for place, (number, who, priority) in enumerate(asked)]
     done = plan(ground, *submissions, max_queued=most, max_queued_per_user=most_each)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from truename.calibration.words import Answer, Refused, Rules, Submission, Submitted
-from truename.model import TaskStatus
+from truename.model import LookupStatus, TaskStatus
 from truename.store.lookups import ActiveLookup, NewLookup
 from truename.store.names import KnownName
 from truename.store.sources import Sources
@@ -86,7 +86,7 @@ def _ask(ground: Ground, plan: Plan, asked: Submission, rank: int, sources: Sour
             prio=asked.priority,
             person_id=asked.person_id,
             rank=rank,
-            status="pending",
+            status=LookupStatus.PENDING,
             sources=sources,
         )
         plan.begun.append(
@@ -110,15 +110,15 @@ def _ask(ground: Ground, plan: Plan, asked: Submission, rank: int, sources: Sour
 def _second_hash(active: ActiveLookup, asked: Submission) -> str | None:
     """There is one way more to find a torrent; what runs has taken the one it knew, so it is the next one's turn."""
     theirs, ours = asked.magnet.info_hash_v2, active.hash_v2
-    return (theirs or ours) if active.status == "running" else (ours or theirs)
+    return (theirs or ours) if active.status is LookupStatus.RUNNING else (ours or theirs)
 
 
 def _joined(ground: Ground, plan: Plan, asked: Submission, rank: int, active: ActiveLookup) -> ActiveLookup:
     """A look-up that somebody joins waits in their lane if that is the faster one."""
-    if active.status == "waiting":  # for another try; who asks now does not want to wait for that
-        active = replace(active, status="pending")
+    if active.status is LookupStatus.WAITING:  # for another try; who asks now does not want to wait for that
+        active = replace(active, status=LookupStatus.PENDING)
     if asked.priority < active.prio:
-        if active.status == "pending":
+        if active.status is LookupStatus.PENDING:
             _advance(ground, plan, asked, rank)
         else:  # it has had its turn: should it have to wait again, it is the next one, and nobody's rank is used up
             rank = ground.taken_rank.get(asked.priority, 0)

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateTable
 
-from truename.model import TaskStatus
+from truename.model import LookupStatus, TaskStatus
 from truename.store import batches, lookups, tasks
 from truename.store.database import Connection
 from truename.store.tables import ONE, PENDING, batch, batch_task, event, lane, lookup, task, virtual
@@ -135,10 +135,12 @@ async def _end_idle(connection: Connection) -> Sequence[str]:
     )
     await connection.execute(insert(_idle).from_select(list(_idle.c), idle))
     await connection.execute(
-        update(lookup).where(lookup.c.id.in_(_OF_IDLE)).values(status="ended", active=None, delivery=None, due_at=None)
+        update(lookup)
+        .where(lookup.c.id.in_(_OF_IDLE))
+        .values(status=LookupStatus.ENDED.value, active=None, delivery=None, due_at=None)
     )
     never_taken = select(_idle.c.prio, _idle.c.person_id, func.count().label("lookups")).where(
-        _idle.c.status == "pending"
+        _idle.c.status == PENDING
     )
     for row in (await connection.execute(never_taken.group_by(_idle.c.prio, _idle.c.person_id))).all():
         await _close_ranks(connection, row.prio, row.person_id, row.lookups)

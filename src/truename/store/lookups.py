@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import bindparam, case, delete, exists, func, insert, select, update
 
 from truename.magnet import InfoHash, Magnet
-from truename.model import Lookup, TaskStatus
+from truename.model import Lookup, LookupStatus, TaskStatus
 from truename.store.database import Connection
 from truename.store.due import due_values, has_come, is_too_far_off
 from truename.store.portable import in_chunks, upsert
@@ -33,7 +33,7 @@ class ActiveLookup:
     prio: int
     person_id: int
     rank: int
-    status: str
+    status: LookupStatus
     sources: Sources
 
 
@@ -121,7 +121,7 @@ _NEXT_ONES = (
 _TAKE = (
     update(lookup)
     .where(lookup.c.id.in_(_NEXT_ONES))
-    .values(status="running", delivery=bindparam("by_delivery"), attempt=lookup.c.attempt + 1)
+    .values(status=LookupStatus.RUNNING.value, delivery=bindparam("by_delivery"), attempt=lookup.c.attempt + 1)
     .returning(lookup.c.id, lookup.c.hash, lookup.c.hash_v2, lookup.c.rank, lookup.c.created_at, lookup.c.sources)
 )
 _RUNNING_OF = (
@@ -133,15 +133,17 @@ _RUNNING_OF = (
 _MAGNETS_OF = select(lookup.c.id, lookup.c.hash, lookup.c.hash_v2, lookup.c.sources).where(_IDS)
 _STANDS = select(lookup.c.id, lookup.c.prio, lookup.c.person_id, lookup.c.status).where(_IDS)
 _WAKE = tuple(
-    update(lookup).where(lookup.c.status == WAITING, which(lookup.c.due_at)).values(status="pending", due_at=None)
+    update(lookup)
+    .where(lookup.c.status == WAITING, which(lookup.c.due_at))
+    .values(status=LookupStatus.PENDING.value, due_at=None)
     for which in (has_come, is_too_far_off)
 )
 _PUT_OFF = (
     update(lookup)
     .where(lookup.c.id == bindparam("this_id"), lookup.c.status == RUNNING)
-    .values(status="waiting", due_at=bindparam("due"), delivery=None)
+    .values(status=LookupStatus.WAITING.value, due_at=bindparam("due"), delivery=None)
 )
-_END = update(lookup).where(_IDS).values(status="ended", active=None, delivery=None, due_at=None)
+_END = update(lookup).where(_IDS).values(status=LookupStatus.ENDED.value, active=None, delivery=None, due_at=None)
 
 
 async def active_of(connection: Connection, hashes: Iterable[str]) -> dict[str, ActiveLookup]:
@@ -156,7 +158,7 @@ async def active_of(connection: Connection, hashes: Iterable[str]) -> dict[str, 
                 prio=row.prio,
                 person_id=row.person_id,
                 rank=row.rank,
-                status=row.status,
+                status=LookupStatus(row.status),
                 sources=Sources.of_text(row.sources),
             )
     return found
@@ -181,7 +183,7 @@ async def insert_all(connection: Connection, new: Sequence[NewLookup]) -> Sequen
         {
             "hash": one.hash,
             "hash_v2": one.hash_v2,
-            "status": "pending",
+            "status": LookupStatus.PENDING.value,
             "active": 1,
             "prio": one.prio,
             "person_id": one.person_id,
@@ -206,7 +208,7 @@ async def change_all(connection: Connection, changed: Sequence[ActiveLookup]) ->
             [
                 {
                     "this_id": one.id,
-                    "new_status": one.status,
+                    "new_status": one.status.value,
                     "new_prio": one.prio,
                     "new_person": one.person_id,
                     "new_rank": one.rank,
@@ -233,7 +235,7 @@ async def ask_anew(connection: Connection, wanted: Mapping[int, Wants]) -> Count
             if row.prio < wants.prio:
                 lane_of = (wants.prio, wants.person_id)
                 ranks[lane_of] = max(wants.rank, ranks.get(lane_of, 0))
-                left[row.prio, row.person_id] += row.status == "pending"
+                left[row.prio, row.person_id] += row.status == LookupStatus.PENDING.value
     await connection.execute(
         _ASK_ANEW,
         [
@@ -326,7 +328,7 @@ def _magnet(row: Any) -> Magnet:
 
 async def give_back(connection: Connection, ids: Iterable[int] | None = None) -> int:
     """Running look-ups wait for their turn again, all of them or these; a delivery under way counts no more."""
-    change = update(lookup).where(lookup.c.status == RUNNING).values(status="pending", delivery=None)
+    change = update(lookup).where(lookup.c.status == RUNNING).values(status=LookupStatus.PENDING.value, delivery=None)
     if ids is None:
         return (await connection.execute(change)).rowcount
     count = 0
@@ -394,5 +396,5 @@ async def count_by_state(connection: Connection) -> tuple[int, int]:
     """How many look-ups wait, also for another try, and how many are on their way."""
     statement = select(lookup.c.status, func.count().label("lookups")).where(lookup.c.active == ONE)
     rows = {row.status: row.lookups for row in await connection.execute(statement.group_by(lookup.c.status))}
-    on_the_way = rows.pop("running", 0)
+    on_the_way = rows.pop(LookupStatus.RUNNING.value, 0)
     return sum(rows.values()), on_the_way

@@ -28,6 +28,8 @@ from sqlalchemy import (
     text,
 )
 
+from truename.model import LookupStatus
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -42,7 +44,9 @@ Large = BigInteger().with_variant(Integer, "sqlite")
 
 # Written out in statements, and not as parameters: an index of some rows only is used for what stands in the statement.
 ONE: ColumnElement[int] = literal_column("1", Integer)
-PENDING, RUNNING, WAITING = (literal_column(f"'{word}'", String) for word in ("pending", "running", "waiting"))
+_STATES = (LookupStatus.PENDING, LookupStatus.RUNNING, LookupStatus.WAITING)
+PENDING, RUNNING, WAITING = (literal_column(f"'{state.value}'", String) for state in _STATES)
+_IS_PENDING, _IS_RUNNING, _IS_WAITING = (text(f"status = '{state.value}'") for state in _STATES)
 
 person = Table(
     "person",
@@ -113,7 +117,7 @@ note_magnet = Table(
 )
 
 # `active` is 1, or NULL when ended: in a unique index a constant costs less than the status (docs/adr/0004).
-# `waiting` is a status of a look-up alone: another try is due later; its tasks are pending meanwhile.
+# `status` is a `LookupStatus`; `due_at` is there while it is waiting.
 lookup = Table(
     "lookup",
     metadata,
@@ -133,8 +137,8 @@ lookup = Table(
     Index(
         "ix_lookup_due_at",
         "due_at",
-        sqlite_where=text("status = 'waiting'"),
-        postgresql_where=text("status = 'waiting'"),
+        sqlite_where=_IS_WAITING,
+        postgresql_where=_IS_WAITING,
     ),
     Index(
         "uq_lookup_active", "hash", unique=True, sqlite_where=text("active = 1"), postgresql_where=text("active = 1")
@@ -144,14 +148,14 @@ lookup = Table(
         "prio",
         "rank",
         "id",
-        sqlite_where=text("status = 'pending'"),
-        postgresql_where=text("status = 'pending'"),
+        sqlite_where=_IS_PENDING,
+        postgresql_where=_IS_PENDING,
     ),
     Index(
         "ix_lookup_running",
         "status",
-        sqlite_where=text("status = 'running'"),
-        postgresql_where=text("status = 'running'"),
+        sqlite_where=_IS_RUNNING,
+        postgresql_where=_IS_RUNNING,
     ),
     sqlite_autoincrement=True,
 )

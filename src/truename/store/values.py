@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from truename.infohash import InfoHash
 from truename.metainfo import MAX_SIZE_BYTES
-from truename.model import TaskStatus
+from truename.model import LookupStatus, TaskStatus
 from truename.names import is_hidden
 from truename.store.notes import EDITED, RENAMED, SAVED, UNDONE
 from truename.store.people import MAX_USERNAME
@@ -34,7 +34,7 @@ _DEAREST = (262_144, 10, 16)  # four times today's memory, three times its work
 _WORD = re.compile(r"[a-z0-9_]*")
 _MOST_SOURCES = 4096  # earlier versions kept all that one magnet named
 _ONE = frozenset((1,))
-_LOOKUP_STATES = frozenset(("pending", "running", "waiting", "ended"))
+_LOOKUP_STATES = frozenset(status.value for status in LookupStatus)
 _TASK_STATES = frozenset(status.value for status in TaskStatus)
 PRIORITIES = frozenset(range(3))
 
