@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
@@ -264,6 +265,28 @@ def test_the_memory_for_what_is_not_whole_is_bounded_and_given_back() -> None:
             async with Peer(too_large).serving() as another:
                 with pytest.raises(NotYet):
                     await direct.resolve(magnet(too_large, another), deadline_s=SHORT_S)
+
+    run(test())
+
+
+def test_of_whole_metadata_that_is_false_nothing_stays_in_memory() -> None:
+    def talks() -> int:
+        return sum(isinstance(one, Talk) for one in gc.get_objects())
+
+    async def test() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            liars = [await stack.enter_async_context(Garbage(LARGE).serving()) for _ in range(5)]
+            direct = await stack.enter_async_context(resolver())
+            gc.collect()
+            before = talks()
+            gc.disable()  # so that whatever is in a ring stays
+            try:
+                with pytest.raises(NotYet):
+                    await direct.resolve(magnet(LARGE, *liars), deadline_s=SHORT_S)
+                await asyncio.sleep(0)
+                assert talks() == before
+            finally:
+                gc.enable()
 
     run(test())
 

@@ -29,7 +29,7 @@ class Limits:
     http_announces_to_one: int = 300
     udp_announces: int = 400
     udp_announces_to_one: int = 100
-    held_bytes: int = 128 << 20
+    held_bytes: int = 64 << 20
 
     trackers: int = 50
     trackers_in_all: int = 500

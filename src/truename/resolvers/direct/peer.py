@@ -26,6 +26,7 @@ async def converse(dialer: Dialer, talk: Talk, peer: Peer, limits: Limits, *, re
     finally:
         connection.close()
         talk.close()
+        del connection, talk  # an error knows this frame, and the connection the error: a ring that would stay for long
 
 
 class _Connection(Listener):
@@ -62,7 +63,7 @@ class _Connection(Listener):
         try:
             answer = self._talk.hear(data)
         except TalkFailed as failed:
-            self._fail(failed)
+            self._fail(failed.trouble)
             return
         if answer:
             self._line.write(answer)
@@ -74,7 +75,7 @@ class _Connection(Listener):
 
     def connection_lost(self, error: Exception | None) -> None:
         """See `Listener`."""
-        self._fail(TalkFailed(self._talk.lacking or Trouble.HUNG_UP))
+        self._fail(self._talk.lacking or Trouble.HUNG_UP)
 
     def close(self) -> None:
         """At once, whatever is on its way."""
@@ -83,25 +84,30 @@ class _Connection(Listener):
                 timer.cancel()
         if self._line is not None:
             self._line.abort()
+        self._line = None
         self.raw.cancel()
 
     def _look_at_the_clock(self) -> None:
         if self._talk.steps == self._steps or self._loop.time() > self._until:
-            self._fail(TalkFailed(Trouble.SILENT))
+            self._fail(Trouble.SILENT)
             return
         self._steps = self._talk.steps
         self._clock = self._loop.call_later(self._limits.silence_s, self._look_at_the_clock)
 
     def _grace_is_over(self) -> None:
         if (trouble := self._talk.lacking) is not None:
-            self._fail(TalkFailed(trouble))
+            self._fail(trouble)
 
-    def _fail(self, failed: TalkFailed) -> None:
-        """The end; nothing more is heard of this peer, so that it can send no more of anything."""
+    def _fail(self, trouble: Trouble) -> None:
+        """The end; nothing more is heard of this peer, so that it can send no more of anything.
+
+        The error is a new one: the one that was raised remembers where, and all that was held there, for as long as it
+        is there itself.
+        """
         if self._line is not None:
             self._line.abort()
         if not self.raw.done():
-            self.raw.set_exception(failed)
+            self.raw.set_exception(TalkFailed(trouble))
 
 
 def _was_seen(raw: asyncio.Future[bytes]) -> None:
