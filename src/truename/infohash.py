@@ -7,6 +7,8 @@ from typing import Self
 
 from truename.errors import InvalidInput
 
+V1_DIGITS, V2_DIGITS = 40, 64
+
 _BASE32 = b"abcdefghijklmnopqrstuvwxyz234567"
 _INTEGER = b"0123456789abcdefghijklmnopqrstuv"
 # RFC 4648's digits as those that int() takes in base 32; everything else becomes something it refuses.
@@ -27,7 +29,7 @@ class InfoHash(str):
         Errors: `InvalidInput` for anything else, and for the all-zero hash, which libtorrent takes for "no hash".
         """
         digits = text.strip()
-        found = cls.hexadecimal(digits, 40) or cls.hexadecimal(digits, 64) or cls.base32(digits)
+        found = cls.hexadecimal(digits, V1_DIGITS) or cls.hexadecimal(digits, V2_DIGITS) or cls.base32(digits)
         if found is None:
             raise InvalidInput("invalid_info_hash" if digits else "missing_info_hash")
         return found
@@ -57,4 +59,9 @@ class InfoHash(str):
     @property
     def is_v2(self) -> bool:
         """Whether this is the SHA-256 of a v2 or hybrid torrent."""
-        return len(self) == 64
+        return len(self) == V2_DIGITS
+
+    @property
+    def hash20(self) -> str:
+        """What a swarm knows the torrent by: the SHA-1, or the first 20 bytes of the SHA-256 (BEP 52), in hex."""
+        return self[:V1_DIGITS]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from truename import bencode
 from truename.errors import BadMetadata, BadName
-from truename.infohash import InfoHash
+from truename.infohash import V2_DIGITS, InfoHash
 from truename.names import decode_alike, decode_name
 
 MAX_NAME_BYTES = 32 * 1024
@@ -21,7 +21,6 @@ MAX_NAME_BYTES = 32 * 1024
 MAX_PATH_BYTES = 4096
 MAX_FILES_KEPT = 200
 MAX_SIZE_BYTES = 2**63 - 1
-_V1_DIGITS = 40
 
 
 class TorrentFile(NamedTuple):
@@ -62,7 +61,7 @@ def matches(raw: bytes, expected: Collection[str]) -> bool:
 def hashes20(raw: bytes) -> tuple[str, str]:
     """The two hashes by which a swarm may know the torrent: SHA-1, and SHA-256 cut to 20 bytes; 40 hex digits each."""
     digests = _Digests(raw)
-    return digests.v1, digests.v2[:_V1_DIGITS]
+    return digests.v1, digests.v2.hash20
 
 
 def read_info(raw: bytes, expected: Collection[str]) -> Metainfo:
@@ -112,7 +111,7 @@ class _Digests:
 
 
 def _is_one_of(digests: _Digests, expected: Collection[str]) -> bool:
-    return digests.v1 in expected or digests.v2 in expected or digests.v2[:_V1_DIGITS] in expected
+    return digests.v1 in expected or digests.v2 in expected or digests.v2.hash20 in expected
 
 
 def _name(info: dict[bytes, bencode.Value]) -> tuple[bytes, str, bool]:
@@ -132,7 +131,7 @@ def _hashes(
 
     A hash by which it was asked for is one of them in any case.
     """
-    asked_as_v2 = any(len(one) > _V1_DIGITS for one in expected)
+    asked_as_v2 = any(len(one) == V2_DIGITS for one in expected)
     has_v2 = info.get(b"meta version") == 2 or (asked_as_v2 and digests.v2 in expected)
     has_v1 = b"pieces" in info or digests.v1 in expected or not has_v2
     return (digests.v1, digests.v2 if has_v2 else None) if has_v1 else (digests.v2, None)

@@ -178,8 +178,8 @@ class Outcome:
         """
         if not self.verified:
             return (str(self.info_hash),)
-        known = [str(each) for each in (self.info_hash, self.info_hash_v2) if each is not None]
-        return (*known, *(each[:40] for each in known if len(each) == 64))
+        known = [each for each in (self.info_hash, self.info_hash_v2) if each is not None]
+        return (*map(str, known), *(each.hash20 for each in known if each.is_v2))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

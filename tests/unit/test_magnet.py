@@ -43,6 +43,7 @@ def test_an_info_hash_is_read_with_white_space_around_it(digits: str) -> None:
 def test_a_magnet_carries_all_its_hashes(text: str, hashes: tuple[str, ...]) -> None:
     assert Magnet.parse(text).hashes == hashes
     assert [info_hash.is_v2 for info_hash in Magnet.parse(text).hashes] == [len(each) == 64 for each in hashes]
+    assert [info_hash.hash20 for info_hash in Magnet.parse(text).hashes] == [each[:40] for each in hashes]
 
 
 @pytest.mark.parametrize(

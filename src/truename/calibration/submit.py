@@ -19,7 +19,7 @@ from truename.calibration.words import (
     Rules,
     Submission,
 )
-from truename.magnet import InfoHash, Magnet
+from truename.magnet import Magnet
 from truename.model import TaskStatus
 from truename.store import batches, lookups, names, notes, tasks, watches
 from truename.store.batches import BatchTask, NewBatch
@@ -138,13 +138,7 @@ def granted(magnets: Iterable[Magnet], answers: Iterable[Answer]) -> Iterator[Gr
 
 def magnet_of(row: TaskRow) -> Magnet:
     """What a task asked for, to be asked for again; never whom others have named for the same hash."""
-    sources = Sources.of_text(row.sources)
-    return Magnet(
-        info_hash=InfoHash(row.hash),
-        info_hash_v2=None if row.hash_v2 is None else InfoHash(row.hash_v2),
-        trackers=sources.trackers,
-        peers=sources.peers,
-    )
+    return Sources.of_text(row.sources).magnet(row.hash, row.hash_v2)
 
 
 async def _submit(connection: Connection, submissions: Sequence[Submission], rules: Rules, census: Census) -> Plan:

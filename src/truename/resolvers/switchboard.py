@@ -50,7 +50,6 @@ MAX_PEERS_ASKED = 50
 _MAX_ASKED_FOR_ONE_HASH = 500
 _TICK_S = 0.25
 _COUNT_EVERY_S = 1.0
-_HASH20_DIGITS = 40
 
 
 class Switchboard:
@@ -120,7 +119,7 @@ class Switchboard:
     # --- who waits -----------------------------------------------------------------------------------------------
 
     def _join(self, waiter: Waiter, magnet: Magnet) -> None:
-        for hash20 in dict.fromkeys(info_hash[:_HASH20_DIGITS] for info_hash in magnet.hashes):
+        for hash20 in dict.fromkeys(info_hash.hash20 for info_hash in magnet.hashes):
             conversation = self._by_hash.get(hash20)
             if conversation is None:
                 self._begin(hash20, waiter)
@@ -349,7 +348,7 @@ class Switchboard:
         """The end for those who asked for this very hash; for others it was one more way that leads nowhere."""
         conversation.answered = True
         for waiter in list(conversation.waiters):
-            if waiter.info_hash[:_HASH20_DIGITS] == conversation.hash20:
+            if waiter.info_hash.hash20 == conversation.hash20:
                 waiter.note()
                 waiter.fail(BadMetadata(conversation.unread))
             self._leads_nowhere(conversation, waiter, waiter.nobody_answered)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, case, delete, exists, func, insert, select, update
 
-from truename.magnet import InfoHash, Magnet
+from truename.magnet import Magnet
 from truename.model import Lookup, LookupStatus, TaskStatus
 from truename.store.database import Connection
 from truename.store.due import due_values, has_come, is_too_far_off
@@ -317,13 +317,7 @@ async def _advance(connection: Connection, prio: int, rank: int) -> None:
 
 
 def _magnet(row: Any) -> Magnet:
-    sources = Sources.of_text(row.sources)
-    return Magnet(
-        info_hash=InfoHash(row.hash),
-        info_hash_v2=None if row.hash_v2 is None else InfoHash(row.hash_v2),
-        trackers=sources.trackers,
-        peers=sources.peers,
-    )
+    return Sources.of_text(row.sources).magnet(row.hash, row.hash_v2)
 
 
 async def give_back(connection: Connection, ids: Iterable[int] | None = None) -> int:

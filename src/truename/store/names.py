@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self
 
 from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 
+from truename.infohash import V2_DIGITS
 from truename.metainfo import TorrentFile
 from truename.model import Outcome
 from truename.store.database import Connection
@@ -20,7 +21,6 @@ from truename.store.tables import last_failure, torrent, torrent_hash
 
 _NEWEST = 10_000
 _MAX_FILES = 200
-_V2_DIGITS = 64
 _MAX_FILES_CHARS = 32_768
 
 
@@ -100,7 +100,7 @@ _HASHES = torrent_hash.c.hash.in_(bindparam("hashes", expanding=True))
 _IS_ITS_NAME = torrent.c.verified.is_(True) | (torrent.c.hash == torrent_hash.c.hash)
 _V2_OF_TORRENT = (
     select(func.max(_OF_TORRENT.c.hash))
-    .where(_OF_TORRENT.c.torrent_id == torrent.c.id, func.length(_OF_TORRENT.c.hash) == _V2_DIGITS)
+    .where(_OF_TORRENT.c.torrent_id == torrent.c.id, func.length(_OF_TORRENT.c.hash) == V2_DIGITS)
     .scalar_subquery()
 )
 _KNOWN = (
@@ -254,7 +254,7 @@ def _known(row: Any) -> KnownName:
 
 
 def _is_v2(info_hash: str) -> bool:
-    return len(info_hash) == _V2_DIGITS
+    return len(info_hash) == V2_DIGITS
 
 
 def _packed(files: Iterable[TorrentFile]) -> str:

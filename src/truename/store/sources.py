@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from truename.magnet import in_turns
+from truename.infohash import InfoHash
+from truename.magnet import Magnet, in_turns
 
 MAX_SOURCES = 100
 _ASKED_AT_ONCE = 50
@@ -41,6 +42,15 @@ class Sources:
         if set(other.trackers) <= set(self.trackers) and set(other.peers) <= set(self.peers):
             return self
         return Sources.in_turns((self, other))
+
+    def magnet(self, info_hash: str, info_hash_v2: str | None) -> Magnet:
+        """What asks these for a row's hashes."""
+        return Magnet(
+            info_hash=InfoHash(info_hash),
+            info_hash_v2=None if info_hash_v2 is None else InfoHash(info_hash_v2),
+            trackers=self.trackers,
+            peers=self.peers,
+        )
 
     @property
     def is_crowded(self) -> bool:

@@ -30,7 +30,6 @@ from truename.resolvers.ourselves import Ourselves
 from truename.resolvers.reading import Reading
 from truename.resolvers.whom import Whom
 
-_HASH20_DIGITS = 40
 _PORTS = range(61_000, 65_536)
 """One of these is announced. Systems take ports for connections from below, so no neighbour is taken for ourselves."""
 
@@ -208,7 +207,7 @@ class DirectResolver:
     def _join(self, waiter: _Waiter, magnet: Magnet) -> None:
         trackers, peers = self._whom_to_ask(magnet)
         waiter.whom = Whom(tuple(tracker.url for tracker in trackers), peers=tuple(peers))
-        for hash20 in dict.fromkeys(info_hash[:_HASH20_DIGITS] for info_hash in magnet.hashes):
+        for hash20 in dict.fromkeys(info_hash.hash20 for info_hash in magnet.hashes):
             errand = self._errands.get(hash20)
             is_new = errand is None or errand.quest.is_over
             if errand is None or is_new:

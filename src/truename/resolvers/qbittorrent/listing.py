@@ -126,7 +126,7 @@ class Listing:
 
     def find(self, info_hash: InfoHash) -> Entry | None:
         """The torrent of a hash."""
-        torrent_id = self._ids.get(info_hash) or self._ids.get(info_hash[:40])
+        torrent_id = self._ids.get(info_hash) or self._ids.get(info_hash.hash20)
         return None if torrent_id is None else self._entries[torrent_id]
 
     def ours(self) -> Iterator[tuple[Entry, Run]]:

@@ -256,7 +256,7 @@ class Rounds:
         info = answer.get("info")
         if not isinstance(info, dict):
             return None
-        torrent_id = str(answer.get("hash") or errand.info_hash[:40])
+        torrent_id = str(answer.get("hash") or errand.info_hash.hash20)
         torrent = await self._ask(lambda session: session.fetched_file(source))
         if torrent is None:
             torrent = await self._ask(lambda session: session.torrent_file(torrent_id))
