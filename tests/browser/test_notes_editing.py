@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Locator, Route, expect
 
-from tests.browser.window_support import CONTRAST, HASH, LINK, OTHER, Chromium, Window, started
+from tests.browser.window_support import CONTRAST, HASH, LINK, OTHER, Chromium, Window, bad_gateway, started
 from tests.integration.live_support import Live
 from tests.integration.web_support import PASSWORD
 
@@ -505,3 +505,39 @@ def test_edit_says_that_the_server_cannot_be_reached_and_that_it_is_slow(chromiu
         assert len(asked) == 1
 
     chromium.visit(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("letters", [10, 1_000_000])
+def test_a_text_stays_in_its_field_when_something_between_answers_for_the_server(
+    chromium: Chromium, tmp_path: Path, letters: int
+) -> None:
+    """A new note and an edit; in a form a text of a million Chinese letters takes more than may be sent."""
+
+    async def scenario(site: Live, window: Window) -> None:
+        page, text = window.page, "海" * letters
+        told = "What answered for the server could not be understood (502)."
+        await saved(site, LINK)
+        await page.reload()
+        await page.fill("[name=text]", text)
+        await page.route("**/*", bad_gateway)
+        await page.click(".new-note button")
+        await expect(page.locator(".new-note .editor-said")).to_have_text(told)
+        assert await page.input_value("[name=text]") == text
+        await page.locator(".note-edit").click()
+        await expect(page.locator(".note-said")).to_have_text(told)
+        await page.unroute("**/*")
+        await page.locator(".note-edit").click()
+        await expect(page.locator(".note-said")).to_be_empty()
+        await field(window).fill("my own text")
+        await page.route("**/*", bad_gateway)
+        await page.locator(".editor button").click()
+        await expect(page.locator(".editor .editor-said")).to_have_text(told)
+        assert await field(window).input_value() == "my own text"
+        await page.unroute("**/*")
+        await page.locator(".editor button").click()
+        await expect(page.locator(".note-text")).to_have_text("my own text")
+        await page.click(".new-note button")
+        await expect(page.locator(".note-text").first).to_contain_text(text[:10])
+        window.wrong.clear()  # the browser's own words
+
+    chromium.visit(tmp_path, scenario, window={"locale": "en-US"})

@@ -1,12 +1,27 @@
 """The notes in a real Chromium: from the first run to the first name, in each mode, whatever texts and names hold."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.window_support import CONTRAST, DEAD, HASH, LINK, OTHER, Chromium, Window, started, window_of
+from tests.browser.window_support import (
+    CONTRAST,
+    DEAD,
+    HASH,
+    LINK,
+    MEANWHILE,
+    OTHER,
+    SEEN,
+    Chromium,
+    Window,
+    bad_gateway,
+    started,
+    submitted,
+    window_of,
+)
 from tests.integration.live_support import Live
 from tests.integration.web_support import PASSWORD
 from truename.demo.peers import SwarmPlan
@@ -17,6 +32,7 @@ from truename.texts import Language
 from truename.ways import open_chain
 
 OTHER_LINK = f"magnet:?xt=urn:btih:{OTHER}"
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
     '"><script>alert(2)</script>',
@@ -300,17 +316,84 @@ def test_whatever_texts_and_names_hold_it_is_text(chromium: Chromium, tmp_path: 
     chromium.visit(tmp_path, scenario)
 
 
-def test_who_cannot_reach_the_server_is_told_in_ones_own_language(chromium: Chromium, tmp_path: Path) -> None:
-    async def scenario(_: Live, window: Window) -> None:
-        page, said = window.page, "The server cannot be reached."
-        await window.save(LINK)
-        await page.context.set_offline(True)
-        await window.press(HASH)
-        await expect(page.locator(".note-said")).to_have_text(said)
+@pytest.mark.parametrize("mode", ["async", "sync"])
+@pytest.mark.parametrize("button", [".magnet-ask", ".note-ask"])
+@pytest.mark.parametrize("there", ["nobody", "somebody between"])
+def test_who_cannot_reach_the_server_is_told_in_ones_own_language(
+    chromium: Chromium, tmp_path: Path, there: str, button: str, mode: str
+) -> None:
+    """Whether nothing answers or something that stands before the server; and all is well again when it is there."""
+
+    async def scenario(site: Live, window: Window) -> None:
+        page = window.page
+        await window.save(f"{LINK} {OTHER_LINK}")
+        if there == "nobody":
+            await page.context.set_offline(True)
+        else:
+            await page.route("**/*", bad_gateway)
+        await page.locator(button).first.click()
+        await expect(page.locator(".note-said")).to_have_text(
+            "The server cannot be reached."
+            if there == "nobody"
+            else "What answered for the server could not be understood (502)."
+        )
         await expect(window.state(HASH)).to_have_text("not asked")
+        await expect(page.locator("#lost")).to_have_text("The server cannot be reached; trying again.")
+        assert CHINESE.search(await page.locator("body").inner_text()) is None
+        await page.screenshot(path=tmp_path / "told.png")
+        client = await site.signed_in()
+        await site.ended(client, await submitted(client, HASH))  # as what was pressed may have come about
+        await page.context.set_offline(False)
+        await page.unroute("**/*")
+        await expect(page.locator("#lost")).to_be_hidden()
+        await expect(window.name(HASH)).to_have_text("Name of 1a1a.mkv")
         window.wrong.clear()  # the browser's own words
 
-    chromium.visit(tmp_path, scenario, window={"locale": "en-US"})
+    chromium.visit(tmp_path, scenario, window={"locale": "en-US"}, calibration_mode=mode)
+
+
+def test_what_the_server_refuses_is_said_though_the_magnet_has_a_reason_of_its_own(
+    chromium: Chromium, tmp_path: Path
+) -> None:
+    async def scenario(site: Live, window: Window) -> None:
+        site.oracle.dead = {DEAD}
+        why, said = window.page.locator(".magnet-why"), window.page.locator(".note-said")
+        await window.save(f"magnet:?xt=urn:btih:{DEAD}")
+        await window.press(DEAD)
+        await expect(why).to_contain_text("没有人")
+        await expect(said).to_be_empty()  # it stands there already
+        await site.work.mode.choose("off")
+        await window.press(DEAD)
+        await expect(said).to_have_text("校准功能已关闭。")
+        await expect(why).to_contain_text("没有人")  # again: the note has been read since
+        await expect(said).to_have_text("校准功能已关闭。")
+        assert ["503" in text for text in window.wrong] == [True]
+        window.wrong.clear()
+
+    chromium.visit(tmp_path, scenario)
+
+
+def test_a_note_that_nobody_sees_is_not_read_and_is_at_once_when_it_is_seen(chromium: Chromium, tmp_path: Path) -> None:
+    async def scenario(site: Live, window: Window) -> None:
+        site.oracle.held = {HASH}
+        page, client = window.page, await site.signed_in()
+        await window.save(LINK)
+        task_id = await submitted(client, HASH)
+        await site.until(client, task_id, "running")
+        await page.clock.install(time=0)
+        await page.clock.pause_at(1000)
+        await page.reload()
+        await page.evaluate(SEEN, False)
+        await site.oracle.let_go()
+        await site.ended(client, task_id)
+        for _ in range(5):
+            await page.clock.run_for(300_000)
+            await page.evaluate(MEANWHILE)
+        await expect(window.state(HASH)).to_have_text("查询中")
+        await page.evaluate(SEEN, True)
+        await expect(window.state(HASH)).to_have_text("已得名称")
+
+    chromium.visit(tmp_path, scenario)
 
 
 @pytest.mark.parametrize("pressed", [True, False])

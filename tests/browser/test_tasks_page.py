@@ -3,21 +3,28 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.async_api import Locator, Request, Route, expect
 
 from tests.browser.test_notes_page import HOSTILE
-from tests.browser.window_support import CONTRAST, DEAD, HASH, LINK, OTHER, Chromium, Window, started
+from tests.browser.window_support import (
+    CONTRAST,
+    DEAD,
+    HASH,
+    LINK,
+    MEANWHILE,
+    OTHER,
+    SEEN,
+    Chromium,
+    Window,
+    bad_gateway,
+    started,
+    submitted,
+)
 from tests.integration.live_support import PATIENCE_S, Live
 
 STILL_HERE = "globalThis.stillHere"
-SEEN = """(seen) => {
-  Object.defineProperty(document, 'hidden', {configurable: true, get: () => !seen});
-  document.dispatchEvent(new Event('visibilitychange'));
-}"""
-MEANWHILE = "fetch('/healthz').then((answer) => answer.text())"  # whatever was asked before is known after it
 REFUSED = "bad0" * 10
 # What is wider than the place that it has.
 RUNS_OVER = """[...document.querySelectorAll('.task-what, .task-what *, .task-state')]
@@ -46,12 +53,6 @@ def row(window: Window, task_id: str) -> Locator:
 
 def state(window: Window, task_id: str) -> Locator:
     return row(window, task_id).locator(".task-state")
-
-
-async def submitted(client: Any, info_hash: str, priority: str = "normal") -> str:
-    answer = await client.post("/api/calibrate/async", json={"info_hash": info_hash, "priority": priority})
-    task_id: str = answer.json()["task_id"]
-    return task_id
 
 
 async def visit_tasks(window: Window, path: str = "/tasks") -> None:
@@ -262,6 +263,27 @@ def test_a_list_that_follows_says_that_it_has_lost_the_server_until_it_is_there_
         await expect(state(window, task_id)).to_have_text("已得名称")
 
     chromium.visit(tmp_path, scenario)
+
+
+def test_what_stands_before_the_server_is_told_apart_from_a_server_that_is_gone(
+    chromium: Chromium, tmp_path: Path
+) -> None:
+    async def scenario(site: Live, window: Window) -> None:
+        site.oracle.held = {HASH}
+        client, page = await site.signed_in(), window.page
+        task_id = await submitted(client, HASH)
+        await site.until(client, task_id, "running")
+        await visit_tasks(window)
+        await page.route("**/tasks", bad_gateway)
+        await row(window, task_id).get_by_role("button", name="Cancel").click()
+        said = "What answered for the server could not be understood (502)."
+        await expect(page.locator(".tasks-said")).to_have_text(said)
+        await site.oracle.let_go()
+        await expect(state(window, task_id)).to_have_text("named")
+        await expect(page.locator(".tasks-said")).to_have_text(said)  # what is read since tells nothing about it
+        window.wrong.clear()  # the browser's own words
+
+    chromium.visit(tmp_path, scenario, window={"locale": "en-US"})
 
 
 def test_everything_unnamed_is_one_press_and_a_page_that_fills(chromium: Chromium, tmp_path: Path) -> None:

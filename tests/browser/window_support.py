@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
 from tests.integration.live_support import Live, Oracle, listening, live
 from tests.integration.web_support import cookie_of, sign_in
@@ -16,6 +16,11 @@ CHROMIUM = "/usr/bin/chromium"
 PATIENCE_MS = 60_000
 HASH, OTHER, DEAD = "1a" * 20, "2b" * 20, "dead" * 10
 LINK = f"magnet:?xt=urn:btih:{HASH}"
+SEEN = """(seen) => {
+  Object.defineProperty(document, 'hidden', {configurable: true, get: () => !seen});
+  document.dispatchEvent(new Event('visibilitychange'));
+}"""
+MEANWHILE = "fetch('/healthz').then((answer) => answer.text())"  # whatever was asked before is known after it
 expect.set_options(timeout=PATIENCE_MS)
 
 
@@ -55,6 +60,17 @@ class Window:
 
     async def press(self, info_hash: str) -> None:
         await self.page.click(f'.magnet[data-hash="{info_hash}"] .magnet-ask')
+
+
+async def submitted(client: Any, info_hash: str, priority: str = "normal") -> str:
+    answer = await client.post("/api/calibrate/async", json={"info_hash": info_hash, "priority": priority})
+    task_id: str = answer.json()["task_id"]
+    return task_id
+
+
+async def bad_gateway(route: Route) -> None:
+    """Answer as something does that stands before the server and does not reach it."""
+    await route.fulfill(status=502, content_type="text/html", body="<!doctype html><title>502 Bad Gateway</title>")
 
 
 @asynccontextmanager

@@ -3,56 +3,13 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
+import {Clock} from './clock.mjs';
+
 const {calibrateAsync, calibrateNote, calibrateSync, signIn} = await import(process.env.NOTES_JS);
 
 const HASH = 'c9e15763f722f23e98a29decdfae341b98d53056';
 const SUBMIT = '/api/calibrate/async';
 const STATUS = '/api/calibrate/status/task%201';
-
-/** Timers that run when the test says so. */
-class Clock {
-  now = 0;
-  #last = 0;
-  #timers = new Map();
-
-  setTimeout = (callback, delay, ...more) => {
-    this.#last += 1;
-    this.#timers.set(this.#last, {at: this.now + delay, run: () => callback(...more)});
-    return this.#last;
-  };
-
-  clearTimeout = (id) => this.#timers.delete(id);
-
-  get running() {
-    return this.#timers.size;
-  }
-
-  /** Let time pass; whatever is due runs in its order, and what follows from it too. */
-  async pass(ms) {
-    const end = this.now + ms;
-    await settled();
-    for (let due = this.#due(end); due !== null; due = this.#due(end)) {
-      const [id, timer] = due;
-      this.#timers.delete(id);
-      this.now = timer.at;
-      timer.run();
-      await settled();
-    }
-    this.now = end;
-  }
-
-  #due(end) {
-    const due = [...this.#timers].filter(([, timer]) => timer.at <= end);
-    return due.length === 0 ? null : due.reduce((first, other) => (other[1].at < first[1].at ? other : first));
-  }
-}
-
-/** Whatever can go on without a timer has gone on. */
-async function settled() {
-  for (let turns = 0; turns < 6; turns += 1) {
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
 
 const json = (status, body) => new Response(JSON.stringify(body), {status, headers: {'Content-Type': 'application/json'}});
 const html = (status) => new Response('<!doctype html><p>x', {status, headers: {'Content-Type': 'text/html'}});
@@ -199,6 +156,8 @@ for (const [status, error] of [
     const {clock, server, end} = begun([NAMED], [json(status, {error, code: 'x'})]);
     await clock.pass(0);
     assert.equal(end.error.message, error);
+    assert.equal(end.error.kind, 'refused');
+    assert.equal(end.error.status, status);
     assert.ok(end.error instanceof Error);
     assert.equal(clock.running, 0);
     await clock.pass(120000);
@@ -206,21 +165,23 @@ for (const [status, error] of [
   });
 }
 
-for (const [what, answer] of [
-  ['a page', html(200)],
-  ['a page that is an error', html(502)],
-  ['an empty object', json(200, {})],
-  ['null', json(200, null)],
-  ['a list', json(200, [1])],
-  ['a task without a good id', json(200, {task_id: 5, status: 'pending'})],
-  ['an error that names a task', json(500, {task_id: 'task 1', status: 'pending'})],
-  ['nothing at all', new TypeError('fetch failed')],
+for (const [what, answer, kind] of [
+  ['a page', html(200), 'unreadable'],
+  ['a page that is an error', html(502), 'unreadable'],
+  ['an empty object', json(200, {}), 'unreadable'],
+  ['null', json(200, null), 'unreadable'],
+  ['a list', json(200, [1]), 'unreadable'],
+  ['an error that is no text', json(400, {error: {why: 'x'}}), 'unreadable'],
+  ['a task without a good id', json(200, {task_id: 5, status: 'pending'}), 'unreadable'],
+  ['an error that names a task', json(500, {task_id: 'task 1', status: 'pending'}), 'unreadable'],
+  ['nothing at all', new TypeError('fetch failed'), 'lost'],
 ]) {
   test(`a submit answered with ${what} rejects at once, and nothing is polled`, async () => {
     const {clock, server, end} = begun([NAMED], [answer]);
     await clock.pass(0);
     assert.ok(end.error instanceof Error);
     assert.match(end.error.message, /服务器/);
+    assert.equal(end.error.kind, kind);
     assert.equal(clock.running, 0);
     await clock.pass(120000);
     assert.equal(server.asked.length, 1);
@@ -287,6 +248,7 @@ for (const status of ['failed', 'timeout', 'cancelled']) {
     const {clock, server, end} = begun([json(200, {task_id: 'task 1', status, error: `so it ${status}`, code: 'x'}), NAMED]);
     await clock.pass(1000);
     assert.equal(end.error.message, `so it ${status}`);
+    assert.equal(end.error.kind, 'refused');
     assert.equal(clock.running, 0);
     await clock.pass(120000);
     assert.equal(server.polls(), 1);
@@ -324,6 +286,7 @@ test('a poll that is refused rejects', async () => {
   const {clock, end} = begun([json(403, {error: '没有权限。'}), NAMED]);
   await clock.pass(1000);
   assert.equal(end.error.message, '没有权限。');
+  assert.equal(end.error.kind, 'refused');
   assert.equal(clock.running, 0);
 });
 
@@ -333,6 +296,7 @@ test('after 60 000 ms it is 轮询超时, not a moment before, and nothing is as
   assert.deepEqual(end, {});
   await clock.pass(1);
   assert.equal(end.error.message, '轮询超时');
+  assert.equal(end.error.kind, 'late');
   assert.equal(clock.running, 0);
   const asked = server.asked.length;
   await clock.pass(300000);
@@ -343,6 +307,7 @@ test('a submit that gets no answer is given up then, too', async () => {
   const {clock, server, end} = begun([NAMED], [never]);
   await clock.pass(60000);
   assert.equal(end.error.message, '轮询超时');
+  assert.equal(end.error.kind, 'lost'); // no task is known to go on
   await clock.pass(300000);
   assert.equal(clock.running, 0);
   assert.equal(server.open, 0);
@@ -389,22 +354,35 @@ test('the synchronous way is one request', async () => {
   assert.deepEqual(JSON.parse(server.asked[0].options.body), {info_hash: HASH});
 });
 
-for (const [what, answer, message] of [
-  ['a failure', json(200, {status: 'timeout', error: '没有人', code: 'no_peers'}), /^没有人$/],
-  ['a task that goes on', json(200, {status: 'running'}), /^轮询超时$/],
-  ['a refusal', json(429, {error: '请求过多，请稍后再试。'}), /^请求过多/],
-  ['a page', html(502), /服务器.*502/],
-  ['nothing', new TypeError('fetch failed'), /无法连接服务器/],
+for (const [what, answer, message, kind] of [
+  ['a failure', json(200, {status: 'timeout', error: '没有人', code: 'no_peers'}), /^没有人$/, 'refused'],
+  ['a task that goes on', json(200, {status: 'running'}), /^轮询超时$/, 'late'],
+  ['a refusal', json(429, {error: '请求过多，请稍后再试。'}), /^请求过多/, 'refused'],
+  ['a page', html(502), /服务器.*502/, 'unreadable'],
+  ['a page that is none of an error', html(200), /服务器.*200/, 'unreadable'],
+  ['nothing', new TypeError('fetch failed'), /无法连接服务器/, 'lost'],
 ]) {
   test(`the synchronous way rejects on ${what}`, async () => {
     const server = new Server({'/api/calibrate': [answer]});
-    await assert.rejects(calibrateSync(HASH, {fetch: server.fetch}), {message});
+    await assert.rejects(calibrateSync(HASH, {fetch: server.fetch}), {message, kind});
   });
 }
 
 test('a note is named by one request', async () => {
   const results = {success: true, total: 0, success_count: 0, fail_count: 0, results: []};
-  const server = new Server({'/api/calibrate/5': [json(200, results), json(404, {error: '这里没有内容。'})]});
+  const server = new Server({'/api/calibrate/5': [json(200, results)]});
   assert.deepEqual(await calibrateNote(5, {fetch: server.fetch}), results);
-  await assert.rejects(calibrateNote(5, {fetch: server.fetch}), {message: '这里没有内容。'});
+  assert.equal(server.asked.length, 1);
 });
+
+for (const [what, answer, kind] of [
+  ['a refusal', json(404, {error: '这里没有内容。'}), 'refused'],
+  ['a page', html(502), 'unreadable'],
+  ['a page that is none of an error', html(200), 'unreadable'],
+  ['nothing', new TypeError('fetch failed'), 'lost'],
+]) {
+  test(`a note is not named by ${what}`, async () => {
+    const server = new Server({'/api/calibrate/5': [answer]});
+    await assert.rejects(calibrateNote(5, {fetch: server.fetch}), {kind});
+  });
+}

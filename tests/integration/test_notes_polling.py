@@ -1,22 +1,25 @@
-"""The polling of the page under Node, with a clock of the test's own."""
+"""The polling of the pages under Node, with a clock of the tests' own."""
 
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 import truename.web
 
 NOTES_JS = Path(truename.web.__file__).parent / "static" / "js" / "notes.js"
-TESTS = Path(__file__).with_name("notes.test.mjs")
+TESTS = ("notes.test.mjs", "live_pages.test.mjs")
 PATIENCE_S = 60
 
 
-def test_the_polling_keeps_its_promises() -> None:
+@pytest.mark.parametrize("tests", TESTS)
+def test_the_polling_keeps_its_promises(tests: str) -> None:
     node = shutil.which("node")
     assert node is not None, "Node is needed: requirements/debian.txt"
     ended = subprocess.run(
-        [node, "--test", "--test-reporter=tap", str(TESTS)],
+        [node, "--test", "--test-reporter=tap", str(Path(__file__).with_name(tests))],
         capture_output=True,
         text=True,
         env={"PATH": os.environ["PATH"], "NOTES_JS": NOTES_JS.as_uri()},

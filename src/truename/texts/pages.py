@@ -94,6 +94,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "page_title": ("truename", "truename 真名"),
     "page_tagline": ("Every magnet by its true name.", "让每个磁力链接都有真名。"),
     "page_lost": ("The server cannot be reached; trying again.", "无法连接服务器，正在重试。"),
+    "page_unreadable": (
+        "What answered for the server could not be understood ({status}).",
+        "服务器的回答无法理解（{status}）。",
+    ),
     "page_skip": ("Skip to the content", "跳到正文"),
     "page_notes": ("Notes", "笔记"),
     "page_sign_out": ("Sign out", "退出登录"),

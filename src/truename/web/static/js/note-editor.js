@@ -6,7 +6,9 @@
  * goes where the form without script would lead.
  */
 
-import {root} from './notes.js';
+import {ask, posted, refusal, root} from './notes.js';
+import {refusalOn} from './pages.js';
+import {saidOf} from './telling.js';
 
 class NoteEditor extends HTMLElement {
   #leaving = new AbortController();
@@ -76,31 +78,32 @@ class NoteEditor extends HTMLElement {
       await this.#giveLarge();
       return;
     }
-    const {status} = await fetch(`${root}/api/config`, {headers: {Accept: 'application/json'}});
-    if (status === 401) {
-      this.#askToSignIn();
-    } else {
+    const {status, body} = await ask(fetch, `${root}/api/config`);
+    if (status === 200) {
       this.#given = true;
       form.submit();
+    } else {
+      this.#refused(status, body);
     }
   }
 
   /** As programs send it, in which a letter of three bytes takes three and not nine. */
   async #giveLarge() {
-    const answer = await fetch(`${root}/api/notes`, {
-      method: 'POST',
-      body: JSON.stringify({text: this.field.value}),
-      headers: {Accept: 'application/json', 'Content-Type': 'application/json'},
-      signal: this.#leaving.signal,
-    });
-    const body = await answer.json().catch(() => ({}));
-    if (answer.status === 401) {
-      this.#askToSignIn();
-    } else if (answer.ok) {
+    const {signal} = this.#leaving;
+    const {status, body} = await ask(fetch, `${root}/api/notes`, {...posted({text: this.field.value}), signal});
+    if (status === 201) {
       this.#given = true;
       location.assign(`${root}/notes/${body.id}`);
     } else {
-      this.#say(body.error ?? this.dataset.lost);
+      this.#refused(status, body);
+    }
+  }
+
+  #refused(status, body) {
+    if (status === 401) {
+      this.#askToSignIn();
+    } else {
+      this.#say(saidOf(refusal(status, body), this.dataset));
     }
   }
 
@@ -122,7 +125,7 @@ class NoteEditor extends HTMLElement {
     const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
     const again = page.querySelector('note-editor');
     if (again === null) {
-      this.#say(page.querySelector('[role="alert"]')?.textContent ?? this.dataset.lost);
+      this.#say(saidOf(refusalOn(page, answer.status), this.dataset));
     } else {
       this.#askAgain(document.importNode(again, true));
     }

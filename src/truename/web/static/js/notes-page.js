@@ -4,20 +4,27 @@
  */
 
 import {Connection} from './connection.js';
+import {Follower} from './follow.js';
 import {localise} from './moments.js';
 import {isPlain} from './note-editor.js';
-import {calibrateAsync, calibrateNote, calibrateSync, signIn} from './notes.js';
+import {calibrateAsync, calibrateNote, calibrateSync, refusal, signIn} from './notes.js';
+import {fetched, post, sent} from './pages.js';
+import {announce, saidOf, unsay} from './telling.js';
 
 const OFTEN_MS = 1000;
 const SELDOM_MS = 5000;
 const OFTEN_TIMES = 60;
-const REST_TIMES = 4; // a page that takes long to come is asked for less often
-const MAX_NEWS = 3;
 
 class TruenameNote extends HTMLElement {
   #leaving = new AbortController();
   #connection = new Connection();
-  #following = false;
+  #follower = new Follower({
+    waits: () => this.#waits() && !this.#over,
+    read: () => this.#read(),
+    interval: (times) => (times < OFTEN_TIMES ? OFTEN_MS : SELDOM_MS),
+    connection: this.#connection,
+  });
+  #stale = false; // what stands here could not be read again
   #over = false; // signed out, or deleted while something is being written: nothing more to follow
 
   connectedCallback() {
@@ -46,7 +53,7 @@ class TruenameNote extends HTMLElement {
       }
     }, {signal});
     globalThis.addEventListener('sign-in', () => (this.#over = true), {signal});
-    globalThis.addEventListener('reached', () => this.#unsay(words.lost), {signal});
+    globalThis.addEventListener('reached', () => unsay(this.#said, words.lost), {signal});
     this.addEventListener('note-saved', (event) => this.#edited(event, words.saved), {signal});
     this.addEventListener('note-dropped', (event) => this.#edited(event, ''), {signal});
     localise(this);
@@ -73,14 +80,14 @@ class TruenameNote extends HTMLElement {
     try {
       await (stop ? this.#post(form, button) : magnet ? this.#askOne(magnet) : this.#askAll(form));
     } catch (error) {
-      this.#say(error.message);
+      this.#say(saidOf(error, words));
     }
     over();
     await this.#read();
     if (stop) {
       magnet.querySelector('.magnet-ask').focus({preventScroll: true});
-    } else if (magnet?.querySelector('.magnet-why')) {
-      this.#say(''); // it stands there now
+    } else {
+      unsay(this.#said, magnet?.querySelector('.magnet-why')?.textContent); // it stands there now
     }
     if (this.#waits()) {
       void this.#follow();
@@ -91,61 +98,54 @@ class TruenameNote extends HTMLElement {
   async #send(form, button) {
     const over = busy([button]);
     this.#say('');
-    const answer = await this.#sent(form, button);
-    if (answer?.type === 'opaqueredirect') {
+    const {status, body, leads} = await sent(form, button);
+    if (leads) {
       signIn();
+    } else {
+      this.#say(body.said ?? saidOf(refusal(status, body), words));
     }
-    const body = await answer?.json().catch(() => null);
-    this.#say(body?.said ?? body?.error ?? words.lost);
     over();
   }
 
   async #askOne(magnet) {
     const told = (status) => this.#mark(magnet, status);
-    const word = magnet.querySelector('.magnet-state');
-    const before = [magnet.dataset.state, word.textContent];
-    told('pending');
-    const ask = this.dataset.mode === 'sync' ? calibrateSync : calibrateAsync;
     const heard = (answered) => this.#connection.polled(answered);
-    await ask(magnet.dataset.magnet, globalThis, {told, heard}).catch((error) => {
-      if (error.lost) { // it has not been asked for
-        [magnet.dataset.state, word.textContent] = before;
-      }
-      if (error.message !== '轮询超时') {
-        throw error.lost ? new Error(words.lost) : error;
+    const ask = this.dataset.mode === 'sync' ? calibrateSync : calibrateAsync;
+    await this.#asking([magnet], () => ask(magnet.dataset.magnet, globalThis, {told, heard}));
+  }
+
+  async #askAll(form) {
+    await this.#asking([...this.querySelectorAll('.magnet')], async () => {
+      if (this.dataset.mode === 'sync') {
+        const {results} = await calibrateNote(this.dataset.note);
+        this.#say(results.find(({code}) => code === 'too_many')?.error ?? '');
+      } else {
+        await this.#post(form);
       }
     });
   }
 
-  async #askAll(form) {
-    this.querySelectorAll('.magnet').forEach((magnet) => this.#mark(magnet, 'pending'));
-    if (this.dataset.mode === 'sync') {
-      const {results} = await calibrateNote(this.dataset.note);
-      const refused = results.find(({code}) => code === 'too_many');
-      if (refused !== undefined) {
-        throw new Error(refused.error);
+  /** They wait from now on; but when nobody knows whether they do, they stand as they were. */
+  async #asking(magnets, ask) {
+    const before = magnets.map((magnet) => magnet.cloneNode(true));
+    magnets.forEach((magnet) => this.#mark(magnet, 'pending'));
+    try {
+      await ask();
+    } catch (error) {
+      if (['lost', 'unreadable'].includes(error.kind)) {
+        magnets.forEach((magnet, index) => this.#showMagnet(magnet, before[index]));
       }
-    } else {
-      await this.#post(form);
+      throw error;
     }
   }
 
-  /** Send a form whose answer leads elsewhere when it went well. Rejects with the server's words. */
-  async #post(form, button = null) {
-    const answer = await this.#sent(form, button);
-    if (answer?.type !== 'opaqueredirect' && answer?.status !== 404) {
-      const body = await answer?.json().catch(() => ({}));
-      throw new Error(body?.error ?? words.lost);
-    }
-  }
-
-  #sent(form, button) {
-    return fetch(form.action, {
-      method: 'POST',
-      body: new URLSearchParams(new FormData(form, button)),
-      redirect: 'manual',
-      headers: {Accept: 'application/json'},
-    }).catch(() => null);
+  /** A note that was deleted elsewhere meanwhile is no trouble; the next reading tells. */
+  async #post(form, button) {
+    await post(form, button).catch((error) => {
+      if (error.status !== 404) {
+        throw error;
+      }
+    });
   }
 
   /** What became of it is read from the server: a session that had ended deletes nothing. */
@@ -155,7 +155,7 @@ class TruenameNote extends HTMLElement {
     try {
       await this.#post(form);
     } catch (error) {
-      this.#say(error.message);
+      this.#say(saidOf(error, words));
     }
     over();
     await this.#read();
@@ -171,7 +171,7 @@ class TruenameNote extends HTMLElement {
     }
     const over = busy([link]);
     this.#say('');
-    const page = await this.#fetched(link.href).catch(() => this.#say(words.lost));
+    const page = await this.#fetched(link.href).catch((error) => this.#say(saidOf(error, words)));
     over();
     const editor = page?.querySelector('note-editor');
     if (editor && this.#editor === null) {
@@ -190,7 +190,7 @@ class TruenameNote extends HTMLElement {
     this.#over = false;
     await this.#read();
     if (text !== '') {
-      announce([text]);
+      announce(news, [text]);
     }
     this.#editor?.remove();
     this.classList.remove('editing');
@@ -209,43 +209,16 @@ class TruenameNote extends HTMLElement {
     }
   }
 
-  #say(text) {
-    const said = this.querySelector('.note-said');
-    if (said !== null) {
-      said.textContent = text;
-    }
+  get #said() {
+    return this.querySelector('.note-said');
   }
 
-  #unsay(text) {
-    if (this.querySelector('.note-said')?.textContent === text) {
-      this.#say('');
-    }
+  #say(text) {
+    this.#said.textContent = text;
   }
 
   #waits() {
-    return this.dataset.waiting !== '0' || this.querySelector('[data-state="pending"], [data-state="running"]') !== null;
-  }
-
-  /** Read again as long as something waits; often at first. */
-  async #follow() {
-    if (this.#following) {
-      return;
-    }
-    this.#following = true;
-    const {signal} = this.#leaving;
-    let took = 0;
-    for (let times = 0; this.#waits() && !this.#over && !signal.aborted; times += 1) {
-      await pause(Math.max(times < OFTEN_TIMES ? OFTEN_MS : SELDOM_MS, REST_TIMES * took));
-      if (!signal.aborted && !document.hidden) {
-        const begun = performance.now();
-        const answered = await this.#read();
-        if (!signal.aborted) {
-          this.#connection.polled(answered);
-        }
-        took = performance.now() - begun;
-      }
-    }
-    this.#following = false;
+    return this.#stale || this.dataset.waiting !== '0' || this.querySelector('[data-state="pending"], [data-state="running"]') !== null;
   }
 
   /** Whether there was an answer. */
@@ -254,8 +227,10 @@ class TruenameNote extends HTMLElement {
     try {
       page = this.#over ? null : await this.#fetched(this.dataset.page);
     } catch {
+      this.#stale = true;
       return false;
     }
+    this.#stale = false;
     this.#connection.answered();
     const fresh = page?.getElementById(this.id);
     if (fresh && !this.#leaving.signal.aborted) {
@@ -264,20 +239,13 @@ class TruenameNote extends HTMLElement {
     return true;
   }
 
-  /** A page about this note; null when there is none. Rejects when the server cannot be reached, or has trouble. */
-  async #fetched(url) {
-    const {signal} = this.#leaving;
-    const answer = await fetch(url, {headers: {Accept: 'text/html'}, signal});
-    if (answer.redirected) {
-      signIn();
-    } else if (answer.status === 404) {
-      this.#gone();
-    } else if (answer.ok) {
-      return new DOMParser().parseFromString(await answer.text(), 'text/html');
-    } else {
-      throw new Error(answer.statusText);
-    }
-    return null;
+  #fetched(url) {
+    return fetched(url, {signal: this.#leaving.signal, gone: () => this.#gone()});
+  }
+
+  /** Follow as long as something waits; often at first. */
+  #follow() {
+    return this.#follower.follow(this.#leaving.signal);
   }
 
   /** The note was deleted, here or elsewhere. What is being written in it can still be saved as a new one. */
@@ -287,7 +255,7 @@ class TruenameNote extends HTMLElement {
       return;
     }
     const next = this.nextElementSibling ?? this.previousElementSibling;
-    announce([words.deleted]);
+    announce(news, [words.deleted]);
     this.remove();
     if (next?.matches('truename-note')) {
       next.querySelector('.note-when a').focus({preventScroll: true});
@@ -309,7 +277,7 @@ class TruenameNote extends HTMLElement {
     }
     swap('.note-count', this, fresh);
     const arrived = now.map((magnet, index) => this.#showMagnet(before[index], magnet)).filter((text) => text !== '');
-    announce(arrived.length > MAX_NEWS ? [words.arrived.replace('{count}', arrived.length)] : arrived);
+    announce(news, arrived, words.arrived);
   }
 
   /** What there is to tell of a magnet: its name, if it has just come. */
@@ -339,10 +307,6 @@ const words = news.dataset;
 
 const hashOf = (magnet) => magnet.dataset.hash;
 
-const pause = (ms) => new Promise((resolve) => {
-  setTimeout(resolve, ms);
-});
-
 /** Buttons whose press is being dealt with, and what ends that. A browser takes the focus from one that it disables. */
 function busy(buttons) {
   buttons.forEach((one) => one.setAttribute('aria-disabled', 'true'));
@@ -356,18 +320,6 @@ function swap(selector, here, fresh) {
   const now = fresh.querySelector(selector);
   if (old !== null && now !== null && !old.isEqualNode(now)) {
     old.replaceWith(now);
-  }
-}
-
-/** What happens is told to those who listen to the page. */
-function announce(texts) {
-  for (const text of texts) {
-    const line = document.createElement('p');
-    line.textContent = text;
-    news.append(line);
-  }
-  while (news.childElementCount > MAX_NEWS) {
-    news.firstElementChild.remove();
   }
 }
 

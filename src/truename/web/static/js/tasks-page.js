@@ -4,17 +4,22 @@
  */
 
 import {Connection} from './connection.js';
+import {Follower} from './follow.js';
 import {localise} from './moments.js';
-import {signIn} from './notes.js';
+import {fetched, post} from './pages.js';
+import {announce, saidOf, unsay} from './telling.js';
 
-const REST_TIMES = 4; // a page that takes long to come is asked for less often
-const MAX_NEWS = 3;
 const MOST_AT_ONCE = 50; // as many as the server takes
 
 class TruenameTasks extends HTMLElement {
   #leaving = new AbortController();
   #connection = new Connection();
-  #following = false;
+  #follower = new Follower({
+    waits: () => this.#waits() && !this.#over,
+    read: () => this.#read(this.#active().slice(0, MOST_AT_ONCE)),
+    interval: () => Number(this.dataset.interval),
+    connection: this.#connection,
+  });
   #over = false; // signed out: nothing more to follow
   #reading = Promise.resolve(true); // one after the other
   #busy = new WeakSet();
@@ -36,7 +41,7 @@ class TruenameTasks extends HTMLElement {
       }
     }, {signal});
     globalThis.addEventListener('sign-in', () => (this.#over = true), {signal});
-    globalThis.addEventListener('reached', () => this.#unsay(this.dataset.lost), {signal});
+    globalThis.addEventListener('reached', () => unsay(this.#said, this.dataset.lost), {signal});
     localise(this);
     void this.#follow();
   }
@@ -54,9 +59,9 @@ class TruenameTasks extends HTMLElement {
     this.#say('');
     const row = form.closest('.task');
     try {
-      await this.#post(form, button);
+      await post(form, button);
     } catch (error) {
-      this.#say(error.message);
+      this.#say(saidOf(error, this.dataset));
     }
     this.#busy.delete(form);
     await this.#read(row ? [...new Set([row, ...this.#active()])].slice(0, MOST_AT_ONCE) : null);
@@ -66,28 +71,12 @@ class TruenameTasks extends HTMLElement {
     void this.#follow();
   }
 
-  /** Send a form whose answer leads elsewhere when it went well. Rejects with the server's words. */
-  async #post(form, button) {
-    const answer = await fetch(form.action, {
-      method: 'POST',
-      body: new URLSearchParams(new FormData(form, button)),
-      redirect: 'manual',
-      headers: {Accept: 'application/json'},
-    }).catch(() => null);
-    if (answer?.type !== 'opaqueredirect') {
-      const body = await answer?.json().catch(() => ({}));
-      throw new Error(body?.error ?? this.dataset.lost);
-    }
+  get #said() {
+    return this.querySelector('.tasks-said');
   }
 
   #say(text) {
-    this.querySelector('.tasks-said').textContent = text;
-  }
-
-  #unsay(text) {
-    if (this.querySelector('.tasks-said').textContent === text) {
-      this.#say('');
-    }
+    this.#said.textContent = text;
   }
 
   #active() {
@@ -98,27 +87,8 @@ class TruenameTasks extends HTMLElement {
     return this.dataset.active !== '0' || this.#active().length > 0;
   }
 
-  /** Read again as long as something is active and somebody can see it. */
-  async #follow() {
-    if (this.#following) {
-      return;
-    }
-    this.#following = true;
-    const {signal} = this.#leaving;
-    let took = 0;
-    while (this.#waits() && !this.#over && !signal.aborted) {
-      await pause(Math.max(Number(this.dataset.interval), REST_TIMES * took));
-      await seen(signal);
-      if (!signal.aborted) {
-        const begun = performance.now();
-        const answered = await this.#read(this.#active().slice(0, MOST_AT_ONCE));
-        if (!signal.aborted) {
-          this.#connection.polled(answered);
-        }
-        took = performance.now() - begun;
-      }
-    }
-    this.#following = false;
+  #follow() {
+    return this.#follower.follow(this.#leaving.signal);
   }
 
   /** Read some rows again, and all that is told of the whole; without rows, the page. Whether there was an answer. */
@@ -128,15 +98,16 @@ class TruenameTasks extends HTMLElement {
       if (rows !== null) {
         url.searchParams.set('of', rows.map(({id}) => id.replace('task-', '')).join());
       }
+      const {signal} = this.#leaving;
       let page = null;
       try {
-        page = this.#over ? null : await this.#fetched(url);
+        page = this.#over ? null : await fetched(url, {signal, gone: () => this.#gone()});
       } catch {
         return false;
       }
       this.#connection.answered();
       const fresh = page?.querySelector('truename-tasks');
-      if (fresh && !this.#leaving.signal.aborted) {
+      if (fresh && !signal.aborted) {
         this.#show(document.importNode(fresh, true), rows);
       }
       return true;
@@ -144,21 +115,10 @@ class TruenameTasks extends HTMLElement {
     return this.#reading;
   }
 
-  /** A page; null when there is none. Rejects when the server cannot be reached, or has trouble. */
-  async #fetched(url) {
-    const {signal} = this.#leaving;
-    const answer = await fetch(url, {headers: {Accept: 'text/html'}, signal});
-    if (answer.redirected) {
-      signIn();
-    } else if (answer.status === 404) {
-      this.dataset.active = '0'; // the batch is forgotten
-      this.#active().forEach((row) => delete row.dataset.active);
-    } else if (answer.ok) {
-      return new DOMParser().parseFromString(await answer.text(), 'text/html');
-    } else {
-      throw new Error(answer.statusText);
-    }
-    return null;
+  /** The batch is forgotten. */
+  #gone() {
+    this.dataset.active = '0';
+    this.#active().forEach((row) => delete row.dataset.active);
   }
 
   /** Only what differs is put in, so that focus, selection and open folds stay as they are. */
@@ -176,7 +136,7 @@ class TruenameTasks extends HTMLElement {
     if (asked === null && list !== null) {
       this.#putIn(list, rows);
     }
-    this.#announce(ended.length > MAX_NEWS ? [this.dataset.many.replace('{count}', ended.length)] : ended);
+    announce(this.querySelector('.tasks-news'), ended, this.dataset.many);
   }
 
   /** What there is to tell of a row: how it has ended, if it has just done so. */
@@ -214,37 +174,6 @@ class TruenameTasks extends HTMLElement {
       [...list.children].filter(({id}) => !ids.has(id)).forEach((row) => row.remove());
     }
   }
-
-  /** What happens is told to those who listen to the page. */
-  #announce(texts) {
-    const news = this.querySelector('.tasks-news');
-    for (const text of texts) {
-      const line = document.createElement('p');
-      line.textContent = text;
-      news.append(line);
-    }
-    while (news.childElementCount > MAX_NEWS) {
-      news.firstElementChild.remove();
-    }
-  }
-}
-
-const pause = (ms) => new Promise((resolve) => {
-  setTimeout(resolve, ms);
-});
-
-/** Wait until somebody can see the page. */
-function seen(signal) {
-  return new Promise((resolve) => {
-    const look = () => {
-      if (signal.aborted || !document.hidden) {
-        document.removeEventListener('visibilitychange', look);
-        resolve();
-      }
-    };
-    document.addEventListener('visibilitychange', look);
-    look();
-  });
 }
 
 /** Make one tree say what the other says, with as few new nodes as that takes. */
