@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -344,11 +344,12 @@ def over() -> Run:
     return run
 
 
+@pytest.mark.parametrize("wanted", [0, 1], ids=["wanted", "not wanted"])
 @pytest.mark.parametrize(
     ("tagged", "in_folder"), [("", False), ("over", False), ("over elsewhere", True), ("alive", True)]
 )
 def test_a_torrent_in_our_category_without_all_the_marks_of_an_ended_run_is_not_touched(
-    clean: QBittorrent, tagged: str, in_folder: bool
+    clean: QBittorrent, tagged: str, in_folder: bool, wanted: int
 ) -> None:
     async def test() -> None:
         client = clean.client()
@@ -377,7 +378,7 @@ def test_a_torrent_in_our_category_without_all_the_marks_of_an_ended_run_is_not_
             async with resolving(config_for(clean)) as resolver:
                 assert (await resolver.health()).able
                 with pytest.raises(NotYet):
-                    await resolver.resolve(Magnet.parse(DEAD[1]), deadline_s=SHORT_S / 2)
+                    await resolver.resolve(Magnet.parse(DEAD[wanted]), deadline_s=SHORT_S / 2)
             assert touchable(client) == before
             alive.communicate("\n", timeout=PATIENCE_S)
         client.torrents_delete(delete_files=True, torrent_hashes="all")
@@ -401,18 +402,102 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
+async def killed_while_asking(qbittorrent: QBittorrent, hashes: Sequence[str]) -> str:
+    """Have a process look for hashes until their torrents are there, and kill it. Output: the tag that they bear."""
+    client = qbittorrent.client()
+    arguments = [sys.executable, "-c", KILLED, qbittorrent.url, USERNAME, PASSWORD, *hashes]
+    with subprocess.Popen(arguments, env=os.environ | {"PYTHONPATH": "src"}) as process:
+        await until(lambda: len(client.torrents_info()) == len(hashes))
+        process.kill()
+    (tag,) = client.torrents_tags()
+    return str(tag)
+
+
 def test_what_a_killed_process_left_is_removed_at_the_next_start_before_anybody_asks(clean: QBittorrent) -> None:
     async def test() -> None:
         client = clean.client()
-        arguments = [sys.executable, "-c", KILLED, clean.url, USERNAME, PASSWORD, *DEAD[:3]]
-        with subprocess.Popen(arguments, env=os.environ | {"PYTHONPATH": "src"}) as process:
-            await until(lambda: len(client.torrents_info()) == 3)
-            process.kill()
+        await killed_while_asking(clean, DEAD[:3])
         client.torrents_add(urls=f"magnet:?xt=urn:btih:{DEAD[9]}", category=CATEGORY, is_stopped=True)
         await until(lambda: len(client.torrents_info()) == 4)
         async with resolving(config_for(clean)):
             await until(lambda: [torrent["hash"] for torrent in client.torrents_info()] == [DEAD[9]])
             await until(lambda: not client.torrents_tags())
+
+    run(test())
+
+
+def test_what_a_killed_process_left_is_kept_for_the_look_up_that_is_resumed_and_removed_when_that_has_ended(
+    clean: QBittorrent,
+) -> None:
+    async def test() -> None:
+        client = clean.client()
+        tag = await killed_while_asking(clean, DEAD[:3])
+        async with resolving(config_for(clean)) as resolver:
+            asking = asyncio.create_task(resolver.resolve(Magnet.parse(DEAD[0]), deadline_s=SHORT_S))
+            await until(lambda: [(one["hash"], one["tags"]) for one in client.torrents_info()] == [(DEAD[0], tag)])
+            with pytest.raises(NotYet):
+                await asking
+            await until(lambda: not (client.torrents_info() or client.torrents_tags()))
+
+    run(test())
+
+
+def left_by(ended: Run, qbittorrent: QBittorrent) -> dict[str, Any]:
+    """What makes a torrent one that a run has left."""
+    return {"category": CATEGORY, "tags": ended.tag, "save_path": f"{qbittorrent.downloads}/{ended.tag}"}
+
+
+def test_what_a_killed_process_left_names_a_look_up_and_is_removed(clean: QBittorrent) -> None:
+    async def test() -> None:
+        client, info = clean.client(), info_named("found while nobody waited")
+        torrent = b"d4:info" + info + b"e"
+        client.torrents_add(torrent_files=torrent, is_stopped=True, **left_by(over(), clean))
+        await until(client.torrents_info)
+        async with resolving(config_for(clean)) as resolver:
+            found = await resolver.resolve(Magnet.parse(sha1(info)), deadline_s=LONG_S)
+            assert found == read_info(info, (sha1(info),))
+            await until(lambda: not (client.torrents_info() or client.torrents_tags()))
+
+    run(test())
+
+
+def test_what_a_killed_process_left_in_a_queue_does_not_stay_there_while_it_is_wanted(clean: QBittorrent) -> None:
+    async def test() -> None:
+        client = clean.client()
+        client.torrents_add(urls=[f"magnet:?xt=urn:btih:{one}" for one in DEAD[:5]])
+        await until(lambda: "queuedDL" in [torrent["state"] for torrent in client.torrents_info()])
+        client.torrents_add(urls=f"magnet:?xt=urn:btih:{DEAD[5]}", **left_by(over(), clean))
+        await until(lambda: len(client.torrents_info()) == 6)
+        async with resolving(config_for(clean)) as resolver:
+            asking = asyncio.create_task(resolver.resolve(Magnet.parse(DEAD[5]), deadline_s=LONG_S))
+            await until(lambda: [one["force_start"] for one in client.torrents_info(torrent_hashes=DEAD[5])] == [True])
+            asking.cancel()
+
+    run(test())
+
+
+def test_an_orderly_stop_removes_what_a_killed_process_left_though_it_is_wanted_and_nothing_of_others(
+    clean: QBittorrent,
+) -> None:
+    async def test() -> None:
+        client = clean.client()
+        tag = await killed_while_asking(clean, DEAD[:1])
+        elsewhere = over()._replace(machine="0" * 8)
+        client.torrents_add(urls=f"magnet:?xt=urn:btih:{DEAD[7]}", **left_by(elsewhere, clean))
+        client.torrents_add(urls=f"magnet:?xt=urn:btih:{DEAD[8]}", tags=tag, is_stopped=True)
+        client.torrents_add(urls=f"magnet:?xt=urn:btih:{DEAD[9]}", category=CATEGORY, is_stopped=True)
+        await until(lambda: len(client.torrents_info()) == 4)
+        before = [torrent for torrent in touchable(client) if DEAD[0] not in torrent]
+        async with resolving(config_for(clean)) as resolver:
+            trail = Trail()
+            asking = asyncio.create_task(resolver.resolve(Magnet.parse(DEAD[0]), deadline_s=LONG_S, trail=trail))
+            await until(lambda: trail.asked)
+            assert [torrent["tags"] for torrent in client.torrents_info(torrent_hashes=DEAD[0])] == [tag]
+        with pytest.raises(ResolverDown, match="stopping"):
+            await asking
+        assert touchable(client) == before
+        client.torrents_delete(delete_files=True, torrent_hashes="all")
+        client.torrents_delete_tags(tags=[tag, elsewhere.tag])
 
     run(test())
 

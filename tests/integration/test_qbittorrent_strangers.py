@@ -6,6 +6,7 @@ import json
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -24,6 +25,7 @@ from truename.resolvers.base import Claim, Trail
 from truename.resolvers.looks import when_up
 from truename.resolvers.qbittorrent.config import Limits, QbittorrentConfig
 from truename.resolvers.qbittorrent.listing import Listing
+from truename.resolvers.qbittorrent.marks import CATEGORY, Run
 from truename.resolvers.qbittorrent.pieces import MAX_PIECE_CHARS
 from truename.resolvers.qbittorrent.resolver import QbittorrentResolver
 
@@ -337,6 +339,20 @@ def test_metadata_that_proves_nothing_is_no_name(torrent: bytes, error: type[Exc
             async with resolving(server.url, Limits()) as resolver:
                 with pytest.raises(error):
                     await resolver.resolve(Magnet.parse(asked), deadline_s=LONG_S)
+
+    run(test())
+
+
+def test_what_a_run_on_another_machine_left_is_removed_when_it_is_an_hour_old() -> None:
+    async def test() -> None:
+        elsewhere = Run(machine="0" * 8, pid=1, started=1).tag
+        marks = {"category": CATEGORY, "tags": elsewhere, "save_path": f"/d/{elsewhere}"}
+        with Fetching({}).serving() as server:
+            for torrent_id, age_s in ((DEAD[0], 3601), (DEAD[1], 3000)):
+                server.listed[torrent_id] = marks | {"added_on": int(time.time() - age_s)}
+            async with resolving(server.url, Limits()):
+                await until(lambda: [*server.listed] == [DEAD[1]])
+            assert [*server.listed] == [DEAD[1]]
 
     run(test())
 

@@ -9,11 +9,13 @@ import os
 import re
 import socket
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 CATEGORY = "truename"
 _TAG = re.compile(r"truename-([0-9a-f]{8})-([0-9]{1,10})-([0-9]{1,20})")
 _STATE, _STARTED = 0, 19  # fields of /proc/<pid>/stat after the name, which may hold anything: proc(5)
+_ELSEWHERE_S: Final = 3600.0
+"""What a run on another machine has added is nobody's by then: no look-up takes so long."""
 
 
 class Run(NamedTuple):
@@ -46,6 +48,13 @@ class Run(NamedTuple):
             return None
         state = _process(self.pid)
         return state is None or state[0] == "Z" or state[1] != self.started
+
+    def may_remove(self, adder: Self, added_on: float, *, now: float) -> bool:
+        """Whether a torrent is this run's: it has added it, or who did has ended. Units: epoch seconds."""
+        if adder == self:
+            return True
+        over = adder.is_over()
+        return now > added_on + _ELSEWHERE_S if over is None else over
 
 
 def last_part(path: str) -> str:

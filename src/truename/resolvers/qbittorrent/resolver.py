@@ -1,7 +1,8 @@
 """The resolver `qbittorrent`: names from the person's own client, proven by the metadata it exports.
 
 A hash that is in it already is only read. Another one is fetched, where the server can (5.2), or added so that it stops
-when its metadata is there, and always removed again. What a killed run has left is removed at the next start.
+when its metadata is there, and always removed again. What a killed run has left is removed at the next start; a look-up
+that finds its hash there keeps that until it ends.
 Source: wiki page "WebUI API" and WebAPI_Changelog.md of qBittorrent.
 """
 
@@ -112,8 +113,8 @@ class QbittorrentResolver:
         owes, self._owes_farewell = self._owes_farewell, False
         if not owes or self._rounds.server is None:
             return None
-        expected, tag = self._rounds.unseen, self._rounds.tag
-        return lambda session: session.do(lambda same: same.farewell(tag, expected, _FAREWELL_S))
+        expected, mine = self._rounds.unseen, self._rounds.mine
+        return lambda session: session.do(lambda same: same.farewell(mine, expected, _FAREWELL_S))
 
     def _part(self, within_s: float) -> None:
         """The process ends without `aclose`, or before that is done."""

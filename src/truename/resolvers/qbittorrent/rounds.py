@@ -35,8 +35,6 @@ _QUEUED_S: Final = 1.0
 _MOST_REFUSALS: Final = 3
 _FETCHES_A_ROUND: Final = 50
 _FIRST_FETCH_S, _SLOWER, _LAST_FETCH_S = 0.25, 1.5, 5.0
-_FOREIGN_IS_OVER_S: Final = 3600.0
-"""What a run on another machine has left: no look-up takes so long."""
 
 
 class Rounds:
@@ -46,7 +44,7 @@ class Rounds:
         self._config = config
         self._errands = errands
         self._ask = ask
-        self._mine = Run.mine()
+        self.mine: Final = Run.mine()
         self._listing = Listing()
         self._sent: dict[InfoHash, float] = {}
         self._leaving: dict[str, float] = {}
@@ -60,18 +58,14 @@ class Rounds:
     @property
     def is_tidy(self) -> bool:
         """Whether nothing of ours is left, as far as is known."""
-        mine = any(run == self._mine for _, run in self._listing.ours())
-        return self._looked and not (mine or self._sent or self._leaving or self._withdrawn)
+        if not self._looked or self._sent or self._leaving or self._withdrawn:
+            return False
+        return not any(self._may_remove(entry, run) for entry, run in self._listing.ours())
 
     @property
     def unseen(self) -> tuple[str, ...]:
         """What was added and has not been seen in the list."""
         return tuple(self._sent)
-
-    @property
-    def tag(self) -> str:
-        """What the torrents of this run bear."""
-        return self._mine.tag
 
     def start_over(self) -> None:
         """The server is another one, or has forgotten the session."""
@@ -143,7 +137,7 @@ class Rounds:
         unwanted = [
             entry.torrent_id
             for entry, run in self._listing.ours()
-            if entry.torrent_id not in wanted and entry.torrent_id not in self._leaving and self._is_over(entry, run)
+            if entry.torrent_id not in wanted and entry.torrent_id not in self._leaving and self._may_remove(entry, run)
         ]
         if unwanted:
             await self._ask(lambda session: session.remove(unwanted))
@@ -154,17 +148,16 @@ class Rounds:
             await self._ask(lambda session: session.remove_tags(tags))
             self._listing.tags.difference_update(tags)
 
-    def _is_over(self, entry: Entry, run: Run) -> bool:
-        if run == self._mine:
-            return True
-        over = run.is_over()
-        return over if over is not None else time.time() > entry.added_on + _FOREIGN_IS_OVER_S
+    def _may_remove(self, entry: Entry, adder: Run) -> bool:
+        return self.mine.may_remove(adder, entry.added_on, now=time.time())
 
     def _entry(self, errand: Errand) -> Entry | None:
         return self._listing.find(errand.info_hash)
 
-    def _is_mine(self, entry: Entry) -> bool:
-        return entry.run() == self._mine
+    def _is_ours(self, entry: Entry) -> bool:
+        """Whether this run has added it, or has it from one that was killed."""
+        adder = entry.run()
+        return adder is not None and self._may_remove(entry, adder)
 
     async def _add(self) -> bool:
         """Add what is wanted and not there. What is there already has been asked for by somebody else."""
@@ -189,9 +182,9 @@ class Rounds:
         return errand.way == ADD and errand.added < _MOST_ADDS and not on_its_way
 
     async def _send(self, magnets: list[str], hashes: list[InfoHash], *, stopped: bool = False) -> None:
-        folder = f"{self.server.save_path.rstrip('/') if self.server else ''}/{self.tag}"
+        folder = f"{self.server.save_path.rstrip('/') if self.server else ''}/{self.mine.tag}"
         self._sent |= dict.fromkeys(hashes, time.monotonic())
-        await self._ask(lambda session: session.add(magnets, tag=self.tag, folder=folder, stopped=stopped))
+        await self._ask(lambda session: session.add(magnets, tag=self.mine.tag, folder=folder, stopped=stopped))
 
     async def _hurry(self) -> None:
         """Any torrent is queued for a moment, and one that has its metadata by the time it is started is downloaded."""
@@ -199,7 +192,7 @@ class Rounds:
         self._queued = {
             entry.torrent_id: self._queued.get(entry.torrent_id, now)
             for errand in self._errands.turn.values()
-            if (entry := self._entry(errand)) and entry.is_queued and self._is_mine(entry)
+            if (entry := self._entry(errand)) and entry.is_queued and self._is_ours(entry)
         }
         waiting = [torrent_id for torrent_id, since in self._queued.items() if now >= since + _QUEUED_S]
         for portion in portions(waiting, _PORTION):
@@ -226,7 +219,7 @@ class Rounds:
             return await _read(exported, errand.info_hash)
         errand.refusals += 1
         # A title that a person gave to a torrent of their own is nobody else's business.
-        if errand.refusals >= _MOST_REFUSALS and self._is_mine(entry) and is_a_name(entry.name, errand.info_hash):
+        if errand.refusals >= _MOST_REFUSALS and self._is_ours(entry) and is_a_name(entry.name, errand.info_hash):
             return Claim(entry.name)
         return None
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from truename.errors import ResolverDown
 from truename.resolvers.qbittorrent.config import Limits, QbittorrentConfig
-from truename.resolvers.qbittorrent.marks import CATEGORY, last_part
+from truename.resolvers.qbittorrent.listing import Entry
+from truename.resolvers.qbittorrent.marks import CATEGORY, Run
 from truename.resolvers.qbittorrent.pieces import read_json
 from truename.resolvers.qbittorrent.wire import api_version
 
@@ -149,21 +150,23 @@ class Session:
         """Remove tags that nothing bears any more."""
         self._client.torrents_delete_tags(tags=list(tags))
 
-    def farewell(self, tag: str, expected: Sequence[str], patience_s: float) -> None:
-        """Remove what bears a tag of ours, and the tag, and log out. What was added last may appear a little later."""
+    def farewell(self, mine: Run, expected: Sequence[str], patience_s: float) -> None:
+        """Remove what a run may, and its tags, and log out. What was added last may appear a little later."""
         end = time.monotonic() + patience_s
-        missing = set(expected)
+        missing, adders = set(expected), {mine}
         while True:
-            bearing: Any = self._client.torrents_info(category=CATEGORY, tag=tag)
-            own = [torrent["hash"] for torrent in bearing if last_part(torrent["save_path"]) == tag]
-            missing.difference_update(own)
-            if own:
-                self._client.torrents_delete(delete_files=True, torrent_hashes=own)
+            left = self._left_to(mine)
+            missing.difference_update(left)
+            if left:
+                self.remove(list(left))
+                adders.update(left.values())
             elif not missing or time.monotonic() > end:
                 break
             time.sleep(_LOOK_AGAIN_S)
-        self._client.torrents_delete_tags(tags=tag)
-        self._client.auth_log_out()
+        tags = [one.tag for one in adders if one == mine or one.is_over()]
+        if unborne := [tag for tag in tags if not self._client.torrents_info(tag=tag)]:
+            self.remove_tags(unborne)
+        self.log_out()
 
     def torrent_file(self, torrent_id: str) -> bytes | None:
         """The .torrent file of a torrent in the list, or None when the server cannot make one."""
@@ -184,6 +187,14 @@ class Session:
     def fetched_file(self, source: str) -> bytes | None:
         """The .torrent file of what was fetched, or None when it was not fetched but is in the list."""
         return self._unless_missing(lambda: self._client.torrents_save_metadata(source=source))
+
+    def _left_to(self, mine: Run) -> dict[str, Run]:
+        """The torrents that a run may remove, and who has added each."""
+        listed: Any = self._client.torrents_info(category=CATEGORY)
+        entries = [Entry(torrent_id=torrent["hash"]).changed(torrent) for torrent in listed]
+        adders = [(entry, adder) for entry in entries if (adder := entry.run())]
+        now = time.time()
+        return {entry.torrent_id: adder for entry, adder in adders if mine.may_remove(adder, entry.added_on, now=now)}
 
     def _add(self, **what: Any) -> bool:
         from qbittorrentapi import Conflict409Error
