@@ -3,13 +3,10 @@
 What was chosen is kept in the database and wins over environment and file until it is taken back.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
-from sqlalchemy import delete, select
-
-from truename.store.database import Connection, Database
-from truename.store.portable import upsert
-from truename.store.tables import chosen_setting
+from truename.store import chosen
+from truename.store.database import Database
 from truename.store.writer import Writer
 
 MODES = ("async", "sync", "off")
@@ -35,24 +32,11 @@ class Mode:
 
     async def load(self) -> None:
         """Read what was chosen before."""
-        chosen = await self._database.read(_chosen)
-        self._chosen = chosen if chosen in MODES else None
+        found = await self._database.read(chosen.value_of, _NAME)
+        self._chosen = found if found in MODES else None
 
     async def choose(self, value: str | None) -> None:
         """From now on this mode; None: what the settings say. Errors: `StoreUnavailable`, and nothing has changed."""
-        await self._writer.write(_choose_all, value)
+        await self._writer.write(chosen.choose_all, (_NAME, value))
         self._chosen = value
         await self._settle()
-
-
-async def _chosen(connection: Connection) -> str | None:
-    found = await connection.execute(select(chosen_setting.c.value).where(chosen_setting.c.name == _NAME))
-    return found.scalar_one_or_none()
-
-
-async def _choose_all(connection: Connection, values: Sequence[str | None]) -> Sequence[None]:
-    if values[-1] is None:
-        await connection.execute(delete(chosen_setting).where(chosen_setting.c.name == _NAME))
-    else:
-        await upsert(connection, chosen_setting, [{"name": _NAME, "value": values[-1]}])
-    return [None] * len(values)

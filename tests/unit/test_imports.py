@@ -1,8 +1,12 @@
-"""A module imports its own level or lower, without cycles; engines do not know one another (docs/architecture.md)."""
+"""A module imports its own level or lower, without cycles; engines do not know one another (docs/architecture.md).
+
+What is not so, and need not be, stands here by name.
+"""
 
 import ast
 import re
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 
 import truename
@@ -34,6 +38,25 @@ LEVELS = (
 )
 LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 MANAGER = {"manager", "crew", "ad_hoc", "journal"}
+ENGINES = (MANAGER, {"resolvers"}, {"store"}, {"queue"})
+"""The rooms of the second level, by whom they work for."""
+
+WAYS = (
+    ("resolvers.child.proxy", "resolvers.swarm"),  # on both sides of its socket
+    ("resolvers.direct.resolver",),
+    ("resolvers.qbittorrent.resolver",),
+    ("resolvers.script",),
+)
+SHARED_BY_WAYS = {f"resolvers.{name}" for name in ("base", "addresses", "ourselves", "reading", "whom")}
+
+EDGES_ACROSS = {
+    ("web.health_pages", "terminal.backup"),  # the page tells of backups what `doctor` tells
+    ("terminal.people", "web.passwords"),  # a password is the same, wherever it is set
+    ("terminal.tasks", "web.views"),  # and the command of tasks what the API tells
+}
+CATCH_DATABASE_ERRORS = {
+    *("app", "commands.data", "terminal.catalogue", "terminal.doctor", "watch", "web.errors", "web.webhook"),
+}
 
 
 @cache
@@ -60,6 +83,18 @@ def imports_of(path: Path) -> set[str]:
     return found - {""}
 
 
+@cache
+def libraries_of(path: Path) -> set[str]:
+    """Modules that a file imports from outside of the package."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return {name for name in found if room(name) != "truename"}
+
+
 def room(module: str) -> str:
     return module.split(".", maxsplit=1)[0]
 
@@ -84,13 +119,52 @@ def test_modules_import_their_own_level_or_lower() -> None:
     assert upwards == []
 
 
-def test_the_drop_in_class_and_the_resolvers_do_not_know_one_another() -> None:
+def test_the_drop_in_class_shares_the_model_with_the_rest_and_nothing_else() -> None:
     for name, path in modules():
         known = {room(imported) for imported in imports_of(path)}
         if room(name) in MANAGER:
             assert known <= MANAGER | {"model", "errors"}, name
-        if room(name) == "resolvers":
-            assert not known & MANAGER, name
+
+
+def test_engines_do_not_know_one_another() -> None:
+    across = [
+        f"{name} imports {imported}"
+        for engine in ENGINES
+        for name, path in modules()
+        if room(name) in engine
+        for imported in imports_of(path)
+        if any(room(imported) in other for other in ENGINES if other is not engine)
+    ]
+    assert across == []
+
+
+def test_the_ways_to_a_name_share_what_stands_beside_their_port_and_no_more() -> None:
+    paths = dict(modules())
+
+    def reached(module: str, seen: set[str]) -> set[str]:
+        for imported in imports_of(paths[module]) - seen:
+            if room(imported) == "resolvers":
+                seen.add(imported)
+                reached(imported, seen)
+        return seen
+
+    everything = [set().union(*(reached(module, set()) for module in way)) for way in WAYS]
+    assert set().union(*(one & other for one, other in combinations(everything, 2))) == SHARED_BY_WAYS
+
+
+def test_the_two_edges_know_of_one_another_what_is_said_alike_in_both() -> None:
+    edges = {"web", "terminal"}
+    known = {(name, imported) for name, path in modules() for imported in imports_of(path)}
+    assert {(one, other) for one, other in known if {room(one), room(other)} == edges} == EDGES_ACROSS
+
+
+def test_statements_for_the_database_stand_in_the_store_alone() -> None:
+    outside = [(name, path) for name, path in modules() if room(name) != "store"]
+    assert [name for name, path in outside if "store.tables" in imports_of(path)] == []
+    known = {
+        (name, library) for name, path in outside for library in libraries_of(path) if room(library) == "sqlalchemy"
+    }
+    assert known == {(name, "sqlalchemy.exc") for name in CATCH_DATABASE_ERRORS}
 
 
 def test_only_one_module_chooses_resolvers() -> None:

@@ -153,6 +153,12 @@ async def last_found(connection: Connection) -> dict[str, float]:
     return {row.source: row.at for row in await connection.execute(statement)}
 
 
+async def count(connection: Connection) -> int:
+    """How many names are known."""
+    known: int = (await connection.execute(select(func.count()).select_from(torrent))).scalar_one()
+    return known
+
+
 async def learn(connection: Connection, findings: Sequence[Finding], *, at: float) -> dict[str, str]:
     """Keep names. A name that was verified once stays as it is; a claimed one gives way to whatever comes later.
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from truename.health import resolver_states
@@ -19,7 +18,6 @@ from truename.settings import FILE_NAME, Loaded, Settings, shown_value, unknown_
 from truename.store import names
 from truename.store.database import FILE_NAME as FILE_NAME_OF_DATABASE
 from truename.store.database import DatabaseError
-from truename.store.tables import torrent
 from truename.terminal.backup import backup_states, date_of
 from truename.terminal.catalogue import open_database
 from truename.terminal.screen import Screen
@@ -99,8 +97,8 @@ async def database_states(data_dir: Path, language: Language) -> list[tuple[bool
     if not (data_dir / FILE_NAME_OF_DATABASE).exists():
         return [(True, say("doctor_database_new", language))]
     try:
-        async with open_database(data_dir) as database, database.reading() as connection:
-            count = (await connection.execute(select(func.count()).select_from(torrent))).scalar_one()
+        async with open_database(data_dir) as database:
+            count = await database.read(names.count)
     except DatabaseError as error:
         fields = {key: make_visible(value) for key, value in error.fields.items()}
         return [(False, say(error.word, language, **fields))]

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy import literal, select
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -15,7 +14,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from truename.store.database import Connection
+from truename.store import events
 from truename.web import batch, calibrate, entry, health_pages, note_pages, notes, task_pages, tasks
 from truename.web.doors import Doors
 from truename.web.errors import Refusal, handle
@@ -78,7 +77,7 @@ async def readyz(request: Request) -> Response:
     services = entry.services_of(request)
     if not services.ready():
         raise Refusal("web_stopping", status=503, code="stopping")
-    await services.database.read(_anything)
+    await services.database.read(events.newest)
     return JSONResponse({"status": "ok"})
 
 
@@ -102,7 +101,3 @@ def methods_of(routes: Iterable[BaseRoute], scope: Scope) -> Sequence[str]:
     there = [route for route in routes if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE]
     found = {method for route in there for method in route.methods or ()}
     return sorted(found | {"HEAD"} if "GET" in found else found)
-
-
-async def _anything(connection: Connection) -> None:
-    await connection.execute(select(literal(1)))
