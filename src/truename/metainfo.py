@@ -14,7 +14,7 @@ from typing import NamedTuple
 from truename import bencode
 from truename.errors import BadMetadata, BadName
 from truename.infohash import V2_DIGITS, InfoHash
-from truename.names import decode_alike, decode_name
+from truename.names import decode_alike, decode_name, is_usable
 
 MAX_NAME_BYTES = 32 * 1024
 """A magnet is not longer; what is, nobody has named anything with."""
@@ -119,7 +119,7 @@ def _name(info: dict[bytes, bencode.Value]) -> tuple[bytes, str, bool]:
         raw = info.get(key)
         if isinstance(raw, bytes) and len(raw) <= MAX_NAME_BYTES:
             decoded = decode_name(raw)
-            if decoded.text.strip() and decoded.text not in (".", ".."):
+            if is_usable(decoded.text):
                 return raw, decoded.text, decoded.guessed
     raise BadName("no usable name")
 

@@ -62,6 +62,11 @@ def likeliest_encoding(lines: Sequence[bytes]) -> str:
     return _guess(_sample(lines))
 
 
+def is_usable(name: str) -> bool:
+    """Whether a name is one: not empty, not only white space, and not what every folder calls itself."""
+    return bool(name.strip()) and name not in (".", "..")
+
+
 def make_visible(text: str) -> str:
     """The text with everything shown that could hide or deceive: `␛` for a control, `⟨U+202E⟩` for the rest."""
     if text.isascii() and text.isprintable():

@@ -16,6 +16,7 @@ from truename.clock import Clock
 from truename.errors import TruenameError
 from truename.feeder import Feeder
 from truename.hub import Hub
+from truename.infohash import InfoHash
 from truename.line import Window
 from truename.magnet import Magnet
 from truename.model import TaskStatus
@@ -23,7 +24,7 @@ from truename.store import names, tasks
 from truename.store.database import Connection, Database
 from truename.store.ids import new_task_id
 from truename.store.lookups import Place
-from truename.store.names import Provenance
+from truename.store.names import KnownName, Provenance
 from truename.store.tasks import TaskRow
 from truename.store.writer import GROUP, Writer
 
@@ -38,10 +39,12 @@ _LOOKED_AT = 500
 class TaskView:
     """A task as its owner sees it. `queue_position` counts from 1 while it waits, and is there as long as it does.
 
-    `about`: what the catalogue knows besides, where that was asked for and the task is completed.
+    `about`: what the catalogue knows besides, where that was asked for and the name is the one it has.
+    `info_hash_v1`: of a hybrid that was asked for by another of its hashes, once a proof has told it.
     """
 
     row: TaskRow
+    info_hash_v1: str | None = None
     queue_position: int | None = None
     about: Provenance | None = None
 
@@ -226,9 +229,16 @@ async def _status(
     if task_id not in found:
         return None
     row = found[task_id]
-    about = await names.provenance_of(connection, [row.hash]) if row.status is TaskStatus.COMPLETED else {}
     (view,) = await views(connection, [row], at=at, idle=idle)
-    return replace(view, about=about.get(row.hash))
+    if row.status is not TaskStatus.COMPLETED:
+        return view
+    about = (await names.provenance_of(connection, [row.hash])).get(row.hash)
+    return replace(view, about=about if about is not None and _is_of(row, about.known) else None)
+
+
+def _is_of(row: TaskRow, known: KnownName) -> bool:
+    """A task keeps the claim with which it ended, though the catalogue may have a proof by now."""
+    return (row.name, row.source, row.verified) == (known.name, known.source, known.verified)
 
 
 async def _these(
@@ -249,10 +259,20 @@ async def views(connection: Connection, rows: Sequence[TaskRow], *, at: float, i
     rows = [replace(row, next_attempt_at=None) if _is_due(row, at) else row for row in rows]
     waiting = {row.id for row in rows if row.status is TaskStatus.PENDING and row.next_attempt_at is None}
     window = Window(idle() if waiting else ())
+    v1_of = await names.v1_of(connection, [row.hash for row in rows if row.verified and _is_asked_by_v2(row)])
     return [
-        TaskView(row=row, queue_position=await _position(connection, row, window, at) if row.id in waiting else None)
+        TaskView(
+            row=row,
+            info_hash_v1=v1_of.get(row.hash),
+            queue_position=await _position(connection, row, window, at) if row.id in waiting else None,
+        )
         for row in rows
     ]
+
+
+def _is_asked_by_v2(row: TaskRow) -> bool:
+    """By the whole hash or by the first half of it."""
+    return InfoHash(row.hash).is_v2 or (row.hash_v2 or "").startswith(row.hash)
 
 
 def _is_due(row: TaskRow, at: float) -> bool:

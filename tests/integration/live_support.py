@@ -15,7 +15,7 @@ from truename.app import Engine, open_engine
 from truename.errors import NotYet, Refused
 from truename.magnet import Magnet
 from truename.metainfo import Metainfo
-from truename.resolvers.base import ResolverHealth, Trail
+from truename.resolvers.base import Claim, Found, ResolverHealth, Trail
 from truename.resolvers.chain import Chain
 from truename.settings import Settings
 from truename.store.database import FILE_NAME
@@ -40,9 +40,10 @@ class Oracle:
         self.dead: set[str] = set()
         self.refused: dict[str, str] = {}
         self.names: dict[str, str] = {}
+        self.claims: dict[str, str] = {}
         self._changed = asyncio.Condition()
 
-    async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Metainfo:
+    async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Found:
         info_hash = str(magnet.info_hash)
         async with self._changed:
             self.asked.append(info_hash)
@@ -52,6 +53,8 @@ class Oracle:
             raise NotYet(peers_seen=0)
         if info_hash in self.refused:
             raise Refused(self.refused[info_hash])
+        if info_hash in self.claims:
+            return Claim(self.claims[info_hash])
         return found(magnet, self.names.get(info_hash, f"Name of {info_hash[:4]}.mkv"))
 
     async def let_go(self, *hashes: str) -> None:

@@ -406,6 +406,13 @@ def test_a_file_with_anything_in_it_that_we_do_not_make_is_refused(
         ("UPDATE person SET username = char(27) || '[2J'", "restore_value", "username"),
         ("UPDATE person SET password_hash = replace(password_hash, 't=1', 't=99')", "restore_value", "password_hash"),
         ("UPDATE torrent SET raw_name = 'text'", "restore_value", "raw_name"),
+        ("UPDATE torrent SET name = ''", "restore_value", "name"),
+        ("UPDATE torrent SET name = ' \t '", "restore_value", "name"),
+        (
+            "UPDATE task SET status = 'completed', active = NULL, name = '..', completed_at = 1.0",
+            "restore_value",
+            "name",
+        ),
         ("UPDATE task SET status = 'waiting'", "restore_value", "status"),
         ("UPDATE lookup SET status = 'x'", "restore_value", "status"),
         ("UPDATE lookup SET sources = '[['", "restore_value", "sources"),

@@ -122,6 +122,41 @@ def test_either_hash_of_a_hybrid_finds_the_name_that_the_other_brought(tmp_path:
     with_live(tmp_path, scenario)
 
 
+@pytest.mark.parametrize("asked", [HYBRID_V1, HYBRID_V2, HYBRID_V2[:40]])
+@pytest.mark.parametrize("named_by", [HYBRID_V1, HYBRID_V2])
+def test_of_a_hybrid_the_answer_has_the_v1_hash_and_the_v2_hash_beside_it_whichever_was_asked_for(
+    tmp_path: Path, named_by: str, asked: str
+) -> None:
+    async def scenario(site: Live) -> None:
+        client = await site.signed_in()
+        await site.ended(client, await task_of(client, named_by))
+        (body,) = await site.ended(client, await task_of(client, asked))
+        (listed,) = (
+            one
+            for one in (await client.get("/api/calibrate/tasks")).json()["tasks"]
+            if one["task_id"] == body["task_id"]
+        )
+        for one in (body, listed):
+            assert (one["info_hash"], one["info_hash_v2"]) == (HYBRID_V1, HYBRID_V2)
+
+    with_live(tmp_path, scenario)
+
+
+def test_a_task_that_was_told_a_claim_says_nothing_of_what_was_proven_since(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        client = await site.signed_in()
+        site.oracle.claims[HASH] = "What a script says"
+        claimed = await task_of(client, HASH)
+        before = (await site.ended(client, claimed))[0]
+        site.oracle.claims.clear()
+        (proven,) = await site.ended(client, await task_of(client, HASH))
+        assert (proven["verified"], proven["file_count"]) == (True, 1)
+        after = (await client.get(f"/api/calibrate/status/{claimed}")).json()
+        assert after == {key: value for key, value in before.items() if key not in ("found_at", "peers_seen")}
+
+    with_live(tmp_path, scenario)
+
+
 MISSING = [{}, {"info_hash": None}, {"info_hash": ""}, {"info_hash": " \t\n"}, {"hash": HASH}]
 NO_HASH = [
     *("--help", "5", "\0", "x", "0" * 40, HASH[:-1], HASH + "0", "g" * 40, "a" * 32 + "1", "magnet:?dn=x"),

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Self
 
 from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 
-from truename.infohash import V2_DIGITS
+from truename.infohash import V1_DIGITS, V2_DIGITS
 from truename.metainfo import TorrentFile
 from truename.model import Outcome
 from truename.store.database import Connection
@@ -118,6 +118,18 @@ _KNOWN = (
     .where(_HASHES, _IS_ITS_NAME)
 )
 _PROVENANCE = _KNOWN.add_columns(torrent.c.found_at, torrent.c.peers_seen, torrent.c.name_guessed, torrent.c.files)
+_OTHER = torrent_hash.alias("other")
+_V1 = (
+    select(torrent_hash.c.hash, _OTHER.c.hash.label("v1"))
+    .join(torrent, torrent.c.id == torrent_hash.c.torrent_id)
+    .join(_OTHER, _OTHER.c.torrent_id == torrent.c.id)
+    .where(
+        _HASHES,
+        torrent.c.verified.is_(True),
+        func.length(_OTHER.c.hash) == V1_DIGITS,
+        _OTHER.c.hash != func.substr(_V2_OF_TORRENT, 1, V1_DIGITS),
+    )
+)
 _INSERT = insert(torrent)
 _IDS_OF = select(torrent.c.hash, torrent.c.id).where(torrent.c.hash.in_(bindparam("hashes", expanding=True)))
 
@@ -143,6 +155,14 @@ async def provenance_of(connection: Connection, hashes: Iterable[str]) -> dict[s
                 name_guessed=row.name_guessed,
                 files=_unpacked(row.files),
             )
+    return found
+
+
+async def v1_of(connection: Connection, hashes: Iterable[str]) -> dict[str, str]:
+    """The v1 hash of each of these, which are v2 or the first half of one, where it is proven to be a hybrid's."""
+    found: dict[str, str] = {}
+    for some in in_chunks(hashes):
+        found |= {row.hash: row.v1 for row in await connection.execute(_V1, {"hashes": some})}
     return found
 
 

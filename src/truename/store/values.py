@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from truename.infohash import InfoHash
 from truename.metainfo import MAX_SIZE_BYTES
 from truename.model import LookupStatus, TaskStatus
-from truename.names import is_hidden
+from truename.names import is_hidden, is_usable
 from truename.store.notes import EDITED, RENAMED, SAVED, UNDONE
 from truename.store.people import MAX_USERNAME
 from truename.store.sources import Sources
@@ -92,6 +92,10 @@ def _is_hash(value: object) -> bool:
     return isinstance(value, str) and len(value) in (40, 64) and InfoHash.hexadecimal(value, len(value)) == value
 
 
+def _is_true_name(value: object) -> bool:
+    return isinstance(value, str) and is_usable(value)
+
+
 def _is_username(value: object) -> bool:
     """Nothing invisible; a character that a newer Unicode has may be there."""
     if not isinstance(value, str) or not 1 <= len(value) <= MAX_USERNAME:
@@ -162,6 +166,8 @@ _RULES: Mapping[tuple[str, str], Check] = {
     (task.name, "detail"): _is_detail,
     (task.name, "sources"): _are_sources,
     (task.name, "rank"): _is_counter,
+    (task.name, "name"): _is_true_name,
+    (torrent.name, "name"): _is_true_name,
     (torrent.name, "files"): _are_files,
     (note_magnet.name, "typed"): _are_names,
     (note_magnet.name, "undone"): _are_names,

@@ -32,7 +32,9 @@ def task_body(view: TaskView, language: Language) -> Body:
         "attempt": row.attempt,
         "created_at": row.created_at,
     }
-    if row.hash_v2 is not None:
+    if view.info_hash_v1 is not None:
+        body |= {"info_hash": view.info_hash_v1, "info_hash_v2": row.hash_v2 or row.hash}
+    elif row.hash_v2 is not None:
         body["info_hash_v2"] = row.hash_v2
     if row.next_attempt_at is not None:
         body["next_attempt_at"] = row.next_attempt_at
