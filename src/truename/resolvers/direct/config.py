@@ -15,7 +15,8 @@ class Limits:
 
     Of the `trackers_in_all` of a hash so many as `trackers` are asked at once, as many of the administrator's beside
     them; those that wait have the places of those that failed.
-    Those `to_one` tracker are fewer, so that a slow one leaves turns to the others; larger bursts over UDP are lost.
+    Of the announces under way fewer go to one tracker (`http_announces_to_one`, `udp_announces_to_one`), so that a slow
+    one leaves turns to the others; larger bursts over UDP are lost.
     What is over a bound waits for its turn, except bytes: `held_bytes` of metadata that is not whole yet, `heard_bytes`
     from all peers of one hash beyond the first `heard_bytes_of_each` of a conversation, `tracker_bytes` of HTTP from
     each tracker in all its answers about one hash (two hundred peers are 4 KiB).

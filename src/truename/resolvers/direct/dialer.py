@@ -45,7 +45,10 @@ class Listener:
         """Something came."""
 
     def connection_lost(self, error: Exception | None) -> None:
-        """The other side has ended it, or the network. Not called after `abort`."""
+        """The other side has ended it, or the network. Over TLS it is called after `abort` as well.
+
+        A listener that has ended takes no notice of it.
+        """
 
 
 ListenerT = TypeVar("ListenerT", bound=Listener)
