@@ -20,17 +20,19 @@ async def converse(dialer: Dialer, talk: Talk, peer: Peer, limits: Limits, *, re
     try:
         async with asyncio.timeout(limits.connect_s):
             await dialer.connect(lambda: connection, *peer)
-        return await connection.raw
+        end = await connection.end
     except (OSError, Forbidden) as error:  # a time-out is an OSError too
         raise TalkFailed(Trouble.UNREACHED) from error
     finally:
         connection.close()
         talk.close()
-        del connection, talk  # an error knows this frame, and the connection the error: a ring that would stay for long
+    if isinstance(end, Trouble):
+        raise TalkFailed(end)
+    return end
 
 
 class _Connection(Listener):
-    """`raw` becomes the dictionary, or a `TalkFailed`.
+    """`end` becomes the dictionary, or the trouble: an error would know all frames, and what was held in them.
 
     A peer that brings nothing new for `silence_s` has ended it; and so has one that takes longer than `talk_s` in all,
     give or take `silence_s`, or that does not make up within `grace_s` for what its greeting lacked.
@@ -38,8 +40,7 @@ class _Connection(Listener):
 
     def __init__(self, talk: Talk, limits: Limits, rests: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
-        self.raw: asyncio.Future[bytes] = self._loop.create_future()
-        self.raw.add_done_callback(_was_seen)
+        self.end: asyncio.Future[bytes | Trouble] = self._loop.create_future()
         self._talk = talk
         self._limits = limits
         self._rests = rests
@@ -58,7 +59,7 @@ class _Connection(Listener):
 
     def data_received(self, data: bytes) -> None:
         """See `Listener`."""
-        if self.raw.done() or self._line is None:
+        if self.end.done() or self._line is None:
             return
         try:
             answer = self._talk.hear(data)
@@ -67,8 +68,8 @@ class _Connection(Listener):
             return
         if answer:
             self._line.write(answer)
-        if self._talk.raw is not None and not self.raw.done():
-            self.raw.set_result(self._talk.raw)
+        if self._talk.raw is not None and not self.end.done():
+            self.end.set_result(self._talk.raw)
         if self._talk.lacking is not None and self._grace is None:
             self._grace = self._loop.call_later(self._limits.grace_s, self._grace_is_over)
             self._rests()
@@ -85,7 +86,7 @@ class _Connection(Listener):
         if self._line is not None:
             self._line.abort()
         self._line = None
-        self.raw.cancel()
+        self.end.cancel()
 
     def _look_at_the_clock(self) -> None:
         if self._talk.steps == self._steps or self._loop.time() > self._until:
@@ -99,18 +100,8 @@ class _Connection(Listener):
             self._fail(trouble)
 
     def _fail(self, trouble: Trouble) -> None:
-        """The end; nothing more is heard of this peer, so that it can send no more of anything.
-
-        The error is a new one: the one that was raised remembers where, and all that was held there, for as long as it
-        is there itself.
-        """
+        """The end; nothing more is heard of this peer, so that it can send no more of anything."""
         if self._line is not None:
             self._line.abort()
-        if not self.raw.done():
-            self.raw.set_exception(TalkFailed(trouble))
-
-
-def _was_seen(raw: asyncio.Future[bytes]) -> None:
-    """Who was to wait for it may have been cancelled meanwhile, and then it is no news that it failed."""
-    if not raw.cancelled():
-        raw.exception()
+        if not self.end.done():
+            self.end.set_result(trouble)
