@@ -5,7 +5,7 @@ person learns who answered; when nobody did, what the DHT and the peers said, an
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from truename.model import COUNTS, Account
@@ -99,7 +99,7 @@ def why(reason: str, accounts: Iterable[Account], language: Language) -> str:
     said = next((one.said for one in everybody if one.said), "") if reason == "resolver_failed" else ""
     if said:
         return say("resolver_said", language, said=shown(said))
-    if reason == "no_peers" and _only_mute_trackers(_total(everybody)):
+    if reason == "no_peers" and _only_mute_trackers(everybody):
         return say("no_tracker_answered", language)
     return say(reason, language) if reason in TEXTS else shown(reason)
 
@@ -107,9 +107,9 @@ def why(reason: str, accounts: Iterable[Account], language: Language) -> str:
 def next_step(accounts: Sequence[Account], code: str | None, language: Language) -> str | None:
     """What a person can do now, besides what the error itself says; None when there is nothing."""
     total = _total(accounts)
-    if code == "no_peers" and _only_mute_trackers(total):
+    if code == "no_peers" and _only_mute_trackers(accounts):
         word = "step_trackers_mute"
-    elif code == "no_peers" and not total["dht_nodes"]:
+    elif code == "no_peers" and not any(map(_asked_the_dht, accounts)):
         word = "step_trackers" if total["trackers"] else "step_nobody"
     elif code == "no_metadata" and total["refused"] > total["silent"] + total["lied"]:
         word = "step_refused"
@@ -125,9 +125,16 @@ def _total(accounts: Iterable[Account]) -> dict[str, int]:
     return {key: sum(one.counts.get(key, 0) for one in everybody) for key in COUNTS}
 
 
-def _only_mute_trackers(counts: Mapping[str, int]) -> bool:
+def _only_mute_trackers(accounts: Collection[Account]) -> bool:
     """Whether nobody was asked but trackers, of which none said whom it knows."""
-    return bool(counts["trackers"]) and not (counts["dht_nodes"] or counts["tried"] or _answered(counts))
+    total = _total(accounts)
+    somebody_else = total["tried"] or any(map(_asked_the_dht, accounts))
+    return bool(total["trackers"]) and not (somebody_else or _answered(total))
+
+
+def _asked_the_dht(account: Account) -> bool:
+    """Whether a turn came for it, and be it that no node of it was known by name."""
+    return "dht_nodes" in account.counts
 
 
 def _answered(counts: Mapping[str, int]) -> int:
@@ -142,8 +149,8 @@ def _parts(account: Account, language: Language) -> Iterator[str]:
     counts = {key: account.counts.get(key, 0) for key in COUNTS}
     if counts["trackers"]:
         yield _of_trackers(counts, language)
-    if counts["dht_nodes"]:
-        word = "told_dht_node" if counts["dht_nodes"] == 1 else "told_dht"
+    if _asked_the_dht(account):
+        word = {0: "told_dht_no_node", 1: "told_dht_node"}.get(counts["dht_nodes"], "told_dht")
         yield say(word, language, nodes=counts["dht_nodes"], peers=_peers(counts["dht_peers"], language))
     if account.ended in _HAD_METADATA:
         counts["silent"] = 0  # one of them gave it, and nobody waited for the others

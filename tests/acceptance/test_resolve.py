@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pty
+import re
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.conftest import PROGRAM, Program, single_file_info
+from truename.demo.peers import SwarmPlan
 from truename.demo.swarm import LocalSwarm
 from truename.demo.torrents import dead_hashes, magnet_link
 from truename.names import is_hidden
@@ -75,6 +77,20 @@ def test_what_was_done_for_each_is_explained(truename: Program, swarm: LocalSwar
         "    swarm: asked 1 tracker: 0 peers; deadline",
         "    Next: ask with other trackers, or with the DHT; the trackers that answered know nobody.",
     } <= set(said)
+
+
+def test_the_dht_is_explained_and_not_advised_where_it_was_asked(truename: Program) -> None:
+    with LocalSwarm(SwarmPlan(real=False, invented=1, dht_nodes=16)) as swarm:
+        dht = {"TRUENAME_DHT": "on", "TRUENAME_DHT_BOOTSTRAP": swarm.addresses.dht_node}
+        listen = {"TRUENAME_LISTEN_INTERFACES": "127.0.2.1:0"}
+        dead, live = dead_hashes(1, seed=7)[0], swarm.torrents[0].info_hash
+        ended = truename("resolve", "--explain", "--timeout", "3", dead, live, environment=dht | listen)
+    said = ended.err.splitlines()
+    stories = sorted((line for line in said if "DHT" in line), key=lambda line: "name" in line)
+    assert len(stories) == 2  # a peer too many is ourselves, announced by a look-up of libtorrent's own
+    assert re.fullmatch(r"    swarm: DHT \d+ nodes: [01] peers?; .*deadline", stories[0])
+    assert re.fullmatch(r"    swarm: DHT \d+ nodes: [12] peers?; tried .*; gave the name", stories[1])
+    assert "    Next: ask again later, or save the magnet in a note, where it is asked for again by itself." in said
 
 
 def test_a_dead_hash_says_that_nobody_has_it(truename: Program, swarm: LocalSwarm) -> None:

@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+import re
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -15,9 +18,17 @@ from truename.demo.tracker import compact
 from truename.errors import NotYet, ResolverDown
 from truename.magnet import Magnet
 from truename.metainfo import read_info
+from truename.model import Outcome
+from truename.resolvers.base import Resolver
+from truename.resolvers.chain import Chain
+from truename.resolvers.child.resolver import SwarmProcess
 from truename.resolvers.looks import when_up
 from truename.resolvers.swarm import SwarmResolver
 from truename.resolvers.swarm_config import SwarmConfig
+from truename.texts import Language
+from truename.timeline import lines, next_step
+
+MAKERS = [SwarmResolver, SwarmProcess]
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +78,69 @@ def test_a_hash_that_the_dht_does_not_know_ends_with_no_peers(swarm_with_dht: Lo
             with pytest.raises(NotYet) as ending:
                 await resolver.resolve(Magnet.parse("fe" * 20), deadline_s=SHORT_S)
             assert ending.value.code == "no_peers"
+
+    run(test())
+
+
+async def outcomes(
+    make: Callable[[SwarmConfig], Resolver], magnets: Sequence[str], config: SwarmConfig
+) -> list[Outcome]:
+    """How these look-ups end, side by side, in a resolver that has just begun."""
+    chain = Chain([make(config)])
+    try:
+        return await asyncio.gather(*(chain.look_up(Magnet.parse(magnet), timeout_s=2 * SHORT_S) for magnet in magnets))
+    finally:
+        await chain.aclose()
+
+
+def story(outcome: Outcome) -> tuple[str, str | None]:
+    (line,) = lines(outcome.accounts, Language.ENGLISH)
+    return line, next_step(outcome.accounts, outcome.code, Language.ENGLISH)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_a_look_up_tells_how_many_nodes_of_the_dht_it_had_and_how_many_peers_those_named(
+    swarm_with_dht: LocalSwarm, make: Callable[[SwarmConfig], Resolver]
+) -> None:
+    async def test() -> None:
+        entrance = swarm_with_dht.addresses.dht_node
+        config = SwarmConfig(listen_interfaces="127.0.2.4:0", dht=True, dht_bootstrap=(entrance,), allow_private=True)
+        dead = secrets.token_hex(20)
+        named, in_vain = await outcomes(make, [swarm_with_dht.torrents[0].info_hash, dead], config)
+        # A look-up of libtorrent's own may have ended, and announced us, before ours begins.
+        assert re.fullmatch(r"swarm: DHT [1-9]\d* nodes?: [1-2] peers?; tried .*; gave the name", story(named)[0])
+        line, step = story(in_vain)
+        assert re.fullmatch(r"swarm: DHT [1-9]\d* nodes?: [0-1] peers?; .*deadline", line)
+        assert step is not None
+        assert "DHT" not in step
+
+    run(test())
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_with_the_dht_off_or_asleep_a_look_up_says_nothing_of_it(make: Callable[[SwarmConfig], Resolver]) -> None:
+    async def test() -> None:
+        async with Canary().serving() as deaf, Tracker().serving() as tracker:
+            config = SwarmConfig(listen_interfaces="127.0.0.1:0", allow_private=True)
+            asked = f"magnet:?xt=urn:btih:{DEAD}&tr={tracker.url}"
+            for dht in ({"dht": False}, {"dht": True, "dht_bootstrap": (f"127.0.0.1:{deaf.port}",)}):
+                (outcome,) = await outcomes(make, [asked], replace(config, **dht))
+                assert story(outcome)[0] == "swarm: asked 1 tracker: 0 peers; deadline"
+
+    run(test())
+
+
+def test_a_dht_that_answers_though_no_node_is_known_was_asked() -> None:
+    async def test() -> None:
+        async with DhtNode().serving() as node:
+            config = SwarmConfig(
+                listen_interfaces="127.0.0.1:0", dht=True, dht_bootstrap=(node.endpoint,), allow_private=True
+            )
+            (outcome,) = await outcomes(SwarmResolver, [DEAD], config)
+            line, step = story(outcome)
+            assert line == "swarm: asked the DHT: 0 peers; deadline"
+            assert step is not None
+            assert "DHT" not in step
 
     run(test())
 

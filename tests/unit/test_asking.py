@@ -86,7 +86,7 @@ def test_a_count_frees_the_places_of_look_ups_that_have_ended_without_a_word() -
     ask.give_turns(0, dht_awake=True)
     ask.count()
     ask.searching(15)
-    ask.counted()
+    ask.counted(9)
     ask.give_turns(1, dht_awake=True)
     assert session.dht == numbers(25)
 
@@ -99,7 +99,7 @@ def test_of_two_nodes_the_busier_one_counts() -> None:
     ask.count()
     ask.searching(18)
     ask.searching(0)
-    ask.counted()
+    ask.counted(9)
     ask.give_turns(1, dht_awake=True)
     assert session.dht == numbers(22)
 
@@ -114,9 +114,26 @@ def test_a_count_frees_no_place_that_was_taken_after_it_was_asked_for() -> None:
         arrived(ask, number)
     ask.give_turns(1, dht_awake=True)
     ask.searching(10)
-    ask.counted()
+    ask.counted(9)
     ask.give_turns(2, dht_awake=True)
     assert session.dht == numbers(20)
+
+
+def test_who_asks_the_dht_knows_of_the_nodes_that_are_known_then_and_of_more_while_it_looks_up() -> None:
+    ask, _ = asking()
+    ask.counted(3)
+    first = arrived(ask, 0)
+    ask.give_turns(0, dht_awake=True)
+    assert first.dht_nodes == 3
+    ask.count()
+    ask.searching(1)
+    ask.counted(8)
+    assert first.dht_nodes == 8
+    ask.count()
+    ask.searching(0)
+    ask.counted(9)
+    ask.counted(212)
+    assert first.dht_nodes == 9, "its look-up was over"
 
 
 def test_one_count_is_under_way_at_a_time() -> None:
@@ -124,7 +141,7 @@ def test_one_count_is_under_way_at_a_time() -> None:
     ask.count()
     ask.count()
     assert session.counts == 1
-    ask.counted()
+    ask.counted(9)
     ask.count()
     assert session.counts == 2
 

@@ -239,7 +239,7 @@ def test_of_peers_from_which_metadata_came_none_is_silent() -> None:
 def test_peers_named_by_anybody_are_seen() -> None:
     by_tracker, by_dht, by_magnet = asked(HTTP), Conversation("ab" * 20), Conversation("ab" * 20)
     by_tracker.tracker_answered(HTTP, peers=2, reached=True)
-    by_dht.dht_asked(0)
+    by_dht.dht_asked(0, nodes=9)
     by_dht.dht_answered(2, 1)
     by_magnet.peers[("127.0.0.1", 1)] = None
     assert (by_tracker.peers_seen, by_dht.peers_seen, by_magnet.peers_seen) == (2, 2, 1)
@@ -271,10 +271,10 @@ def test_a_tracker_that_does_not_count_is_believed() -> None:
 
 def test_the_first_answers_of_the_dht_name_others_and_later_ones_us_as_well() -> None:
     conversation = Conversation("ab" * 20)
-    conversation.dht_asked(100)
+    conversation.dht_asked(100, nodes=9)
     conversation.dht_answered(1, 104)
     assert conversation.peers_seen == 0, "libtorrent has looked it up a second time by itself"
-    conversation.dht_asked(110)
+    conversation.dht_asked(110, nodes=9)
     conversation.dht_answered(1, 111)
     assert conversation.peers_seen == 0
     conversation.dht_answered(2, 111)
@@ -283,10 +283,23 @@ def test_the_first_answers_of_the_dht_name_others_and_later_ones_us_as_well() ->
 
 def test_one_peer_named_by_the_dht_at_once_is_a_peer_seen() -> None:
     conversation = Conversation("ab" * 20)
-    conversation.dht_asked(100)
+    conversation.dht_asked(100, nodes=9)
     conversation.dht_answered(1, 101)
     conversation.dht_answered(1, 104)
     assert conversation.peers_seen == 1
+
+
+def test_the_dht_counts_once_it_had_a_turn_with_the_most_nodes_that_were_known_meanwhile(loop: HandTurnedLoop) -> None:
+    conversation = asked(HTTP)
+    waiter = waiting(loop, conversation)
+    waiter.note()
+    assert not {"dht_nodes", "dht_peers"} & waiter.trail.counts.keys()
+    conversation.dht_asked(0, nodes=0)
+    assert waiter.trail.counts["dht_nodes"] == 0, "whoever is not waited for any longer has told it nevertheless"
+    conversation.dht_counted(9)
+    conversation.dht_counted(7)
+    conversation.dht_answered(2, 1)
+    assert (waiter.trail.counts["dht_nodes"], waiter.trail.counts["dht_peers"]) == (9, 2)
 
 
 def test_nobody_is_left_once_every_tracker_proved_unreachable() -> None:
@@ -319,5 +332,5 @@ def test_a_tracker_that_comes_back_is_somebody_again() -> None:
 def test_without_trackers_only_the_dht_or_a_peer_is_somebody() -> None:
     conversation = Conversation("ab" * 20)
     assert not conversation.has_somebody
-    conversation.dht_asked(0)
+    conversation.dht_asked(0, nodes=9)
     assert conversation.has_somebody

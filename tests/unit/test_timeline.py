@@ -58,11 +58,27 @@ def test_a_tracker_that_has_not_answered_is_not_said_to_know_nobody(
 
 
 @pytest.mark.parametrize(
+    ("counts", "english", "chinese"),
+    [
+        ({}, "", ""),
+        ({"dht_nodes": 0}, "asked the DHT: 0 peers; ", "询问 DHT：0 个节点；"),
+        ({"dht_nodes": 1, "dht_peers": 1}, "DHT 1 node: 1 peer; ", "DHT 1 个节点：1 个节点；"),
+        ({"dht_nodes": 9}, "DHT 9 nodes: 0 peers; ", "DHT 9 个节点：0 个节点；"),
+    ],
+)
+def test_the_dht_is_told_of_where_it_had_a_turn(counts: dict[str, int], english: str, chinese: str) -> None:
+    account = Account(resolver="swarm", ended="no_peers", counts=counts)
+    assert lines([account], Language.ENGLISH) == [f"swarm: {english}deadline"]
+    assert lines([account], Language.CHINESE) == [f"swarm：{chinese}超时"]
+
+
+@pytest.mark.parametrize(
     ("counts", "begins"),
     [
         ({"trackers": 2}, "Nobody was found: no tracker that was asked gave a usable answer"),
         ({"trackers": 2, "trackers_answered": 1}, "Nobody has this torrent"),
         ({"trackers": 2, "dht_nodes": 7}, "Nobody has this torrent"),
+        ({"trackers": 2, "dht_nodes": 0}, "Nobody has this torrent"),
         ({}, "Nobody has this torrent"),
     ],
 )
@@ -114,7 +130,9 @@ def test_whoever_joined_in_vain_learns_what_was_seen_and_nothing_of_trackers() -
 @pytest.mark.parametrize(
     ("counts", "code", "begins"),
     [
-        ({}, "no_peers", "Next: give a magnet with trackers"),
+        ({}, "no_peers", "Next: give a magnet with other trackers, or see with `truename doctor`"),
+        ({"dht_nodes": 0}, "no_peers", "Next: ask again later"),
+        ({"trackers": 2, "dht_nodes": 0}, "no_peers", "Next: ask again later"),
         ({"trackers": 2, "trackers_answered": 1}, "no_peers", "Next: ask with other trackers, or with the DHT; the"),
         ({"trackers": 2}, "no_peers", "Next: ask with other trackers, or with the DHT; none"),
         ({"trackers": 2, "dht_nodes": 2}, "no_peers", "Next: ask again later"),

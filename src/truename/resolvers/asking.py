@@ -38,7 +38,7 @@ class Asking:
         self._order = itertools.count()
         self._doubtful: deque[tuple[float, Conversation]] = deque()
         self._counting = False
-        self._searches = self._given_at_count = 0
+        self._searches = self._given_at_count = self._dht_nodes = 0
 
     @property
     def wants_dht(self) -> bool:
@@ -109,8 +109,14 @@ class Asking:
         """So many are under way at one of our DHT nodes. Each look-up is made at all of them."""
         self._searches = max(self._searches, searches)
 
-    def counted(self) -> None:
-        """All nodes have told. An unsuccessful look-up ends without a word, so this is how its place gets free."""
+    def counted(self, dht_nodes: int) -> None:
+        """All have told, and so many other nodes are known to ours.
+
+        An unsuccessful look-up ends without a word, so this is how its place gets free.
+        """
+        self._dht_nodes = dht_nodes
+        for conversation in self._dht_turns.holders:
+            conversation.dht_counted(dht_nodes)
         self._counting = False
         self._dht_turns.keep(self._searches, given=self._given_at_count)
 
@@ -139,7 +145,7 @@ class Asking:
             self._session.search_dht(conversation.hash20)
         pause_s = _DHT_AGAIN_S[min(conversation.dht_asks, len(_DHT_AGAIN_S) - 1)]
         heapq.heappush(self._dht_again, (now + pause_s, next(self._order), conversation))
-        conversation.dht_asked(now)
+        conversation.dht_asked(now, nodes=self._dht_nodes)
 
     def _protocol(self, url: str) -> "_Announces":
         return self._udp if url.startswith("udp:") else self._http

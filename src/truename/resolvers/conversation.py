@@ -112,6 +112,8 @@ class Conversation:
     `trackers` and `peers` are all that were or will be asked; `peers_ahead` those to be asked once the torrent is in,
     and `later` the trackers to be asked when others have failed.
     `is_out`: it was put out since it gets no metadata there; `leaving` is its handle until its peers are known.
+    `dht_asks`: how often the DHT was asked; `dht_nodes`: the most nodes that stood in our routing tables when it was,
+    or until its look-up had ended. A DHT that is entered by one node alone answers though none stands there.
     `answered`: its metadata has come; `unread`: why that could not be read.
     `handed`: peers that somebody else was told of.
     """
@@ -193,18 +195,28 @@ class Conversation:
         self.trackers |= dict.fromkeys(waiting[:room])
         return waiting[:room]
 
-    def dht_asked(self, now: float) -> None:
-        """A look-up is on its way."""
+    def dht_asked(self, now: float, *, nodes: int) -> None:
+        """A look-up is on its way; so many nodes are known."""
         if not self.dht_asks:
             self._first_dht_ask = now
         self.dht_asks += 1
+        self.dht_nodes = max(self.dht_nodes, nodes)
         self.question_sent()
+        self.note()
+
+    def dht_counted(self, nodes: int) -> None:
+        """While its look-up is on its way, so many nodes are known."""
+        if nodes > self.dht_nodes:
+            self.dht_nodes = nodes
+            self.note()
 
     def dht_answered(self, peers: int, now: float) -> None:
         """The DHT named peers. A look-up announces us when it ends, so all but the first answers name us as well."""
         if self.dht_asks > 1 or now - self._first_dht_ask > _FIRST_ANSWERS_S:
             peers -= 1
-        self._named_by_dht = max(self._named_by_dht, peers)
+        if peers > self._named_by_dht:
+            self._named_by_dht = peers
+            self.note()
 
     def trackers_counted(self, sizes: Mapping[str, int]) -> None:
         """The size of the swarm as each tracker counts it, with us: nobody else can be more than that without us."""

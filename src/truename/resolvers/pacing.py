@@ -5,7 +5,7 @@ answer comes, or after `patience_s`, since most questions to dead swarms are nev
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from typing import Generic, NamedTuple, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -37,6 +37,11 @@ class Turns(Generic[Key]):
 
     def __contains__(self, key: Key) -> bool:
         return key in self._waiting
+
+    @property
+    def holders(self) -> Collection[Key]:
+        """Those that hold a place."""
+        return self._taken.keys()
 
     def ask(self, key: Key, *, cost: int = 1) -> None:
         """Queue up, at the end unless already there; there, `cost` is the new one."""

@@ -356,7 +356,7 @@ class Switchboard:
 
     def _counted(self, event: Counted) -> None:
         self.dht.count(event, self._loop.time())
-        self._asking.counted()
+        self._asking.counted(event.dht_nodes)
         self._looked.set()
         self._looked = asyncio.Event()
         if not self.sockets.settled.is_set():

@@ -160,6 +160,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "told_tracker_mute": ("asked 1 tracker: no usable answer", "询问 1 个 tracker：没有有效应答"),
     "told_trackers_mute": ("asked {count} trackers: no usable answer", "询问 {count} 个 tracker：没有有效应答"),
+    "told_dht_no_node": ("asked the DHT: {peers}", "询问 DHT：{peers}"),
     "told_dht_node": ("DHT 1 node: {peers}", "DHT 1 个节点：{peers}"),
     "told_dht": ("DHT {nodes} nodes: {peers}", "DHT {nodes} 个节点：{peers}"),
     "told_tried": ("tried {peers}", "尝试 {peers}"),
@@ -181,8 +182,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "ended_script_too_much": ("printed too much", "输出过多"),
     "ended_resolver_unavailable": ("not available", "不可用"),
     "step_nobody": (
-        "Next: give a magnet with trackers, or switch the DHT on.",
-        "下一步：给出带 tracker 的磁力链接，或打开 DHT。",
+        "Next: give a magnet with other trackers, or see with `truename doctor` whether the DHT is on and answers.",
+        "下一步：给出带其他 tracker 的磁力链接，或运行 `truename doctor` 查看 DHT 是否已打开并有应答。",
     ),
     "step_trackers": (
         "Next: ask with other trackers, or with the DHT; the trackers that answered know nobody.",
