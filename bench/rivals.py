@@ -195,7 +195,7 @@ def _saved(folder: Path) -> list[str]:
     names = []
     for file in _files(folder):
         with suppress(BadMetadata):
-            torrent: Any = bencode.decode(file.read_bytes())
+            torrent: Any = bencode.decode_first(file.read_bytes())[0]
             names.append(torrent[b"info"][b"name"].decode())
     return names
 

@@ -12,8 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from tests.wire import encode
-from truename import bencode
+from tests.wire import decode, encode
 
 
 class Tracker:
@@ -146,7 +145,7 @@ class DhtNode(asyncio.DatagramProtocol):
         self._transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        question: Any = bencode.decode(data)
+        question: Any = decode(data)
         if question.get(b"y") != b"q":
             return
         answer: dict[str, Any] = {"id": _node_id(self.endpoint.encode()), "nodes": self.nodes}

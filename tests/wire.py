@@ -35,6 +35,13 @@ def encode(value: Any) -> bytes:
             return b"l%se" % b"".join(map(encode, value))
 
 
+def decode(data: bytes) -> bencode.Value:
+    """The value that fills `data`."""
+    value, end = bencode.decode_first(data)
+    assert end == len(data)
+    return value
+
+
 def info_named(name: Any, *, pieces: int = 1, **more: Any) -> bytes:
     """A single-file info dictionary with such a name; each piece makes it 20 bytes longer. None leaves the name out."""
     info = {"length": pieces * 16384, "piece length": 16384, "pieces": b"\x07" * 20 * pieces}
@@ -157,13 +164,13 @@ class Peer:
         while True:
             kind, body = await talk.listen()
             if kind == 20 and body[0] == 0:
-                header = bencode.decode(body[1:])
+                header = decode(body[1:])
                 assert isinstance(header, dict)
                 names = header.get(b"m")
                 assert isinstance(names, dict)
                 talk.their_ut_metadata = int(str(names.get(b"ut_metadata", 0)))
             elif kind == 20 and body[0] == _OUR_UT_METADATA:
-                header = bencode.decode(body[1:])
+                header = decode(body[1:])
                 assert isinstance(header, dict)
                 if header[b"msg_type"] == 0:
                     self.requests += 1

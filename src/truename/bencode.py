@@ -1,7 +1,7 @@
 """Bencoded bytes to Python values, for bytes that a stranger made. Pure; it only reads.
 
 Source: BEP 3. Tolerant where torrents in the wild are (keys out of order), strict where a lie could hide (sizes,
-leading zeros, trailing bytes), and bounded: no recursion, so depth is a number and not a stack overflow.
+leading zeros), and bounded: no recursion, so depth is a number and not a stack overflow.
 """
 
 from truename.errors import BadMetadata
@@ -19,18 +19,6 @@ _DICTIONARY = ord("d")
 _MAX_DIGITS = 20
 
 
-def decode(data: bytes, *, max_tokens: int | None = None) -> Value:
-    """Decode exactly one value that fills `data`.
-
-    Errors: `BadMetadata` for anything malformed, nested deeper than `MAX_DEPTH`, or of more than `max_tokens` values,
-            ends counted too (`MAX_TOKENS`, unless there is a reason to expect less).
-    """
-    value, end = decode_first(data, max_tokens=max_tokens)
-    if end != len(data):
-        raise BadMetadata("bytes after the end")
-    return value
-
-
 def decode_proven(data: bytes) -> Value:
     """Decode what is known to be the true bytes, as far as anything can be made of them.
 
@@ -46,7 +34,8 @@ def decode_first(
     """Decode the value with which `data` begins; where it ends (BEP 9 has a block of bytes after it).
 
     `is_proven`: as leniently as `decode_proven`. `leading_zeros`: numbers and lengths may have some, as for libtorrent.
-    Errors: as `decode`.
+    Errors: `BadMetadata` for anything malformed, nested deeper than `MAX_DEPTH`, or of more than `max_tokens` values,
+            ends counted too (`MAX_TOKENS`, unless there is a reason to expect less).
     """
     open_containers: list[list[Value]] = []
     kinds: list[int] = []

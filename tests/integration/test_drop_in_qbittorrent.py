@@ -17,7 +17,7 @@ import pytest
 from tests.integration.drop_in_support import HELPER, importable, serving
 from tests.qbittorrent import PASSWORD, PATIENCE_S, QBittorrent
 from tests.qbittorrent_stand_in import Queueing
-from truename.bencode import decode
+from tests.wire import decode
 from truename.demo.peers import SwarmPlan
 from truename.demo.swarm import LocalSwarm
 from truename.demo.torrents import dead_hashes

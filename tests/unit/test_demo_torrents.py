@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from truename import bencode
+from tests.wire import decode
 from truename.demo.torrents import DemoTorrent, dead_hashes, invented_torrents, magnet_link, real_torrents
 from truename.magnet import Magnet
 from truename.metainfo import read_info
@@ -31,7 +31,7 @@ def test_the_real_torrents_have_their_real_hashes_and_names() -> None:
 @pytest.mark.parametrize("info_bytes", [1, 600, 6_000, 20_000, 300_000])
 def test_an_invented_torrent_is_one_whole_info_dictionary_of_about_the_length_asked_for(info_bytes: int) -> None:
     for torrent in invented_torrents(3, info_bytes=info_bytes):
-        assert isinstance(bencode.decode(torrent.info), dict)
+        assert isinstance(decode(torrent.info), dict)
         assert name_of(torrent).endswith(".mkv")
         assert torrent.info_hash == hashlib.sha1(torrent.info, usedforsecurity=False).hexdigest()
         assert abs(len(torrent.info) - info_bytes) <= 250

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.test_direct_wire import DATA, GREETING, HANDSHAKE, INFO, NUMBERS
-from tests.wire import encode, info_named, v2_info
-from truename import bencode
+from tests.wire import decode, encode, info_named, v2_info
 from truename.resolvers.direct.allowance import Room, Traffic
 from truename.resolvers.direct.peer_wire import BLOCK_BYTES, build_extended, build_handshake, build_message
 from truename.resolvers.direct.talk import (
@@ -72,7 +71,7 @@ def pieces_asked(sent: bytes, *, number: int = UT_METADATA) -> list[int]:
         length = int.from_bytes(sent[:4], "big")
         message, sent = sent[4 : 4 + length], sent[4 + length :]
         assert message[:2] == bytes((20, number))
-        said = bencode.decode(message[2:])
+        said = decode(message[2:])
         assert isinstance(said, dict)
         assert said[b"msg_type"] == 0
         piece = said[b"piece"]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from truename.bencode import decode
+from tests.wire import decode
 from truename.errors import BadMetadata
 from truename.magnet import InfoHash, Magnet
 from truename.resolvers.qbittorrent import listing

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from truename.calibration import SHARES, TURNS, Priority, Rules, shares_of
+from truename.calibration import TURNS, Priority, Rules, shares_of
 from truename.store.watches import Failure, Watched, after
 
 DAY_S = 86_400.0
 KEY = (1, "ab" * 20)
+SHARES = {Priority.HIGH: 80, Priority.NORMAL: 15, Priority.LOW: 5}
 
 
 @pytest.mark.parametrize(("attempt", "delay_s"), [(1, 5.0), (2, 30.0), (3, 30.0), (99, 30.0)])

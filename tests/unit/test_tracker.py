@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.wire import decode
 from truename import bencode
 from truename.demo.tracker import announce_answer, compact
 
@@ -11,7 +12,7 @@ QUERY = b"info_hash=%00%01%02%03%04%05%06%07%08%09%0a%0b%0c%0d%0e%0f%10%11%12%13
 
 
 def answer(request: bytes) -> bencode.Value:
-    return bencode.decode(announce_answer(request, TABLE))
+    return decode(announce_answer(request, TABLE))
 
 
 def test_an_announce_is_answered_with_the_compact_peers_of_its_hash() -> None:
@@ -22,7 +23,7 @@ def test_an_announce_is_answered_with_the_compact_peers_of_its_hash() -> None:
 def test_a_hash_may_be_written_with_plain_characters_and_in_upper_case() -> None:
     table = {b"~" * 19 + b"\xab": b"peers!"}
     request = b"GET /announce?info_hash=" + b"~" * 19 + b"%AB HTTP/1.1\r\n\r\n"
-    assert bencode.decode(announce_answer(request, table)) == {b"interval": 1800, b"peers": b"peers!"}
+    assert decode(announce_answer(request, table)) == {b"interval": 1800, b"peers": b"peers!"}
 
 
 def test_a_hash_that_nobody_has_gets_no_peers() -> None:

@@ -20,12 +20,12 @@ from truename.calibration.submit import (
 )
 from truename.calibration.take import give_back_all, joined_all, recover, shares_of, still_out, take_all
 from truename.calibration.words import (
-    SHARES,
     TURNS,
     Answer,
     BatchOrder,
     Granted,
     Joined,
+    Joining,
     OfBatch,
     OfTask,
     Priority,
@@ -39,7 +39,6 @@ from truename.calibration.words import (
 )
 
 __all__ = [
-    "SHARES",
     "TRANSIENT",
     "TURNS",
     "Answer",
@@ -48,6 +47,7 @@ __all__ = [
     "Granted",
     "Ground",
     "Joined",
+    "Joining",
     "OfBatch",
     "OfTask",
     "Plan",

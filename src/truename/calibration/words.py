@@ -21,11 +21,11 @@ class Priority(IntEnum):
     LOW = 2
 
 
-SHARES = {Priority.HIGH: 80, Priority.NORMAL: 15, Priority.LOW: 5}
-"""Of a hundred look-ups taken, while all priorities have some waiting."""
-
 TURNS = tuple({"h": Priority.HIGH, "n": Priority.NORMAL, "l": Priority.LOW}[one] for one in "hhhnhhhhhnhhlhhhnhhh")
-"""The same shares as an order of turns, which goes round: so they hold too when one or two are taken at a time."""
+"""Of a hundred look-ups taken 80, 15 and 5, while all priorities have some waiting.
+
+An order that goes round: so the shares hold too when one or two are taken at a time.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +79,21 @@ class Granted(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Joining:
+    """Deliveries that run, by look-up, which somebody has joined; there is no free slot from priority `open_to` on."""
+
+    out: Mapping[int, str]
+    at: float
+    open_to: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Joined:
-    """Of look-ups that run: whom they ask by now, and which of them a task waits for that has not begun."""
+    """Of look-ups that run: whom they ask by now; for which of them somebody is called, and for which not yet."""
 
     magnets: Mapping[int, Magnet]
-    waited_for: Collection[int]
+    called: Collection[int]
+    later: Collection[int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,12 +106,6 @@ async def find(connection: Connection, username: str) -> Person | None:
     return None if row is None else _read(row)
 
 
-async def get(connection: Connection, person_id: int) -> Person | None:
-    """The person of an id."""
-    row = (await connection.execute(select(*_PERSON).where(person.c.id == person_id))).one_or_none()
-    return None if row is None else _read(row)
-
-
 async def credentials(connection: Connection, username: str) -> tuple[Person, str] | None:
     """The person of a name, and what their password is checked against."""
     row = (
