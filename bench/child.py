@@ -27,7 +27,7 @@ from truename.magnet import Magnet
 from truename.resolvers.base import Resolver
 from truename.resolvers.child.messages import begin
 from truename.resolvers.child.process import COMMAND, Child, Pulse
-from truename.resolvers.child.proxy import SwarmProcess
+from truename.resolvers.child.resolver import SwarmProcess
 from truename.resolvers.swarm import SwarmResolver
 from truename.resolvers.swarm_config import SwarmConfig
 

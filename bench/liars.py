@@ -23,7 +23,7 @@ from lying_peers import KINDS, Case, info_of, serving
 
 from truename.magnet import Magnet
 from truename.resolvers.chain import Chain
-from truename.resolvers.child.proxy import SwarmProcess
+from truename.resolvers.child.resolver import SwarmProcess
 from truename.resolvers.direct.config import DirectConfig
 from truename.resolvers.direct.resolver import DirectResolver
 from truename.resolvers.swarm_config import SwarmConfig

@@ -58,7 +58,7 @@ def gateway_of(settings: Settings) -> "Gateway | None":
 
 
 def _swarm(settings: Settings, ourselves: Ourselves) -> Resolver:
-    from truename.resolvers.child.proxy import SwarmProcess
+    from truename.resolvers.child.resolver import SwarmProcess
     from truename.resolvers.swarm_config import SwarmConfig
 
     return SwarmProcess(

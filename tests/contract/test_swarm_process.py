@@ -4,7 +4,7 @@ import pytest
 
 from tests.contract.resolver_contract import MakeResolver, ResolverContract
 from truename.errors import BadMetadata, BadName
-from truename.resolvers.child.proxy import SwarmProcess
+from truename.resolvers.child.resolver import SwarmProcess
 from truename.resolvers.swarm_config import SwarmConfig
 
 

@@ -27,7 +27,7 @@ from truename.resolvers.base import Trail
 from truename.resolvers.chain import Chain, Patience
 from truename.resolvers.child.limits import MEMORY_BYTES
 from truename.resolvers.child.process import COMMAND, Pulse
-from truename.resolvers.child.proxy import Care, SwarmProcess
+from truename.resolvers.child.resolver import Care, SwarmProcess
 from truename.resolvers.direct.config import DirectConfig
 from truename.resolvers.direct.resolver import DirectResolver
 from truename.resolvers.swarm_config import SwarmConfig
@@ -381,7 +381,7 @@ def test_a_look_up_whose_time_is_over_tells_of_the_peers_that_were_seen(
         assert late.value.peers_seen == peers_seen
 
     if b"sudo" not in said:
-        monkeypatch.setattr("truename.resolvers.child.proxy._LAST_WORD_S", 0)
+        monkeypatch.setattr("truename.resolvers.child.resolver._LAST_WORD_S", 0)
     run(test())
 
 
@@ -521,7 +521,7 @@ SwarmResolver.ask = ask
 PARENT = """
 import asyncio, os, sys, threading
 from truename.magnet import Magnet
-from truename.resolvers.child.proxy import SwarmProcess
+from truename.resolvers.child.resolver import SwarmProcess
 from truename.resolvers.swarm_config import SwarmConfig
 
 async def main():
@@ -582,7 +582,7 @@ def test_after_closing_the_child_is_gone_and_nothing_is_complained_about() -> No
 COPY = """
 import asyncio, os, sys
 from truename.magnet import Magnet
-from truename.resolvers.child.proxy import SwarmProcess
+from truename.resolvers.child.resolver import SwarmProcess
 from truename.resolvers.swarm_config import SwarmConfig
 
 async def main():

@@ -42,7 +42,7 @@ ENGINES = (MANAGER, {"resolvers"}, {"store"}, {"queue"})
 """The rooms of the second level, by whom they work for."""
 
 WAYS = (
-    ("resolvers.child.proxy", "resolvers.swarm"),  # on both sides of its socket
+    ("resolvers.child.resolver", "resolvers.swarm"),  # on both sides of its socket
     ("resolvers.direct.resolver",),
     ("resolvers.qbittorrent.resolver",),
     ("resolvers.script",),

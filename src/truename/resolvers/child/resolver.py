@@ -39,7 +39,7 @@ _LAST_WORD_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Care:
-    """How the proxy treats its children. `starts`: in vain, one after the other, before it rests for `rest_s`.
+    """How the resolver treats its children. `starts`: in vain, one after the other, before it rests for `rest_s`.
 
     `again_s` is waited before the second start, and longer before the next ones; `trial_s` is how long look-ups are
     watched that may have killed a child, at first. A look-up that no child has taken after `taken_s`, or whose
