@@ -18,6 +18,7 @@ from tests.wire import Conversing, Peer, encode, hybrid_info, info_named, sha1, 
 from truename.errors import BadMetadata, BadName, NotYet, ResolverDown
 from truename.magnet import Magnet
 from truename.metainfo import Metainfo
+from truename.model import peers_in
 from truename.resolvers.base import Resolver, Trail
 
 PATIENCE_S = 60.0
@@ -376,6 +377,27 @@ class ResolverContract:
                 await ignorant.wait_for(lambda: bool(ignorant.asked))
                 assert await world.name(sha1(info)) == "known elsewhere"
                 assert (await first).name == "known elsewhere"
+
+        run(test())
+
+    def test_a_peer_that_gave_the_name_was_seen_by_those_too_who_have_not_named_it(
+        self, make_resolver: MakeResolver
+    ) -> None:
+        async def test() -> None:
+            info = info_named("known to others")
+            async with a_world(make_resolver, info) as world, Tracker().serving() as mute:
+                mute.hold()
+                asked = [
+                    f"magnet:?xt=urn:btih:{sha1(info)}&{who}"
+                    for who in (f"tr={mute.url}", f"x.pe={world.peer.endpoint}")
+                ]
+                first, second = Trail(), Trail()
+                waiting = world.resolver.resolve(Magnet.parse(asked[0]), deadline_s=LONG_S, trail=first)
+                waits = asyncio.create_task(waiting)
+                await mute.wait_for(lambda: bool(mute.asked))
+                await world.resolver.resolve(Magnet.parse(asked[1]), deadline_s=LONG_S, trail=second)
+                assert (await waits).name == "known to others"
+                assert (peers_in(first.counts), peers_in(second.counts)) == (1, 1)
 
         run(test())
 

@@ -74,8 +74,13 @@ class Waiter:
         return self._clock.when() - self.deadline_s if self._clock is not None else None
 
     def note(self) -> None:
-        """Write the numbers of its conversations into its trail. Those of two hashes of one torrent are not added."""
-        self.trail.note(_most([self._left, *(each.counts(each.others(self.whom)) for each in self.conversations)]))
+        """Write the numbers of its conversations into its trail. Those of two hashes of one torrent are not added.
+
+        Whoever gave it the dictionary was tried, and be it that only others have named them.
+        """
+        given = {"tried": int(self._is_given)}
+        counts = (each.counts(each.others(self.whom)) for each in self.conversations)
+        self.trail.note(_most([self._left, given, *counts]))
 
     def leave(self, conversation: "Conversation") -> None:
         """One of its hashes helps no more; what was done for that remains done."""
@@ -93,6 +98,10 @@ class Waiter:
         if not self._left_asked and not any(each.asks_for(others) for each, others in waits):
             return ResolverDown("nobody_to_ask")
         return NotYet(peers_seen=max((self._left_seen, *(each.seen(others) for each, others in waits))))
+
+    @property
+    def _is_given(self) -> bool:
+        return self.answer.done() and not self.answer.cancelled() and self.answer.exception() is None
 
     def _stop_clock(self) -> None:
         for timer in (self._clock, self._last_look):

@@ -70,10 +70,20 @@ class _Waiter:
         if not self.answer.done() and matches(raw, (self.info_hash,)):
             self.answer.set_result(raw)
 
+    @property
+    def is_given(self) -> bool:
+        """Whether it has the dictionary."""
+        return self.answer.done() and not self.answer.cancelled() and self.answer.exception() is None
+
     def leave(self, errand: "_Errand") -> None:
-        """One of its hashes helps no more; what was done for that remains done."""
+        """One of its hashes helps no more; what was done for that remains done.
+
+        Whoever gave it the dictionary was tried, and be it that only others have named them.
+        """
         others, known = errand.quest.others(self.whom), self.trail.counts
         counts = errand.quest.counts(others)
+        if self.is_given:
+            counts["tried"] = max(1, counts.get("tried", 0))
         self.trail.note({word: max(count, known.get(word, 0)) for word, count in counts.items()})
         self.seen = max(self.seen, errand.quest.seen(others))
         self.asked = self.asked or errand.quest.asks_for(others)
