@@ -110,6 +110,7 @@ COUNTS = (
     "trackers",  # asked
     "trackers_answered",  # of those: said whom they know, and be it nobody
     "tracker_peers",  # named by trackers
+    "left_out",  # of those: at a private address, and so not called
     "dht_nodes",  # known when asked
     "dht_peers",
     "tried",  # peers that were called

@@ -15,7 +15,8 @@ from truename.texts import TEXTS, Language, say
 MAX_SAID_CHARS = 200
 _NAMED = ("named", "claimed")
 _HAD_METADATA = ("named", "bad_name")
-_BY_TRACKERS = frozenset(("trackers", "trackers_answered", "tracker_peers"))
+_BY_TRACKERS = frozenset(("trackers", "trackers_answered", "tracker_peers", "left_out"))
+_NOT_YET = ("no_peers", "no_metadata")
 _MOST_KEPT = 8
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode  # `json.dumps` would make one for each
@@ -101,19 +102,23 @@ def why(reason: str, accounts: Iterable[Account], language: Language) -> str:
         return say("resolver_said", language, said=shown(said))
     if reason == "no_peers" and _only_mute_trackers(everybody):
         return say("no_tracker_answered", language)
+    if reason in _NOT_YET and _all_left_out(everybody):
+        return say("only_private_peers", language)
     return say(reason, language) if reason in TEXTS else shown(reason)
 
 
 def next_step(accounts: Sequence[Account], code: str | None, language: Language) -> str | None:
     """What a person can do now, besides what the error itself says; None when there is nothing."""
     total = _total(accounts)
-    if code == "no_peers" and _only_mute_trackers(accounts):
+    if code in _NOT_YET and _all_left_out(accounts):
+        word = "step_private"
+    elif code == "no_peers" and _only_mute_trackers(accounts):
         word = "step_trackers_mute"
     elif code == "no_peers" and not any(map(_asked_the_dht, accounts)):
         word = "step_trackers" if total["trackers"] else "step_nobody"
     elif code == "no_metadata" and total["refused"] > total["silent"] + total["lied"]:
         word = "step_refused"
-    elif code in ("no_peers", "no_metadata"):
+    elif code in _NOT_YET:
         word = "step_later"
     else:
         return None
@@ -130,6 +135,17 @@ def _only_mute_trackers(accounts: Collection[Account]) -> bool:
     total = _total(accounts)
     somebody_else = total["tried"] or any(map(_asked_the_dht, accounts))
     return bool(total["trackers"]) and not (somebody_else or _answered(total))
+
+
+def _all_left_out(accounts: Collection[Account]) -> bool:
+    """Whether everybody who was named is at a private address, and so was not called.
+
+    A resolver that does not see where they are counts them as named, and has tried nobody.
+    """
+    total = _total(accounts)
+    tellers = [one.counts for one in accounts if one.counts.get("left_out")]
+    somebody_else = total["tried"] or total["dht_peers"]
+    return bool(tellers) and not somebody_else and all(one["left_out"] >= one["tracker_peers"] for one in tellers)
 
 
 def _asked_the_dht(account: Account) -> bool:
@@ -171,7 +187,11 @@ def _of_trackers(counts: Mapping[str, int], language: Language) -> str:
         return say(f"{word}_mute", language, count=asked)
     if answered < asked:
         word = "told_trackers_part"
-    return say(word, language, count=asked, answered=answered, peers=_peers(counts["tracker_peers"], language))
+    told = say(word, language, count=asked, answered=answered, peers=_peers(counts["tracker_peers"], language))
+    left_out = counts["left_out"]
+    if not left_out:
+        return told
+    return told + say("told_left_out" if left_out == 1 else "told_left_out_many", language, count=left_out)
 
 
 def _peers(count: int, language: Language) -> str:

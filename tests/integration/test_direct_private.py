@@ -12,15 +12,19 @@ from typing import Any
 
 import pytest
 
-from tests.contract.resolver_contract import DEAD, run
+from tests.contract.resolver_contract import DEAD, LONG_S, run
 from tests.integration.test_swarm_private import SPELLINGS, naming
 from tests.loopback import Canary, Tracker, UdpTracker
 from truename.demo.tracker import compact
 from truename.errors import NotYet, ResolverDown
 from truename.magnet import Magnet
+from truename.resolvers.base import Trail
+from truename.resolvers.chain import Chain
 from truename.resolvers.direct.config import DirectConfig
 from truename.resolvers.direct.hosts import LookUp, ask_system
 from truename.resolvers.direct.resolver import DirectResolver
+from truename.texts import Language
+from truename.timeline import lines, next_step, why
 
 BRIEF_S = 0.4
 """Long enough for a canary on loopback to be touched, were it not forbidden."""
@@ -156,7 +160,7 @@ def test_the_second_barrier_keeps_from_peers_too(monkeypatch: pytest.MonkeyPatch
             monkeypatch.setattr(
                 "truename.resolvers.direct.resolver.usable_peers", lambda _, **__: [("127.0.0.1", canary.port)]
             )
-            monkeypatch.setattr("truename.resolvers.direct.race.is_public", lambda _: True)
+            monkeypatch.setattr("truename.resolvers.direct.reach.is_public", lambda _: True)
             with pytest.raises(NotYet):
                 await resolver.resolve(Magnet.parse(DEAD), deadline_s=BRIEF_S)
             assert canary.touched == []
@@ -206,13 +210,55 @@ def test_the_administrators_trackers_may_be_private_and_those_they_name_may_not(
             async with Tracker({DEAD: both}).serving() as by_http, UdpTracker(both).serving() as by_udp:
                 own = by_http.url if scheme == "http" else by_udp.url
                 async with forbidding(trackers=(own,)) as resolver:
+                    trail = Trail()
                     with pytest.raises(NotYet) as ending:
-                        await resolver.resolve(Magnet.parse(DEAD), deadline_s=BRIEF_S)
+                        await resolver.resolve(Magnet.parse(DEAD), deadline_s=BRIEF_S, trail=trail)
                 assert ending.value.peers_seen == 1
+                assert (trail.counts["tracker_peers"], trail.counts["left_out"]) == (2, 1)
             assert allowed.touched
             assert canary.touched == []
 
     monkeypatch.setattr("truename.networks.NOT_PUBLIC", (ip_network("127.0.0.1/32"),))
+    run(test())
+
+
+def test_where_all_who_are_named_are_private_the_setting_that_lets_them_in_is_told() -> None:
+    async def test() -> None:
+        async with Canary().serving() as canary, Canary().serving("127.0.0.2") as second:
+            both = compact("127.0.0.1", canary.port) + compact("127.0.0.2", second.port)
+            async with Tracker({DEAD: both}).serving() as tracker, forbidding(trackers=(tracker.url,)) as resolver:
+                outcome = await Chain([resolver]).look_up(Magnet.parse(DEAD), timeout_s=BRIEF_S)
+            assert canary.touched == second.touched == []
+        assert outcome.code == "no_peers"
+        assert lines(outcome.accounts, Language.ENGLISH) == [
+            "direct: asked 1 tracker: 2 peers, 2 at private addresses, left out; deadline"
+        ]
+        for language in Language:
+            assert "TRUENAME_ALLOW_PRIVATE_NETWORK" in why(outcome.reason, outcome.accounts, language)
+            assert "TRUENAME_ALLOW_PRIVATE_NETWORK=on" in (next_step(outcome.accounts, outcome.code, language) or "")
+
+    run(test())
+
+
+def test_who_shares_a_hash_is_told_of_those_alone_whom_its_own_trackers_named_and_left_out(
+    only_one_is_private: None,
+) -> None:
+    async def test() -> None:
+        async with Canary().serving("127.0.0.2") as public:
+            theirs = Tracker({DEAD: compact("127.0.0.2", public.port)})
+            own = Tracker({DEAD: compact("127.0.0.1", public.port)})
+            async with own.serving(), theirs.serving("127.0.0.2"), forbidding(trackers=(own.url,)) as resolver:
+                magnet = asking(f"http://127.0.0.2:{theirs.port}/announce")
+                others = asyncio.create_task(resolver.resolve(magnet, deadline_s=LONG_S))
+                await theirs.wait_for(lambda: bool(theirs.asked))
+                trail = Trail()
+                with pytest.raises(NotYet) as ending:
+                    await resolver.resolve(Magnet.parse(DEAD), deadline_s=BRIEF_S, trail=trail)
+                assert ending.value.code == "no_peers"
+                assert trail.counts == {"trackers": 1, "trackers_answered": 1, "tracker_peers": 1, "left_out": 1}
+                others.cancel()
+                await asyncio.wait([others])
+
     run(test())
 
 

@@ -150,6 +150,43 @@ def test_the_next_step_fits_what_happened(counts: dict[str, int], code: str, beg
     assert step.startswith(begins)
 
 
+ALL_PRIVATE = Account(
+    resolver="direct",
+    ended="no_peers",
+    counts={"trackers": 1, "trackers_answered": 1, "tracker_peers": 1, "left_out": 1},
+)
+
+
+@pytest.mark.parametrize(("others", "code"), [({}, "no_peers"), ({"tracker_peers": 1}, "no_metadata")])
+def test_where_all_who_were_named_are_at_private_addresses_the_setting_is_told(
+    others: dict[str, int], code: str
+) -> None:
+    swarm = Account(resolver="swarm", ended=code, counts={"trackers": 1, "trackers_answered": 1} | others)
+    accounts = [swarm, ALL_PRIVATE]
+    for language in Language:
+        assert "TRUENAME_ALLOW_PRIVATE_NETWORK" in why(code, accounts, language)
+        assert "TRUENAME_ALLOW_PRIVATE_NETWORK=on" in (next_step(accounts, code, language) or "")
+    assert lines([ALL_PRIVATE], Language.ENGLISH) == [
+        "direct: asked 1 tracker: 1 peer, 1 at a private address, left out; deadline"
+    ]
+    assert lines([ALL_PRIVATE], Language.CHINESE) == [
+        "direct：询问 1 个 tracker：1 个节点，其中 1 个位于私有地址，未连接；超时"
+    ]
+
+
+@pytest.mark.parametrize("others", [{"tried": 1}, {"dht_nodes": 9, "dht_peers": 1}])
+def test_where_others_were_named_or_tried_the_setting_is_not_told(others: dict[str, int]) -> None:
+    accounts = [Account(resolver="swarm", ended="no_metadata", counts=others), ALL_PRIVATE]
+    part = [replace(ALL_PRIVATE, counts=ALL_PRIVATE.counts | {"tracker_peers": 2})]
+    for some in (accounts, part):
+        assert "PRIVATE" not in why("no_metadata", some, Language.ENGLISH)
+        assert "PRIVATE" not in (next_step(some, "no_metadata", Language.ENGLISH) or "")
+
+
+def test_whoever_joined_is_not_told_whom_trackers_of_others_have_named() -> None:
+    assert own([ALL_PRIVATE], joined=True) == (replace(ALL_PRIVATE, counts={}),)
+
+
 @pytest.mark.parametrize("code", ["bad_name", "resolver_failed", "resolver_unavailable", "cancelled", None])
 def test_where_the_error_says_all_there_is_no_next_step(code: str | None) -> None:
     assert next_step([SWARM], code, Language.ENGLISH) is None

@@ -29,6 +29,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "Nobody was found: no tracker that was asked gave a usable answer. Try again later, or with other trackers.",
         "没有找到任何人：被询问的 tracker 都没有给出有效应答。请稍后再试，或换用其他 tracker。",
     ),
+    "only_private_peers": (
+        "Only peers at private addresses were named; those are left out while TRUENAME_ALLOW_PRIVATE_NETWORK is off.",
+        "得到的节点都位于私有地址；TRUENAME_ALLOW_PRIVATE_NETWORK 关闭时不会连接它们。",
+    ),
     "bad_name": (
         "The torrent was found, but it has no usable name; asking again does not help.",
         "已找到该种子，但其名称不可用；重试没有帮助。",
@@ -160,6 +164,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "told_tracker_mute": ("asked 1 tracker: no usable answer", "询问 1 个 tracker：没有有效应答"),
     "told_trackers_mute": ("asked {count} trackers: no usable answer", "询问 {count} 个 tracker：没有有效应答"),
+    "told_left_out": (", 1 at a private address, left out", "，其中 1 个位于私有地址，未连接"),
+    "told_left_out_many": (", {count} at private addresses, left out", "，其中 {count} 个位于私有地址，未连接"),
     "told_dht_no_node": ("asked the DHT: {peers}", "询问 DHT：{peers}"),
     "told_dht_node": ("DHT 1 node: {peers}", "DHT 1 个节点：{peers}"),
     "told_dht": ("DHT {nodes} nodes: {peers}", "DHT {nodes} 个节点：{peers}"),
@@ -192,6 +198,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "step_trackers_mute": (
         "Next: ask with other trackers, or with the DHT; none of the trackers asked gave a usable answer.",
         "下一步：换用其他 tracker 或 DHT 再查；已询问的 tracker 都没有给出有效应答。",
+    ),
+    "step_private": (
+        "Next: set TRUENAME_ALLOW_PRIVATE_NETWORK=on if those addresses belong to this network, or ask again later.",
+        "下一步：如果这些地址属于本地网络，请设置 TRUENAME_ALLOW_PRIVATE_NETWORK=on；否则请稍后再查。",
     ),
     "step_refused": (
         "Next: check that TCP may leave this machine, or ask later; most of the peers could not be spoken to.",

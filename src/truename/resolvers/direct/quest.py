@@ -35,8 +35,7 @@ _MOST_COUNTED = 1000
 class _Asking:
     """One tracker of a quest. `failures`: the last ones in a row; `again`: when it is asked the next time.
 
-    `named`: the most peers that it has named at once.
-
+    `named`: the most peers that it has named at once, `left_out` of those at a private address, where nobody is called.
     `has_left`: another one has its place, so it is not asked again.
     """
 
@@ -48,6 +47,7 @@ class _Asking:
     has_left: bool = False
     failures: int = 0
     named: int = 0
+    left_out: int = 0
     again: asyncio.TimerHandle | None = None
 
 
@@ -81,7 +81,7 @@ class Quest:
         self._ending: bytes | ResolverDown | None = None
         self._trackers: dict[str, _Asking] = {}
         self._waiting: dict[str, Tracker] | None = None  # those without a place yet; few magnets name so many
-        self._named: dict[Peer, None] = {}
+        self._named: dict[Peer, bool] = {}  # by trackers, and whether it may be called
         self._given: set[Peer] | None = None  # those that magnets name; few do
         self._race: PeerRace | None = None
         self._running: dict[asyncio.Task[None], None] = {}
@@ -101,7 +101,8 @@ class Quest:
     def seen(self, others: Others = NO_OTHERS) -> int:
         """How many peers somebody named, without ourselves and without what others brought."""
         if any(others):
-            return len((self._given or set()) - others.peers) + self._named_by_those_but(others)
+            named = (one.named - one.left_out for one in self._own_trackers(others))
+            return len((self._given or set()) - others.peers) + max(named, default=0)
         return self._race.peers if self._race is not None else 0
 
     @property
@@ -118,17 +119,22 @@ class Quest:
         """Whether somebody was reached, or may yet be, and not only on behalf of others."""
         if not self._asked or isinstance(self._ending, ResolverDown):
             return False
-        own = (one for url, one in self._trackers.items() if url not in others.trackers)
+        own = self._own_trackers(others)
         waits = (self._waiting or {}).keys() - others.trackers
         return not any(others) or bool(waits or self.seen(others) or not all(one.unreached for one in own))
 
     def counts(self, others: Others = NO_OTHERS) -> dict[str, int]:
         """What was done so far, by the words of `truename.model.COUNTS`, without what others brought."""
-        own = [one for url, one in self._trackers.items() if url not in others.trackers]
+        own = self._own_trackers(others)
+        named, left_out = len(self._named), sum(not may_be_called for may_be_called in self._named.values())
+        if others.trackers:  # then who named whom is known by number alone
+            fullest = max(own, key=lambda one: (one.named, -one.left_out), default=None)
+            named, left_out = (fullest.named, fullest.left_out) if fullest is not None else (0, 0)
         done = {
             "trackers": sum(one.asked for one in own),
             "trackers_answered": sum(one.answered for one in own),
-            "tracker_peers": self._named_by_those_but(others) if others.trackers else len(self._named),
+            "tracker_peers": named,
+            "left_out": left_out,
             **(self._race.counts() if self._race is not None and self.seen(others) else {}),
         }
         return {word: count for word, count in done.items() if count}
@@ -250,11 +256,7 @@ class Quest:
         else:
             asking.failures = 0
             asking.unreached, asking.answered = False, True
-            others = [peer for peer in said.peers if not reach.is_ourselves(peer)]
-            asking.named = max(asking.named, min(len(others), _MOST_COUNTED))
-            if len(self._named) < _MOST_COUNTED:
-                self._named |= dict.fromkeys(others)
-            self._take_peers(others, asking.tracker.url)
+            self._take_named(asking, [peer for peer in said.peers if not reach.is_ourselves(peer)])
             shortest_s, longest_s = _ANSWERED_AGAIN_S
             pause_s = max(shortest_s, min(said.again_in_s, longest_s))
         if self._waiting and asking.failures:
@@ -266,9 +268,16 @@ class Quest:
         if asking.may_say.left and self.is_running:
             asking.again = asyncio.get_running_loop().call_later(pause_s, self._ask_again, asking)
 
-    def _named_by_those_but(self, others: Others) -> int:
-        named = (one.named for url, one in self._trackers.items() if url not in others.trackers)
-        return max(named, default=0)
+    def _own_trackers(self, others: Others) -> list[_Asking]:
+        return [one for url, one in self._trackers.items() if url not in others.trackers]
+
+    def _take_named(self, asking: _Asking, peers: Sequence[Peer]) -> None:
+        named = {peer: self._reach.may_call(peer[0]) for peer in peers}
+        if len(named) >= asking.named:
+            asking.named, asking.left_out = len(named), sum(not may_be_called for may_be_called in named.values())
+        if len(self._named) < _MOST_COUNTED:
+            self._named |= named
+        self._take_peers(peers, asking.tracker.url)
 
     def _ask_again(self, asking: _Asking) -> None:
         asking.again = None

@@ -7,10 +7,8 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Hashable, Iterable
-from ipaddress import ip_address
 from typing import Any, Final, Protocol
 
-from truename.networks import is_public
 from truename.resolvers.direct.allowance import Traffic
 from truename.resolvers.direct.announce import Peer
 from truename.resolvers.direct.fair_line import FairLine
@@ -116,7 +114,7 @@ class PeerRace:
 
     def _may_ask(self, peer: Peer) -> bool:
         address, port = peer
-        return port >= _FIRST_PORT and (self._reach.allow_private or is_public(ip_address(address)))
+        return port >= _FIRST_PORT and self._reach.may_call(address)
 
     def _may_begin(self, named_by: Hashable) -> bool:
         return self._talks_of[named_by] < self._talks_left

@@ -2,8 +2,10 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any
 
+from truename.networks import is_public
 from truename.resolvers.direct.allowance import Room
 from truename.resolvers.direct.announce import Peer
 from truename.resolvers.direct.config import Limits
@@ -35,6 +37,10 @@ class Reach:
     def announced_port(self) -> int:
         """Where peers could reach us: a tracker that knows us by that already does not name us to ourselves."""
         return min(self.ourselves.ports, default=self.port)
+
+    def may_call(self, address: str) -> bool:
+        """Whether a peer at this address may be called."""
+        return self.allow_private or is_public(ip_address(address))
 
     def is_ourselves(self, peer: Peer) -> bool:
         """Whether a peer that was named is this program."""
