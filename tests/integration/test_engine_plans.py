@@ -22,10 +22,7 @@ from truename.store import people
 from truename.store.database import FILE_NAME
 from truename.store.people import Newcomer
 
-STOPS_EARLY = (
-    r"^SELECT event\.seq FROM event ORDER BY event\.seq DESC LIMIT",
-    r"^DELETE FROM event WHERE .* event\.seq < coalesce\(\(SELECT event\.seq FROM event .* LIMIT",
-)
+STOPS_EARLY = (r"^DELETE FROM event WHERE .* event\.seq < coalesce\(\(SELECT event\.seq FROM event .* LIMIT",)
 """They read in the order of the table itself, and no further than they must."""
 
 WHOLE_ON_PURPOSE = (

@@ -11,7 +11,7 @@ from truename.store.tables import event
 _AFTER_ALL = 2**63 - 1
 
 _INSERT = insert(event)
-_NEWEST = select(event.c.seq).order_by(event.c.seq.desc()).limit(1)
+_NEWEST = select(func.max(event.c.seq))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,8 @@ async def after(connection: Connection, person_id: int, seq: int, *, limit: int)
 
 async def newest(connection: Connection) -> int | None:
     """The number of the newest event: as long as it stays the same, nothing has changed."""
-    return (await connection.execute(_NEWEST)).scalar_one_or_none()
+    seq: int | None = (await connection.execute(_NEWEST)).scalar_one()
+    return seq
 
 
 async def forget(connection: Connection, *, before: float, latest: float, most: int) -> int:
