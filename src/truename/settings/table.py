@@ -213,7 +213,10 @@ class Settings(BaseSettings):
     trackers: Annotated[List, AfterValidator(tracker_urls)] = _setting(
         default=(),
         rule="rule_trackers",
-        help=("Your own trackers, asked for every hash.", "你自己的 tracker，每次查询都会询问。"),
+        help=(
+            "Your own trackers, asked for every hash; one at a private address by the resolver direct alone.",
+            "你自己的 tracker，每次查询都会询问；私有地址上的只由解析器 direct 询问。",
+        ),
         secret=True,  # the URLs of private trackers hold a passkey
     )
     magnet_trackers: Literal["public", "none"] = _setting(
