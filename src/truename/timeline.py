@@ -149,7 +149,7 @@ def _all_left_out(accounts: Collection[Account]) -> bool:
 
 
 def _asked_the_dht(account: Account) -> bool:
-    """Whether a turn came for it, and be it that no node of it was known by name."""
+    """Whether a turn came for it, be it that no node was known, or that nobody waited for what they said."""
     return "dht_nodes" in account.counts
 
 
@@ -165,7 +165,7 @@ def _parts(account: Account, language: Language) -> Iterator[str]:
     counts = {key: account.counts.get(key, 0) for key in COUNTS}
     if counts["trackers"]:
         yield _of_trackers(counts, language)
-    if _asked_the_dht(account):
+    if "dht_peers" in account.counts:
         word = {0: "told_dht_no_node", 1: "told_dht_node"}.get(counts["dht_nodes"], "told_dht")
         yield say(word, language, nodes=counts["dht_nodes"], peers=_peers(counts["dht_peers"], language))
     if account.ended in _HAD_METADATA:

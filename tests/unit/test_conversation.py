@@ -281,6 +281,31 @@ def test_the_first_answers_of_the_dht_name_others_and_later_ones_us_as_well() ->
     assert conversation.peers_seen == 1
 
 
+def test_peers_that_the_dht_names_before_it_was_our_turn_are_others_and_are_told_of() -> None:
+    conversation = Conversation("ab" * 20)
+    conversation.dht_answered(1, 100)
+    assert conversation.peers_seen == 1
+    assert (conversation.counts()["dht_nodes"], conversation.counts()["dht_peers"]) == (0, 1)
+    conversation.dht_answered(2, 104)
+    assert conversation.peers_seen == 1, "libtorrent has looked it up a second time by itself"
+
+
+def test_we_are_not_a_peer_though_libtorrent_and_the_dht_take_us_for_one() -> None:
+    alone, beside = Conversation("ab" * 20), Conversation("ab" * 20)
+    for conversation, peers in ((alone, []), (beside, [("127.0.0.1", 7)])):
+        conversation.dht_asked(100, nodes=9)
+        conversation.dht_answered(1 + len(peers), 101)
+        conversation.known = 1 + len(peers)
+        conversation.has_us = True
+        conversation.peers_looked_at(peers)
+    assert [each.peers_seen for each in (alone, beside)] == [0, 1]
+    told = [(each.counts()["dht_peers"], each.counts()["tried"], each.counts()["silent"]) for each in (alone, beside)]
+    assert told == [(0, 0, 0), (1, 1, 1)]
+    assert not alone.counts()["refused"]
+    beside.dht_answered(2, 105)
+    assert beside.peers_seen == 1
+
+
 def test_one_peer_named_by_the_dht_at_once_is_a_peer_seen() -> None:
     conversation = Conversation("ab" * 20)
     conversation.dht_asked(100, nodes=9)
@@ -299,6 +324,7 @@ def test_the_dht_counts_once_it_had_a_turn_with_the_most_nodes_that_were_known_m
     conversation.dht_counted(9)
     conversation.dht_counted(7)
     conversation.dht_answered(2, 1)
+    waiter.note()
     assert (waiter.trail.counts["dht_nodes"], waiter.trail.counts["dht_peers"]) == (9, 2)
 
 

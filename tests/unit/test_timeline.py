@@ -61,9 +61,10 @@ def test_a_tracker_that_has_not_answered_is_not_said_to_know_nobody(
     ("counts", "english", "chinese"),
     [
         ({}, "", ""),
-        ({"dht_nodes": 0}, "asked the DHT: 0 peers; ", "询问 DHT：0 个节点；"),
+        ({"dht_nodes": 9}, "", ""),
+        ({"dht_nodes": 0, "dht_peers": 0}, "asked the DHT: 0 peers; ", "询问 DHT：0 个节点；"),
         ({"dht_nodes": 1, "dht_peers": 1}, "DHT 1 node: 1 peer; ", "DHT 1 个节点：1 个节点；"),
-        ({"dht_nodes": 9}, "DHT 9 nodes: 0 peers; ", "DHT 9 个节点：0 个节点；"),
+        ({"dht_nodes": 9, "dht_peers": 0}, "DHT 9 nodes: 0 peers; ", "DHT 9 个节点：0 个节点；"),
     ],
 )
 def test_the_dht_is_told_of_where_it_had_a_turn(counts: dict[str, int], english: str, chinese: str) -> None:

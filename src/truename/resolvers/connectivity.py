@@ -97,6 +97,10 @@ class Sockets:
         """Addresses that peers and trackers can be spoken to from."""
         return tuple(address for address, count in self._open.items() if count >= self._needed)
 
+    def are_at(self, address: str, port: int) -> bool:
+        """Whether one of them is there, so that a peer of that address is nobody but us."""
+        return f"{address}:{port}" in self._open
+
     @property
     def failure(self) -> ResolverDown | None:
         """The error to give to whoever asks, when no address at all could be opened."""

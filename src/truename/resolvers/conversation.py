@@ -125,6 +125,7 @@ class Conversation:
     or until its look-up had ended. A DHT that is entered by one node alone answers though none stands there.
     `answered`: its metadata has come; `unread`: why that could not be read.
     `handed`: peers that somebody else was told of.
+    `known`: how many peers libtorrent has; `has_us`: we are one of them, as the DHT names us too once we have asked it.
     """
 
     hash20: str
@@ -146,13 +147,15 @@ class Conversation:
     doubted: bool = False
     handed: dict[Peer, None] = field(default_factory=dict)
     known: int = 0
+    has_us: bool = False
     _failed: int = 0
     _announces: dict[str, int] = field(default_factory=dict)
     _reached: set[str] = field(default_factory=set)
     _unreached: set[str] = field(default_factory=set)
     _named_by_trackers: dict[str, int] = field(default_factory=dict)
-    _named_by_dht: int = 0
-    _first_dht_ask: float = 0.0
+    _named_by_dht_first: int = 0
+    _named_by_dht_later: int = 0
+    _dht_since: float | None = None
 
     def admit(self, waiter: Waiter) -> None:
         """Somebody else waits, with the whole of their own time."""
@@ -206,26 +209,26 @@ class Conversation:
 
     def dht_asked(self, now: float, *, nodes: int) -> None:
         """A look-up is on its way; so many nodes are known."""
-        if not self.dht_asks:
-            self._first_dht_ask = now
+        self._dht_begins(now)
         self.dht_asks += 1
         self.dht_nodes = max(self.dht_nodes, nodes)
         self.question_sent()
-        self.note()
+        for waiter in self.waiters:  # in the end it is told whom they named; who is stopped before that, had a turn
+            waiter.trail.note({"dht_nodes": self.dht_nodes})
 
     def dht_counted(self, nodes: int) -> None:
         """While its look-up is on its way, so many nodes are known."""
-        if nodes > self.dht_nodes:
-            self.dht_nodes = nodes
-            self.note()
+        self.dht_nodes = max(self.dht_nodes, nodes)
 
     def dht_answered(self, peers: int, now: float) -> None:
-        """The DHT named peers. A look-up announces us when it ends, so all but the first answers name us as well."""
-        if self.dht_asks > 1 or now - self._first_dht_ask > _FIRST_ANSWERS_S:
-            peers -= 1
-        if peers > self._named_by_dht:
-            self._named_by_dht = peers
-            self.note()
+        """The DHT named peers. A look-up announces us when it ends, so all but the first answers name us as well.
+
+        Right after the session's beginning those may be of a look-up that libtorrent makes before ours has its turn.
+        """
+        if self.dht_asks > 1 or now - self._dht_begins(now) > _FIRST_ANSWERS_S:
+            self._named_by_dht_later = max(self._named_by_dht_later, peers - 1)
+        else:
+            self._named_by_dht_first = max(self._named_by_dht_first, peers)
 
     def trackers_counted(self, sizes: Mapping[str, int]) -> None:
         """The size of the swarm as each tracker counts it, with us: nobody else can be more than that without us."""
@@ -237,6 +240,11 @@ class Conversation:
     def named_by_trackers(self) -> int:
         """How many peers a tracker named, which may be ourselves until `trackers_counted`."""
         return self._named_by_those_but(NO_OTHERS)
+
+    @property
+    def named_by_dht(self) -> int:
+        """How many peers the DHT named. The first answers may name us, where another look-up was quicker than ours."""
+        return max(self._named_by_dht_first - self.has_us, self._named_by_dht_later)
 
     def others(self, whom: Whom) -> Others:
         """Of those whom it asks, or will, the ones that are not of these."""
@@ -252,7 +260,7 @@ class Conversation:
 
     def seen(self, others: Others) -> int:
         """The same without what others brought. Who names nobody has no part in peers that showed themselves."""
-        named = max(self._named_by_those_but(others), self._named_by_dht)
+        named = max(self._named_by_those_but(others), self.named_by_dht)
         showed = bool(self.handed or self.answered) and not any(others)
         return max(len(self.peers.keys() - others.peers) + named, showed)
 
@@ -277,16 +285,17 @@ class Conversation:
             waiter.trail.needs_help(tuple(map(endpoint, self.handed)))
 
     def peers_looked_at(self, peers: Sequence[Peer]) -> None:
-        """Of the peers that are known, these have not failed."""
-        self.known = max(self.known, len(peers))
-        self._failed = self.known - len(peers)
+        """Of the peers that are known, these have not failed; we are not among them."""
+        self.known = max(self.known, len(peers) + self.has_us)
+        self._failed = self.known - self.has_us - len(peers)
 
     def counts(self, others: Others = NO_OTHERS) -> dict[str, int]:
         """What has been done, by the words of `COUNTS`, without what others brought."""
+        known = max(0, self.known - self.has_us)
         tried = {
-            "tried": max(self.known, int(self.answered)),
+            "tried": max(known, int(self.answered)),
             "refused": self._failed,
-            "silent": 0 if self.unread else max(0, self.known - self._failed - self.lied_to - self.answered),
+            "silent": 0 if self.unread else max(0, known - self._failed - self.lied_to - self.answered),
             "lied": int(self.lied_to),
         }
         if any(others) and not self.seen(others):
@@ -297,8 +306,8 @@ class Conversation:
             "tracker_peers": self._named_by_those_but(others),
             **tried,
         }
-        if self.dht_asks:
-            counts |= {"dht_nodes": self.dht_nodes, "dht_peers": self._named_by_dht}
+        if self.dht_asks or self.named_by_dht:
+            counts |= {"dht_nodes": self.dht_nodes, "dht_peers": self.named_by_dht}
         return counts
 
     def note(self) -> None:
@@ -313,6 +322,12 @@ class Conversation:
     def _named_by_those_but(self, others: Others) -> int:
         named = (count for url, count in self._named_by_trackers.items() if url not in others.trackers)
         return max(named, default=0)
+
+    def _dht_begins(self, now: float) -> float:
+        """When it was first asked, or answered."""
+        if self._dht_since is None:
+            self._dht_since = now
+        return self._dht_since
 
     def _set_asked(self, *, asked: bool) -> None:
         if self.asked is not asked:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from truename.resolvers.asking import Asking
 from truename.resolvers.conversation import Conversation
-from truename.resolvers.events import DhtFound, Handle, MetadataFalse, MetadataUnread, Moved, PeersKnown, PeersSeen
+from truename.resolvers.events import Handle, MetadataFalse, MetadataUnread, Moved, PeersKnown, PeersSeen
 from truename.resolvers.guard import Guard
 from truename.resolvers.second import SecondSession, Told
 from truename.resolvers.session import SwarmSession
@@ -145,13 +145,12 @@ class Rescue:
             conversation.hand_over(event.peers)
         conversation.note()
 
-    def dht_found(self, conversation: Conversation, event: DhtFound, now: float) -> None:
+    def dht_found(self, conversation: Conversation, peers: Sequence[Peer]) -> None:
         """Peers for one that is not, or not only, asked for in the first session."""
-        conversation.dht_answered(len(event.peers), now)
         self.peers_named(conversation)
-        self._second.add_peers(conversation, event.peers)
+        self._second.add_peers(conversation, peers)
         if conversation.is_out:
-            conversation.hand_over(event.peers)
+            conversation.hand_over(peers)
 
     # --- putting out ---------------------------------------------------------------------------------------------
 

@@ -259,7 +259,9 @@ class Switchboard:
                 self._rescue.peers_seen(event)
             case DhtFound(hash20=hash20):
                 if (conversation := self._by_hash.get(hash20)) is not None:
-                    self._rescue.dht_found(conversation, event, self._loop.time())
+                    others = self._without_us(conversation, event.peers)
+                    conversation.dht_answered(len(event.peers), self._loop.time())
+                    self._rescue.dht_found(conversation, others)
 
     def _about(self, conversation: Conversation, event: AboutOne) -> None:
         match event:
@@ -278,7 +280,8 @@ class Switchboard:
             case MetadataUnread():
                 self._rescue.metadata_unread(conversation, event)
             case PeersKnown():
-                self._rescue.peers_known(conversation, event)
+                others = self._without_us(conversation, event.peers)
+                self._rescue.peers_known(conversation, PeersKnown(event.handle, others))
 
     def _tracker_answered(self, conversation: Conversation, event: TrackerAnswered) -> None:
         if event.peers and not conversation.named_by_trackers:
@@ -289,6 +292,12 @@ class Switchboard:
         self._asking.tracker_answered(conversation, event.url)
         self._ask_next(conversation)
         self._look_for_hope(conversation)
+
+    def _without_us(self, conversation: Conversation, peers: Sequence[Peer]) -> tuple[Peer, ...]:
+        """The DHT and trackers name us too, and libtorrent takes us for a peer like any other."""
+        others = tuple(peer for peer in peers if not self.sockets.are_at(*peer))
+        conversation.has_us = conversation.has_us or len(others) < len(peers)
+        return others
 
     def _ask_next(self, conversation: Conversation) -> None:
         """Trackers that have failed leave their places to those that wait for one."""
