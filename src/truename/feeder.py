@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 
 from truename import calibration
-from truename.calibration import Granted, Priority, Rules, Told, Wanted
+from truename.calibration import Granted, Rules, Told, Wanted
 from truename.clock import Clock
 from truename.hub import Hub
 from truename.joining import Joiners
@@ -83,11 +83,10 @@ class Feeder:
             if self._resting():
                 await self._wait()
                 continue
+            await self._begin_for_joiners(self._joiners.to_look_at_again())
             room = self._queue.room()
             high = 0 if room else self._queue.room_for_high()
-            fed = await self._feed(room or high, only_high=not room) if room or high else 0
-            await self._begin_for_joiners(self._joiners.to_look_at_again())
-            if not fed:
+            if not (room or high) or not await self._feed(room or high, only_high=not room):
                 await self._wait()
 
     async def settle(self) -> None:
@@ -143,14 +142,9 @@ class Feeder:
             return
         async with self._at_the_queue:
             try:
-                await self._joiners.begin(deliveries, self.begun, at=self._clock(), open_to=self._open_to())
+                await self._joiners.begin(deliveries, self.begun, self._clock())
             except StoreUnavailable as trouble:
                 log.warning("who joins waits", extra={"reason": str(trouble)})
-
-    def _open_to(self) -> int:
-        if self._queue.room():
-            return len(Priority)
-        return 1 if self._queue.room_for_high() else 0
 
     async def drop_unwanted(self, out: Mapping[int, str]) -> None:
         """Drop those of these deliveries, given by look-up, that nobody waits for any more."""

@@ -1,4 +1,4 @@
-"""Those who join what runs: a strand is begun for them, as soon as they would have had a turn without it.
+"""Those who join what runs: a strand is begun for them, as soon as their task stands in the database.
 
 One strand of a delivery begins at a time, for all who wait then; who comes meanwhile is looked at when it has begun.
 """
@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from truename import calibration
-from truename.calibration import Joined, Joining
 from truename.model import Lookup
 from truename.queue.base import JobQueue
 from truename.store.writer import Writer
@@ -59,11 +58,10 @@ class Joiners:
             self.came(delivery)
         return tuple(self._wanting)
 
-    async def begin(self, deliveries: Iterable[str], begun: Collection[str], *, at: float, open_to: int) -> None:
-        """Of these, begin those once more that run and that somebody waits for whose turn has come.
+    async def begin(self, deliveries: Iterable[str], begun: Collection[str], at: float) -> None:
+        """Of these, begin those once more that run and that somebody waits for who has not begun.
 
-        `open_to`: the first priority for which there is no free slot. Errors: `StoreUnavailable`; then they are to be
-        looked at again.
+        Errors: `StoreUnavailable`; then they are to be looked at again.
         """
         wanting = {
             self._out[one].lookup_id: one
@@ -72,8 +70,8 @@ class Joiners:
         }
         if not wanting:
             return
-        joined = await self._writer.write(calibration.joined_all, Joining(out=wanting, at=at, open_to=open_to))
-        wanted = {one: self._out[one] for one in self._wanted(wanting, joined) if one in self._out}
+        joined = await self._writer.write(calibration.joined_all, (wanting, at))
+        wanted = {one: self._out[one] for one in self._wanted(wanting, joined.waited_for) if one in self._out}
         strands = [
             replace(lookup, magnet=joined.magnets.get(lookup.lookup_id, lookup.magnet)) for lookup in wanted.values()
         ]
@@ -84,15 +82,11 @@ class Joiners:
             self._beginning.discard(delivery)
             self.came(delivery)
 
-    def _wanted(self, wanting: Mapping[int, str], joined: Joined) -> Iterable[str]:
+    def _wanted(self, wanting: Mapping[int, str], waited_for: Collection[int]) -> Iterable[str]:
         for lookup_id, delivery in wanting.items():
             names_more = self._wanting.pop(delivery, False)
-            if lookup_id in joined.later:
-                self._wanting[delivery] = names_more and lookup_id not in joined.called
-            if lookup_id in joined.called:
+            if lookup_id in waited_for:
                 yield delivery
-            elif lookup_id in joined.later:
-                continue
             elif names_more and self._extra[delivery] < _EXTRA_STRANDS:
                 self._extra[delivery] += 1
                 yield delivery

@@ -12,7 +12,7 @@ from sqlalchemy import insert
 from tests.databases import empty_database
 from tests.invariants import broken_in
 from truename import calibration
-from truename.calibration import Census, Joining, OfTask, Priority, Rules, Submission, Submitted, Told, Wanted
+from truename.calibration import Census, OfTask, Priority, Rules, Submission, Submitted, Told, Wanted
 from truename.magnet import InfoHash, Magnet
 from truename.model import Lookup, Outcome, TaskStatus
 from truename.queue.base import Report
@@ -57,11 +57,6 @@ class Heart:
             return list(await lookups.take(connection, shares or {0: 100, 1: 100, 2: 100}, str(uuid.uuid4())))
 
     async def start(self, *taken: Lookup) -> list[bool]:
-        """Those who have joined a strand are called before it begins, as there are free slots."""
-        for one in taken:
-            if one.strand:
-                out = {one.lookup_id: one.delivery}
-                await self.write(calibration.joined_all, [Joining(out=out, at=self.now, open_to=len(Priority))])
         told = [Told(report=Report(lookup=one), at=self.now) for one in taken]
         return list(await self.write(self.apply_all, told))
 

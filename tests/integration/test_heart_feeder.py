@@ -341,41 +341,6 @@ def test_who_joins_what_runs_runs_at_once_in_a_strand_of_their_own(tmp_path: Pat
             await works.submit([0], NORMAL, who=BOB)
             assert [one.strand > 0 for one in works.worked] == [False, True], "asking again is no new task"
 
-    with_works(tmp_path, scene, slots=2)
-
-
-def test_who_joins_what_runs_has_no_turn_before_that_of_what_nobody_else_wants(tmp_path: Path) -> None:
-    async def scene(works: Works) -> None:
-        works.held = {NORMAL}
-        async with works.going():
-            await works.submit([0, 1], NORMAL)
-            await works.until(lambda: len(works.feeder.begun) == 2)
-            (next_one,) = await works.submit([2], NORMAL)
-            joined, alone = await works.submit([0, 3], NORMAL, who=BOB)
-            works.feeder.wake()
-            for one in (joined, alone):
-                row = await works.row(one, BOB)
-                assert (row.status, row.attempt) == (TaskStatus.PENDING, 0)
-            running = works.worked[1].delivery
-            await works.queue.abort([running])  # a slot is free, and the next one has it
-            await works.until_task(next_one, ALICE, status=TaskStatus.RUNNING)
-            await works.until_task(joined, BOB, status=TaskStatus.RUNNING)
-            assert (await works.row(alone, BOB)).status is TaskStatus.PENDING
-
-    with_works(tmp_path, scene, slots=2)
-
-
-def test_who_joins_in_haste_has_a_place_of_those_that_are_kept_for_that(tmp_path: Path) -> None:
-    async def scene(works: Works) -> None:
-        works.held = set(Priority)
-        async with works.going():
-            await works.submit([0], NORMAL)
-            await works.until(lambda: len(works.feeder.begun) == 1)
-            (slow,) = await works.submit([0], NORMAL, who=CAROL)
-            (fast,) = await works.submit([0], HIGH, who=BOB)
-            await works.until_task(fast, BOB, status=TaskStatus.RUNNING)
-            assert (await works.row(slow, CAROL)).status is TaskStatus.PENDING
-
     with_works(tmp_path, scene, slots=1)
 
 
@@ -392,7 +357,7 @@ def test_whoever_has_left_is_not_asked_for_in_a_later_strand(tmp_path: Path) -> 
             await works.until(lambda: len(works.worked) == 3)
             assert [set(one.magnet.trackers) for one in works.worked] == [{FIRST}, {FIRST, SECOND}, {SECOND}]
 
-    with_works(tmp_path, scene, slots=2)
+    with_works(tmp_path, scene, slots=1)
 
 
 def test_whose_next_try_is_due_has_it_though_somebody_elses_strand_runs(tmp_path: Path) -> None:
@@ -410,7 +375,7 @@ def test_whose_next_try_is_due_has_it_though_somebody_elses_strand_runs(tmp_path
             await works.until_task(hers, ALICE, status=TaskStatus.RUNNING, attempt=2)
             assert (await works.row(his, BOB)).attempt == 1
 
-    with_works(tmp_path, scene, slots=2)
+    with_works(tmp_path, scene, slots=1)
 
 
 def test_what_is_said_of_a_strand_is_kept_in_its_order_though_the_database_refuses_some(tmp_path: Path) -> None:
@@ -437,7 +402,7 @@ def test_what_is_said_of_a_strand_is_kept_in_its_order_though_the_database_refus
             await works.until_task(his, BOB, status=TaskStatus.TIMEOUT)
         assert [ended for _, ended in said] == [False, False, True]
 
-    with_works(tmp_path, scene, slots=2)
+    with_works(tmp_path, scene, slots=1)
 
 
 def test_the_name_of_another_torrent_is_an_end_of_what_has_begun(tmp_path: Path) -> None:
@@ -477,7 +442,7 @@ def test_who_joins_is_not_forgotten_when_the_database_is_away_or_nothing_may_sta
             await works.feeder.settle()
             await works.until_task(hers, CAROL, status=TaskStatus.RUNNING)
 
-    with_works(tmp_path, scene, slots=2)
+    with_works(tmp_path, scene, slots=1)
 
 
 def test_a_strand_ends_when_nobody_waits_for_it_any_more(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from truename.calibration.changes import Changes
-from truename.calibration.words import TURNS, Joined, Joining, Priority, Wanted
+from truename.calibration.words import TURNS, Joined, Priority, Wanted
 from truename.model import Lookup
 from truename.store import lookups, progress
 from truename.store.database import Connection
@@ -22,15 +22,17 @@ async def still_out(connection: Connection, out: Sequence[Mapping[int, str]]) ->
     return [set(await lookups.current_of(connection, one.items())) for one in out]
 
 
-async def joined_all(connection: Connection, asked: Sequence[Joining]) -> Sequence[Joined]:
-    """What those want who have joined what runs, and whose turn has come; see `progress.call`."""
-    return [await _joined(connection, one) for one in asked]
+async def joined_all(connection: Connection, asked: Sequence[tuple[Mapping[int, str], float]]) -> Sequence[Joined]:
+    """For each group of deliveries that run, given by look-up, and the time now: what those who wait for them want."""
+    return [await _joined(connection, out, at) for out, at in asked]
 
 
-async def _joined(connection: Connection, one: Joining) -> Joined:
-    current = await lookups.current_of(connection, one.out.items())
-    called, later = await progress.call(connection, current, at=one.at, open_to=one.open_to)
-    return Joined(magnets=await lookups.magnets_of(connection, current), called=called, later=later)
+async def _joined(connection: Connection, out: Mapping[int, str], at: float) -> Joined:
+    current = await lookups.current_of(connection, out.items())
+    return Joined(
+        magnets=await lookups.magnets_of(connection, current),
+        waited_for=await progress.waits_for(connection, current, at=at),
+    )
 
 
 async def give_back_all(connection: Connection, given: Sequence[tuple[Lookup, float]]) -> Sequence[bool]:

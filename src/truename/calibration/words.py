@@ -79,21 +79,11 @@ class Granted(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Joining:
-    """Deliveries that run, by look-up, which somebody has joined; there is no free slot from priority `open_to` on."""
-
-    out: Mapping[int, str]
-    at: float
-    open_to: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Joined:
-    """Of look-ups that run: whom they ask by now; for which of them somebody is called, and for which not yet."""
+    """Of look-ups that run: whom they ask by now, and which of them a task waits for that has not begun."""
 
     magnets: Mapping[int, Magnet]
-    called: Collection[int]
-    later: Collection[int]
+    waited_for: Collection[int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

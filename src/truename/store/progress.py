@@ -13,7 +13,7 @@ from truename.store.database import Connection
 from truename.store.due import due_values, is_due
 from truename.store.names import KnownName
 from truename.store.portable import in_chunks
-from truename.store.tables import ONE, task, virtual
+from truename.store.tables import ONE, task
 
 
 class Touched(NamedTuple):
@@ -33,15 +33,11 @@ _TOUCHED = [getattr(task.c, name) for name in Touched._fields]
 _OF_LOOKUPS = task.c.lookup_id.in_(bindparam("lookup_ids", expanding=True))
 
 # Statements of the busy paths are built once: building one costs more than running it.
-_CALLED = -1
-"""In the place of a strand: the task waits, and its turn has come; it begins with the next strand."""
-
 _START = (
     update(task)
     .where(
         task.c.status == TaskStatus.PENDING.value,
         or_(task.c.next_attempt_at.is_(None), is_due(task.c.next_attempt_at)),
-        or_(bindparam("in_strand") == 0, task.c.strand == _CALLED),
         _OF_LOOKUPS,
     )
     .values(
@@ -97,18 +93,11 @@ _PUT_OFF = (
     .values(status=TaskStatus.PENDING.value, started_at=None, next_attempt_at=bindparam("due_at"))
 )
 _PUT_OFF_NOW = select(*_TOUCHED).where(_OF_LOOKUPS, *_IN_STRAND, task.c.attempt == bindparam("tried"))
-_WAITS = (
+_NOT_BEGUN = select(task.c.lookup_id).where(
     _OF_LOOKUPS,
     task.c.status == TaskStatus.PENDING.value,
     or_(task.c.next_attempt_at.is_(None), task.c.next_attempt_at <= bindparam("at")),
 )
-_TAKEN_IN_ITS_LANE = select(virtual.c.v).where(virtual.c.prio == task.c.prio).scalar_subquery()
-_CALL = (
-    update(task)
-    .where(*_WAITS, or_(task.c.prio < bindparam("open_to"), task.c.rank <= _TAKEN_IN_ITS_LANE))
-    .values(strand=_CALLED)
-)
-_NOT_BEGUN = select(task.c.lookup_id, task.c.strand).where(*_WAITS)
 _DUE_OF = (
     select(task.c.lookup_id, func.min(func.coalesce(task.c.next_attempt_at, 0.0)).label("at"))
     .where(_OF_LOOKUPS, task.c.active == ONE)
@@ -121,8 +110,7 @@ async def start(
 ) -> list[Touched]:
     """The tasks that wait for these look-ups are running in this strand, one try more; which.
 
-    One whose own next try is not due yet goes on waiting for it, though somebody else has made the look-up run; and so
-    does one that has joined what runs, until it is called.
+    One whose own next try is not due yet goes on waiting for it, though somebody else has made the look-up run.
     """
     return await _touch(
         connection, _START, lookup_ids, {"in_strand": strand, "at": at, **due_values(at, longest_delay_s)}
@@ -172,23 +160,12 @@ async def due_of(connection: Connection, lookup_ids: Iterable[int]) -> dict[int,
     return due
 
 
-async def call(
-    connection: Connection, lookup_ids: Iterable[int], *, at: float, open_to: int
-) -> tuple[set[int], set[int]]:
-    """Call those who wait for these running look-ups, and for no later try, as far as their turn has come.
-
-    That is when others who asked later have been taken, or when there is a free slot: `open_to` is the first priority
-    for which there is none. So nobody can tell from their own turn that somebody else had asked for the hash before.
-    Output: the look-ups for which somebody is called, and those for which somebody is not yet.
-    """
-    called: set[int] = set()
-    later: set[int] = set()
+async def waits_for(connection: Connection, lookup_ids: Iterable[int], *, at: float) -> set[int]:
+    """Those of the look-ups that a task waits for which has not begun, and waits for no later try."""
+    waiting: set[int] = set()
     for some in in_chunks(lookup_ids):
-        asked = {"lookup_ids": some, "at": at}
-        await connection.execute(_CALL, {**asked, "open_to": open_to})
-        for row in await connection.execute(_NOT_BEGUN, asked):
-            (called if row.strand == _CALLED else later).add(row.lookup_id)
-    return called, later
+        waiting.update((await connection.execute(_NOT_BEGUN, {"lookup_ids": some, "at": at})).scalars())
+    return waiting
 
 
 async def complete(
