@@ -1,11 +1,13 @@
 """The heart on a real SQLite file: submit, join, start, apply, give back."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from tests.integration.heart_support import (
     ALICE,
@@ -21,7 +23,7 @@ from tests.integration.heart_support import (
     with_heart,
 )
 from truename import calibration
-from truename.calibration import Priority, Refused, Rules, Submitted, Wanted
+from truename.calibration import Answer, Census, Priority, Refused, Rules, Submission, Submitted, Wanted
 from truename.line import Window
 from truename.magnet import Magnet
 from truename.model import TaskStatus
@@ -29,7 +31,7 @@ from truename.own_names import OwnNames
 from truename.queue.base import Report
 from truename.store import events, lookups, names, notes, tasks
 from truename.store.database import Connection
-from truename.store.tables import last_failure, note_revision, task
+from truename.store.tables import event, last_failure, note_revision, task
 
 
 def test_a_new_hash_waits_is_taken_started_and_named(tmp_path: Path) -> None:
@@ -549,6 +551,42 @@ def test_whoever_asks_at_the_limit_is_not_counted_anew_until_something_has_chang
         assert accepted.status is TaskStatus.PENDING
 
     with_heart(tmp_path, scenario, rules=Rules(max_attempts=1, max_queued_per_user=2))
+
+
+def test_what_was_added_and_came_to_nothing_keeps_nobody_out(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        async def fails_at_the_end(connection: Connection, asked: Sequence[Submission]) -> Sequence[Answer]:
+            await heart.submit_all(connection, asked)
+            raise ZeroDivisionError
+
+        (before,) = await heart.submit(magnet(0))
+        await heart.cancel(before)
+        rules = Rules(max_queued_per_user=3)
+        heart.submit_all = partial(calibration.submit_all, rules=rules, census=Census())
+        three = [heart.submission(magnet(number)) for number in range(3)]
+        with pytest.raises(ZeroDivisionError):
+            await heart.write(fails_at_the_end, three)
+        assert Refused() not in await heart.write(heart.submit_all, three)
+        assert await heart.submit(magnet(4)) == [Refused()]
+
+    with_heart(tmp_path, scenario)
+
+
+def test_whoever_was_at_the_limit_is_let_in_again_though_no_event_is_left_that_tells_of_an_end(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        async def forget_events() -> None:
+            async with heart.database.writing() as connection:
+                await connection.execute(delete(event))
+
+        (waiting,) = await heart.submit(magnet(0))
+        await forget_events()
+        assert await heart.submit(magnet(1)) == [Refused()]
+        await heart.cancel(waiting)
+        await forget_events()
+        (taken,) = await heart.submit(magnet(1))
+        assert taken.status is TaskStatus.PENDING
+
+    with_heart(tmp_path, scenario, rules=Rules(max_attempts=1, max_queued_per_user=1))
 
 
 @pytest.mark.parametrize("count", [1, 1500])

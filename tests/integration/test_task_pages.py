@@ -11,6 +11,9 @@ from sqlalchemy import update
 
 from tests.integration.live_support import Live, with_live
 from tests.integration.web_support import ENGLISH, PAGE, Site, message_in, with_site
+from truename.calibration import learn_all
+from truename.infohash import InfoHash
+from truename.model import Outcome, TaskStatus
 from truename.store import tables
 
 HASH, OTHER, DEAD = "1a" * 20, "2b" * 20, "dead" * 10
@@ -139,6 +142,21 @@ def test_what_waits_can_be_put_first(tmp_path: Path) -> None:
         assert len(rows_of(await page(client))) == 3
         await site.application.state.work.mode.choose("off")
         assert (await send(client, first=ids[0])).status_code == 503
+
+    with_site(tmp_path, scenario)
+
+
+def test_what_has_a_name_by_now_is_not_asked_for_again_by_putting_it_first(tmp_path: Path) -> None:
+    async def scenario(site: Site) -> None:
+        client = await site.signed_in()
+        task_id = await submit(client, HASH)
+        outcome = Outcome(
+            info_hash=InfoHash(HASH), status=TaskStatus.COMPLETED, name="x", source="swarm", verified=True
+        )
+        async with site.database.writing() as connection:  # as a command beside the server does
+            await learn_all(connection, [outcome], at=1.0)
+        await send(client, first=task_id)
+        assert list(rows_of(await page(client))) == [task_id]
 
     with_site(tmp_path, scenario)
 

@@ -16,7 +16,7 @@ class Census:
 
     def __init__(self) -> None:
         self._known: Counter[int] | None = None
-        self._counted_at: int | None = None
+        self._counted_at: int | None = None  # the newest event then: as long as it stays so, nothing has ended since
 
     async def of(self, connection: Connection, submissions: Iterable[Submission], rules: Rules) -> Counter[int]:
         """The counts, exact where these submissions could come near a limit."""
@@ -24,7 +24,7 @@ class Census:
         known = self._known
         if known is None or self._could_be_full(known + more, rules):
             newest = await events.newest(connection)
-            if known is None or newest != self._counted_at:  # else nothing has ended since, however often one asks
+            if known is None or newest is None or newest != self._counted_at:
                 known, self._counted_at = await tasks.count_by_person(connection), newest
         self._known = known
         return known.copy()
@@ -32,7 +32,10 @@ class Census:
     def added(self, person_ids: Iterable[int]) -> None:
         """These people have so many more."""
         if self._known is not None:
+            before = self._known.total()
             self._known.update(person_ids)
+            if self._known.total() != before:
+                self._counted_at = None  # what was added may come to nothing after all
 
     @staticmethod
     def _could_be_full(counts: Counter[int], rules: Rules) -> bool:

@@ -43,7 +43,8 @@ async def hurry_all(
 ) -> Sequence[Granted | None]:
     """The writer's work for tasks that are wanted first: those that still wait are so in the highest priority.
 
-    Output: what is asked for then; None for those that run or have ended, and for those of others.
+    Output: what is asked for then; None for those that run or have ended, and for those of others. One whose name is
+    known by now needs no haste.
     """
     submissions = [await _hurried(connection, one) for one in wanted]
     plan = await _submit(connection, [one for one in submissions if one is not None], rules, census or Census())
@@ -55,6 +56,9 @@ async def _hurried(connection: Connection, wanted: OfTask) -> Submission | None:
     found = await tasks.of_ids(connection, [wanted.task_id], person_id=wanted.person_id, ended_after=wanted.at)
     row = found.get(wanted.task_id)
     if row is None or row.status is not TaskStatus.PENDING:
+        return None
+    known = (await names.known_names(connection, [row.hash])).get(row.hash)
+    if known is not None and known.verified:
         return None
     return Submission(
         task_id=new_task_id(),
