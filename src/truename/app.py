@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from truename import calibration
+from truename.applier import Applier
 from truename.batching import Batches
 from truename.calibration import Census, Rules
-from truename.feeder import Applier, Cleaner, Feeder, Outlook
+from truename.cleaner import Cleaner
+from truename.feeder import Feeder
 from truename.hub import Hub
 from truename.mode import Mode
 from truename.model import Lookup, Outcome
 from truename.notes import Notes
+from truename.outlook import Outlook
 from truename.queue.base import JobQueue
 from truename.queue.local import LocalQueue
 from truename.resolvers.chain import Chain

@@ -1,41 +1,30 @@
-"""The engine's loops: look-ups from the database into the queue's window, reports back into the database, cleaning up.
+"""The loop that feeds: look-ups from the database into the queue's window.
 
 What waits, waits in the database, where a raise or a cancel is one statement; the queue only holds what its slots will
-take next. Each loop ends only with the program: its death is the death of all (one TaskGroup in `app.py`).
+take next. Like the other loops (`applier`, `outlook`, `cleaner`) it ends only with the program: the death of one is the
+death of all (one TaskGroup in `app.py`).
 """
 
 import asyncio
 import logging
 import math
 import uuid
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 from truename import calibration
-from truename.calibration import Granted, Rules, Told, Wanted
+from truename.calibration import Granted, Wanted
 from truename.clock import Clock
-from truename.hub import Hub
 from truename.joining import Joiners
 from truename.magnet import Magnet
 from truename.model import Lookup
 from truename.queue.base import JobQueue, Report
-from truename.store import batches, events, lookups, tasks
-from truename.store.database import Connection
 from truename.store.lookups import Place
-from truename.store.portable import data_versions
 from truename.store.writer import StoreUnavailable, Writer
 
 log = logging.getLogger(__name__)
 
 _LOOK_AGAIN_S = 1.0
-_RETRY_S = 0.5
-_FORGET_AT_ONCE = 1_000
-_KEEP_EVENTS_S = 24 * 3600.0
-KEEP_UNTOLD_S = 24 * 3600.0
-"""How much longer than others a batch is kept of whose end the webhook is still to be told."""
-
-Luck = Callable[[], float]
 
 
 class Feeder:
@@ -253,170 +242,3 @@ class Feeder:
                 await self._something.wait()
         except TimeoutError:
             pass
-
-
-class Applier:
-    """Brings what the workers say into the database, and keeps it until it is there."""
-
-    def __init__(
-        self, writer: Writer, queue: JobQueue, feeder: Feeder, hub: Hub, *, clock: Clock, rules: Rules, luck: Luck
-    ) -> None:
-        self._apply_all = partial(calibration.apply_all, rules=rules)
-        self._luck = luck
-        self._writer = writer
-        self._queue = queue
-        self._feeder = feeder
-        self._hub = hub
-        self._clock = clock
-
-    async def run(self) -> None:
-        """Apply until cancelled. A batch is applied before the next is read: no beginning comes after its end."""
-        async for reports in self._queue.reports():
-            told = [Told(report=one, at=self._clock(), chance=self._luck()) for one in _without_needless(reports)]
-            while told:
-                told = await self._apply(told)
-            self._hub.publish()
-            self._feeder.wake()
-
-    async def _apply(self, told: Sequence[Told]) -> list[Told]:
-        """Apply the first report of each delivery: what is said of one is kept in the order in which it was said.
-
-        Output: the rest, with those that the database did not take at its head; nothing else has their names.
-        """
-        now, later = _first_of_each_delivery(told)
-        results = await asyncio.gather(
-            *(self._writer.begin(self._apply_all, one) for one in now), return_exceptions=True
-        )
-        refused: list[Told] = []
-        taken: list[Report] = []
-        for one, result in zip(now, results, strict=True):
-            if isinstance(result, StoreUnavailable):
-                refused.append(one)
-            elif isinstance(result, BaseException):
-                raise result
-            else:
-                taken.append(one.report)
-        await self._tell_feeder(taken)
-        if refused:
-            log.warning("outcomes wait for the database", extra={"count": len(refused)})
-            await asyncio.sleep(_RETRY_S)
-        return refused + later
-
-    async def _tell_feeder(self, reports: Sequence[Report]) -> None:
-        for one in reports:
-            if one.outcome is not None and not one.goes_on:
-                self._feeder.ended(one.lookup.delivery)
-        await self._feeder.have_begun([one.lookup.delivery for one in reports if one.outcome is None])
-        await self._feeder.strands_ended([one for one in reports if one.goes_on])
-
-
-def _first_of_each_delivery(told: Sequence[Told]) -> tuple[list[Told], list[Told]]:
-    """And the rest."""
-    seen: set[str] = set()
-    first: list[Told] = []
-    rest: list[Told] = []
-    for one in told:
-        delivery = one.report.lookup.delivery
-        (rest if delivery in seen else first).append(one)
-        seen.add(delivery)
-    return first, rest
-
-
-def _without_needless(reports: Sequence[Report]) -> list[Report]:
-    """The reports but the beginnings of what is named already: to complete a task is to begin it as well."""
-    named = {one.lookup.delivery for one in reports if one.is_answer}
-    return [one for one in reports if one.outcome is not None or one.lookup.delivery not in named]
-
-
-class Outlook:
-    """Notices what another process does to the same database: a command may cancel what runs here."""
-
-    def __init__(self, writer: Writer, feeder: Feeder, hub: Hub) -> None:
-        self._writer = writer
-        self._feeder = feeder
-        self._hub = hub
-        self._seen = 0
-
-    async def run(self) -> None:
-        """Look at every second until cancelled."""
-        while True:
-            await asyncio.sleep(_LOOK_AGAIN_S)
-            try:
-                await self.look()
-            except StoreUnavailable as trouble:
-                log.warning("not looked out", extra={"reason": str(trouble)})
-
-    async def look(self) -> None:
-        """If somebody else has written, drop what nobody waits for any more, and look for what is new."""
-        version = await self._writer.write(data_versions, None)
-        if version == self._seen:
-            return
-        await self._feeder.drop_unwanted({one.lookup_id: delivery for delivery, one in self._feeder.out.items()})
-        self._seen = version
-        self._hub.publish()
-
-
-class Cleaner:
-    """Forgets what is over: tasks some time after their end, look-ups nobody refers to, old events. Names never."""
-
-    def __init__(self, writer: Writer, clock: Clock, *, task_ttl_s: float, interval_s: float) -> None:
-        self._writer = writer
-        self._clock = clock
-        self._task_ttl_s = task_ttl_s
-        self._interval_s = interval_s
-
-    async def run(self) -> None:
-        """Clean up at every interval until cancelled."""
-        while True:
-            await self.clean()
-            await asyncio.sleep(self._interval_s)
-
-    async def clean(self) -> int:
-        """Clean up once, in small portions, so that others can write in between. Output: how much is gone."""
-        now = self._clock()
-        gone = 0
-        works: Sequence[tuple[Callable[[Connection, Sequence[float]], Awaitable[Sequence[int]]], float]] = (
-            (_forget_batches, now - self._task_ttl_s),
-            (_forget_tasks, now - self._task_ttl_s),
-            (_forget_events, now - _KEEP_EVENTS_S),
-        )
-        for work, before in works:
-            portion = _FORGET_AT_ONCE
-            while portion >= _FORGET_AT_ONCE:
-                try:
-                    portion = await self._writer.write(work, before)
-                except StoreUnavailable as trouble:
-                    log.warning("not cleaned up", extra={"reason": str(trouble)})
-                    break
-                gone += portion
-        return gone
-
-
-async def _forget_batches(connection: Connection, before: Sequence[float]) -> Sequence[int]:
-    counts: list[int] = []
-    for one in before:
-        gone = await batches.forget(
-            connection, ended_before=one, untold_before=one - KEEP_UNTOLD_S, most=_FORGET_AT_ONCE
-        )
-        for batch_id, untold in gone:
-            if untold:
-                log.warning("the webhook is not told any more", extra={"batch": batch_id})
-        counts.append(len(gone))
-    return counts
-
-
-async def _forget_tasks(connection: Connection, before: Sequence[float]) -> Sequence[int]:
-    """With the look-ups that nobody refers to any more."""
-    counts: list[int] = []
-    for one in before:
-        gone = await tasks.forget(connection, ended_before=one, most=_FORGET_AT_ONCE)
-        await lookups.forget(connection, [each for each in gone if each is not None])
-        counts.append(len(gone))
-    return counts
-
-
-async def _forget_events(connection: Connection, before: Sequence[float]) -> Sequence[int]:
-    return [
-        await events.forget(connection, before=one, latest=one + 2 * _KEEP_EVENTS_S, most=_FORGET_AT_ONCE)
-        for one in before
-    ]

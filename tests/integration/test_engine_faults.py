@@ -24,13 +24,16 @@ from tests.integration.heart_support import ALICE, BOB, HASHES, add_people, dead
 from tests.integration.live_support import Oracle
 from tests.invariants import Chronicle, broken, broken_in, opened
 from tests.soak import size
-from truename import app, calibration, feeder
+from truename import app, applier, calibration, cleaner
+from truename.applier import Applier
 from truename.calibration import BatchOrder, OfBatch, OfTask, Rules, Submission, Submitted, Told, Wanted
 from truename.errors import ResolverDown
+from truename.feeder import Feeder
 from truename.magnet import Magnet
 from truename.metainfo import Metainfo
 from truename.model import Lookup, Outcome, TaskStatus
 from truename.notes import Edit, NewNote, edit_all, save_all
+from truename.outlook import Outlook
 from truename.queue.base import Report
 from truename.queue.local import LocalQueue
 from truename.resolvers.base import Trail
@@ -116,7 +119,7 @@ class Cycle:
             await self._tell([(one, end) for one in taken for end in (None, trouble(one))])
             await self._do(partial(calibration.cancel_batches, rules=RULES), of_batch)
             await self._do(watches.hurry_all, (ALICE, HASHES[1], self.now))
-            for work in (feeder._forget_batches, feeder._forget_tasks):
+            for work in (cleaner._forget_batches, cleaner._forget_tasks):
                 await self._do(work, self.now - 5)
 
     async def _take(self) -> list[Lookup]:
@@ -299,7 +302,7 @@ def test_what_could_not_be_given_back_when_nothing_may_start_is_not_forgotten(tm
                 await asyncio.sleep(0)
 
     async def scene() -> None:
-        feeding = feeder.Feeder(desk.writer, queue, lambda: 1.0, resting=lambda: bool(rests))
+        feeding = Feeder(desk.writer, queue, lambda: 1.0, resting=lambda: bool(rests))
         loop = asyncio.create_task(feeding.run())
         await desk.submit(range(4))
         feeding.wake()
@@ -346,7 +349,7 @@ def test_an_engine_whose_database_fails_again_and_again_brings_everything_to_its
     faults, chance = Faults(), random.Random(seed)  # noqa: S311 - chance, no secret
     shutil.copytree(template, tmp_path / "data")
     monkeypatch.setattr(app, "Database", lambda url: faults.install(Database(url)))
-    monkeypatch.setattr(feeder, "_RETRY_S", 0.01)
+    monkeypatch.setattr(applier, "_RETRY_S", 0.01)
     count = 120
     text_of_note = "\n".join(f"magnet:?xt=urn:btih:{one}&dn=was" for one in HASHES[:20])
 
@@ -403,10 +406,10 @@ def test_a_resolver_with_a_defect_fails_one_task_and_the_engine_goes_on(tmp_path
     ("of", "loop"),
     [
         (Writer, "run"),
-        (feeder.Feeder, "run"),
-        (feeder.Applier, "run"),
-        (feeder.Cleaner, "run"),
-        (feeder.Outlook, "run"),
+        (Feeder, "run"),
+        (Applier, "run"),
+        (cleaner.Cleaner, "run"),
+        (Outlook, "run"),
         (Watch, "run"),
         (Keeper, "run"),
         (LocalQueue, "serve"),

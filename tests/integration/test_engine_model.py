@@ -46,7 +46,8 @@ from tests.soak import size
 from truename import calibration
 from truename.batching import Batches
 from truename.calibration import Answer, Census, OfTask, Priority, Refused, Submission, Submitted, Told, Wanted
-from truename.feeder import Cleaner, Feeder
+from truename.cleaner import Cleaner
+from truename.feeder import Feeder
 from truename.hub import Hub
 from truename.magnet import InfoHash, Magnet
 from truename.model import Lookup, Outcome, TaskStatus

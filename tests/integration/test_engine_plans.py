@@ -10,8 +10,8 @@ from tests.databases import empty_database
 from tests.plans import whole_tables
 from truename.app import Engine, open_engine
 from truename.calibration import Priority, Submitted
+from truename.cleaner import Cleaner
 from truename.errors import NotYet
-from truename.feeder import Cleaner
 from truename.magnet import InfoHash, Magnet
 from truename.metainfo import Metainfo
 from truename.model import TaskStatus

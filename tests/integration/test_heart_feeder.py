@@ -26,10 +26,12 @@ from tests.integration.heart_support import (
     with_heart,
 )
 from truename import calibration
+from truename.applier import Applier
 from truename.calibration import Granted, OfTask, Priority, Rules, Submission, Told
-from truename.feeder import Applier, Feeder, Outlook
+from truename.feeder import Feeder
 from truename.hub import Hub
 from truename.model import Lookup, Outcome, TaskStatus
+from truename.outlook import Outlook
 from truename.queue.local import LocalQueue
 from truename.store import tasks
 from truename.store.database import Database

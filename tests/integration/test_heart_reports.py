@@ -22,7 +22,7 @@ from tests.integration.heart_support import (
 )
 from truename import calibration
 from truename.calibration import Told
-from truename.feeder import Cleaner
+from truename.cleaner import Cleaner
 from truename.magnet import InfoHash, Magnet
 from truename.metainfo import Metainfo, TorrentFile
 from truename.model import Account, Lookup, Outcome, TaskStatus

@@ -12,7 +12,7 @@ from tests.integration.test_engine import ALICE, HASHES, Oracle, ended, link, ma
 from tests.integration.test_webhook import receiver
 from truename import watch
 from truename.app import Engine, open_engine
-from truename.feeder import Cleaner
+from truename.cleaner import Cleaner
 from truename.health import resolver_states
 from truename.model import TaskStatus
 from truename.notes import magnets_of

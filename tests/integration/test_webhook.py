@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from tests.integration.live_support import PATIENCE_S, Live, Oracle, live, with_live
-from truename.feeder import KEEP_UNTOLD_S, Cleaner
+from truename.cleaner import KEEP_UNTOLD_S, Cleaner
 from truename.store.tables import batch, task
 from truename.web.webhook import AGAIN_AFTER_S, SIGNATURE, Target, Webhook, open_pool
 

@@ -30,7 +30,8 @@ LEVELS = (
         "portions",
     },
     {"manager", "crew", "ad_hoc", "journal", "resolvers", "store", "queue"},
-    {"worker", "calibration", "feeder", "joining", "line", "service", "batching", "watch", "notes", "mode", "health"},
+    {"worker", "calibration", "feeder", "joining", "applier", "outlook", "cleaner", "line"}
+    | {"service", "batching", "watch", "notes", "mode", "health"},
     {"terminal", "demo", "web"},
     {"app", "serving", "ways"},
     {"cli", "commands", "blocking"},

@@ -1,0 +1,41 @@
+"""The loop that looks out for other processes at the same database."""
+
+import asyncio
+import logging
+
+from truename.feeder import Feeder
+from truename.hub import Hub
+from truename.store.portable import data_versions
+from truename.store.writer import StoreUnavailable, Writer
+
+log = logging.getLogger(__name__)
+
+_LOOK_AGAIN_S = 1.0
+
+
+class Outlook:
+    """Notices what another process does to the same database: a command may cancel what runs here."""
+
+    def __init__(self, writer: Writer, feeder: Feeder, hub: Hub) -> None:
+        self._writer = writer
+        self._feeder = feeder
+        self._hub = hub
+        self._seen = 0
+
+    async def run(self) -> None:
+        """Look at every second until cancelled."""
+        while True:
+            await asyncio.sleep(_LOOK_AGAIN_S)
+            try:
+                await self.look()
+            except StoreUnavailable as trouble:
+                log.warning("not looked out", extra={"reason": str(trouble)})
+
+    async def look(self) -> None:
+        """If somebody else has written, drop what nobody waits for any more, and look for what is new."""
+        version = await self._writer.write(data_versions, None)
+        if version == self._seen:
+            return
+        await self._feeder.drop_unwanted({one.lookup_id: delivery for delivery, one in self._feeder.out.items()})
+        self._seen = version
+        self._hub.publish()
