@@ -1,4 +1,7 @@
-"""What changed, numbered: appended last in each transaction, read in the order of `seq` by whoever wants to know."""
+"""What changed, numbered: appended last in each transaction, to be read from any `seq` on by whoever was away.
+
+Who is there and waits is woken by the hub, and reads the rows themselves.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
