@@ -7,15 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.databases import empty_database
+from tests.integration.live_support import Oracle
 from tests.plans import whole_tables
 from truename.app import Engine, open_engine
 from truename.calibration import Priority, Submitted
 from truename.cleaner import Cleaner
-from truename.errors import NotYet
 from truename.magnet import InfoHash, Magnet
-from truename.metainfo import Metainfo
 from truename.model import TaskStatus
-from truename.resolvers.base import ResolverHealth, Trail
 from truename.resolvers.chain import Chain
 from truename.settings import Settings
 from truename.store import people
@@ -28,36 +26,6 @@ STOPS_EARLY = (r"^DELETE FROM event WHERE .* event\.seq < coalesce\(\(SELECT eve
 WHOLE_ON_PURPOSE = (
     r"^UPDATE task SET .* WHERE task\.status = \? RETURNING",  # once, at the start
 )
-
-
-class Knows:
-    """A resolver that knows the names of some hashes, never those of others, and is asked for ever for the rest."""
-
-    name = "swarm"
-
-    async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Metainfo:
-        """See `Resolver.resolve`; the last digit of the hash tells which it is."""
-        if magnet.info_hash[-1] == "a":
-            raise NotYet(peers_seen=0)
-        if magnet.info_hash[-1] == "b":
-            await asyncio.Event().wait()
-        return Metainfo(
-            info_hash=magnet.info_hash,
-            info_hash_v2=None,
-            name=f"{magnet.info_hash}.mkv",
-            raw_name=b"",
-            name_guessed=False,
-            size_bytes=1,
-            file_count=1,
-            files=(),
-        )
-
-    async def health(self) -> ResolverHealth:
-        """See `Resolver.health`."""
-        return ResolverHealth(able=True)
-
-    async def aclose(self) -> None:
-        """See `Resolver.aclose`."""
 
 
 def magnets(last_digit: str, start: int = 0) -> list[Magnet]:
@@ -80,7 +48,10 @@ def test_no_statement_goes_through_a_whole_table(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_bytes(empty_database())
 
     async def live() -> None:
-        async with open_engine(settings, Chain([Knows()])) as engine:
+        oracle = Oracle()
+        oracle.dead |= {one.info_hash for one in magnets("a")}
+        oracle.held |= {one.info_hash for start in (0, 10, 20) for one in magnets("b", start)}
+        async with open_engine(settings, Chain([oracle])) as engine:
             newcomer = Newcomer(username="alice", password_hash="", admin=True, at=time.time())
             alice = await engine.writer.write(people.create_all, newcomer)
             assert alice is not None

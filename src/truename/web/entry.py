@@ -6,7 +6,7 @@ from functools import partial
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from truename.store import people
 from truename.store.people import ABSOLUTE_S, Newcomer, clean_username, folded
@@ -18,7 +18,7 @@ from truename.web.errors import Refusal
 from truename.web.guard import cookie_name, identity_of, identity_or_none, visitor_of
 from truename.web.passwords import TooBusy, fault_of
 from truename.web.paths import HOME, safe_next
-from truename.web.render import render
+from truename.web.render import render, see_other
 from truename.web.services import Services
 
 router = APIRouter(include_in_schema=False)
@@ -32,9 +32,9 @@ async def login_page(request: Request) -> Response:
     once = request.query_params.get("once", "")
     wanted = safe_next(request.query_params.get("next", ""))
     if identity_or_none(request) is not None:
-        return _go(request, wanted)
+        return see_other(request, wanted)
     if not await _somebody(request):
-        return _go(request, "/setup")
+        return see_other(request, "/setup")
     if once:
         return _link_page(request, once)
     return _login_form(request, wanted=wanted)
@@ -76,7 +76,7 @@ async def login(request: Request) -> Response:
 async def logout(request: Request) -> Response:
     """End this session, wherever its cookie has been copied to."""
     await doors_of(request).identities.sign_out(identity_of(request))
-    response = _go(request, "/login")
+    response = see_other(request, "/login")
     visitor, root = visitor_of(request), request.scope["root_path"]
     response.delete_cookie(
         cookie_name(visitor, root), path=root or "/", secure=visitor.scheme == "https", httponly=True, samesite="lax"
@@ -88,7 +88,7 @@ async def logout(request: Request) -> Response:
 async def setup_page(request: Request) -> Response:
     """The form for the first person, until there is one."""
     if await _somebody(request):
-        return _go(request, "/login")
+        return see_other(request, "/login")
     return _form(request, "setup.html", 200, "", {}, username="")
 
 
@@ -191,7 +191,7 @@ async def _signed_in(request: Request, person_id: int, wanted: str, *, proof: st
     if secret is None:
         return None
     doors_of(request).entered.set()
-    response = _go(request, wanted)
+    response = see_other(request, wanted)
     visitor, root = visitor_of(request), request.scope["root_path"]
     response.set_cookie(
         cookie_name(visitor, root),
@@ -211,10 +211,6 @@ async def _somebody(request: Request) -> bool:
     if not doors.somebody:
         doors.somebody = await services_of(request).database.read(people.count) > 0
     return doors.somebody
-
-
-def _go(request: Request, path: str) -> RedirectResponse:
-    return RedirectResponse(request.scope["root_path"] + path, 303)
 
 
 def _login_form(

@@ -6,12 +6,11 @@ Nothing that a person wrote is lost here: what cannot be saved comes back in its
 import asyncio
 import logging
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 
 from truename.calibration import Refused
 from truename.names import is_hidden, shown
@@ -28,7 +27,7 @@ from truename.web.line_ends import bare, restored
 from truename.web.notes import cursor_of, found, note_id_of, text_of
 from truename.web.paging import DEFAULT_LIMIT
 from truename.web.paths import limit_of
-from truename.web.render import render
+from truename.web.render import moment, render, see_other
 from truename.web.sending import may_send, said_to_script, said_word, send
 from truename.web.views import link_of, sleeps, state_of, why_of
 
@@ -58,7 +57,7 @@ class Draft:
 @router.get("/")
 async def home(request: Request) -> Response:
     """The notes are where one begins."""
-    return _go(request, "/notes")
+    return see_other(request, "/notes")
 
 
 @router.get("/notes")
@@ -80,7 +79,7 @@ async def save_by_form(request: Request) -> Response:
         view = await work_of(request).notes.save(identity_of(request).person.id, text_of(given))
     except (Refusal, StoreUnavailable) as trouble:
         return await _list(request, "", draft=given, refusal=_told(trouble))
-    return _go(request, f"/notes#note-{view.note.id}")
+    return see_other(request, f"/notes#note-{view.note.id}")
 
 
 @router.get("/notes/{note_id}")
@@ -121,7 +120,7 @@ async def edit_by_form(request: Request, note_id: NoteId) -> Response:
         return _editor(request, replace(draft, fault=_in_a_form(refusal)), status=refusal.status_code)
     except Stale as stale:
         return _stale(request, draft, stale, before)
-    return await _gone(request) if view is None else _go(request, _way_back(after, note_id))
+    return await _gone(request) if view is None else see_other(request, _way_back(after, note_id))
 
 
 @router.post("/notes/{note_id}/delete")
@@ -131,7 +130,7 @@ async def delete_by_form(request: Request, note_id: NoteId) -> Response:
     found(await notes.get(person_id, note_id))
     after = _after((await form_fields(request)).get("after"))
     await notes.remove(person_id, note_id)
-    return _go(request, f"/notes?after={after}" if after else "/notes")
+    return see_other(request, f"/notes?after={after}" if after else "/notes")
 
 
 async def _calibrate(request: Request, fields: dict[str, str]) -> Response:
@@ -141,7 +140,7 @@ async def _calibrate(request: Request, fields: dict[str, str]) -> Response:
     after, only = _after(fields.get("after")), fields.get("only")
     if "send" in fields:
         word = await send(request, view, fields["send"])
-        return said_to_script(request, word) or _go(request, _way_back(after, view.note.id, said=word))
+        return said_to_script(request, word) or see_other(request, _way_back(after, view.note.id, said=word))
     if "stop" in fields:
         await work.watch.stop(person_id, fields["stop"])
     else:
@@ -150,7 +149,7 @@ async def _calibrate(request: Request, fields: dict[str, str]) -> Response:
         refused = sum(isinstance(one, Refused) for one in answers)
         if refused:
             raise no_room("notes_no_room", refused=f"{refused:,}", asked=f"{len(magnets):,}")
-    return _go(request, _way_back(after, view.note.id))
+    return see_other(request, _way_back(after, view.note.id))
 
 
 async def _list(request: Request, after: str, *, draft: str = "", refusal: Refusal | None = None) -> Response:
@@ -184,7 +183,7 @@ def _stale(request: Request, draft: Draft, stale: Stale, before: str | None) -> 
     now = stale.now
     mine = draft.text if before is None else caught_up(before, draft.text, now.text)
     if mine == bare(now.text):  # the same form sent twice
-        return _go(request, _way_back(draft.after, now.id))
+        return see_other(request, _way_back(draft.after, now.id))
     return _editor(request, replace(draft, text=mine, version=now.version, now=now.text), status=409)
 
 
@@ -228,7 +227,7 @@ def _page(request: Request, template: str, *, status: int = 200, **fields: Any) 
         visible=visible_lines,
         direction_of=direction_of,
         shown=shown,
-        moment=_moment,
+        moment=moment,
         state_of=state_of,
         link_of=link_of,
         why_of=why,
@@ -240,10 +239,6 @@ def _page(request: Request, template: str, *, status: int = 200, **fields: Any) 
         said=said_word(request.query_params.get("said", "")),
         **fields,
     )
-
-
-def _go(request: Request, path: str) -> Response:
-    return RedirectResponse(f"{request.scope.get('root_path', '')}{path}", 303)
 
 
 def _way_back(after: str | None, note_id: int, *, said: str = "") -> str:
@@ -280,7 +275,3 @@ def _fits(text: str) -> bool:
     raw = bare(text).encode()
     escaped = raw.translate(None, _UNESCAPED)
     return len(raw) + 2 * len(escaped) + 3 * escaped.count(b"\n") + _OTHER_FIELDS_BYTES <= limit_of("/notes")
-
-
-def _moment(at: float) -> datetime:
-    return datetime.fromtimestamp(at, UTC)

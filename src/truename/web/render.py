@@ -1,11 +1,12 @@
-"""Pages: templates with everything escaped, in the reader's language. Knows no route."""
+"""Pages: templates with everything escaped, in the reader's language; the way from one to the next. Knows no route."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse
 
 from truename.texts import Language, say
 from truename.web.language import preferred
@@ -37,3 +38,13 @@ def render(
         **fields,
     )
     return HTMLResponse(text, status, headers)
+
+
+def see_other(request: Request, path: str) -> RedirectResponse:
+    """To another page after a form, under the root path."""
+    return RedirectResponse(f"{request.scope.get('root_path', '')}{path}", 303)
+
+
+def moment(at: float) -> datetime:
+    """A time as templates show it. Units: epoch seconds."""
+    return datetime.fromtimestamp(at, UTC)

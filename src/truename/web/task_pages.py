@@ -7,13 +7,12 @@ them so, wherever they would stand by now.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 
 from truename.batching import BatchView
 from truename.calibration import Priority
@@ -29,7 +28,7 @@ from truename.web.facts import story_of
 from truename.web.guard import identity_of
 from truename.web.language import preferred
 from truename.web.paging import DEFAULT_LIMIT, page_of
-from truename.web.render import render
+from truename.web.render import moment, render, see_other
 from truename.web.tasks import cursor_after, cursor_in, status_in
 from truename.web.views import error_of
 
@@ -136,7 +135,7 @@ async def act(request: Request) -> Response:
         raise Refusal("web_bad_request")
     if not done:
         raise Refusal("web_no_such_task", status=404, code="not_found")
-    return _go(request, f"{back}#task-{task_id}")
+    return see_other(request, f"{back}#task-{task_id}")
 
 
 @router.post("/tasks/batch")
@@ -147,7 +146,7 @@ async def ask_for_all(request: Request) -> Response:
     if not magnets:
         raise Refusal("web_nothing_unnamed", status=409, code="conflict")
     submitted = await work.batches.submit(person_id, magnets, total=len(magnets))
-    return _go(request, f"/tasks/batch/{submitted.batch_id}{_query(left=left or '')}")
+    return see_other(request, f"/tasks/batch/{submitted.batch_id}{_query(left=left or '')}")
 
 
 @router.get("/tasks/batch/{batch_id}")
@@ -192,7 +191,7 @@ async def act_on_batch(request: Request, batch_id: BatchId) -> Response:
             raise no_room("notes_no_room", refused=f"{retried.refused:,}", asked=f"{asked:,}")
     else:
         raise Refusal("web_bad_request")
-    return _go(request, f"/tasks/batch/{batch_id}")
+    return see_other(request, f"/tasks/batch/{batch_id}")
 
 
 def ids_in(of: str) -> Sequence[str]:
@@ -221,7 +220,7 @@ def _page(request: Request, template: str, **fields: Any) -> Response:
         mode=work_of(request).mode.value,
         interval=POLL_INTERVAL_MS,
         priorities=[one.name.lower() for one in Priority],
-        moment=_moment,
+        moment=moment,
         query=_query,
         shown=shown,
         why_of=why,
@@ -247,11 +246,3 @@ def _query(**given: object) -> str:
     """The query of an address, of what is not empty."""
     kept = {name: value for name, value in given.items() if value != ""}
     return f"?{urlencode(kept)}" if kept else ""
-
-
-def _go(request: Request, path: str) -> Response:
-    return RedirectResponse(f"{request.scope.get('root_path', '')}{path}", 303)
-
-
-def _moment(at: float) -> datetime:
-    return datetime.fromtimestamp(at, UTC)
