@@ -1,6 +1,7 @@
 """The real program, as a person types it, on swarms that live on loopback."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -80,11 +81,19 @@ class Program:
 
     @contextmanager
     def started(self, *arguments: str, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
-        """A run that goes on meanwhile, on pipes; it is over when the block is left."""
+        """A run that goes on meanwhile, on pipes; it is over when the block is left.
+
+        One that does not end in the time that the block gives it is made to say where it hangs.
+        """
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        with subprocess.Popen([PROGRAM, *arguments], env=self.environment(), cwd=self.home, **(pipes | options)) as run:
+        environment = {**self.environment(), "PYTHONFAULTHANDLER": "1"}
+        with subprocess.Popen([PROGRAM, *arguments], env=environment, cwd=self.home, **(pipes | options)) as run:
             try:
                 yield run
+            except subprocess.TimeoutExpired as late:
+                run.send_signal(signal.SIGABRT)
+                _, said = run.communicate(timeout=30)
+                raise AssertionError((said or b"").decode(errors="replace")) from late
             finally:
                 run.kill()
 

@@ -229,7 +229,7 @@ def test_trouble_that_passes_costs_tries_and_no_new_state(tmp_path: Path) -> Non
         assert view is not None
         assert (view.row.code, view.row.reason, view.row.attempt) == ("resolver_unavailable", "nobody_to_ask", 3)
 
-    with_engine(tmp_path, Watched, scenario, retry_delays_s=(0.01, 0.02))
+    with_engine(tmp_path, Watched, scenario, retry_delays_s=(0.5, 0.5))
 
 
 def test_who_asks_again_does_not_wait_for_the_next_try_of_others(tmp_path: Path) -> None:
