@@ -316,9 +316,15 @@ def test_whatever_texts_and_names_hold_it_is_text(chromium: Chromium, tmp_path: 
     chromium.visit(tmp_path, scenario)
 
 
-@pytest.mark.parametrize("mode", ["async", "sync"])
-@pytest.mark.parametrize("button", [".magnet-ask", ".note-ask"])
-@pytest.mark.parametrize("there", ["nobody", "somebody between"])
+@pytest.mark.parametrize(
+    ("mode", "button", "there"),
+    [
+        ("async", ".magnet-ask", "nobody"),
+        ("async", ".note-ask", "somebody between"),
+        ("sync", ".magnet-ask", "somebody between"),
+        ("sync", ".note-ask", "nobody"),
+    ],
+)
 def test_who_cannot_reach_the_server_is_told_in_ones_own_language(
     chromium: Chromium, tmp_path: Path, there: str, button: str, mode: str
 ) -> None:
