@@ -26,7 +26,7 @@ async def cancel_batches(connection: Connection, wanted: Sequence[OfBatch], *, r
     ]
 
 
-async def _cancel(connection: Connection, selected: cancelling.Wanted, at: float, rules: Rules) -> Sequence[str]:
+async def _cancel(connection: Connection, selected: cancelling.Selected, at: float, rules: Rules) -> Sequence[str]:
     deliveries = await cancelling.cancel(connection, selected, at=at, tells=rules.tells_batches)
     unasked = await cancelling.watched_just_cancelled(connection)
     await watches.not_asked(connection, unasked, at=at, next_ask=rules.next_ask)

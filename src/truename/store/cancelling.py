@@ -56,17 +56,17 @@ _OF_GONE = select(_gone.c.lookup_id)
 _OF_IDLE = select(_idle.c.lookup_id)
 
 
-Wanted = Select[tuple[str, int, int, str | None]]
+Selected = Select[tuple[str, int, int, str | None]]
 """Tasks that have not ended: their id, look-up and person, and the hash of those for which the watch had asked."""
 
 
-def owned(wanted: Sequence[tuple[str, int]]) -> Wanted:
+def owned(wanted: Sequence[tuple[str, int]]) -> Selected:
     """Selects those of these tasks, given with their persons, that have not ended."""
     theirs = tuple_(task.c.id, task.c.person_id).in_(wanted)
     return _active().where(task.c.id.in_([task_id for task_id, _ in wanted]), theirs)
 
 
-def created_by(batch_id: str, *, person_id: int) -> Wanted:
+def created_by(batch_id: str, *, person_id: int) -> Selected:
     """Selects what a person's batch has created and has not ended."""
     members = (
         select(batch_task.c.task_id)
@@ -76,12 +76,12 @@ def created_by(batch_id: str, *, person_id: int) -> Wanted:
     return _active().where(task.c.id.in_(members))
 
 
-def _active() -> Wanted:
+def _active() -> Selected:
     watched_hash = case((task.c.watched.is_(True), task.c.hash))
     return select(task.c.id, task.c.lookup_id, task.c.person_id, watched_hash).where(task.c.active == ONE)
 
 
-async def cancel(connection: Connection, wanted: Wanted, *, at: float, tells: bool) -> Sequence[str]:
+async def cancel(connection: Connection, wanted: Selected, *, at: float, tells: bool) -> Sequence[str]:
     """Cancel the selected tasks, and the look-ups that nobody waits for any more.
 
     Output: the deliveries of those that were out. `watched_just_cancelled` tells more.
@@ -117,7 +117,7 @@ async def watched_just_cancelled(connection: Connection) -> list[tuple[int, str]
     return [(row.person_id, row.watched_hash) for row in await connection.execute(watched)]
 
 
-async def _lay_aside(connection: Connection, wanted: Wanted) -> None:
+async def _lay_aside(connection: Connection, wanted: Selected) -> None:
     for table in (_gone, _idle):
         await connection.execute(CreateTable(table, if_not_exists=True))
         await connection.execute(delete(table))
