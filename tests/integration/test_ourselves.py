@@ -3,10 +3,14 @@
 import asyncio
 import contextlib
 import re
+import socket
 import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
+
+from tests.contract.resolver_contract import SilentPeer
 from tests.wire import encode
 from truename.magnet import Magnet
 from truename.model import Outcome
@@ -18,9 +22,13 @@ DEAD = "ab" * 20
 
 
 class Keeping:
-    """A tracker as they are: it names everybody who has asked to everybody else, and nobody to themselves."""
+    """A tracker as they are: it names everybody who has asked to everybody else, and nobody to themselves.
 
-    def __init__(self) -> None:
+    `naive`: to themselves as well.
+    """
+
+    def __init__(self, *, naive: bool = False) -> None:
+        self.naive = naive
         self.asked: set[bytes] = set()
         self.known: set[bytes] = set()
         self.url = ""
@@ -35,9 +43,9 @@ class Keeping:
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         peer_id, port = _field(head, b"peer_id"), int(_field(head, b"port"))
-        endpoint = b"\x7f\0\0\1" + struct.pack(">H", port)
-        others = [each for each in self.known if each != endpoint]
+        endpoint = socket.inet_aton(writer.get_extra_info("peername")[0]) + struct.pack(">H", port)
         self.known.add(endpoint)
+        others = [each for each in self.known if self.naive or each != endpoint]
         self.asked.add(peer_id)
         body = encode({"interval": 1800, "peers": b"".join(others)})
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
@@ -50,12 +58,14 @@ def _field(head: bytes, name: bytes) -> bytes:
     return found[1]
 
 
-async def look_up(folder: Path, tracker: Keeping, *resolvers: str) -> Outcome:
+async def look_up(
+    folder: Path, tracker: Keeping, *resolvers: str, listen: tuple[str, ...] = ("127.0.0.1:0",)
+) -> Outcome:
     settings = Settings.model_validate(
         {
             "data_dir": folder,
             "dht": False,
-            "listen_interfaces": ("127.0.0.1:0",),
+            "listen_interfaces": listen,
             "allow_private_network": True,
             "resolvers": resolvers,
         }
@@ -72,6 +82,34 @@ def test_what_the_swarm_has_announced_is_no_peer_for_direct(tmp_path: Path) -> N
             assert len(tracker.asked) == 2
             assert len(tracker.known) == 1
             assert outcome.code == "no_peers"
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize("naive", [False, True])
+@pytest.mark.parametrize("listen", [("127.0.0.1:0",), ("127.0.0.2:0", "127.0.0.3:0", "127.0.0.4:0")])
+def test_what_the_swarm_has_announced_is_no_peer_of_its_own_either(
+    tmp_path: Path, naive: bool, listen: tuple[str, ...]
+) -> None:
+    async def test() -> None:
+        async with asyncio.timeout(60), Keeping(naive=naive).serving() as tracker:
+            outcome = await look_up(tmp_path, tracker, "swarm", listen=listen)
+            assert len(tracker.known) == len(listen)
+            assert outcome.code == "no_peers"
+            counts = outcome.accounts[0].counts
+            assert (counts["tracker_peers"], counts["tried"], counts["refused"]) == (0, 0, 0)
+
+    asyncio.run(test())
+
+
+def test_a_peer_beside_us_at_a_naive_tracker_is_one(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with asyncio.timeout(60), Keeping(naive=True).serving() as tracker, SilentPeer().serving() as silent:
+            host, _, port = silent.endpoint.rpartition(":")
+            tracker.known.add(socket.inet_aton(host) + struct.pack(">H", int(port)))
+            outcome = await look_up(tmp_path, tracker, "swarm")
+            counts = outcome.accounts[0].counts
+            assert (outcome.code, counts["tracker_peers"], counts["tried"]) == ("no_metadata", 1, 1)
 
     asyncio.run(test())
 

@@ -14,6 +14,7 @@ from truename.resolvers.conversation import Conversation, Waiter
 from truename.resolvers.whom import Whom
 
 UDP, HTTP = "udp://127.0.0.1:1", "http://127.0.0.1:2/announce"
+US = ("127.0.0.1", 6)
 
 
 class HandTurnedLoop(asyncio.SelectorEventLoop):
@@ -296,7 +297,7 @@ def test_we_are_not_a_peer_though_libtorrent_and_the_dht_take_us_for_one() -> No
         conversation.dht_asked(100, nodes=9)
         conversation.dht_answered(1 + len(peers), 101)
         conversation.known = 1 + len(peers)
-        conversation.has_us = True
+        conversation.us.add(US)
         conversation.peers_looked_at(peers)
     assert [each.peers_seen for each in (alone, beside)] == [0, 1]
     told = [(each.counts()["dht_peers"], each.counts()["tried"], each.counts()["silent"]) for each in (alone, beside)]
@@ -304,6 +305,37 @@ def test_we_are_not_a_peer_though_libtorrent_and_the_dht_take_us_for_one() -> No
     assert not alone.counts()["refused"]
     beside.dht_answered(2, 105)
     assert beside.peers_seen == 1
+
+
+def test_who_names_us_takes_nobody_away_whom_somebody_else_names() -> None:
+    for others in (["dht"], ["x.pe"], ["a second tracker"], []):
+        conversation = asked(HTTP)
+        conversation.tracker_answered(HTTP, peers=1, reached=True)
+        conversation.us.add(US)
+        conversation.known = 1 + len(others)
+        if "dht" in others:
+            conversation.dht_asked(100, nodes=9)
+            conversation.dht_answered(1, 101)
+        if "x.pe" in others:
+            conversation.peers[("127.0.0.1", 7)] = None
+        if "a second tracker" in others:
+            conversation.tracker_asked(UDP)
+            conversation.tracker_answered(UDP, peers=1, reached=True)
+        assert conversation.peers_seen == len(others), others
+
+
+def test_each_of_our_addresses_is_ours() -> None:
+    conversation = Conversation("ab" * 20)
+    conversation.dht_asked(100, nodes=9)
+    conversation.known = 3
+    conversation.peers_looked_at([])
+    assert conversation.counts()["refused"] == 3
+    conversation.us.update((US, ("127.0.0.2", 6), ("127.0.0.3", 6)))
+    conversation.dht_answered(3, 104)
+    counts = conversation.counts()
+    assert (counts["tried"], counts["refused"], counts["silent"], counts["dht_peers"]) == (0, 0, 0, 0)
+    conversation.found_in_dht([("127.0.0.1", 7)])
+    assert conversation.peers_seen == 1
 
 
 def test_one_peer_named_by_the_dht_at_once_is_a_peer_seen() -> None:

@@ -125,7 +125,8 @@ class Conversation:
     or until its look-up had ended. A DHT that is entered by one node alone answers though none stands there.
     `answered`: its metadata has come; `unread`: why that could not be read.
     `handed`: peers that somebody else was told of.
-    `known`: how many peers libtorrent has; `has_us`: we are one of them, as the DHT names us too once we have asked it.
+    `known`: how many peers libtorrent has; `us`: those that are ourselves, as the DHT names us too once we have asked
+    it, and a tracker that names everybody who has asked.
     """
 
     hash20: str
@@ -147,14 +148,15 @@ class Conversation:
     doubted: bool = False
     handed: dict[Peer, None] = field(default_factory=dict)
     known: int = 0
-    has_us: bool = False
-    _failed: int = 0
+    us: set[Peer] = field(default_factory=set)
+    _gone: int = 0
     _announces: dict[str, int] = field(default_factory=dict)
     _reached: set[str] = field(default_factory=set)
     _unreached: set[str] = field(default_factory=set)
     _named_by_trackers: dict[str, int] = field(default_factory=dict)
     _named_by_dht_first: int = 0
     _named_by_dht_later: int = 0
+    _found_in_dht: set[Peer] = field(default_factory=set)
     _dht_since: float | None = None
 
     def admit(self, waiter: Waiter) -> None:
@@ -221,7 +223,7 @@ class Conversation:
         self.dht_nodes = max(self.dht_nodes, nodes)
 
     def dht_answered(self, peers: int, now: float) -> None:
-        """The DHT named peers. A look-up announces us when it ends, so all but the first answers name us as well.
+        """The DHT named so many. A look-up announces us when it ends, so all but the first answers name us as well.
 
         Right after the session's beginning those may be of a look-up that libtorrent makes before ours has its turn.
         """
@@ -229,6 +231,10 @@ class Conversation:
             self._named_by_dht_later = max(self._named_by_dht_later, peers - 1)
         else:
             self._named_by_dht_first = max(self._named_by_dht_first, peers)
+
+    def found_in_dht(self, others: Iterable[Peer]) -> None:
+        """The DHT named these peers, and we are not among them."""
+        self._found_in_dht.update(others)
 
     def trackers_counted(self, sizes: Mapping[str, int]) -> None:
         """The size of the swarm as each tracker counts it, with us: nobody else can be more than that without us."""
@@ -244,7 +250,8 @@ class Conversation:
     @property
     def named_by_dht(self) -> int:
         """How many peers the DHT named. The first answers may name us, where another look-up was quicker than ours."""
-        return max(self._named_by_dht_first - self.has_us, self._named_by_dht_later)
+        named = max(self._named_by_dht_first, self._named_by_dht_later)
+        return max(self._without_us(named), len(self._found_in_dht))
 
     def others(self, whom: Whom) -> Others:
         """Of those whom it asks, or will, the ones that are not of these."""
@@ -286,16 +293,17 @@ class Conversation:
 
     def peers_looked_at(self, peers: Sequence[Peer]) -> None:
         """Of the peers that are known, these have not failed; we are not among them."""
-        self.known = max(self.known, len(peers) + self.has_us)
-        self._failed = self.known - self.has_us - len(peers)
+        self.known = max(self.known, len(peers) + len(self.us))
+        self._gone = self.known - len(peers)
 
     def counts(self, others: Others = NO_OTHERS) -> dict[str, int]:
         """What has been done, by the words of `COUNTS`, without what others brought."""
-        known = max(0, self.known - self.has_us)
+        known = max(0, self.known - len(self.us))
+        failed = max(0, self._gone - len(self.us))
         tried = {
             "tried": max(known, int(self.answered)),
-            "refused": self._failed,
-            "silent": 0 if self.unread else max(0, known - self._failed - self.lied_to - self.answered),
+            "refused": failed,
+            "silent": 0 if self.unread else max(0, known - failed - self.lied_to - self.answered),
             "lied": int(self.lied_to),
         }
         if any(others) and not self.seen(others):
@@ -321,7 +329,16 @@ class Conversation:
 
     def _named_by_those_but(self, others: Others) -> int:
         named = (count for url, count in self._named_by_trackers.items() if url not in others.trackers)
-        return max(named, default=0)
+        return self._without_us(max(named, default=0))
+
+    def _without_us(self, named: int) -> int:
+        """Of so many peers that were named, at least these are not ourselves: no more than libtorrent has otherwise.
+
+        Who named us is not known, so nothing is taken off a number for our sake as long as others may account for it.
+        """
+        if not self.us:
+            return named
+        return min(named, max(0, self.known - len(self.us) - len(self.peers)))
 
     def _dht_begins(self, now: float) -> float:
         """When it was first asked, or answered."""

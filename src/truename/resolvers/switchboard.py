@@ -260,7 +260,7 @@ class Switchboard:
             case DhtFound(hash20=hash20):
                 if (conversation := self._by_hash.get(hash20)) is not None:
                     others = self._without_us(conversation, event.peers)
-                    conversation.dht_answered(len(event.peers), self._loop.time())
+                    conversation.found_in_dht(others)
                     self._rescue.dht_found(conversation, others)
 
     def _about(self, conversation: Conversation, event: AboutOne) -> None:
@@ -296,7 +296,7 @@ class Switchboard:
     def _without_us(self, conversation: Conversation, peers: Sequence[Peer]) -> tuple[Peer, ...]:
         """The DHT and trackers name us too, and libtorrent takes us for a peer like any other."""
         others = tuple(peer for peer in peers if not self.sockets.are_at(*peer))
-        conversation.has_us = conversation.has_us or len(others) < len(peers)
+        conversation.us.update(peer for peer in peers if self.sockets.are_at(*peer))
         return others
 
     def _ask_next(self, conversation: Conversation) -> None:
