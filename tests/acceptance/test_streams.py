@@ -49,14 +49,23 @@ def test_names_go_to_the_file_also_when_the_errors_go_to_a_terminal(truename: Pr
 def test_a_large_text_comes_whole_through_a_pipe_that_is_often_full(
     truename: Program, swarm: LocalSwarm, unbuffered: str
 ) -> None:
-    text = f"{swarm.magnets[0]} and much more of it\n" * 20_000
+    text = f"{swarm.magnets[0]} and much more of it\n" * 4_000
     ended = truename("fix", stdin=text.encode(), environment={"PYTHONUNBUFFERED": unbuffered})
     assert ended.status == 0, ended.err
     assert ended.out == text.replace("&tr=", "&dn=alice.txt&tr=").encode()
 
 
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("arguments", [("resolve", "{alice}"), ("fix", "note.txt"), ("settings",), ("--version",)])
+@pytest.mark.parametrize(
+    ("arguments", "unbuffered"),
+    [
+        (("resolve", "{alice}"), ""),  # has a buffer of its own, and `fix` too
+        (("fix", "note.txt"), "1"),
+        (("settings",), ""),
+        (("settings",), "1"),
+        (("--version",), ""),
+        (("--version",), "1"),
+    ],
+)
 def test_a_full_disk_is_told_and_is_not_success(
     truename: Program, swarm: LocalSwarm, arguments: tuple[str, ...], unbuffered: str
 ) -> None:
@@ -90,23 +99,28 @@ def redirected(truename: Program, redirection: str, *arguments: str) -> tuple[in
     return ended.returncode, ended.stdout.decode(), ended.stderr.decode()
 
 
-@pytest.mark.parametrize("redirection", ["<&-", "2>&-", "<&- 2>&-"])
+@pytest.mark.parametrize("redirection", ["<&-", "2>&-"])
 def test_closed_streams_are_no_reason_to_fail(truename: Program, swarm: LocalSwarm, redirection: str) -> None:
     assert redirected(truename, redirection, "resolve", swarm.magnets[0]) == (0, f"{ALICE}  alice.txt\n", "")
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [("resolve", "{alice}"), ("resolve", "--json", "5"), ("fix", "note.txt"), ("fix", "--help"), ("settings",)],
+    ("redirection", "arguments"),
+    [
+        (">&-", ("resolve", "--json", "5")),
+        (">&-", ("fix", "note.txt")),
+        (">&-", ("fix", "--help")),
+        ("<&- >&- 2>&-", ("resolve", "{alice}")),
+        ("<&- >&- 2>&-", ("settings",)),
+    ],
 )
 def test_answers_that_a_closed_output_loses_are_no_success(
-    truename: Program, swarm: LocalSwarm, arguments: tuple[str, ...]
+    truename: Program, swarm: LocalSwarm, redirection: str, arguments: tuple[str, ...]
 ) -> None:
     (truename.home / "note.txt").write_text(swarm.magnets[0])
     given = [one.format(alice=swarm.magnets[0]) for one in arguments]
-    told = "truename: The output could not be written: Bad file descriptor.\n"
-    assert redirected(truename, ">&-", *given) == (1, "", told)
-    assert redirected(truename, "<&- >&- 2>&-", *given) == (1, "", "")
+    told = "" if "2>&-" in redirection else "truename: The output could not be written: Bad file descriptor.\n"
+    assert redirected(truename, redirection, *given) == (1, "", told)
 
 
 def test_what_has_nothing_to_write_does_not_mind_a_closed_output(truename: Program, swarm: LocalSwarm) -> None:
@@ -119,12 +133,13 @@ def test_what_has_nothing_to_write_does_not_mind_a_closed_output(truename: Progr
     assert "info-hash" in errors
 
 
-@pytest.mark.parametrize("encoding", ["gbk", "ascii", "latin-1"])
-def test_json_is_json_in_every_encoding(truename: Program, seed: Callable[[bytes], str], encoding: str) -> None:
-    name = "雨 😀 café"
+def test_json_is_json_also_in_an_encoding_that_has_not_every_character(
+    truename: Program, seed: Callable[[bytes], str]
+) -> None:
+    name = "雨 😀 café"  # GBK has the first of these, and not the others
     magnet = seed(single_file_info(name.encode()))
-    ended = truename("resolve", "--json", magnet, environment={"PYTHONIOENCODING": encoding})
-    assert json.loads(ended.out.decode(encoding))["name"] == name
+    ended = truename("resolve", "--json", magnet, environment={"PYTHONIOENCODING": "gbk"})
+    assert json.loads(ended.out.decode("gbk"))["name"] == name
 
 
 def test_every_command_can_speak_chinese_to_a_terminal_that_cannot_show_it(truename: Program) -> None:
@@ -136,7 +151,7 @@ def test_every_command_can_speak_chinese_to_a_terminal_that_cannot_show_it(truen
 def test_escapes_in_a_file_name_do_not_reach_the_terminal(truename: Program) -> None:
     name = "\x1b]0;title\x07"
     (truename.home / name).write_text("no magnet")
-    for arguments in (("fix", name), ("fix", name + "missing"), ("resolve", "--file", name)):
+    for arguments in (("fix", name), ("fix", name + "missing")):
         ended = truename(*arguments)
         assert ended.err
         assert "\x1b" not in ended.err
@@ -153,12 +168,6 @@ def test_a_file_that_is_named_twice_is_fixed_once(truename: Program, swarm: Loca
     assert printed.out == file.read_bytes() * 2
 
 
-def test_an_argument_with_two_magnets_gives_two_names(truename: Program, swarm: LocalSwarm) -> None:
-    ended = truename("resolve", f"{swarm.magnets[0]} {swarm.magnets[1]}")
-    assert ended.status == 0
-    assert len(ended.lines) == 2
-
-
 def test_a_folder_that_is_gone_is_no_reason_to_fail(truename: Program, swarm: LocalSwarm) -> None:
     ended = subprocess.run(
         ["bash", "-c", 'mkdir gone && cd gone && rmdir ../gone && "$0" resolve "$1"', PROGRAM, swarm.magnets[0]],
@@ -169,14 +178,6 @@ def test_a_folder_that_is_gone_is_no_reason_to_fail(truename: Program, swarm: Lo
         check=False,
     )
     assert (ended.returncode, ended.stdout) == (0, f"{ALICE}  alice.txt\n".encode()), ended.stderr
-
-
-def test_files_of_the_folder_are_not_run(truename: Program) -> None:
-    for name in ("random.py", "json.py", "truename.py"):
-        (truename.home / name).write_text("open('executed', 'w')")
-    ended = truename("demo", "--once")
-    assert ended.status == 0, ended.err
-    assert not (truename.home / "executed").exists()
 
 
 def test_ctrl_c_ends_a_long_rename_at_once(truename: Program, swarm: LocalSwarm) -> None:
@@ -192,7 +193,7 @@ def test_ctrl_c_ends_a_long_rename_at_once(truename: Program, swarm: LocalSwarm)
 def test_ctrl_c_does_not_wait_for_a_reader_that_has_stopped_reading(
     truename: Program, swarm: LocalSwarm, command: str
 ) -> None:
-    (truename.home / "many.txt").write_text(f"{swarm.magnets[0]}\n" * 20_000)
+    (truename.home / "many.txt").write_text(f"{swarm.magnets[0]}\n" * 4_000)
     arguments = ("resolve", "--file", "many.txt") if command == "resolve" else ("fix", "many.txt")
     with truename.started(*arguments, stdin=subprocess.DEVNULL) as run:
         assert run.stdout is not None
@@ -204,7 +205,7 @@ def test_ctrl_c_does_not_wait_for_a_reader_that_has_stopped_reading(
 
 @pytest.mark.parametrize("command", ["resolve", "fix"])
 def test_ctrl_c_does_not_wait_for_a_reader_of_the_errors_either(truename: Program, command: str) -> None:
-    (truename.home / "many.txt").write_text("magnet:?xt=urn:btih:5\n" * 20_000)
+    (truename.home / "many.txt").write_text("magnet:?xt=urn:btih:5\n" * 4_000)
     arguments = ("resolve", "--file", "many.txt") if command == "resolve" else ("fix", "many.txt")
     with truename.started(*arguments, stdin=subprocess.DEVNULL) as run:
         assert run.stderr is not None
@@ -223,7 +224,7 @@ def test_names_are_found_and_kept_while_the_reader_pauses(
     tracker = HeldTracker(swarm.addresses.peer)
     with tracker.serving():
         late = magnet_link(swarm.torrents[1].info_hash, tracker=tracker.url)
-        others = [magnet_link(one) for one in dead_hashes(1500, seed=12)]  # nobody to ask: they end at once
+        others = [magnet_link(one) for one in dead_hashes(1000, seed=12)]  # nobody to ask: they end at once
         (truename.home / "many.txt").write_text("\n".join([late, *others]))
         if arguments[0] == "resolve":
             arguments = (*arguments, "--file", "many.txt")
@@ -237,16 +238,6 @@ def test_names_are_found_and_kept_while_the_reader_pauses(
     assert run.returncode == 1  # the others have no name
     assert b"Leaves" in out
     assert (out if stream == 1 else err).count(b"\n") >= len(others)
-
-
-def test_ctrl_c_in_the_demo_is_an_interrupt(truename: Program) -> None:
-    with truename.started("demo", "--once") as run:
-        assert run.stdout is not None
-        assert run.stderr is not None
-        run.stdout.readline()
-        run.send_signal(signal.SIGINT)
-        assert run.wait(30) == 130
-        assert b"could not be started" not in run.stderr.read()
 
 
 INTERRUPTED_WHILE_LOADED = """
