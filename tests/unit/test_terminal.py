@@ -128,6 +128,11 @@ def test_a_stream_gives_its_lines_however_they_are_cut() -> None:
     assert hashes_of(found) == [HASH, OTHER]
 
 
+@pytest.mark.parametrize("chunks", [(), (b"# only a remark\n\n",), (b"\r\n", b"\n")])
+def test_a_stream_with_nothing_in_it_asks_for_nothing(chunks: tuple[bytes, ...]) -> None:
+    assert read_stream(*chunks) == []
+
+
 @pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
 @pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "utf-16"])
 def test_lines_end_as_on_any_system(end: str, encoding: str) -> None:
