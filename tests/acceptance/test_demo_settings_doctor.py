@@ -11,8 +11,18 @@ from tests.acceptance.conftest import Program, until
 from tests.acceptance.test_resolve import REAL_NAMES
 
 
-def test_the_demo_names_six_real_torrents_and_neither_dead_one(truename: Program) -> None:
-    ended = truename("demo", "--once")
+def test_the_demo_names_six_real_torrents_and_neither_dead_one_whatever_the_settings_and_the_folder(
+    truename: Program,
+) -> None:
+    for name in ("random.py", "json.py", "truename.py"):
+        (truename.home / name).write_text("open('executed', 'w')")
+    of_a_real_swarm = {
+        "TRUENAME_DHT": "on",
+        "TRUENAME_ALLOW_PRIVATE_NETWORK": "off",
+        "TRUENAME_TRACKERS": "http://127.0.0.1:9/announce",
+    }
+    ended = truename("demo", "--once", environment=of_a_real_swarm)
+    assert not (truename.home / "executed").exists()  # no file of the folder was run
     assert ended.status == 0, ended.err
     assert dict(line.split("  ", 1) for line in ended.lines) == REAL_NAMES
     assert ended.err.count("Nobody has this torrent") == 2
@@ -25,34 +35,32 @@ def test_without_seeders_the_demo_names_nothing(truename: Program) -> None:
     assert "0 of 6" in ended.err
 
 
-def test_the_demo_does_not_look_at_the_settings_of_a_real_swarm(truename: Program) -> None:
-    other = {
-        "TRUENAME_DHT": "on",
-        "TRUENAME_ALLOW_PRIVATE_NETWORK": "off",
-        "TRUENAME_TRACKERS": "http://127.0.0.1:9/announce",
-    }
-    assert truename("demo", "--once", environment=other).status == 0
-
-
 def children_of(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_both_swarms_of_the_demo_end_with_it_however_it_ends(truename: Program, how: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("how", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)]
+)
+def test_both_swarms_of_the_demo_end_with_it_however_it_ends(
+    truename: Program, how: signal.Signals, status: int
+) -> None:
     with truename.started("demo", "--once", stdin=subprocess.DEVNULL) as run:
         assert run.stdout is not None
+        assert run.stderr is not None
         run.stdout.readline()
         serving, asking = children_of(run.pid)
         run.send_signal(how)
-        run.wait(30)
+        assert run.wait(30) == status
+        assert b"could not be started" not in run.stderr.read()
     assert until(lambda: not Path(f"/proc/{serving}").exists() and not Path(f"/proc/{asking}").exists())
 
 
 def test_settings_shows_values_and_origins_and_no_secret(truename: Program) -> None:
     truename.data_dir.mkdir()
     (truename.data_dir / "truename.toml").write_text("slots = 77\nbogus = 1\n")
-    ended = truename("settings", environment={"TRUENAME_TRACKERS": "http://t.example/hush/announce"})
+    theirs = {"QBT_URL": "not an address"}  # another program's: the doctor alone tells of it
+    ended = truename("settings", environment=theirs | {"TRUENAME_TRACKERS": "http://t.example/hush/announce"})
     assert ended.status == 0
     rows = {line.split()[0]: line for line in ended.lines if line.startswith("TRUENAME_")}
     assert "77" in rows["TRUENAME_SLOTS"]
@@ -60,16 +68,18 @@ def test_settings_shows_values_and_origins_and_no_secret(truename: Program) -> N
     assert "environment" in rows["TRUENAME_TRACKERS"]
     assert "default" in rows["TRUENAME_LOOKUP_TIMEOUT_S"]
     assert "hush" not in ended.out.decode() + ended.err
-    assert "bogus" in ended.err
+    (warning,) = ended.err.splitlines()
+    assert "bogus" in warning
 
 
 def test_settings_speak_chinese(truename: Program) -> None:
     assert "环境变量" in truename("settings", environment={"LC_ALL": "zh_CN.UTF-8"}).out.decode()
 
 
-def test_the_doctor_finds_a_closed_network_well(truename: Program) -> None:
-    ended = truename("doctor")
+def test_the_doctor_finds_a_closed_network_well_and_tells_of_an_address_of_another_program(truename: Program) -> None:
+    ended = truename("doctor", environment={"QBT_URL": "not an address"})
     assert ended.status == 0, ended.out
+    assert ended.err.startswith("truename: QBT_URL holds no address")
     assert "listening on 127.0.0.1:" in ended.out.decode()
     assert "DHT: off" in ended.out.decode()
 
@@ -87,13 +97,9 @@ def test_the_doctor_says_what_is_wrong_with_settings_and_data_folder(truename: P
     assert "TRUENAME_SLOTZ" in ended.out.decode()
 
 
-def test_an_address_of_another_program_is_told_of_by_the_doctor_alone(truename: Program) -> None:
-    theirs = {"QBT_URL": "not an address"}
-    assert truename("settings", environment=theirs).err == ""
-    ended = truename("doctor", environment=theirs)
-    assert ended.status == 0, ended.out
-    assert ended.err.startswith("truename: QBT_URL holds no address")
-    refused = truename("settings", environment=theirs | {"TRUENAME_RESOLVERS": "qbittorrent"})
+def test_an_address_that_is_none_is_refused_where_it_is_needed(truename: Program) -> None:
+    needed = {"QBT_URL": "not an address", "TRUENAME_RESOLVERS": "qbittorrent"}
+    refused = truename("settings", environment=needed)
     assert refused.status == 2
     assert refused.err.startswith("truename: QBT_URL: 'not an address' cannot be used")
 
