@@ -36,78 +36,77 @@ def fixed_note(tracker: str) -> str:
     return note(tracker, alice_dn="&dn=alice.txt", leaves_dn=f"&amp;dn={LEAVES_DN}")
 
 
+def before(swarm: LocalSwarm, encoding: str) -> bytes:
+    return note(swarm.addresses.tracker).encode(encoding)
+
+
+def after(swarm: LocalSwarm, encoding: str) -> bytes:
+    return fixed_note(swarm.addresses.tracker).encode(encoding)
+
+
 def test_the_text_goes_to_standard_output_with_its_names(truename: Program, swarm: LocalSwarm) -> None:
     (truename.home / "note.txt").write_bytes(note(swarm.addresses.tracker).encode())
     from_file = truename("fix", "note.txt")
     assert from_file.status == 0, from_file.err
     assert from_file.out == fixed_note(swarm.addresses.tracker).encode()
-    for arguments in (("fix",), ("fix", "-")):
-        piped = truename(*arguments, stdin=note(swarm.addresses.tracker).encode())
-        assert (piped.status, piped.out) == (0, from_file.out)
+    piped = truename("fix", "-", stdin=note(swarm.addresses.tracker).encode())
+    assert (piped.status, piped.out) == (0, from_file.out)
     assert (truename.home / "note.txt").read_bytes() == note(swarm.addresses.tracker).encode()
 
 
-def test_fixing_twice_is_fixing_once_and_touches_nothing(truename: Program, swarm: LocalSwarm) -> None:
-    file = truename.home / "note.txt"
-    file.write_bytes(note(swarm.addresses.tracker).encode())
+def test_fixing_twice_is_fixing_once_and_touches_nothing_nor_a_dn_that_reads_as_the_name(
+    truename: Program, swarm: LocalSwarm
+) -> None:
+    file, other = truename.home / "note.txt", truename.home / "other.txt"
+    file.write_bytes(before(swarm, "utf-8"))
     file.chmod(0o604)
-    assert truename("fix", "--in-place", "note.txt").status == 0
-    assert file.read_bytes() == fixed_note(swarm.addresses.tracker).encode()
+    plus_for_space = LEAVES_DN.replace("%20", "+")
+    other.write_text(f"magnet:?xt=urn:btih:{LEAVES}&dn={plus_for_space}&tr={swarm.addresses.tracker}")
+    seen = [other.read_bytes(), other.stat()]
+    assert truename("fix", "--in-place", "note.txt", "other.txt").status == 0
+    assert file.read_bytes() == after(swarm, "utf-8")
     first = file.stat()
     assert first.st_mode & 0o7777 == 0o604
     assert truename("fix", "-i", "note.txt").status == 0
     again = file.stat()
     assert (again.st_ino, again.st_mtime_ns) == (first.st_ino, first.st_mtime_ns)
-    assert [path.name for path in truename.home.iterdir()] == ["note.txt"]
+    assert [other.read_bytes(), other.stat()] == seen
+    assert sorted(path.name for path in truename.home.iterdir()) == ["note.txt", "other.txt"]
 
 
-def test_a_diff_changes_nothing_and_patch_understands_it(truename: Program, swarm: LocalSwarm) -> None:
-    file = truename.home / "note.txt"
-    file.write_bytes(note(swarm.addresses.tracker).encode())
-    ended = truename("fix", "--diff", "note.txt")
-    assert ended.status == 0, ended.err
-    assert file.read_bytes() == note(swarm.addresses.tracker).encode()
-    subprocess.run(["patch", "-s", "--binary", "note.txt"], input=ended.out, cwd=truename.home, check=True)
-    assert file.read_bytes() == fixed_note(swarm.addresses.tracker).encode()
-
-
-@pytest.mark.parametrize("name", ["note.txt", "雨.txt", "🌧.txt"])
-def test_patch_understands_the_diff_of_a_text_in_gb18030(truename: Program, swarm: LocalSwarm, name: str) -> None:
-    file = truename.home / name
-    file.write_bytes(note(swarm.addresses.tracker).encode("gb18030"))
-    ended = truename("fix", "--diff", name)
-    assert ended.status == 0, ended.err
-    assert ended.out.startswith(f"--- {name}\n+++ {name}\n".encode())
-    subprocess.run(["patch", "-s", "--binary", name], input=ended.out, cwd=truename.home, check=True)
-    assert file.read_bytes() == fixed_note(swarm.addresses.tracker).encode("gb18030")
-
-
-def test_the_diff_of_a_text_in_utf_16_can_be_read(truename: Program, swarm: LocalSwarm) -> None:
-    (truename.home / "note.txt").write_bytes(note(swarm.addresses.tracker).encode("utf-16"))
-    ended = truename("fix", "--diff", "note.txt")
-    assert ended.status == 0, ended.err
-    assert "+\ufeff收藏" in ended.out.decode()
-
-
-def test_an_unnamed_magnet_stays_as_it_is_and_the_status_says_so(truename: Program, swarm: LocalSwarm) -> None:
-    dead = magnet_link(dead_hashes(1, seed=8)[0], tracker=swarm.addresses.tracker, dn="as it was")
-    text = f"{dead}\n{swarm.magnets[0]}\n"
-    ended = truename("fix", "--timeout", "1", stdin=text.encode())
-    assert ended.status == 1
-    assert ended.out.decode().splitlines()[0] == dead
-    assert "&dn=alice.txt" in ended.out.decode()
-    assert dead_hashes(1, seed=8)[0] in ended.err
-
-
-def test_a_magnet_that_lies_about_its_second_hash_lends_its_name_to_no_other(
+def test_a_diff_changes_nothing_and_patch_understands_it_in_every_encoding_but_utf_16(
     truename: Program, swarm: LocalSwarm
 ) -> None:
+    """Which can be read."""
+    encodings = {"note.txt": "utf-8", "gb.txt": "gb18030", "雨.txt": "gb18030", "🌧.txt": "gb18030"}
+    files = {truename.home / name: encoding for name, encoding in encodings.items()}
+    for file, encoding in files.items():
+        file.write_bytes(note(swarm.addresses.tracker).encode(encoding))
+    (truename.home / "wide.txt").write_bytes(note(swarm.addresses.tracker).encode("utf-16"))
+    ended = truename("fix", "--diff", *encodings, "wide.txt")
+    assert ended.status == 0, ended.err
+    assert [file.name for file, encoding in files.items() if file.read_bytes() != before(swarm, encoding)] == []
+    diffs, wide, diff_of_wide = ended.out.partition(b"--- wide.txt\n+++ wide.txt\n")
+    assert wide
+    assert "+\ufeff收藏" in diff_of_wide.decode()
+    heads = [line.decode() for line in diffs.splitlines() if line.startswith((b"--- ", b"+++ "))]
+    assert heads == [f"{mark} {name}" for name in encodings for mark in ("---", "+++")]
+    subprocess.run(["patch", "-s", "--binary", "-p0"], input=diffs, cwd=truename.home, check=True)
+    assert [file.name for file, encoding in files.items() if file.read_bytes() != after(swarm, encoding)] == []
+
+
+def test_an_unnamed_magnet_stays_also_where_one_that_lies_about_its_second_hash_has_a_name(
+    truename: Program, swarm: LocalSwarm
+) -> None:
+    """And the status says so: the liar lends its name to no other."""
+    dead = magnet_link(dead_hashes(1, seed=8)[0], tracker=swarm.addresses.tracker, dn="as it was")
     liar = swarm.magnets[0].replace("&tr=", f"&xt=urn:btmh:1220{'ab' * 32}&tr=")
     other = f"magnet:?xt=urn:btmh:1220{'ab' * 32}&dn=as+it+was&tr={swarm.addresses.tracker}"
-    ended = truename("fix", "--timeout", "1", stdin=f"{liar}\n{other}\n".encode())
+    ended = truename("fix", "--timeout", "1", stdin=f"{dead}\n{liar}\n{other}\n".encode())
     assert ended.status == 1
-    assert "dn=alice.txt" in ended.out.decode().splitlines()[0]
-    assert ended.out.decode().splitlines()[1] == other
+    lines = ended.out.decode().splitlines()
+    assert (lines[0], "dn=alice.txt" in lines[1], lines[2]) == (dead, True, other)
+    assert {line.split("  ")[0] for line in ended.err.splitlines()} == {dead_hashes(1, seed=8)[0], "ab" * 32}
 
 
 def test_a_broken_magnet_is_reported_and_left(truename: Program, swarm: LocalSwarm) -> None:
@@ -119,44 +118,34 @@ def test_a_broken_magnet_is_reported_and_left(truename: Program, swarm: LocalSwa
     assert "magnet:?xt=urn:btih:12345" in ended.err
 
 
-def test_a_dn_that_reads_as_the_name_stays_also_with_plus_for_space(truename: Program, swarm: LocalSwarm) -> None:
-    text = f"magnet:?xt=urn:btih:{LEAVES}&dn={LEAVES_DN.replace('%20', '+')}&tr={swarm.addresses.tracker}"
-    ended = truename("fix", stdin=text.encode())
-    assert (ended.status, ended.out) == (0, text.encode())
-
-
-@pytest.mark.parametrize(
-    ("encoding", "before", "after"),
-    [
-        ("gb18030", "雨后的城市：", "。后面的文字很重要"),
-        ("big5", "電影：", "。後面的文字很重要，請勿刪除"),
-        ("shift_jis", "映画：", "。後ろの言葉"),
-        ("utf-16", "雨后的城市", "。后面"),
-        ("utf-8-sig", "雨后的城市", "。后面"),
-        ("latin-1", "café ", " café"),
-    ],
-)
-def test_a_text_in_another_encoding_keeps_it(
-    truename: Program, swarm: LocalSwarm, encoding: str, before: str, after: str
-) -> None:
-    text = f"{before}{swarm.magnets[0]}{after}\r\n"
-    ended = truename("fix", stdin=text.encode(encoding))
+def test_a_text_in_another_encoding_keeps_it(truename: Program, swarm: LocalSwarm) -> None:
+    """Of those of Windows only what is ASCII is read, since they read as Chinese too."""
+    magnet = swarm.magnets[0]
+    texts = {
+        "gb18030": f"雨后的城市：{magnet}。后面的文字很重要\r\n",
+        "big5": f"電影：{magnet}。後面的文字很重要，請勿刪除\r\n",
+        "shift_jis": f"映画：{magnet}。後ろの言葉\r\n",
+        "utf-16": f"雨后的城市{magnet}。后面\r\n",
+        "utf-8-sig": f"雨后的城市{magnet}。后面\r\n",
+        "latin-1": f"café {magnet} café\r\n",
+        "cp1252": f"“caf\xe9 {magnet}” [b]{magnet}[/b]’ {magnet}\xa0end\r\n",
+    }
+    for encoding, text in texts.items():
+        (truename.home / encoding).write_bytes(text.encode(encoding))
+    ended = truename("fix", *texts)
     assert ended.status == 0, ended.err
-    expected = text.replace("&tr=", "&dn=alice.txt&tr=")
-    assert ended.out == expected.encode(encoding)
-    (truename.home / "list").write_bytes(text.encode(encoding))
-    assert truename("resolve", "--file", "list").out.endswith(b"  alice.txt\n")
+    out = ended.out
+    for encoding, text in texts.items():
+        expected = text.replace("&tr=", "&dn=alice.txt&tr=").encode(encoding)
+        assert out[: len(expected)] == expected, encoding
+        out = out[len(expected) :]
+    assert out == b""
 
 
-def test_a_text_of_windows_keeps_the_quotes_around_its_magnets(truename: Program, swarm: LocalSwarm) -> None:
-    """Of this one only what is ASCII is read, since it reads as Chinese too."""
-    magnet = f"magnet:?xt=urn:btih:{ALICE}&tr={swarm.addresses.tracker}&dn=old"
-    text = f"“caf\xe9 {magnet}” [b]{magnet}[/b]’ {magnet}\xa0end\r\n"
-    ended = truename("fix", stdin=text.encode("cp1252"))
-    assert (ended.status, ended.out) == (0, text.replace("old", "alice.txt").encode("cp1252"))
-
-
-def test_any_name_is_written_so_that_it_reads_back(truename: Program, seed: Callable[[bytes], str]) -> None:
+def test_any_name_is_written_so_that_it_reads_back_unless_its_magnet_would_become_too_large(
+    truename: Program, seed: Callable[[bytes], str]
+) -> None:
+    """Which is reported, and stays."""
     names = (
         "AC\\DC \\1 \\g<0> $& %s {0}",
         "Tom & Jerry #1",
@@ -167,52 +156,42 @@ def test_any_name_is_written_so_that_it_reads_back(truename: Program, seed: Call
         "?=&;",
     )
     magnets = [seed(single_file_info(name.encode())) for name in names]
-    ended = truename("fix", stdin="".join(f"before {magnet} after\n" for magnet in magnets).encode())
-    assert ended.status == 0, ended.err
-    for line, magnet, name in zip(ended.out.splitlines(), magnets, names, strict=True):
+    large = f"{seed(single_file_info(('长' * 1300).encode()))}&tr=http://127.0.0.1:9/{'a' * 25_000}"
+    text = "".join(f"before {magnet} after\n" for magnet in (*magnets, large))
+    ended = truename("fix", stdin=text.encode())
+    assert ended.status == 1
+    (complaint,) = ended.err.splitlines()
+    assert "too large" in complaint
+    *lines, line_of_large = ended.out.splitlines()
+    assert line_of_large.decode() == f"before {large} after"
+    for line, magnet, name in zip(lines, magnets, names, strict=True):
         found = re.fullmatch(rb"before (magnet:\?xt=urn:btih:[0-9a-f]{40})&dn=([\x21-\x7e]+?)(&x\.pe=\S+) after", line)
         assert found, line
         assert (found[1] + found[3]).decode() == magnet
         assert decode_dn(found[2].decode()) == name
 
 
-def test_a_magnet_that_would_become_too_large_is_reported_and_stays(
-    truename: Program, seed: Callable[[bytes], str]
+def test_a_text_without_magnets_comes_back_with_a_word_about_it_and_holds_up_no_other(
+    truename: Program, swarm: LocalSwarm
 ) -> None:
-    magnet = seed(single_file_info(("长" * 1300).encode()))
-    large = f"{magnet}&tr=http://127.0.0.1:9/{'a' * 25_000}"
-    ended = truename("fix", stdin=large.encode())
-    assert (ended.status, ended.out) == (1, large.encode())
-    assert "too large" in ended.err
-
-
-def test_a_text_without_magnets_comes_back_with_a_word_about_it(truename: Program) -> None:
-    ended = truename("fix", stdin=b"nothing here\r\n")
-    assert (ended.status, ended.out) == (0, b"nothing here\r\n")
-    assert "no magnet" in ended.err
-
-
-def test_a_text_with_nothing_in_it_comes_back_and_holds_up_no_other(truename: Program, swarm: LocalSwarm) -> None:
-    empty, good = truename.home / "empty", truename.home / "good"
+    without, empty, good = (truename.home / name for name in ("without", "empty", "good"))
+    without.write_bytes(b"nothing here\r\n")
     empty.write_bytes(b"")
     good.write_text(swarm.magnets[0])
-    for options in ((), ("--diff",), ("--in-place",)):
-        ended = truename("fix", *options, "empty")
-        assert (ended.status, ended.out) == (0, b"")
-        assert ended.err == "empty: holds no magnet; it stays as it is.\n"
-    ended = truename("fix", stdin=b"")
-    assert (ended.status, ended.out) == (0, b"")
-    assert ended.err == "standard input: holds no magnet; it stays as it is.\n"
-    assert truename("fix", "--in-place", "empty", "good").status == 0
+    told = [f"{name}: holds no magnet; it stays as it is." for name in ("without", "empty", "standard input")]
+    printed = truename("fix", "without", "empty", "-", stdin=b"")
+    assert (printed.status, printed.out, printed.err.splitlines()) == (0, b"nothing here\r\n", told)
+    diff = truename("fix", "--diff", "without", "empty")
+    assert (diff.status, diff.out, diff.err.splitlines()) == (0, b"", told[:2])
+    assert truename("fix", "--in-place", "without", "empty", "good").status == 0
     assert "dn=alice.txt" in good.read_text()
-    assert empty.read_bytes() == b""
+    assert (without.read_bytes(), empty.read_bytes()) == (b"nothing here\r\n", b"")
 
 
-@pytest.mark.parametrize("name", ["missing", "folder", "binary", "pipe"])
+@pytest.mark.parametrize("name", ["binary", "pipe"])
 def test_a_file_that_cannot_be_used_stops_it_before_anything_is_asked_or_changed(
     truename: Program, swarm: LocalSwarm, name: str
 ) -> None:
-    (truename.home / "folder").mkdir()
     (truename.home / "binary").write_bytes(b"magnet\0\0")
     os.mkfifo(truename.home / "pipe")
     good = truename.home / "good"
@@ -220,7 +199,7 @@ def test_a_file_that_cannot_be_used_stops_it_before_anything_is_asked_or_changed
     ended = truename("fix", "--in-place", "good", name)
     assert (ended.status, ended.out) == (2, b"")
     assert name in ended.err
-    assert ("is not a regular file" in ended.err) == (name in ("folder", "pipe"))
+    assert ("is not a regular file" in ended.err) == (name == "pipe")
     assert good.read_text() == swarm.magnets[0]
 
 

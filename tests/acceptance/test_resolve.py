@@ -58,7 +58,8 @@ def test_a_file_with_line_ends_of_all_kinds_is_read_and_the_same_hash_twice_give
     truename: Program, swarm: LocalSwarm
 ) -> None:
     magnet = swarm.magnets[0]
-    (truename.home / "list.txt").write_bytes(f"# my\r{magnet}\n# list\r\n{magnet}&dn=other\r# end".encode())
+    text = f"# 我的\r{magnet}\n# 列表\r\n看{magnet}&dn=other\r# 完"
+    (truename.home / "list.txt").write_bytes(text.encode("gb18030"))
     ended = truename("resolve", "--file", "list.txt")
     assert ended.status == 0, ended.err
     assert ended.lines == [f"{ALICE}  alice.txt"] * 2
