@@ -442,6 +442,52 @@ def test_what_a_killed_process_left_is_kept_for_the_look_up_that_is_resumed_and_
     run(test())
 
 
+async def one_after_the_other(resolver: QbittorrentResolver, first: Magnet, second: Magnet) -> list[Any]:
+    """Both ask for the same hash, the second when qBittorrent has been told of the first."""
+    trail = Trail()
+    asking = asyncio.create_task(resolver.resolve(first, deadline_s=LONG_S, trail=trail))
+    await until(lambda: trail.asked)
+    return list(await asyncio.gather(asking, resolver.resolve(second, deadline_s=LONG_S)))
+
+
+@pytest.mark.parametrize("by", ["tracker", "peer"])
+def test_whom_somebody_else_names_for_a_hash_that_is_being_asked_for_is_asked_too(clean: QBittorrent, by: str) -> None:
+    async def test() -> None:
+        info = info_named("known to the second")
+        async with a_peer(info) as (peer, magnet), resolving(config_for(clean)) as resolver:
+            bare = Magnet.parse(sha1(info))
+            second = magnet(sha1(info)) if by == "tracker" else replace(bare, peers=(peer.endpoint,))
+            assert await one_after_the_other(resolver, bare, second) == [read_info(info, (sha1(info),))] * 2
+
+    run(test())
+
+
+def test_whom_a_look_up_names_is_asked_for_what_a_killed_process_left_too(clean: QBittorrent) -> None:
+    async def test() -> None:
+        client, info = clean.client(), info_named("asked for in vain before")
+        client.torrents_add(urls=f"magnet:?xt=urn:btih:{sha1(info)}", **left_by(over(), clean))
+        await until(client.torrents_info)
+        async with a_peer(info) as (_, magnet), resolving(config_for(clean)) as resolver:
+            found = await resolver.resolve(magnet(sha1(info)), deadline_s=LONG_S)
+            assert found == read_info(info, (sha1(info),))
+
+    run(test())
+
+
+def test_a_torrent_of_the_person_is_given_no_trackers(clean: QBittorrent) -> None:
+    async def test() -> None:
+        client, info = clean.client(), info_named("the person's own")
+        client.torrents_add(urls=f"magnet:?xt=urn:btih:{sha1(info)}")
+        await until(client.torrents_info)
+        async with a_peer(info) as (_, magnet), resolving(config_for(clean)) as resolver:
+            with pytest.raises(NotYet):
+                await resolver.resolve(magnet(sha1(info)), deadline_s=2 * SHORT_S)
+        urls = [tracker["url"] for tracker in client.torrents_trackers(torrent_hash=sha1(info))]
+        assert not [url for url in urls if url.startswith("http")]
+
+    run(test())
+
+
 def left_by(ended: Run, qbittorrent: QBittorrent) -> dict[str, Any]:
     """What makes a torrent one that a run has left."""
     return {"category": CATEGORY, "tags": ended.tag, "save_path": f"{qbittorrent.downloads}/{ended.tag}"}

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -291,6 +292,27 @@ def test_a_fetch_that_brought_nothing_is_ended_by_a_stopped_torrent_that_is_remo
             assert sorted(urls) == sorted(f"magnet:?xt=urn:btih:{one}" for one in DEAD[:2])
             assert {one["stopped"] for one in added} == {"True"}
             assert (server.waiting, server.listed) == (set(), {})
+
+    run(test())
+
+
+def test_where_somebody_else_names_a_tracker_for_what_is_being_fetched_it_is_added_with_both() -> None:
+    async def test() -> None:
+        first, second = (
+            Magnet.parse(f"magnet:?xt=urn:btih:{DEAD[0]}&tr=udp://{one}.example:1") for one in ("one", "two")
+        )
+        with Fetching({}).serving() as server:
+            async with resolving(server.url, Limits(), allow_private=True) as resolver:
+                trail = Trail()
+                asking = [asyncio.create_task(resolver.resolve(first, deadline_s=LONG_S, trail=trail))]
+                await until(lambda: trail.asked)
+                asking.append(asyncio.create_task(resolver.resolve(second, deadline_s=LONG_S)))
+                await until(lambda: server.times("torrents/add"))
+                for one in asking:
+                    one.cancel()
+                await until(lambda: server.times("torrents/delete") and not (server.waiting or server.listed))
+            (added,) = [request.fields for request in server.asked if request.path == "torrents/add"]
+            assert parse_qs(urlsplit(added["urls"]).query)["tr"] == ["udp://one.example:1", "udp://two.example:1"]
 
     run(test())
 

@@ -41,11 +41,13 @@ class Waiter:
 class Errand:
     """The work for one hash.
 
+    `magnet` has the trackers and peers of all who have asked for it, and `told` those that qBittorrent was told of.
     `asked`: qBittorrent has been told of it. `refusals`: how often it could not make a .torrent file of what it has.
     `way`: `FETCH` asks by `fetchMetadata`, next at `ask_at`, at intervals of `every_s`; `ADD` adds a torrent.
     """
 
     magnet: Magnet
+    told: Magnet | None = None
     waiters: dict[Waiter, None] = field(default_factory=dict)
     asked: bool = False
     added: int = 0
@@ -95,6 +97,7 @@ class Errands:
             errand = Errand(magnet)
             self._later[magnet.info_hash] = errand
             self._move_up()
+        errand.magnet = errand.magnet.joined_by(magnet)
         errand.waiters[waiter] = None
         if errand.asked:
             waiter.start_clock()

@@ -19,7 +19,7 @@ from truename.resolvers.qbittorrent.errands import ADD, FETCH, Errand, Errands
 from truename.resolvers.qbittorrent.listing import Entry, Listing, Unreadable
 from truename.resolvers.qbittorrent.marks import Run
 from truename.resolvers.qbittorrent.session import Server, Session
-from truename.resolvers.qbittorrent.wire import info_in, is_a_name, magnet_for, portions, topic
+from truename.resolvers.qbittorrent.wire import Whom, info_in, is_a_name, magnet_for, portions, topic, whom_to_ask
 
 _T = TypeVar("_T")
 Ask = Callable[[Callable[[Session], _T]], Awaitable[_T]]
@@ -89,6 +89,7 @@ class Rounds:
         news = await self._fetch() or news
         await self._end_fetches()
         news = await self._add() or news
+        await self._tell_more()
         await self._hurry()
         news = await self._read() or news
         self.ran += 1
@@ -170,12 +171,31 @@ class Rounds:
                 errand.has_been_asked()
         for at in range(0, len(wanted), _PORTION):
             portion = wanted[at : at + _PORTION]
-            magnets = [magnet_for(one.magnet, self._config) for one in portion]
-            await self._send(magnets, [one.info_hash for one in portion])
+            for errand in portion:
+                errand.told = errand.magnet
+            await self._send(
+                [magnet_for(one.magnet, self._config) for one in portion], [one.info_hash for one in portion]
+            )
             for errand in portion:
                 errand.added += 1
                 errand.has_been_asked()
         return bool(wanted)
+
+    async def _tell_more(self) -> None:
+        """Whoever asks for what is there already, of this run or left by another, may name others to be asked."""
+        for errand in list(self._errands.turn.values()):
+            entry = self._entry(errand)
+            if entry is not None and entry.torrent_id not in self._leaving and self._is_ours(entry):
+                untold, errand.told = self._untold(errand), errand.magnet
+                if untold:
+                    await self._ask(partial(Session.add_whom, torrent_id=entry.torrent_id, whom=untold))
+
+    def _untold(self, errand: Errand) -> Whom:
+        """Those whom qBittorrent has not been told of."""
+        if errand.told is errand.magnet:
+            return Whom()
+        whom = whom_to_ask(errand.magnet, self._config)
+        return whom if errand.told is None else whom.without(whom_to_ask(errand.told, self._config))
 
     def _may_be_added(self, errand: Errand) -> bool:
         on_its_way = errand.info_hash in self._sent or errand.info_hash in self._withdrawn
@@ -227,6 +247,7 @@ class Rounds:
         """Ask for metadata without a torrent in the list."""
         news = False
         now = time.monotonic()
+        self._add_what_is_known_better()
         due = [one for one in self._errands.turn.values() if one.way == FETCH and one.ask_at <= now]
         for errand in sorted(due, key=lambda one: one.ask_at)[:_FETCHES_A_ROUND]:
             ending = await self._fetched(errand)
@@ -237,7 +258,14 @@ class Rounds:
                 news = True
         return news
 
+    def _add_what_is_known_better(self) -> None:
+        """A fetch asks those for ever whom its first source named; an add takes its place and asks all of them."""
+        for errand in self._errands.turn.values():
+            if errand.way == FETCH and errand.told is not None and self._untold(errand):
+                errand.way = ADD
+
     async def _fetched(self, errand: Errand) -> Found | BadMetadata | BadName | None:
+        errand.told = errand.magnet
         source = magnet_for(errand.magnet, self._config, twice_decoded=True)
         answer = await self._ask(lambda session: session.fetch(source))
         if answer is None:

@@ -6,7 +6,7 @@ followed. Every answer is bounded in time and size before anything reads it.
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -15,7 +15,7 @@ from truename.resolvers.qbittorrent.config import Limits, QbittorrentConfig
 from truename.resolvers.qbittorrent.listing import Entry
 from truename.resolvers.qbittorrent.marks import CATEGORY, Run
 from truename.resolvers.qbittorrent.pieces import read_json
-from truename.resolvers.qbittorrent.wire import api_version
+from truename.resolvers.qbittorrent.wire import Whom, api_version
 
 if TYPE_CHECKING:
     from requests import Response
@@ -133,6 +133,16 @@ class Session:
             is_stopped=stopped,
             stop_condition="MetadataReceived",
         )
+
+    def add_whom(self, torrent_id: str, whom: Whom) -> None:
+        """Have a torrent that is there already ask these too. That it has gone, or knows them, is no error."""
+        from qbittorrentapi import Conflict409Error, InvalidRequest400Error, NotFound404Error
+
+        with suppress(NotFound404Error, Conflict409Error, InvalidRequest400Error):
+            if whom.trackers:
+                self._client.torrents_add_trackers(torrent_hash=torrent_id, urls=list(whom.trackers))
+            if whom.peers:
+                self._client.torrents_add_peers(torrent_hashes=torrent_id, peers=list(whom.peers))
 
     def give(self, magnet: str, *, name: str) -> bool:
         """Add a torrent for the person: stopped, with a name, in no category. Output: whether it was not there yet."""

@@ -4,6 +4,8 @@ Source: WebAPI_Changelog.md and the wiki page "WebUI API" of qBittorrent; BEP 3,
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
 from urllib.parse import quote, urlsplit
 
 from truename import bencode
@@ -28,19 +30,48 @@ def magnet_for(magnet: Magnet, config: QbittorrentConfig, *, twice_decoded: bool
            turn into another parameter is left out.
            `stopped`: it asks nobody until a person has looked at it.
     """
-    named = usable_trackers(magnet.trackers if config.magnet_trackers else (), allow_private=config.allow_private)
-    if not (config.allow_private or stopped):
-        named = list(filter(_leads_nowhere_else, named))
-    trackers = [*usable_trackers(config.trackers, allow_private=True), *named]
-    if twice_decoded:
-        trackers = [tracker for tracker in trackers if _AMBIGUOUS.isdisjoint(tracker)]
-    peers = usable_peers(magnet.peers, allow_private=config.allow_private)[:_MAX_PEERS]
+    whom = whom_to_ask(magnet, config, stopped=stopped)
+    trackers = [tracker for tracker in whom.trackers if not twice_decoded or _AMBIGUOUS.isdisjoint(tracker)]
     return "&".join(
         (
             topic(magnet.info_hash),
-            *(f"tr={quote(tracker, safe='')}" for tracker in list(dict.fromkeys(trackers))[:_MAX_TRACKERS]),
-            *(f"x.pe={f'[{host}]' if ':' in host else host}:{port}" for host, port in peers),
+            *(f"tr={quote(tracker, safe='')}" for tracker in trackers),
+            *(f"x.pe={peer}" for peer in whom.peers),
         )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Whom:
+    """Announce URLs of trackers, and peers as `host:port`."""
+
+    trackers: tuple[str, ...] = ()
+    peers: tuple[str, ...] = ()
+
+    def without(self, others: Self) -> Self:
+        """Those who are not among others."""
+        return type(self)(
+            tuple(tracker for tracker in self.trackers if tracker not in others.trackers),
+            tuple(peer for peer in self.peers if peer not in others.peers),
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.trackers or self.peers)
+
+
+def whom_to_ask(magnet: Magnet, config: QbittorrentConfig, *, stopped: bool = False) -> Whom:
+    """The trackers and peers that qBittorrent may be told of, the administrator's first.
+
+    Input: `stopped`: it asks nobody until a person has looked at it.
+    """
+    named = usable_trackers(magnet.trackers if config.magnet_trackers else (), allow_private=config.allow_private)
+    if not (config.allow_private or stopped):
+        named = list(filter(_leads_nowhere_else, named))
+    trackers = dict.fromkeys((*usable_trackers(config.trackers, allow_private=True), *named))
+    peers = usable_peers(magnet.peers, allow_private=config.allow_private)[:_MAX_PEERS]
+    return Whom(
+        tuple(trackers)[:_MAX_TRACKERS],
+        tuple(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in peers),
     )
 
 
