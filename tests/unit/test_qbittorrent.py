@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from tests.wire import decode
 from truename.errors import BadMetadata
 from truename.magnet import InfoHash, Magnet
-from truename.resolvers.qbittorrent import listing
+from truename.resolvers.qbittorrent import listing, marks
 from truename.resolvers.qbittorrent.circuit import _TO_BE_MENDED, Circuit
 from truename.resolvers.qbittorrent.config import QbittorrentConfig
 from truename.resolvers.qbittorrent.listing import Listing, Unreadable
@@ -78,6 +79,18 @@ def test_this_run_is_not_over_and_an_ended_one_is() -> None:
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # dead, and not yet buried
         assert mine._replace(pid=process.pid).is_over() is True
     assert mine._replace(pid=process.pid).is_over() is True
+
+
+def test_of_a_run_on_a_machine_with_the_same_host_name_nobody_here_knows_whether_it_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(marks, "_MACHINE_ID", tmp_path / "no identity")
+    here = Run.mine()
+    assert here.is_over() is False
+    (tmp_path / "machine-id").write_text("0123456789abcdef0123456789abcdef\n")
+    monkeypatch.setattr(marks, "_MACHINE_ID", tmp_path / "machine-id")
+    assert here.is_over() is None
+    assert not Run.mine().may_remove(here, 1000.0, now=1010.0)
 
 
 @pytest.mark.parametrize("tag", ["", "truename", "truename-1", "truename-0123abcd-1-2 ", "my-truename-0123abcd-1-2"])

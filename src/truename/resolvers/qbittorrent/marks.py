@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, Self
 CATEGORY = "truename"
 _TAG = re.compile(r"truename-([0-9a-f]{8})-([0-9]{1,10})-([0-9]{1,20})")
 _STATE, _STARTED = 0, 19  # fields of /proc/<pid>/stat after the name, which may hold anything: proc(5)
+_MACHINE_ID: Final = Path("/etc/machine-id")  # machine-id(5)
 _ELSEWHERE_S: Final = 3600.0
 """What a run on another machine has added is nobody's by then: no look-up takes so long."""
 
@@ -63,7 +64,12 @@ def last_part(path: str) -> str:
 
 
 def _this_machine() -> str:
-    return hashlib.sha256(socket.gethostname().encode(errors="replace")).hexdigest()[:8]
+    """Machines may share a host name, and containers of one image the identity that systemd gives."""
+    try:
+        identity = _MACHINE_ID.read_bytes()
+    except OSError:
+        identity = b""
+    return hashlib.sha256(socket.gethostname().encode(errors="replace") + b"\n" + identity).hexdigest()[:8]
 
 
 def _process(pid: int) -> tuple[str, int] | None:
