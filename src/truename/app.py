@@ -10,8 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from truename import calibration
 from truename.applier import Applier
 from truename.batching import Batches
@@ -28,11 +26,11 @@ from truename.queue.local import LocalQueue
 from truename.resolvers.chain import Chain
 from truename.service import Calibrations, Desk
 from truename.settings import Settings
-from truename.store.database import FILE_NAME, Database, DatabaseError, sqlite_url
+from truename.store.database import FILE_NAME, Database, DatabaseError, StoreUnavailable, sqlite_url
 from truename.store.keeper import Keeper
-from truename.store.migrate import migrate, reason_of
+from truename.store.migrate import migrate
 from truename.store.shelf import Shelf
-from truename.store.writer import StoreUnavailable, Writer
+from truename.store.writer import Writer
 from truename.watch import Watch
 from truename.ways import gateway_of
 
@@ -181,8 +179,8 @@ async def _recover(database: Database, file: Path) -> None:
     """Whatever was running waits again. Errors: `DatabaseError`, when the disk is full, say."""
     try:
         await database.write(calibration.recover, [time.time()])
-    except SQLAlchemyError as error:
-        raise DatabaseError("database_unusable", what=str(file), why=reason_of(error)) from error
+    except StoreUnavailable as error:
+        raise DatabaseError("database_unusable", what=str(file), why=str(error)) from error
 
 
 async def _give_back(writer: Writer, feeder: Feeder) -> None:

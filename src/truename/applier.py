@@ -11,7 +11,8 @@ from truename.clock import Clock
 from truename.feeder import Feeder
 from truename.hub import Hub
 from truename.queue.base import JobQueue, Report
-from truename.store.writer import StoreUnavailable, Writer
+from truename.store.database import StoreUnavailable
+from truename.store.writer import Writer
 
 log = logging.getLogger(__name__)
 

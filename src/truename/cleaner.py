@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from truename.clock import Clock
 from truename.store import batches, events, lookups, tasks
-from truename.store.database import Connection
-from truename.store.writer import StoreUnavailable, Writer
+from truename.store.database import Connection, StoreUnavailable
+from truename.store.writer import Writer
 
 log = logging.getLogger(__name__)
 

@@ -19,8 +19,9 @@ from truename.joining import Joiners
 from truename.magnet import Magnet
 from truename.model import Lookup
 from truename.queue.base import JobQueue, Report
+from truename.store.database import StoreUnavailable
 from truename.store.lookups import Place
-from truename.store.writer import StoreUnavailable, Writer
+from truename.store.writer import Writer
 
 log = logging.getLogger(__name__)
 

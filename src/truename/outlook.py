@@ -5,8 +5,9 @@ import logging
 
 from truename.feeder import Feeder
 from truename.hub import Hub
+from truename.store.database import StoreUnavailable
 from truename.store.portable import data_versions
-from truename.store.writer import StoreUnavailable, Writer
+from truename.store.writer import Writer
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,6 @@ import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from truename import calibration
 from truename.calibration import Answer, Granted, Priority, Refused, Submission
 from truename.clock import Clock
@@ -18,10 +16,10 @@ from truename.hub import Hub
 from truename.magnet import InfoHash, Magnet
 from truename.notes import magnets_of
 from truename.store import notes, tasks, watches
-from truename.store.database import Connection, Database
+from truename.store.database import Connection, Database, StoreUnavailable
 from truename.store.ids import new_task_id
 from truename.store.watches import Due, Postponed
-from truename.store.writer import StoreUnavailable, Work, Writer
+from truename.store.writer import Work, Writer
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +67,8 @@ class Watch:
             if not self._resting():
                 try:
                     await self.ask()
-                except (StoreUnavailable, SQLAlchemyError) as trouble:
-                    log.warning("the watch asks later", extra={"reason": type(trouble).__name__})
+                except StoreUnavailable as trouble:
+                    log.warning("the watch asks later", extra={"reason": str(trouble)})
             await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def now(self, person_id: int, info_hash: str) -> bool:

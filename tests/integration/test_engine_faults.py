@@ -40,10 +40,10 @@ from truename.resolvers.base import Trail
 from truename.resolvers.chain import Chain
 from truename.settings import Settings
 from truename.store import watches
-from truename.store.database import FILE_NAME, Connection, Database, sqlite_url
+from truename.store.database import FILE_NAME, Connection, Database, StoreUnavailable, sqlite_url
 from truename.store.keeper import Keeper
 from truename.store.migrate import migrate
-from truename.store.writer import StoreUnavailable, Writer
+from truename.store.writer import Writer
 from truename.watch import Watch
 
 Result = TypeVar("Result")

@@ -34,9 +34,9 @@ from truename.model import Lookup, Outcome, TaskStatus
 from truename.outlook import Outlook
 from truename.queue.local import LocalQueue
 from truename.store import tasks
-from truename.store.database import Database
+from truename.store.database import Database, StoreUnavailable
 from truename.store.tasks import TaskRow
-from truename.store.writer import StoreUnavailable, Writer
+from truename.store.writer import Writer
 
 RULES = Rules()
 HIGH, NORMAL, LOW = Priority

@@ -17,8 +17,8 @@ from truename.resolvers.chain import Chain
 from truename.serving import CannotServe, serving, stay_with
 from truename.settings import Settings
 from truename.store import database as module
-from truename.store.database import FILE_NAME, Connection, Database, DatabaseError
-from truename.store.writer import StoreUnavailable, Writer
+from truename.store.database import FILE_NAME, Connection, Database, DatabaseError, StoreUnavailable
+from truename.store.writer import Writer
 from truename.texts import Language
 from truename.web.doors import Doors
 

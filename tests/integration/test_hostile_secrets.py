@@ -8,10 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 from sqlalchemy import insert
-from sqlalchemy.exc import IntegrityError
 
 from tests.integration.live_support import PATIENCE_S, Live, listening, with_live
-from truename.store.database import FILE_NAME, Connection
+from truename.store.database import FILE_NAME, Connection, StoreUnavailable
 from truename.store.tables import person
 from truename.terminal.log import line_of
 
@@ -122,7 +121,7 @@ def test_an_error_of_the_database_says_nothing_of_what_was_to_be_written(tmp_pat
             words.append(json.dumps([str(error), repr(error)]))
             error = error.__cause__ or error.__context__
         assert "canary" not in "".join(words)
-        with pytest.raises(IntegrityError) as raw:
+        with pytest.raises(StoreUnavailable) as raw:
             await site.database.write(twice, ["canary of a name"])
         assert "canary" not in str(raw.value)
 

@@ -18,12 +18,12 @@ from sqlalchemy.dialects import sqlite
 
 from truename.own_names import OwnNames
 from truename.store import batches, events, lookups, names, notes, progress, tasks, watches
-from truename.store.database import FILE_NAME, Connection, Database, DatabaseError, sqlite_url
+from truename.store.database import FILE_NAME, Connection, Database, DatabaseError, StoreUnavailable, sqlite_url
 from truename.store.migrate import migrate
 from truename.store.migrations import NEWEST
 from truename.store.migrations.run import head
 from truename.store.tables import chosen_setting, metadata, virtual
-from truename.store.writer import StoreUnavailable, Writer
+from truename.store.writer import Writer
 
 
 @pytest.fixture

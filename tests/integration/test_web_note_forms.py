@@ -13,8 +13,8 @@ from tests.integration.live_support import Live, with_live
 from tests.integration.test_web_notes import LINK, NAMED, OTHER, named, save
 from tests.integration.web_support import ENGLISH, PAGE, message_in
 from truename.own_names import OwnNames
+from truename.store.database import StoreUnavailable
 from truename.store.notes import own_names
-from truename.store.writer import StoreUnavailable
 from truename.web.line_ends import bare
 
 FIELD = re.compile(r"<textarea[^>]*>\n(.*?)</textarea>", re.DOTALL)

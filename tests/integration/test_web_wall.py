@@ -19,9 +19,9 @@ from tests.integration.web_support import ENGLISH, PAGE, Clock, Site, with_site,
 from truename.calibration import Rules
 from truename.settings import Settings
 from truename.store import watches
-from truename.store.database import Database
+from truename.store.database import Database, StoreUnavailable
 from truename.store.watches import Failure
-from truename.store.writer import StoreUnavailable, Writer
+from truename.store.writer import Writer
 from truename.web.application import create_application
 from truename.web.guard import HEADERS
 from truename.web.paths import FIRST_PARTS, is_open

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from sqlalchemy.exc import DBAPIError
 
 from truename.commands.loaded import loaded_settings
 from truename.commands.process import DONE, LANGUAGE, NOT_ALL, complain, refuse, run
-from truename.store.database import FILE_NAME, Database, DatabaseError
+from truename.store.database import FILE_NAME, Database, DatabaseError, StoreUnavailable
 from truename.terminal import backup as backups
 from truename.terminal.catalogue import open_database
 from truename.terminal.screen import Screen
@@ -30,8 +29,8 @@ def on_database(act: Callable[[Database, Screen], Coroutine[Any, Any, bool]]) ->
         done = run(work())
     except DatabaseError as error:
         refuse(error.word, **error.fields)
-    except DBAPIError as error:  # locked, full: SQLite's own words
-        refuse("database_unusable", what=str(loaded.settings.data_dir / FILE_NAME), why=str(error.orig))
+    except StoreUnavailable as error:
+        refuse("database_unusable", what=str(loaded.settings.data_dir / FILE_NAME), why=str(error))
     raise typer.Exit(DONE if done else NOT_ALL)
 
 

@@ -10,9 +10,10 @@ Source: https://www.sqlite.org/lang_transaction.html, https://www.sqlite.org/pra
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from functools import lru_cache, partial
 from operator import itemgetter
 from pathlib import Path
@@ -32,6 +33,8 @@ from sqlalchemy import (
     event,
     make_url,
 )
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from truename.errors import TruenameError
@@ -56,6 +59,18 @@ class DatabaseError(TruenameError):
         self.fields = fields
 
 
+class StoreUnavailable(TruenameError):  # noqa: N818 - named after what it is
+    """The database cannot do this now (disk, lock, too much waiting, stopping). Nothing was half written.
+
+    Its text says why and holds nothing that a person wrote. `is_held`: another program has kept the database locked
+    for longer than we wait.
+    """
+
+    def __init__(self, reason: str = "", *, is_held: bool = False) -> None:
+        super().__init__(reason)
+        self.is_held = is_held
+
+
 class Connection(Protocol):
     """What a query needs of a database."""
 
@@ -71,7 +86,10 @@ Query = Callable[Concatenate[Connection, Given], Coroutine[Any, Any, Result]]
 
 
 class Database:
-    """The database of a data directory. `write` belongs to the writer alone; everybody else reads."""
+    """The database of a data directory. `write` belongs to the writer alone; everybody else reads.
+
+    Errors: `StoreUnavailable` in the place of every error of SQLite, of a server or of the way to it.
+    """
 
     def __init__(self, url: URL) -> None:
         self.url = url
@@ -98,13 +116,13 @@ class Database:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Connection]:
         """A transaction for a command that has nothing else to do: its statements keep the loop waiting."""
-        with self._write.begin() as connection:
+        with _trouble_is_told(), self._write.begin() as connection:
             yield _Prompt(connection)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
         """The same for reading. A connection that is kept longer holds back the write-ahead log."""
-        with self._read.begin() as connection:
+        with _trouble_is_told(), self._read.begin() as connection:
             yield _Prompt(connection)
 
     async def aclose(self) -> None:
@@ -163,8 +181,20 @@ def _prepared(statement: Executable, dialect: Dialect, keys: frozenset[str]) -> 
 
 
 def _transaction(engine: Engine, query: Callable[..., Coroutine[Any, Any, Any]], *given: Any, **named: Any) -> Any:
-    with engine.begin() as connection:
+    with _trouble_is_told(), engine.begin() as connection:
         return _finished(query(_Prompt(connection), *given, **named))
+
+
+@contextmanager
+def _trouble_is_told() -> Iterator[None]:
+    try:
+        yield
+    except (DBAPIError, PoolTimeout) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        # SQLite's own words hold nothing that anybody wrote; a server's may.
+        reason = str(cause) if isinstance(cause, sqlite3.Error) else type(error).__name__
+        is_held = getattr(cause, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+        raise StoreUnavailable(reason, is_held=is_held) from error
 
 
 def _finished(coroutine: Coroutine[Any, Any, Result]) -> Result:

@@ -9,16 +9,12 @@ time-out.
 
 import asyncio
 import logging
-import sqlite3
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy.exc import DBAPIError
-
-from truename.errors import TruenameError
-from truename.store.database import Connection, Database
+from truename.store.database import Connection, Database, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +24,6 @@ MAX_WAITING = 50_000
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Work = Callable[[Connection, Sequence[Item]], Awaitable[Sequence[Result]]]
-
-
-class StoreUnavailable(TruenameError):  # noqa: N818 - named after what it is
-    """The database cannot take this now (disk, lock, too much waiting, stopping). Nothing was half written."""
 
 
 @dataclass(slots=True, eq=False)
@@ -92,7 +84,7 @@ class Writer:
         try:
             results = await self._transaction(group)
         except Exception as error:
-            if _is_held(error):
+            if isinstance(error, StoreUnavailable) and error.is_held:
                 # One by one they would wait as long as this, each of them, and so would all that wait behind them.
                 for request in (*self._in_hand, *self._waiting):
                     _refuse(request, _outward(error))
@@ -130,19 +122,11 @@ async def _all_of(
 
 def _outward(error: Exception) -> Exception:
     """Trouble of the database is told as such; what the work itself raised is passed on."""
-    if not isinstance(error, DBAPIError | OSError):
+    if not isinstance(error, StoreUnavailable | OSError):
         return error
-    # SQLite's own words hold nothing that anybody wrote; a server's may.
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    reason = str(cause) if isinstance(cause, sqlite3.Error) else type(error).__name__
-    log.warning("not written", extra={"reason": reason})
-    return StoreUnavailable("the database did not take it")
-
-
-def _is_held(error: Exception) -> bool:
-    """Whether another program has kept the database locked for longer than we wait."""
-    cause = error.orig if isinstance(error, DBAPIError) else None
-    return getattr(cause, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+    trouble = error if isinstance(error, StoreUnavailable) else StoreUnavailable(type(error).__name__)
+    log.warning("not written", extra={"reason": str(trouble)})
+    return trouble
 
 
 def _refuse(request: _Request, error: Exception) -> None:

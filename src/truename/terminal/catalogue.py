@@ -12,12 +12,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from truename.magnet import InfoHash
 from truename.model import Outcome, TaskStatus
 from truename.store import names
-from truename.store.database import FILE_NAME, Database, DatabaseError, sqlite_url
+from truename.store.database import FILE_NAME, Database, DatabaseError, StoreUnavailable, sqlite_url
 from truename.store.migrate import migrate
 from truename.store.names import KnownName
 
@@ -44,7 +42,7 @@ class Catalogue:
             return {}
         try:
             found = await self._database.read(names.known_names, hashes)
-        except SQLAlchemyError as error:
+        except StoreUnavailable as error:
             self._give_up(error)
             return {}
         outcomes = {one: _outcome(InfoHash(one), name) for one, name in found.items()}
@@ -78,12 +76,12 @@ class Catalogue:
         found, self._found = self._found, []
         try:
             await self._database.write(partial(learn_all, at=time.time()), found)
-        except SQLAlchemyError as error:
+        except StoreUnavailable as error:
             self._give_up(error)
 
-    def _give_up(self, error: SQLAlchemyError) -> None:
+    def _give_up(self, error: StoreUnavailable) -> None:
         self.broken = True
-        log.warning("the catalogue of names is not used any more", extra={"reason": type(error).__name__})
+        log.warning("the catalogue of names is not used any more", extra={"reason": str(error)})
 
 
 @asynccontextmanager

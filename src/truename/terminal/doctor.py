@@ -9,7 +9,6 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy.exc import SQLAlchemyError
 
 from truename.health import resolver_states
 from truename.names import make_visible
@@ -17,7 +16,7 @@ from truename.resolvers.chain import Chain
 from truename.settings import FILE_NAME, Loaded, Settings, shown_value, unknown_setting
 from truename.store import names
 from truename.store.database import FILE_NAME as FILE_NAME_OF_DATABASE
-from truename.store.database import DatabaseError
+from truename.store.database import DatabaseError, StoreUnavailable
 from truename.terminal.backup import backup_states, date_of
 from truename.terminal.catalogue import open_database
 from truename.terminal.screen import Screen
@@ -86,7 +85,7 @@ async def last_names(data_dir: Path) -> Mapping[str, float]:
     """When each resolver last found a name, as far as the catalogue can be read."""
     if not (data_dir / FILE_NAME_OF_DATABASE).exists():
         return {}
-    with suppress(DatabaseError, SQLAlchemyError):
+    with suppress(DatabaseError, StoreUnavailable):
         async with open_database(data_dir) as database:
             return await database.read(names.last_found)
     return {}
@@ -102,8 +101,8 @@ async def database_states(data_dir: Path, language: Language) -> list[tuple[bool
     except DatabaseError as error:
         fields = {key: make_visible(value) for key, value in error.fields.items()}
         return [(False, say(error.word, language, **fields))]
-    except SQLAlchemyError as error:
-        why = make_visible(str(getattr(error, "orig", error)))
+    except StoreUnavailable as error:
+        why = make_visible(str(error))
         return [(False, say("database_unusable", language, what=make_visible(str(data_dir)), why=why))]
     return [(True, say("doctor_database_ok", language, names=count))]
 

@@ -4,13 +4,12 @@
 """
 
 from fastapi.exceptions import HTTPException, RequestValidationError
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from truename.service import StillActive, TooMany
-from truename.store.writer import StoreUnavailable
+from truename.store.database import StoreUnavailable
 from truename.texts import say
 from truename.web.language import preferred
 from truename.web.paths import is_for_programs
@@ -56,7 +55,7 @@ def refusal_of(error: Exception) -> Refusal:
         return _of_status(404 if in_path else 400)
     if isinstance(error, TooMany | StillActive):
         return _of_work(error)
-    if isinstance(error, StoreUnavailable | SQLAlchemyError):
+    if isinstance(error, StoreUnavailable):
         return _of_status(503)
     if isinstance(error, StarletteHTTPException):
         refusal = _of_status(error.status_code)

@@ -10,8 +10,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from truename.store import people
+from truename.store.database import StoreUnavailable
 from truename.store.people import Person, SignIn, digest_of
-from truename.store.writer import StoreUnavailable
 from truename.web.services import Services
 
 log = logging.getLogger(__name__)

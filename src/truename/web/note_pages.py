@@ -15,7 +15,7 @@ from fastapi.responses import Response
 from truename.calibration import Refused
 from truename.names import is_hidden, shown
 from truename.notes import MagnetView, Stale, caught_up, magnets_of
-from truename.store.writer import StoreUnavailable
+from truename.store.database import StoreUnavailable
 from truename.web.bodies import form_fields
 from truename.web.calibrate import MAX_ID, NoteId, work_for_asking, work_of
 from truename.web.cards import Card, changed_lines, direction_of, lacks_name, visible_lines

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpcore
-from sqlalchemy.exc import SQLAlchemyError
 
 from truename.batching import Batches
 from truename.checked_net import Forbidden, checked
@@ -26,8 +25,8 @@ from truename.clock import Clock
 from truename.gateway import Gateway
 from truename.networks import is_address
 from truename.store import batches
-from truename.store.database import Database
-from truename.store.writer import StoreUnavailable, Writer
+from truename.store.database import Database, StoreUnavailable
+from truename.store.writer import Writer
 from truename.texts import Language
 from truename.web.batch import batch_body
 from truename.web.paging import MAX_LIMIT
@@ -75,8 +74,8 @@ class Webhook:
             while True:
                 try:
                     await self.tell(pool)
-                except (StoreUnavailable, SQLAlchemyError) as trouble:
-                    log.warning("the webhook is told later", extra={"reason": type(trouble).__name__})
+                except StoreUnavailable as trouble:
+                    log.warning("the webhook is told later", extra={"reason": str(trouble)})
                 await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def tell(self, pool: httpcore.AsyncConnectionPool) -> int:
