@@ -143,10 +143,14 @@ def single_file_info(name: bytes) -> bytes:
 
 
 def until(condition: Callable[[], bool], *, seconds: float = 30) -> bool:
-    """Look again and again, briefly, until something outside this process has become true."""
-    end = time.monotonic() + seconds
+    """Look again and again, briefly, until something outside this process has become true.
+
+    Less often the longer it takes: each look may be work for those who are waited for.
+    """
+    end, pause_s = time.monotonic() + seconds, 0.02
     while not condition():
         if time.monotonic() > end:
             return False
-        time.sleep(0.02)
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 1.2, 0.2)
     return True

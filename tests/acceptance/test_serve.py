@@ -23,6 +23,7 @@ import httpx
 import pytest
 
 from tests.acceptance.conftest import PROGRAM, Program, until
+from tests.acceptance.test_resolve import REAL_NAMES
 from truename.demo.swarm import LocalSwarm
 
 PATIENCE_S = 60
@@ -77,10 +78,10 @@ class Lines:
             self._new.put(line)
         self._new.put(None)
 
-    def find(self, pattern: str) -> str:
-        """What a pattern finds in what was said or will be."""
+    def find(self, pattern: str, *, after: int = 0) -> str:
+        """What a pattern finds in what was said, but for so many first lines, or will be."""
         while True:
-            found = re.search(pattern, "".join(self.all))
+            found = re.search(pattern, "".join(self.all[after:]))
             if found is not None:
                 return found[1]
             line = self._new.get(timeout=PATIENCE_S)
@@ -103,6 +104,17 @@ def serving(truename: Program, *command: str, **settings: str) -> Iterator[Serve
             yield Server(run, err.find(r"(http://[\d.]+:\d+)"), out, err)
         finally:
             run.kill()
+
+
+@pytest.fixture
+def newcomer(tmp_path: Path) -> Program:
+    """The program before its first run."""
+    return Program(tmp_path)
+
+
+@pytest.fixture
+def truename(tmp_path: Path) -> Program:
+    return Program(tmp_path).has_run_before()
 
 
 @pytest.fixture
@@ -133,32 +145,38 @@ def counts_of(client: httpx.Client, batch: str) -> dict[str, int]:
     return {state: count for state, count in counts.items() if count}
 
 
-@pytest.mark.parametrize("who", ["alice", "bob"])
+def add_bob(truename: Program, client: httpx.Client) -> None:
+    """A second person, signed in."""
+    added = truename("user", "add", "bob", "--password-stdin", stdin=f"{PASSWORD}\n".encode())
+    assert added.status == 0, added.err
+    assert client.post("/login", data={"username": "bob", "password": PASSWORD}).status_code == 303
+
+
 def test_the_tracker_of_whoever_joins_a_running_look_up_is_asked_at_once(
-    truename: Program, swarm: LocalSwarm, silent: str, who: str
+    truename: Program, swarm: LocalSwarm, silent: str
 ) -> None:
     """Their own one, or somebody else's, which would go on for ten minutes."""
-    wanted = swarm.torrents[0]
-    with serving(truename, TRUENAME_DHT="off") as server, server.first_person() as alice, server.client() as other:
-        truename("user", "add", "bob", "--password-stdin", stdin=f"{PASSWORD}\n".encode())
-        assert other.post("/login", data={"username": "bob", "password": PASSWORD}).status_code == 303
-        first = asked(alice, f"magnet:?xt=urn:btih:{wanted.info_hash}&tr={silent}")
-        assert until(lambda: status_of(alice, first)["status"] == "running")
-        second = asked({"alice": alice, "bob": other}[who], swarm.magnets[0])
-        assert (second == first) is (who == "alice")
-        assert until(lambda: status_of(alice, first)["status"] == "completed")
-        assert status_of(alice, first)["result"] == "alice.txt"
+    with serving(truename, TRUENAME_DHT="off") as server, server.first_person() as alice, server.client() as bob:
+        add_bob(truename, bob)
+        for joins, torrent, magnet in zip((alice, bob), swarm.torrents[:2], swarm.magnets[:2], strict=True):
+            who = "alice" if joins is alice else "bob"
+            first = asked(alice, f"magnet:?xt=urn:btih:{torrent.info_hash}&tr={silent}")
+            assert until(lambda one=first: status_of(alice, one)["status"] == "running"), who
+            second = asked(joins, magnet)
+            assert (second == first) is (joins is alice), who
+            assert until(lambda one=first: status_of(alice, one)["status"] == "completed"), who
+            assert status_of(alice, first)["result"] == REAL_NAMES[torrent.info_hash], who
 
 
 def test_who_joins_cannot_tell_that_somebody_else_is_asking(truename: Program, silent: str) -> None:
     """What is joined goes as a hash that nobody else wants, and ends in its own time after whoever was first."""
     ours = {"TRUENAME_DHT": "off", "TRUENAME_TRACKERS": silent, "TRUENAME_LOOKUP_TIMEOUT_S": "3"}
     with serving(truename, **ours) as server, server.first_person() as alice, server.client() as bob:
-        truename("user", "add", "bob", "--password-stdin", stdin=f"{PASSWORD}\n".encode())
-        assert bob.post("/login", data={"username": "bob", "password": PASSWORD}).status_code == 303
+        add_bob(truename, bob)
         first = asked(alice, "1b" * 20)
         assert until(lambda: status_of(alice, first)["status"] == "running")
-        assert until(lambda: time.time() - status_of(alice, first)["created_at"] > 1.5)
+        began = status_of(alice, first)["created_at"]
+        assert until(lambda: time.time() - began > 1.5)
         both = [asked(bob, "1b" * 20), asked(bob, "2c" * 20)]
         assert until(lambda: all(status_of(bob, one)["status"] == "running" for one in both))
         assert status_of(alice, first)["status"] == "running"
@@ -182,36 +200,35 @@ def states_of(client: httpx.Client, note_id: int) -> list[str]:
     return [magnet["status"] for magnet in client.get(f"/api/notes/{note_id}").json()["magnets"]]
 
 
-def test_the_first_run_says_where_it_is_and_the_code_and_names_a_note(truename: Program, swarm: LocalSwarm) -> None:
-    with serving(truename) as server, server.first_person() as client:
+def test_the_first_run_says_the_code_and_names_a_note_and_beside_the_next_other_commands_work(
+    newcomer: Program, swarm: LocalSwarm
+) -> None:
+    """The next one says no code any more."""
+    with serving(newcomer) as server, server.first_person() as client:
         note_id = saved(client, f"first: {swarm.magnets[0]}")
         body = client.post(f"/api/calibrate/{note_id}").json()
         assert (body["success"], body["results"][0]["filename"]) == (True, "alice.txt")
         assert "dn=alice.txt" in client.get(f"/api/notes/{note_id}").json()["text"]
         assert server.stop(signal.SIGTERM)[0] == 0
-    with serving(truename) as server, server.signed_in() as client:
+    with serving(newcomer) as server, server.signed_in() as client:
         assert "dn=alice.txt" in client.get(f"/api/notes/{note_id}").json()["text"]
+        check_what_works_beside(newcomer, swarm, client)
         assert server.stop(signal.SIGINT)[0] in (0, 130)
         assert not re.search(r"\b[0-9a-f]{32}\b", "".join(server.err.all))
 
 
-def test_a_second_server_is_refused_and_other_commands_work_beside_it(truename: Program, swarm: LocalSwarm) -> None:
-    with serving(truename) as server:
-        second = truename("serve", environment=SILENT)
-        assert (second.status, second.out) == (2, b"")
-        assert "held by another server" in second.err
-        assert "Traceback" not in second.err
-        beside = truename("resolve", swarm.magnets[0])
-        assert (beside.status, beside.lines) == (0, [f"{swarm.torrents[0].info_hash}  alice.txt"])
-        with server.client() as client:
-            assert client.get("/readyz").status_code == 200
-
-
-def test_a_name_that_another_command_found_beside_it_is_known_at_once(truename: Program, swarm: LocalSwarm) -> None:
-    with serving(truename) as server, server.first_person() as client:
-        assert truename("resolve", swarm.magnets[1]).status == 0
-        answer = client.post("/api/calibrate/async", json={"info_hash": swarm.torrents[1].info_hash}).json()
-        assert answer["status"] == "completed"
+def check_what_works_beside(truename: Program, swarm: LocalSwarm, client: httpx.Client) -> None:
+    """A second server is refused; other commands work, and what they find is known to the server at once."""
+    second = truename("serve", environment=SILENT)
+    assert (second.status, second.out) == (2, b"")
+    assert "held by another server" in second.err
+    assert "Traceback" not in second.err
+    wanted = swarm.torrents[1].info_hash
+    beside = truename("resolve", swarm.magnets[1])
+    assert (beside.status, beside.lines) == (0, [f"{wanted}  {REAL_NAMES[wanted]}"])
+    answer = client.post("/api/calibrate/async", json={"info_hash": wanted}).json()
+    assert answer["status"] == "completed"
+    assert client.get("/readyz").status_code == 200
 
 
 def test_a_port_in_use_is_said(truename: Program) -> None:
@@ -223,9 +240,8 @@ def test_a_port_in_use_is_said(truename: Program) -> None:
     assert "Traceback" not in ended.err
 
 
-@pytest.mark.parametrize("content", [b"this is no database\n" * 1000, b"SQLite format 3\0" + b"\xff" * 2000])
-def test_a_database_file_that_is_none_is_said_and_left_alone(truename: Program, content: bytes) -> None:
-    truename.data_dir.mkdir()
+def test_a_database_file_that_is_none_is_said_and_left_alone(truename: Program) -> None:
+    content = b"SQLite format 3\0" + b"\xff" * 2000
     file = truename.data_dir / "truename.db"
     file.write_bytes(content)
     ended = truename("serve", environment=SILENT)
@@ -235,9 +251,9 @@ def test_a_database_file_that_is_none_is_said_and_left_alone(truename: Program, 
     assert file.read_bytes() == content
 
 
-def test_a_data_directory_that_is_a_file_is_said(truename: Program) -> None:
-    truename.data_dir.write_bytes(b"")
-    ended = truename("serve", environment=SILENT)
+def test_a_data_directory_that_is_a_file_is_said(newcomer: Program) -> None:
+    newcomer.data_dir.write_bytes(b"")
+    ended = newcomer("serve", environment=SILENT)
     assert ended.status == 2
     assert "Traceback" not in ended.err
 
@@ -279,26 +295,26 @@ def test_sigterm_ends_it_in_ten_seconds_while_a_request_waits(truename: Program,
         assert status == 0, server.err.all
         assert seconds < 10
         assert (body["success"], body["results"][0]["code"]) == (False, "waiting")
-    with serving(truename, TRUENAME_CALIBRATION_MODE="off") as server, server.signed_in() as client:
-        assert states_of(client, note_id) == ["pending"]
+    with closing(sqlite3.connect(truename.data_dir / "truename.db")) as left:  # before a next start puts it right
+        assert left.execute("SELECT status, attempt FROM task").fetchall() == [("pending", 0)]
 
 
 def test_sigterm_ends_it_in_ten_seconds_while_another_program_holds_the_database(
     truename: Program, silent: str
 ) -> None:
-    """Thousands of look-ups are out, and none can be given back; the next start does that, and counts no try."""
-    hashes = [f"{number:040x}" for number in range(1, 3001)]
-    with serving(truename, TRUENAME_TRACKERS=silent, TRUENAME_SLOTS="2000") as server:
+    """A thousand look-ups are out and none can be given back; the next start does that, and counts no try."""
+    hashes = [f"{number:040x}" for number in range(1, 1501)]
+    with serving(truename, TRUENAME_TRACKERS=silent, TRUENAME_SLOTS="1000") as server:
         with server.first_person() as client:
             batch = client.post("/api/calibrate/batch", json={"info_hashes": hashes}).json()["batch_id"]
-            assert until(lambda: counts_of(client, batch).get("running") == 2000)
+            assert until(lambda: counts_of(client, batch).get("running") == 1000)
         with closing(sqlite3.connect(truename.data_dir / "truename.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             _, seconds = server.stop(signal.SIGTERM)
             other.execute("ROLLBACK")
             assert seconds < 10
     with serving(truename, TRUENAME_CALIBRATION_MODE="off") as server, server.signed_in() as client:
-        assert counts_of(client, batch) == {"pending": 3000}
+        assert counts_of(client, batch) == {"pending": 1500}
         tasks = client.get(f"/api/calibrate/batch/{batch}").json()["tasks"]
         assert {task["attempt"] for task in tasks} == {0}
 
@@ -322,9 +338,7 @@ def test_a_second_sigterm_ends_it_at_once(truename: Program, silent: str) -> Non
                     login.getresponse()
 
 
-@pytest.mark.parametrize(
-    "loop", ["truename.store.writer:Writer.run", "truename.feeder:Feeder.run", "truename.queue.local:LocalQueue.serve"]
-)
+@pytest.mark.parametrize("loop", ["truename.store.writer:Writer.run", "truename.feeder:Feeder.run"])
 def test_the_death_of_a_loop_ends_the_process_with_an_error(truename: Program, loop: str) -> None:
     """A server that looks alive and does nothing is worse than none."""
     module, _, path = loop.partition(":")
