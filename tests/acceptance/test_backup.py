@@ -4,11 +4,19 @@ import json
 import signal
 import sqlite3
 from contextlib import closing
+from pathlib import Path
+
+import pytest
 
 from tests.acceptance.conftest import Program, until
 from tests.acceptance.test_serve import Server, saved, serving
 
 OFF = {"TRUENAME_CALIBRATION_MODE": "off"}
+
+
+@pytest.fixture
+def truename(tmp_path: Path) -> Program:
+    return Program(tmp_path).has_run_before()
 
 
 def texts_of(server: Server) -> list[str]:
@@ -46,32 +54,34 @@ def test_what_was_saved_before_a_backup_is_there_after_the_server_was_killed(tru
         assert database.execute("SELECT count(*) FROM note").fetchone() == (2,)
 
 
-def test_a_server_makes_backups_by_itself_and_the_doctor_tells(truename: Program) -> None:
-    record = truename.data_dir / "backup.json"
+def test_a_server_makes_backups_by_itself_as_soon_as_the_folder_can_be_used_and_the_doctor_tells(
+    truename: Program,
+) -> None:
+    folder, record = truename.data_dir / "backups", truename.data_dir / "backup.json"
+    folder.write_text("a file in the folder's place")
     with serving(truename, TRUENAME_BACKUP_INTERVAL_S="0.5", TRUENAME_BACKUP_KEEP="2") as server:
         with server.first_person() as client:
             saved(client, "a note")
-        assert until(lambda: record.exists() and json.loads(record.read_text())["made"]["summary"]["notes"] == 1)
+            server.err.find("(no backup was made)")
+            assert until(record.exists)
+            assert client.get("/readyz").status_code == 200
+        folder.unlink()
+        assert until(lambda: notes_in(record) == 1)
         assert server.stop(signal.SIGTERM)[0] == 0
-    assert 1 <= len(list((truename.data_dir / "backups").glob("truename-*.db"))) <= 2
+    assert 1 <= len(list(folder.glob("truename-*.db"))) <= 2
     told = truename("doctor")
     assert told.status == 0
     assert "checked; notes: 1" in told.out.decode()
 
 
-def test_a_folder_that_cannot_be_used_does_not_end_the_server(truename: Program) -> None:
-    truename.data_dir.mkdir()
-    (truename.data_dir / "backups").write_text("a file in the folder's place")
-    record = truename.data_dir / "backup.json"
-    with serving(truename, TRUENAME_BACKUP_INTERVAL_S="0.5") as server:
-        assert until(record.exists)
-        server.err.find("(no backup was made)")
-        with server.client() as client:
-            assert client.get("/readyz").status_code == 200
-        assert server.stop(signal.SIGTERM)[0] == 0
+def notes_in(record: Path) -> int | None:
+    """How many notes are in the last backup; None when there is none."""
+    made = json.loads(record.read_text())["made"]
+    return made and int(made["summary"]["notes"])
 
 
-def test_a_file_that_is_no_backup_is_said_and_nothing_is_made(truename: Program) -> None:
+def test_a_file_that_is_no_backup_is_said_and_nothing_is_made(tmp_path: Path) -> None:
+    truename = Program(tmp_path)
     file = truename.home / "list.txt"
     file.write_text("a shopping list " * 1000)
     refused = truename("restore", "--yes", str(file), environment={"LANG": "zh_CN.UTF-8"})
