@@ -4,17 +4,36 @@ import json
 import signal
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import Program
+from tests.acceptance.conftest import Program, until
 from tests.acceptance.test_resolve import ALICE, REAL_NAMES, dead_magnet
 from truename.demo.swarm import LocalSwarm
 from truename.store.database import FILE_NAME
 
 
-def test_a_name_that_was_found_needs_no_network_again(truename: Program, swarm: LocalSwarm) -> None:
-    assert truename("resolve", *swarm.magnets[:6]).status == 0
+@pytest.fixture
+def newcomer(tmp_path: Path) -> Program:
+    """The program before its first run."""
+    return Program(tmp_path)
+
+
+@pytest.fixture
+def truename(tmp_path: Path) -> Program:
+    return Program(tmp_path).has_run_before()
+
+
+def names_in(truename: Program) -> set[str]:
+    """What the catalogue holds."""
+    with closing(sqlite3.connect(truename.data_dir / FILE_NAME)) as database:
+        return {name for (name,) in database.execute("SELECT name FROM torrent")}
+
+
+def test_a_name_that_resolve_or_fix_has_found_needs_no_network_again(truename: Program, swarm: LocalSwarm) -> None:
+    assert truename("resolve", *swarm.magnets[:3]).status == 0
+    assert truename("fix", stdin="\n".join(swarm.magnets[3:6]).encode()).status == 0
     again = truename("resolve", "--json", *REAL_NAMES)
     assert again.status == 0, again.err
     bodies = [json.loads(line) for line in again.lines]
@@ -24,38 +43,30 @@ def test_a_name_that_was_found_needs_no_network_again(truename: Program, swarm: 
     assert (fixed.status, fixed.out) == (0, f"magnet:?xt=urn:btih:{ALICE}&dn=alice.txt\n".encode())
 
 
-def test_what_fix_finds_resolve_knows(truename: Program, swarm: LocalSwarm) -> None:
-    assert truename("fix", stdin=swarm.magnets[0].encode()).status == 0
-    assert truename("resolve", stdin=ALICE.encode()).lines == [f"{ALICE}  alice.txt"]
-
-
-def test_nothing_but_the_catalogue_is_left_behind_and_no_task(truename: Program, swarm: LocalSwarm) -> None:
-    truename("resolve", "--timeout", "1", swarm.magnets[0], dead_magnet(swarm))
-    assert list(truename.home.iterdir()) == []
-    assert truename.data_dir.stat().st_mode & 0o777 == 0o700
-    with closing(sqlite3.connect(truename.data_dir / FILE_NAME)) as database:
+def test_nothing_but_the_catalogue_is_left_behind_and_no_task(newcomer: Program, swarm: LocalSwarm) -> None:
+    newcomer("resolve", "--timeout", "1", swarm.magnets[0], dead_magnet(swarm))
+    assert list(newcomer.home.iterdir()) == []
+    assert newcomer.data_dir.stat().st_mode & 0o777 == 0o700
+    with closing(sqlite3.connect(newcomer.data_dir / FILE_NAME)) as database:
         for statement in ("SELECT * FROM task", "SELECT * FROM lookup", "SELECT * FROM note", "SELECT * FROM person"):
             assert database.execute(statement).fetchall() == []
-        assert database.execute("SELECT name FROM torrent").fetchall() == [("alice.txt",)]
+    assert names_in(newcomer) == {"alice.txt"}
 
 
-@pytest.mark.parametrize("broken", ["not a database", "a folder", "a file in the folder's place", "newer"])
+@pytest.mark.parametrize("broken", ["not a database", "a file in the folder's place", "newer"])
 def test_without_a_usable_database_it_goes_on_with_a_warning(truename: Program, swarm: LocalSwarm, broken: str) -> None:
-    if broken == "a file in the folder's place":
+    file = truename.data_dir / FILE_NAME
+    if broken == "newer":
+        with closing(sqlite3.connect(file)) as database:
+            database.execute("UPDATE alembic_version SET version_num = '9999'")
+            database.commit()
+    elif broken == "not a database":
+        file.write_text("a shopping list " * 1000)
+    else:
+        file.unlink()
+        truename.data_dir.rmdir()
         truename.data_dir.write_text("x")
         truename.data_dir.chmod(0o600)
-    else:
-        truename.data_dir.mkdir()
-        file = truename.data_dir / FILE_NAME
-        if broken == "a folder":
-            file.mkdir()
-        elif broken == "not a database":
-            file.write_text("a shopping list " * 1000)
-        else:
-            truename("resolve", ALICE)
-            with closing(sqlite3.connect(file)) as database:
-                database.execute("UPDATE alembic_version SET version_num = '9999'")
-                database.commit()
     ended = truename("resolve", swarm.magnets[0])
     assert ended.status == 0, ended.err
     assert ended.lines == [f"{ALICE}  alice.txt"]
@@ -67,14 +78,10 @@ def test_an_interrupted_command_keeps_what_it_had_found(truename: Program, swarm
     with truename.started("resolve", swarm.magnets[0], dead_magnet(swarm)) as run:
         assert run.stdout is not None
         run.stdout.readline()
-        found = truename.data_dir / FILE_NAME
-        names: list[tuple[str]] = []
-        while not names:
-            with closing(sqlite3.connect(found)) as database:
-                names = database.execute("SELECT name FROM torrent").fetchall()
+        assert until(lambda: names_in(truename) == {"alice.txt"})
         run.send_signal(signal.SIGINT)
         assert run.wait(30) == 130
-    assert truename("resolve", ALICE).lines == [f"{ALICE}  alice.txt"]
+    assert names_in(truename) == {"alice.txt"}
 
 
 def test_many_commands_at_once_share_one_catalogue(truename: Program, swarm: LocalSwarm) -> None:
@@ -83,4 +90,4 @@ def test_many_commands_at_once_share_one_catalogue(truename: Program, swarm: Loc
             out, err = run.communicate(timeout=60)
             assert (run.returncode, err) == (0, b"")
             assert len(out.splitlines()) == 6
-    assert truename("resolve", *REAL_NAMES).status == 0
+    assert names_in(truename) == set(REAL_NAMES.values())
