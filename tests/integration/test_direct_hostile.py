@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.contract.resolver_contract import DEAD, LONG_S, SHORT_S, SilentPeer, run
-from tests.integration.test_swarm_hostile import HOSTILE as THOSE_OF_THE_SWARM
-from tests.integration.test_swarm_hostile import Claiming, Dripping, Garbage, Rejecting, resident_kb
+from tests.hostile import HOSTILE as THOSE_OF_THE_SWARM
+from tests.hostile import Claiming, Dripping, Garbage, Rejecting, hinder_nobody_else, magnet
 from tests.loopback import Tracker, refusing_port
 from tests.wire import BLOCK_BYTES, Conversing, Peer, info_named, sha1, v2_info
 from truename.demo.tracker import compact
@@ -143,10 +143,6 @@ async def resolver(**limits: Any) -> AsyncIterator[DirectResolver]:
         assert [task for task in asyncio.all_tasks() if "truename" in repr(task) and "direct" in repr(task)] == []
 
 
-def magnet(info: bytes, *peers: Peer) -> Magnet:
-    return Magnet.parse(f"magnet:?xt=urn:btih:{sha1(info)}" + "".join(f"&x.pe={peer.endpoint}" for peer in peers))
-
-
 @contextlib.contextmanager
 def black_hole() -> Iterator[int]:
     """A port of loopback whose queue of connections is full, so that the kernel drops what comes."""
@@ -208,27 +204,8 @@ def test_all_hostile_peers_at_once_beside_one_honest_peer_cost_less_than_a_megab
 
 def test_hostile_peers_alone_end_with_no_metadata_and_hinder_no_other_hash_and_no_later_one() -> None:
     async def test() -> None:
-        infos = {kind: info_named(kind) for kind in HOSTILE}
-        other = info_named("another torrent")
-        before_kb = resident_kb()
-        async with contextlib.AsyncExitStack() as stack:
-            direct = await stack.enter_async_context(resolver())
-            honest = await stack.enter_async_context(Peer(other, *infos.values()).serving())
-            hostile = {
-                kind: await stack.enter_async_context(make(infos[kind]).serving()) for kind, make in HOSTILE.items()
-            }
-            asking = [
-                asyncio.create_task(direct.resolve(magnet(infos[kind], peer), deadline_s=2 * SHORT_S))
-                for kind, peer in hostile.items()
-            ]
-            for peer in hostile.values():
-                await peer.met.wait()
-            assert (await direct.resolve(magnet(other, honest), deadline_s=LONG_S)).name == "another torrent"
-            endings = await asyncio.gather(*asking, return_exceptions=True)
-            assert [ending.code for ending in endings if isinstance(ending, NotYet)] == ["no_metadata"] * len(HOSTILE)
-            later = [direct.resolve(magnet(info, honest), deadline_s=LONG_S) for info in infos.values()]
-            assert [found.name for found in await asyncio.gather(*later)] == list(HOSTILE)
-            assert resident_kb() - before_kb < 50_000
+        async with resolver() as direct:
+            await hinder_nobody_else(direct, HOSTILE)
 
     run(test())
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.hostile import resident_kb
 from tests.wire import Peer, info_named, sha1
 from truename.errors import NotYet, Refused, ResolverDown
 from truename.magnet import InfoHash, Magnet
@@ -313,11 +314,6 @@ def test_a_gigabyte_of_output_costs_no_memory_and_no_other_look_up(tmp_path: Pat
     before = resident_kb()
     run(scenario)
     assert resident_kb() - before < 20 * MAX_OUTPUT_BYTES // 1024 + 20_000
-
-
-def resident_kb() -> int:
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0])
 
 
 def test_a_name_is_there_although_a_child_of_the_script_lives_on(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.contract.resolver_contract import LONG_S, NO_NAMES, SHORT_S, SilentPeer, run
+from tests.hostile import magnet
 from tests.integration.test_swarm_session import conversations_in, empty, torrents_in
 from tests.liars import GarbageThenTrue, LyingHello, LyingThroughout, TooMuch, Waiting, meet_in_the_bad_order
 from tests.loopback import Tracker
@@ -87,10 +88,6 @@ async def chain_with(**config: Any) -> AsyncIterator[Chain]:
             await chain.aclose()
 
 
-def naming(info: bytes, *peers: Peer) -> Magnet:
-    return Magnet.parse(f"magnet:?xt=urn:btih:{sha1(info)}" + "".join(f"&x.pe={peer.endpoint}" for peer in peers))
-
-
 class Following:
     """A trail, and what is heard on it."""
 
@@ -111,7 +108,7 @@ def test_a_liar_in_the_worst_moment_costs_neither_the_name_nor_a_megabyte(
 ) -> None:
     async def moved() -> int:
         async with Waiting(info).serving() as honest, make_liar(info).serving() as liar, chain_with() as chain:
-            asking = asyncio.create_task(chain.look_up(naming(info, honest, liar), timeout_s=LONG_S))
+            asking = asyncio.create_task(chain.look_up(magnet(info, honest, liar), timeout_s=LONG_S))
             await meet_in_the_bad_order(honest, liar)
             outcome = await asking
             assert (outcome.name, outcome.source) == ("the honest name", "direct")
@@ -131,7 +128,7 @@ def test_a_storm_of_requests_ends_with_its_torrent_and_the_look_up_goes_on() -> 
         async with Waiting(INFO).serving() as honest, LyingHello(INFO).serving() as liar, swarm_with() as swarm:
             following = Following()
             asking = asyncio.create_task(
-                swarm.resolve(naming(INFO, honest, liar), deadline_s=2 * SHORT_S, trail=following.trail)
+                swarm.resolve(magnet(INFO, honest, liar), deadline_s=2 * SHORT_S, trail=following.trail)
             )
             await meet_in_the_bad_order(honest, liar)
             await following.until_stuck()
@@ -154,7 +151,7 @@ def test_large_metadata_is_slowed_down_and_helped_with_and_comes_nevertheless() 
     async def test() -> None:
         async with KeepingTheLastBlock(LARGE).serving() as peer, swarm_with() as swarm:
             following = Following()
-            asking = asyncio.create_task(swarm.resolve(naming(LARGE, peer), deadline_s=LONG_S, trail=following.trail))
+            asking = asyncio.create_task(swarm.resolve(magnet(LARGE, peer), deadline_s=LONG_S, trail=following.trail))
             await following.until_stuck()
             assert following.trail.peers == (peer.endpoint,)
             assert swarm._switchboard is not None
@@ -171,7 +168,7 @@ def test_a_peer_that_sends_too_much_alone_is_a_storm_as_well() -> None:
     async def test() -> None:
         async with TooMuch(INFO).serving() as liar, swarm_with() as swarm:
             following = Following()
-            asking = asyncio.create_task(swarm.resolve(naming(INFO, liar), deadline_s=LONG_S, trail=following.trail))
+            asking = asyncio.create_task(swarm.resolve(magnet(INFO, liar), deadline_s=LONG_S, trail=following.trail))
             await following.until_stuck()
             assert torrents_in(swarm) == 0
             assert liar.moved < MEGABYTE
@@ -188,10 +185,10 @@ def test_garbage_in_the_first_of_two_blocks_calls_for_help_at_once() -> None:
             GarbageThenTrue(TWO_BLOCKS).serving() as liar,
             chain_with() as chain,
         ):
-            asking = asyncio.create_task(chain.look_up(naming(TWO_BLOCKS, liar), timeout_s=LONG_S))
+            asking = asyncio.create_task(chain.look_up(magnet(TWO_BLOCKS, liar), timeout_s=LONG_S))
             await liar.asked.wait()
             await honest.speak()
-            joining = asyncio.create_task(chain.look_up(naming(TWO_BLOCKS, honest), timeout_s=LONG_S))
+            joining = asyncio.create_task(chain.look_up(magnet(TWO_BLOCKS, honest), timeout_s=LONG_S))
             assert {(await each).name for each in (asking, joining)} == {"the honest name"}
 
     run(test())
@@ -201,7 +198,7 @@ def test_whoever_sends_what_is_not_the_metadata_is_told_of_at_once_and_asked_on(
     async def test() -> None:
         async with GarbageThenTrue(INFO).serving() as liar, swarm_with() as swarm:
             following = Following()
-            asking = asyncio.create_task(swarm.resolve(naming(INFO, liar), deadline_s=SHORT_S, trail=following.trail))
+            asking = asyncio.create_task(swarm.resolve(magnet(INFO, liar), deadline_s=SHORT_S, trail=following.trail))
             await following.until_stuck()
             assert following.trail.peers == (liar.endpoint,)
             assert torrents_in(swarm) == 1
@@ -221,7 +218,7 @@ def test_a_torrent_with_peers_and_no_metadata_leaves_in_time_and_its_peers_go_to
             Tracker({sha1(INFO): peer.compact}).serving() as tracker,
             chain_with(guard_s=0.2, trackers=(tracker.url,)) as chain,
         ):
-            outcome = await chain.look_up(naming(INFO), timeout_s=LONG_S)
+            outcome = await chain.look_up(magnet(INFO), timeout_s=LONG_S)
             assert (outcome.name, outcome.source) == ("the honest name", "direct")
             assert peer.visits == 2
 
@@ -251,14 +248,14 @@ def test_who_joins_after_a_torrent_has_left_brings_it_back_without_its_old_peers
             swarm_with(guard_s=0.1) as swarm,
         ):
             following, joined = Following(), Following()
-            first = asyncio.create_task(swarm.resolve(naming(INFO, silent), deadline_s=LONG_S, trail=following.trail))
+            first = asyncio.create_task(swarm.resolve(magnet(INFO, silent), deadline_s=LONG_S, trail=following.trail))
             await following.until_stuck()
             await silent.left.wait()
             silent.met.clear()
-            poor = asyncio.create_task(swarm.resolve(naming(INFO, silent), deadline_s=LONG_S, trail=joined.trail))
+            poor = asyncio.create_task(swarm.resolve(magnet(INFO, silent), deadline_s=LONG_S, trail=joined.trail))
             await joined.until_stuck()
             assert joined.trail.peers == (silent.endpoint,)
-            found = await swarm.resolve(naming(INFO, silent, honest), deadline_s=LONG_S)
+            found = await swarm.resolve(magnet(INFO, silent, honest), deadline_s=LONG_S)
             assert found.name == "the honest name"
             assert [(await each).name for each in (first, poor)] == ["the honest name"] * 2
             assert not silent.met.is_set()
@@ -273,7 +270,7 @@ def test_leaving_while_a_torrent_is_put_out_leaves_nothing_behind() -> None:
             for _ in range(5):
                 following = Following()
                 asking = asyncio.create_task(
-                    swarm.resolve(naming(INFO, silent), deadline_s=LONG_S, trail=following.trail)
+                    swarm.resolve(magnet(INFO, silent), deadline_s=LONG_S, trail=following.trail)
                 )
                 await silent.met.wait()
                 silent.met.clear()
@@ -284,7 +281,7 @@ def test_leaving_while_a_torrent_is_put_out_leaves_nothing_behind() -> None:
                 asking.cancel()
                 await asyncio.wait([asking])
                 assert conversations_in(swarm) == 0
-                found = await swarm.resolve(naming(INFO, honest), deadline_s=LONG_S)
+                found = await swarm.resolve(magnet(INFO, honest), deadline_s=LONG_S)
                 assert found.name == "the honest name"
             await empty(swarm)
 
@@ -300,7 +297,7 @@ def test_what_libtorrent_cannot_read_is_read_from_the_raw_bytes_of_its_peers(nam
             Tracker({sha1(info): peer.compact}).serving() as tracker,
             chain_with(trackers=(tracker.url,)) as chain,
         ):
-            outcome = await chain.look_up(naming(info), timeout_s=LONG_S)
+            outcome = await chain.look_up(magnet(info), timeout_s=LONG_S)
             usable = isinstance(name, str) and name.strip() not in ("", ".", "..")
             assert outcome.status is (TaskStatus.COMPLETED if usable else TaskStatus.FAILED)
             assert (outcome.name, outcome.code) == ((name, None) if usable else (None, "bad_name"))
@@ -314,10 +311,10 @@ def test_the_swarm_alone_does_not_say_that_there_is_no_name_where_it_cannot_read
         async with Peer(info, blank).serving() as peer, swarm_with() as swarm:
             trail = Trail()
             with pytest.raises(BadMetadata):
-                await swarm.resolve(naming(info, peer), deadline_s=LONG_S, trail=trail)
+                await swarm.resolve(magnet(info, peer), deadline_s=LONG_S, trail=trail)
             assert trail.peers == (peer.endpoint,)
             with pytest.raises(BadName):  # here it can
-                await swarm.resolve(naming(blank, peer), deadline_s=LONG_S)
+                await swarm.resolve(magnet(blank, peer), deadline_s=LONG_S)
 
     run(test())
 

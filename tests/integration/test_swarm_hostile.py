@@ -6,14 +6,14 @@ Two liars stop libtorrent even beside an honest peer, and are left to a resolver
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
-from functools import partial
+from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.contract.resolver_contract import DEAD, LONG_S, SHORT_S, SilentPeer, run
+from tests.hostile import HOSTILE, Claiming, hinder_nobody_else, magnet, resident_kb
 from tests.loopback import Tracker
-from tests.wire import BLOCK_BYTES, Conversing, Peer, info_named, sha1
+from tests.wire import Peer, info_named
 from truename.errors import BadMetadata, NotYet
 from truename.magnet import Magnet
 from truename.resolvers.swarm import SwarmResolver
@@ -24,103 +24,6 @@ INFO = info_named("the honest name")
 LARGE = info_named("the large honest name", pieces=2_000)
 
 
-class Garbage(Peer):
-    """Answers every request with bytes that are none of the metadata's."""
-
-    async def answer(self, talk: Conversing, piece: int) -> None:
-        info = self.infos[talk.hash20]
-        block = b"\xee" * len(info[piece * BLOCK_BYTES : (piece + 1) * BLOCK_BYTES])
-        talk.say(talk.their_ut_metadata, {"msg_type": 1, "piece": piece, "total_size": len(info)}, block)
-
-
-class Rejecting(Peer):
-    """Claims to have the metadata, and rejects every request for it."""
-
-    async def answer(self, talk: Conversing, piece: int) -> None:
-        talk.say(talk.their_ut_metadata, {"msg_type": 2, "piece": piece})
-
-
-class HangingUp(Peer):
-    """Closes the connection as soon as something is asked."""
-
-    async def answer(self, talk: Conversing, piece: int) -> None:
-        talk.writer.close()
-
-
-class HangingUpAtOnce(Peer):
-    """Closes the connection after the handshake."""
-
-    async def converse(self, talk: Conversing) -> None:
-        talk.writer.close()
-
-
-class Mute(Peer):
-    """Shakes hands and says nothing at all."""
-
-    async def converse(self, talk: Conversing) -> None:
-        while True:
-            await talk.listen()
-
-
-class Dripping(Peer):
-    """Sends its first block one byte at a time, and never to its end."""
-
-    async def answer(self, talk: Conversing, piece: int) -> None:
-        writer = talk.writer
-        writer.write(b"\x00\x00\x20\x00\x14" + bytes((talk.their_ut_metadata,)))
-        with contextlib.suppress(OSError):
-            while not writer.is_closing():
-                writer.write(b"d")
-                await writer.drain()
-                await asyncio.sleep(0.05)
-
-
-class Claiming(Rejecting):
-    """Claims any size that the test wants, and gives nothing of it."""
-
-    def __init__(self, size: int, *infos: bytes) -> None:
-        super().__init__(*infos)
-        self.size = size
-
-    def metadata_size(self, talk: Conversing) -> int:
-        return self.size
-
-
-class TalkingNonsense(Peer):
-    """Sends messages that are not what they say they are."""
-
-    async def converse(self, talk: Conversing) -> None:
-        talk.writer.write(b"\x00\x00\x00\x09\x14\x00not a di")
-        talk.writer.write(b"\x00\x00\x00\x05\x14\x63aaa")
-        talk.writer.write(b"\xff\xff\xff\xff\x14\x00" + b"d" * 4096)
-        await super().converse(talk)
-
-
-class NestingDeep(Peer):
-    """Greets with an extended handshake of ten thousand lists in one another."""
-
-    def greet(self, talk: Conversing, metadata_size: int | None) -> None:
-        body = b"\x14\x00d1:ml" + b"l" * 10_000 + b"e" * 10_000 + b"ee"
-        talk.writer.write(len(body).to_bytes(4, "big") + body)
-
-
-HOSTILE: dict[str, Callable[[bytes], Peer]] = {
-    "garbage": Garbage,
-    "rejecting": Rejecting,
-    "hanging up": HangingUp,
-    "hanging up at once": HangingUpAtOnce,
-    "mute": Mute,
-    "silent": SilentPeer,
-    "dripping": Dripping,
-    "claiming 30 MB": partial(Claiming, 30 << 20),
-    "claiming 2 GB": partial(Claiming, (1 << 31) - 1),
-    "claiming more than an int holds": partial(Claiming, 1 << 63),
-    "claiming less than nothing": partial(Claiming, -7),
-    "talking nonsense": TalkingNonsense,
-    "nesting deep": NestingDeep,
-}
-
-
 @contextlib.asynccontextmanager
 async def resolver() -> AsyncIterator[SwarmResolver]:
     swarm = SwarmResolver(SwarmConfig(listen_interfaces="127.0.0.1:0", dht=False, allow_private=True))
@@ -128,16 +31,6 @@ async def resolver() -> AsyncIterator[SwarmResolver]:
         yield swarm
     finally:
         await swarm.aclose()
-
-
-def magnet(info: bytes, *peers: Peer) -> Magnet:
-    return Magnet.parse(f"magnet:?xt=urn:btih:{sha1(info)}" + "".join(f"&x.pe={peer.endpoint}" for peer in peers))
-
-
-def resident_kb() -> int:
-    """The memory that this process holds now."""
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
 
 
 @pytest.mark.parametrize("kind", [kind for kind in HOSTILE if kind != "garbage"])
@@ -165,27 +58,8 @@ def test_metadata_of_several_blocks_comes_from_the_honest_peer(kind: str) -> Non
 
 def test_hostile_peers_alone_end_with_no_metadata_and_hinder_no_other_hash_and_no_later_one() -> None:
     async def test() -> None:
-        infos = {kind: info_named(kind) for kind in HOSTILE}
-        other = info_named("another torrent")
-        before_kb = resident_kb()
-        async with contextlib.AsyncExitStack() as stack:
-            swarm = await stack.enter_async_context(resolver())
-            honest = await stack.enter_async_context(Peer(other, *infos.values()).serving())
-            hostile = {
-                kind: await stack.enter_async_context(make(infos[kind]).serving()) for kind, make in HOSTILE.items()
-            }
-            asking = [
-                asyncio.create_task(swarm.resolve(magnet(infos[kind], peer), deadline_s=2 * SHORT_S))
-                for kind, peer in hostile.items()
-            ]
-            for peer in hostile.values():
-                await peer.met.wait()
-            assert (await swarm.resolve(magnet(other, honest), deadline_s=LONG_S)).name == "another torrent"
-            endings = await asyncio.gather(*asking, return_exceptions=True)
-            assert [ending.code for ending in endings if isinstance(ending, NotYet)] == ["no_metadata"] * len(HOSTILE)
-            later = [swarm.resolve(magnet(info, honest), deadline_s=LONG_S) for info in infos.values()]
-            assert [found.name for found in await asyncio.gather(*later)] == list(HOSTILE)
-            assert resident_kb() - before_kb < 50_000
+        async with resolver() as swarm:
+            await hinder_nobody_else(swarm, HOSTILE)
 
     run(test())
 

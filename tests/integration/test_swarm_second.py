@@ -12,7 +12,8 @@ import libtorrent as lt
 import pytest
 
 from tests.contract.resolver_contract import DEAD, LONG_S, SHORT_S, SilentPeer, run
-from tests.integration.test_swarm_guard import Following, naming, swarm_with
+from tests.hostile import magnet
+from tests.integration.test_swarm_guard import Following, swarm_with
 from tests.integration.test_swarm_session import empty
 from tests.liars import GarbageThenTrue
 from tests.loopback import DhtNode, Tracker, refusing_port
@@ -221,7 +222,7 @@ def test_a_second_session_that_cannot_begin_is_nothing_to_the_first(
 
     async def test() -> None:
         async with SilentPeer(INFO).serving() as peer, swarm_with(utp_s=0.1) as swarm:
-            asking = asyncio.create_task(swarm.resolve(naming(INFO, peer), deadline_s=LONG_S))
+            asking = asyncio.create_task(swarm.resolve(magnet(INFO, peer), deadline_s=LONG_S))
             await peer.asked.wait()
             await began.wait()
             await peer.speak()
