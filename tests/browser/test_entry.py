@@ -3,47 +3,44 @@
 There a browser sends no `Sec-Fetch-Site`, so it is `Origin` alone that tells our own forms from foreign ones.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
-from tests.integration.web_support import PASSWORD, Site, with_site
-from truename.web.serving import WebServer, listen
+from tests.browser.window_support import NAME, Chromium, Scheme, page_of
+from tests.integration.live_support import listening
+from tests.integration.web_support import PASSWORD, Site, site_in
 
-CHROMIUM = "/usr/bin/chromium"
-NAME = "truename.test"
-PATIENCE_MS = 60_000
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 FOREIGN_PAGE = """<form method="post" action="{address}/login"><input name="username" value="alice">
 <input name="password" value="x"><button>x</button></form>"""
 
 
-def with_browser(tmp_path: Path, scenario: Callable[[Site, Browser, str], Awaitable[None]]) -> None:
-    """Run a scenario with a browser that finds the server under an invented name, and nothing else at all."""
+def with_browser(chromium: Chromium, tmp_path: Path, scenario: Callable[[Site, Browser, str], Awaitable[None]]) -> None:
+    """Run a scenario with a browser that finds the server under an invented name."""
 
-    async def run(site: Site) -> None:
-        opened = listen("127.0.0.1", 0)
-        server = WebServer(site.application)
-        serving = asyncio.ensure_future(server.serve(sockets=[opened]))
-        await server.up.wait()
-        try:
-            async with async_playwright() as playwright:
-                rules = f"MAP {NAME} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
-                arguments = ["--no-sandbox", "--disable-background-networking", f"--host-resolver-rules={rules}"]
-                browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-                try:
-                    await scenario(site, browser, f"http://{NAME}:{opened.getsockname()[1]}")
-                finally:
-                    await browser.close()
-        finally:
-            server.should_exit = True
-            await serving
-            opened.close()
+    async def run() -> None:
+        async with site_in(tmp_path, allowed_hosts=(NAME,)) as site, listening(site) as address:
+            await scenario(site, chromium.browser, address.replace("127.0.0.1", NAME))
 
-    with_site(tmp_path, run, allowed_hosts=(NAME,))
+    chromium.runner.run(run())
+
+
+def with_page(
+    chromium: Chromium, tmp_path: Path, scenario: Callable[[Site, Page, str], Awaitable[None]], **options: Any
+) -> None:
+    """The same, in one page."""
+
+    async def run(site: Site, browser: Browser, address: str) -> None:
+        async with page_of(browser, **options) as page:
+            await scenario(site, page, address)
+
+    with_browser(chromium, tmp_path, run)
 
 
 async def fill(page: Page, **fields: str) -> None:
@@ -53,11 +50,8 @@ async def fill(page: Page, **fields: str) -> None:
 
 
 @pytest.mark.parametrize("script", [True, False])
-def test_a_person_sets_up_leaves_and_comes_back(tmp_path: Path, script: bool) -> None:
-    async def scenario(site: Site, browser: Browser, address: str) -> None:
-        context = await browser.new_context(java_script_enabled=script, locale="zh-CN")
-        context.set_default_timeout(PATIENCE_MS)
-        page = await context.new_page()
+def test_a_person_sets_up_leaves_and_comes_back(chromium: Chromium, tmp_path: Path, script: bool) -> None:
+    async def scenario(site: Site, page: Page, address: str) -> None:
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text))
         sent: list[dict[str, str]] = []
@@ -83,53 +77,54 @@ def test_a_person_sets_up_leaves_and_comes_back(tmp_path: Path, script: bool) ->
         assert not any("sec-fetch-site" in headers for headers in sent)
         assert [text for text in complaints if "Content Security Policy" in text] == []
 
-    with_browser(tmp_path, scenario)
+    with_page(chromium, tmp_path, scenario, java_script_enabled=script)
 
 
-def test_a_foreign_page_cannot_send_our_form(tmp_path: Path) -> None:
-    async def scenario(site: Site, browser: Browser, address: str) -> None:
+def test_a_foreign_page_cannot_send_our_form(chromium: Chromium, tmp_path: Path) -> None:
+    async def scenario(site: Site, page: Page, address: str) -> None:
         await site.person()
-        page = await browser.new_page()
-        page.set_default_timeout(PATIENCE_MS)
         for referrer in ("", '<meta name="referrer" content="no-referrer">'):
             await page.set_content(referrer + FOREIGN_PAGE.format(address=address))
             async with page.expect_response(f"{address}/login") as answer:
                 await page.click("button")
             assert (await answer.value).status == 403
 
-    with_browser(tmp_path, scenario)
+    with_page(chromium, tmp_path, scenario)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_fit_a_small_screen_and_can_be_read(tmp_path: Path, scheme: str) -> None:
+def test_pages_fit_a_small_screen_and_can_be_read(chromium: Chromium, tmp_path: Path) -> None:
+    """In a small and a large window, each in a language, by light and by dark."""
+
     async def scenario(site: Site, browser: Browser, address: str) -> None:
-        contexts = {
-            width: await browser.new_context(
-                color_scheme=scheme,  # type: ignore[arg-type]
-                viewport={"width": width, "height": 800},
-                locale="zh-CN" if width == 360 else "en-GB",
-            )
-            for width in (360, 1200)
-        }
+        async with AsyncExitStack() as stack:
+            pages = {
+                width: await stack.enter_async_context(
+                    page_of(browser, viewport={"width": width, "height": 800}, locale=locale)
+                )
+                for width, locale in ((360, "zh-CN"), (1200, "en-GB"))
+            }
 
-        async def look(name: str, path: str) -> None:
-            for width, context in contexts.items():
-                page = await context.new_page()
-                await page.goto(f"{address}{path}")
-                assert urlsplit(page.url).path == urlsplit(path).path
-                await page.screenshot(path=tmp_path / f"{name}-{scheme}-{width}.png")
-                assert await page.evaluate("document.documentElement.scrollWidth") <= width
-                assert await page.evaluate(CONTRAST) >= 4.5
-                await page.focus(".skip")
-                await page.screenshot(path=tmp_path / f"{name}-skip-{scheme}-{width}.png")
-                assert await page.evaluate(SKIP_IS_SEEN)
+            async def look(name: str, path: str) -> None:
+                for width, page in pages.items():
+                    await page.goto(f"{address}{path}")
+                    assert urlsplit(page.url).path == urlsplit(path).path
+                    for scheme in SCHEMES:
+                        case = f"{name}-{scheme}-{width}"
+                        await page.emulate_media(color_scheme=scheme)
+                        await page.screenshot(path=tmp_path / f"{case}.png")
+                        assert await page.evaluate("document.documentElement.scrollWidth") <= width, case
+                        assert await page.evaluate(CONTRAST) >= 4.5, case
+                        await page.focus(".skip")
+                        await page.screenshot(path=tmp_path / f"{case}-skip.png")
+                        assert await page.evaluate(SKIP_IS_SEEN), case
+                        await page.locator(".skip").blur()
 
-        await look("setup", "/setup")
-        alice = await site.person()
-        await look("link", f"/login?once={site.doors.links.make(alice.id, site.clock.epoch)}")
-        await look("over", "/login?once=x")
+            await look("setup", "/setup")
+            alice = await site.person()
+            await look("link", f"/login?once={site.doors.links.make(alice.id, site.clock.epoch)}")
+            await look("over", "/login?once=x")
 
-    with_browser(tmp_path, scenario)
+    with_browser(chromium, tmp_path, scenario)
 
 
 # It stands in the window, in front of all else and on a ground of its own.

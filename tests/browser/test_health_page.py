@@ -1,21 +1,13 @@
 """The page of health in a real Chromium: its moments are told by the clock of whoever reads it."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from playwright.async_api import expect
 
-from tests.browser.window_support import Chromium, Window, started
+from tests.browser.window_support import Chromium, Window
 from tests.integration.live_support import Live
 from tests.integration.test_health_page import keep_record
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
-    with started() as opened:
-        yield opened
 
 
 def test_its_moments_are_those_of_its_reader(chromium: Chromium, tmp_path: Path) -> None:

@@ -1,10 +1,8 @@
 """The notes in a real Chromium: from the first run to the first name, in each mode, whatever texts and names hold."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from playwright.async_api import expect
 
 from tests.browser.window_support import (
@@ -16,9 +14,9 @@ from tests.browser.window_support import (
     OTHER,
     SEEN,
     Chromium,
+    Scheme,
     Window,
     bad_gateway,
-    started,
     submitted,
     window_of,
 )
@@ -31,7 +29,6 @@ from truename.settings import Settings
 from truename.texts import Language
 from truename.ways import open_chain
 
-OTHER_LINK = f"magnet:?xt=urn:btih:{OTHER}"
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
@@ -55,12 +52,6 @@ HOSTILE = (
     "ช" + "\u0e34\u0e49" * 250,
     "क" + "\u093e" * 500,
 )
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
-    with started() as opened:
-        yield opened
 
 
 def test_from_the_first_run_to_the_first_name(chromium: Chromium, tmp_path: Path) -> None:
@@ -96,102 +87,107 @@ def test_from_the_first_run_to_the_first_name(chromium: Chromium, tmp_path: Path
         chromium.runner.run(run(swarm))
 
 
-@pytest.mark.parametrize("mode", ["async", "sync"])
-def test_a_press_brings_the_name_without_a_reload(chromium: Chromium, tmp_path: Path, mode: str) -> None:
+def test_a_press_brings_the_name_without_a_reload(chromium: Chromium, tmp_path: Path) -> None:
     async def scenario(site: Live, window: Window) -> None:
-        site.oracle.held = {HASH}
         page, asked = window.page, []
-        await window.save(f"before {LINK}&dn=lie after magnet:?xt=urn:btih:{OTHER}")
         page.on("request", lambda request: asked.append((request.method, request.url.removeprefix(window.address))))
-        await page.evaluate("globalThis.stillHere = true")
-        await expect(window.state(HASH)).to_have_text("未查询")
-        await window.press(HASH)
-        await expect(window.state(HASH)).to_have_text("等待中" if mode == "sync" else "查询中")
-        await site.oracle.let_go()
-        await expect(window.name(HASH)).to_have_text("Name of 1a1a.mkv")
-        await expect(window.state(HASH)).to_have_text("已得名称")
-        await expect(window.state(OTHER)).to_have_text("未查询")
-        await expect(page.locator(".note-text")).to_have_text(
-            f"before {LINK}&dn=Name%20of%201a1a.mkv after magnet:?xt=urn:btih:{OTHER}"
-        )
-        await expect(page.locator("#news")).to_contain_text("Name of 1a1a.mkv")
-        await expect(page.locator(".magnet-ask").first).to_be_enabled()
-        assert await page.evaluate("globalThis.stillHere")
-        asked = [(method, url) for method, url in asked if not url.startswith("/static/")]
-        assert asked[0] == ("POST", "/api/calibrate/async" if mode == "async" else "/api/calibrate")
-        assert ("GET", "/notes") not in asked
+        for mode, pressed, other in (("async", HASH, OTHER), ("sync", "3c" * 20, "4d" * 20)):
+            await site.work.mode.choose(mode)
+            site.oracle.held = {pressed}
+            link = f"magnet:?xt=urn:btih:{pressed}"
+            await window.save(f"before {link}&dn=lie after magnet:?xt=urn:btih:{other}")
+            asked.clear()
+            await page.evaluate("globalThis.stillHere = true")
+            await expect(window.state(pressed), mode).to_have_text("未查询")
+            await window.press(pressed)
+            await expect(window.state(pressed), mode).to_have_text("等待中" if mode == "sync" else "查询中")
+            await site.oracle.let_go()
+            await expect(window.name(pressed), mode).to_have_text(f"Name of {pressed[:4]}.mkv")
+            await expect(window.state(pressed), mode).to_have_text("已得名称")
+            await expect(window.state(other), mode).to_have_text("未查询")
+            await expect(page.locator(".note-text").first, mode).to_have_text(
+                f"before {link}&dn=Name%20of%20{pressed[:4]}.mkv after magnet:?xt=urn:btih:{other}"
+            )
+            await expect(page.locator("#news"), mode).to_contain_text(f"Name of {pressed[:4]}.mkv")
+            await expect(page.locator(".magnet-ask").first, mode).to_be_enabled()
+            assert await page.evaluate("globalThis.stillHere"), mode
+            since = [(method, url) for method, url in asked if not url.startswith("/static/")]
+            assert since[0] == ("POST", "/api/calibrate/async" if mode == "async" else "/api/calibrate")
+            assert ("GET", "/notes") not in since
 
-    chromium.visit(tmp_path, scenario, calibration_mode=mode)
+    chromium.visit(tmp_path, scenario)
 
 
-@pytest.mark.parametrize(
-    ("mode", "said"),
-    [
-        ("async", "等待查询的名称太多，2 个中有 1 个未能加入，请稍后再试。"),
-        ("sync", "请求过多，请稍后再试。"),
-    ],
-)
-def test_a_press_for_which_there_is_not_room_for_all_says_so(
-    chromium: Chromium, tmp_path: Path, mode: str, said: str
-) -> None:
+def test_a_press_for_which_there_is_not_room_for_all_says_so(chromium: Chromium, tmp_path: Path) -> None:
     async def scenario(site: Live, window: Window) -> None:
-        site.oracle.held = {HASH, OTHER}
-        await window.save(f"{LINK} magnet:?xt=urn:btih:{OTHER}")
-        await window.page.click(".note-ask")
-        await expect(window.page.locator(".note-said")).to_have_text(said)
-        await expect(window.state(HASH)).to_have_text("查询中")
-        await expect(window.state(OTHER)).to_have_text("未查询")
-        window.wrong = [one for one in window.wrong if "429" not in one]  # the browser's own word for it
-        await site.oracle.let_go()
-        await expect(window.name(HASH)).to_have_text("Name of 1a1a.mkv")
+        for mode, asked, other, said in (
+            ("async", HASH, OTHER, "等待查询的名称太多，2 个中有 1 个未能加入，请稍后再试。"),
+            ("sync", "3c" * 20, "4d" * 20, "请求过多，请稍后再试。"),
+        ):
+            await site.work.mode.choose(mode)
+            site.oracle.held = {asked, other}
+            await window.save(f"magnet:?xt=urn:btih:{asked} magnet:?xt=urn:btih:{other}")
+            await window.page.locator(".note-ask").first.click()
+            await expect(window.page.locator(".note-said").first, mode).to_have_text(said)
+            await expect(window.state(asked), mode).to_have_text("查询中")
+            await expect(window.state(other), mode).to_have_text("未查询")
+            window.wrong = [one for one in window.wrong if "429" not in one]  # the browser's own word for it
+            await site.oracle.let_go()
+            await expect(window.name(asked), mode).to_have_text(f"Name of {asked[:4]}.mkv")
 
-    chromium.visit(tmp_path, scenario, calibration_mode=mode, max_queued_per_user=1, sync_wait_s=0)
+    chromium.visit(tmp_path, scenario, max_queued_per_user=1, sync_wait_s=0)
 
 
-@pytest.mark.parametrize("mode", ["async", "sync"])
-def test_a_press_on_the_whole_note_names_each_magnet(chromium: Chromium, tmp_path: Path, mode: str) -> None:
+def test_a_press_on_the_whole_note_names_each_magnet(chromium: Chromium, tmp_path: Path) -> None:
     async def scenario(site: Live, window: Window) -> None:
-        site.oracle.dead = {DEAD}
-        hashes = [HASH, OTHER, *(f"{number:040x}" for number in range(1, 31))]  # more than may wait synchronously
-        await window.save("\n".join(f"magnet:?xt=urn:btih:{one}" for one in [*hashes, DEAD]))
-        await window.page.evaluate("globalThis.stillHere = true")
-        await window.page.get_by_role("button", name="全部校准").click()
-        for one in hashes:
-            await expect(window.state(one)).to_have_text("已得名称")
-        await expect(window.state(DEAD)).to_have_text("无应答")
-        await expect(window.page.locator(f'[data-hash="{DEAD}"] .magnet-why')).to_contain_text("没有人")
-        await expect(window.page.locator(".note-text")).to_contain_text("dn=Name%20of%202b2b.mkv")
-        await expect(window.page.get_by_role("button", name="全部校准")).to_be_enabled()
-        assert await window.page.evaluate("globalThis.stillHere")
+        page = window.page
+        for mode, tens in (("async", "1"), ("sync", "2")):
+            await site.work.mode.choose(mode)
+            first, *rest = [f"{number:038x}{tens}0" for number in range(1, 33)]  # more than may wait synchronously
+            dead = tens + DEAD[1:]
+            site.oracle.dead = {dead}
+            await window.save("\n".join(f"magnet:?xt=urn:btih:{one}" for one in [first, *rest, dead]))
+            await page.evaluate("globalThis.stillHere = true")
+            ask = page.get_by_role("button", name="全部校准").first
+            await ask.click()
+            for one in (first, *rest):
+                await expect(window.state(one), mode).to_have_text("已得名称")
+            await expect(window.state(dead), mode).to_have_text("无应答")
+            await expect(page.locator(f'[data-hash="{dead}"] .magnet-why'), mode).to_contain_text("没有人")
+            await expect(page.locator(".note-text").first, mode).to_contain_text("dn=Name%20of%200000.mkv")
+            await expect(ask, mode).to_be_enabled()
+            assert await page.evaluate("globalThis.stillHere"), mode
 
-    chromium.visit(tmp_path, scenario, calibration_mode=mode)
+    chromium.visit(tmp_path, scenario)
 
 
-@pytest.mark.parametrize(("mode", "button"), [("async", ".magnet-ask"), ("sync", ".note-ask")])
 def test_the_focus_stays_on_what_is_pressed_and_a_second_press_meanwhile_does_nothing(
-    chromium: Chromium, tmp_path: Path, button: str, mode: str
+    chromium: Chromium, tmp_path: Path
 ) -> None:
     async def scenario(site: Live, window: Window) -> None:
-        site.oracle.held, site.oracle.dead = {HASH}, {DEAD}
         page, posts = window.page, []
-        await window.save(f"{LINK} magnet:?xt=urn:btih:{DEAD}")
         page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
-        pressed = page.locator(button).first
-        await pressed.focus()
-        async with page.expect_request(lambda request: request.method == "POST"):
+        for mode, button, asked in (("async", ".magnet-ask", HASH), ("sync", ".note-ask", OTHER)):
+            await site.work.mode.choose(mode)
+            dead = asked[:2] + DEAD[2:]
+            site.oracle.held, site.oracle.dead = {asked}, {dead}
+            await window.save(f"magnet:?xt=urn:btih:{asked} magnet:?xt=urn:btih:{dead}")
+            posts.clear()
+            pressed = page.locator(button).first
+            await pressed.focus()
+            async with page.expect_request(lambda request: request.method == "POST"):
+                await page.keyboard.press("Enter")
+            await site.oracle.until_asked(asked)
+            await expect(pressed, mode).to_have_attribute("aria-disabled", "true")
             await page.keyboard.press("Enter")
-        await site.oracle.until_asked(HASH)
-        if mode == "sync" or button == ".magnet-ask":  # else it is over as soon as it is taken
-            await expect(pressed).to_have_attribute("aria-disabled", "true")
-            await page.keyboard.press("Enter")
-        await expect(pressed).to_be_focused()
-        await site.oracle.let_go()
-        await expect(window.name(HASH)).to_have_text("Name of 1a1a.mkv")
-        await expect(pressed).to_be_enabled()
-        await expect(pressed).to_be_focused()
-        assert len(posts) == 1
+            await expect(pressed, mode).to_be_focused()
+            await site.oracle.let_go()
+            await expect(window.name(asked), mode).to_have_text(f"Name of {asked[:4]}.mkv")
+            await expect(pressed, mode).to_be_enabled()
+            await expect(pressed, mode).to_be_focused()
+            assert len(posts) == 1, mode
 
-    chromium.visit(tmp_path, scenario, calibration_mode=mode)
+    chromium.visit(tmp_path, scenario)
 
 
 def test_the_focus_stays_where_one_asks_now_for_what_sleeps(chromium: Chromium, tmp_path: Path) -> None:
@@ -316,46 +312,45 @@ def test_whatever_texts_and_names_hold_it_is_text(chromium: Chromium, tmp_path: 
     chromium.visit(tmp_path, scenario)
 
 
-@pytest.mark.parametrize(
-    ("mode", "button", "there"),
-    [
-        ("async", ".magnet-ask", "nobody"),
-        ("async", ".note-ask", "somebody between"),
-        ("sync", ".magnet-ask", "somebody between"),
-        ("sync", ".note-ask", "nobody"),
-    ],
-)
-def test_who_cannot_reach_the_server_is_told_in_ones_own_language(
-    chromium: Chromium, tmp_path: Path, there: str, button: str, mode: str
-) -> None:
+def test_who_cannot_reach_the_server_is_told_in_ones_own_language(chromium: Chromium, tmp_path: Path) -> None:
     """Whether nothing answers or something that stands before the server; and all is well again when it is there."""
 
     async def scenario(site: Live, window: Window) -> None:
-        page = window.page
-        await window.save(f"{LINK} {OTHER_LINK}")
-        if there == "nobody":
-            await page.context.set_offline(True)
-        else:
-            await page.route("**/*", bad_gateway)
-        await page.locator(button).first.click()
-        await expect(page.locator(".note-said")).to_have_text(
-            "The server cannot be reached."
-            if there == "nobody"
-            else "What answered for the server could not be understood (502)."
-        )
-        await expect(window.state(HASH)).to_have_text("not asked")
-        await expect(page.locator("#lost")).to_have_text("The server cannot be reached; trying again.")
-        assert CHINESE.search(await page.locator("body").inner_text()) is None
-        await page.screenshot(path=tmp_path / "told.png")
-        client = await site.signed_in()
-        await site.ended(client, await submitted(client, HASH))  # as what was pressed may have come about
-        await page.context.set_offline(False)
-        await page.unroute("**/*")
-        await expect(page.locator("#lost")).to_be_hidden()
-        await expect(window.name(HASH)).to_have_text("Name of 1a1a.mkv")
-        window.wrong.clear()  # the browser's own words
+        page, client = window.page, await site.signed_in()
+        for number, case in enumerate(
+            (
+                ("async", ".magnet-ask", "nobody"),
+                ("async", ".note-ask", "somebody between"),
+                ("sync", ".magnet-ask", "somebody between"),
+                ("sync", ".note-ask", "nobody"),
+            )
+        ):
+            mode, button, there = case
+            asked, other = f"a{number}" * 20, f"b{number}" * 20
+            await site.work.mode.choose(mode)
+            await window.save(f"magnet:?xt=urn:btih:{asked} magnet:?xt=urn:btih:{other}")
+            if there == "nobody":
+                await page.context.set_offline(True)
+            else:
+                await page.route("**/*", bad_gateway)
+            await page.locator(button).first.click()
+            await expect(page.locator(".note-said").first, f"{case}").to_have_text(
+                "The server cannot be reached."
+                if there == "nobody"
+                else "What answered for the server could not be understood (502)."
+            )
+            await expect(window.state(asked), f"{case}").to_have_text("not asked")
+            await expect(page.locator("#lost"), f"{case}").to_have_text("The server cannot be reached; trying again.")
+            assert CHINESE.search(await page.locator("body").inner_text()) is None, case
+            await page.screenshot(path=tmp_path / f"told-{number}.png")
+            await site.ended(client, await submitted(client, asked))  # as what was pressed may have come about
+            await page.context.set_offline(False)
+            await page.unroute("**/*")
+            await expect(page.locator("#lost"), f"{case}").to_be_hidden()
+            await expect(window.name(asked), f"{case}").to_have_text(f"Name of {asked[:4]}.mkv")
+            window.wrong.clear()  # the browser's own words
 
-    chromium.visit(tmp_path, scenario, window={"locale": "en-US"}, calibration_mode=mode)
+    chromium.visit(tmp_path, scenario, window={"locale": "en-US"})
 
 
 def test_what_the_server_refuses_is_said_though_the_magnet_has_a_reason_of_its_own(
@@ -402,34 +397,35 @@ def test_a_note_that_nobody_sees_is_not_read_and_is_at_once_when_it_is_seen(chro
     chromium.visit(tmp_path, scenario)
 
 
-@pytest.mark.parametrize("pressed", [True, False])
 def test_a_page_that_follows_says_that_it_has_lost_the_server_until_it_is_there_again(
-    chromium: Chromium, tmp_path: Path, pressed: bool
+    chromium: Chromium, tmp_path: Path
 ) -> None:
     """Whether the name was asked for on this page or before it was opened."""
 
     async def scenario(site: Live, window: Window) -> None:
-        site.oracle.held = {HASH}
         page = window.page
-        await window.save(OTHER_LINK)
-        await window.save(LINK)
-        await window.press(HASH)
-        await expect(window.state(HASH)).to_have_text("查询中")
-        if not pressed:
-            await page.reload()
-        await expect(page.locator("#lost")).to_be_hidden()
-        await page.context.set_offline(True)
-        await expect(page.locator("#lost")).to_have_text("无法连接服务器，正在重试。")
-        await expect(page.locator("#lost")).to_be_visible()
-        await window.press(OTHER)
-        await expect(page.locator(".note-said").last).to_have_text("无法连接服务器。")
-        await page.context.set_offline(False)
-        await expect(page.locator("#lost")).to_be_hidden()
-        await expect(page.locator(".note-said").last).to_be_empty()  # though that note waits for nothing
-        window.wrong.clear()  # the browser's own words
-        await site.oracle.let_go()
-        await expect(window.name(HASH)).to_have_text("Name of 1a1a.mkv")
-        await expect(page.locator(".note-said").first).to_be_empty()
+        for when, asked, other in (("on this page", HASH, OTHER), ("before", "3c" * 20, "4d" * 20)):
+            site.oracle.held = {asked}
+            await window.save(f"magnet:?xt=urn:btih:{other}")
+            await window.save(f"magnet:?xt=urn:btih:{asked}")
+            said, said_of_other = [page.locator(".note-said").nth(place) for place in (0, 1)]
+            await window.press(asked)
+            await expect(window.state(asked), when).to_have_text("查询中")
+            if when == "before":
+                await page.reload()
+            await expect(page.locator("#lost"), when).to_be_hidden()
+            await page.context.set_offline(True)
+            await expect(page.locator("#lost"), when).to_have_text("无法连接服务器，正在重试。")
+            await expect(page.locator("#lost"), when).to_be_visible()
+            await window.press(other)
+            await expect(said_of_other, when).to_have_text("无法连接服务器。")
+            await page.context.set_offline(False)
+            await expect(page.locator("#lost"), when).to_be_hidden()
+            await expect(said_of_other, when).to_be_empty()  # though that note waits for nothing
+            window.wrong.clear()  # the browser's own words
+            await site.oracle.let_go()
+            await expect(window.name(asked), when).to_have_text(f"Name of {asked[:4]}.mkv")
+            await expect(said, when).to_be_empty()
 
     chromium.visit(tmp_path, scenario)
 
@@ -453,12 +449,15 @@ def test_older_and_newer_notes_lead_to_one_another(chromium: Chromium, tmp_path:
     chromium.visit(tmp_path, scenario)
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1200, "light")])
-def test_the_page_fits_and_can_be_read(chromium: Chromium, tmp_path: Path, width: int, scheme: str) -> None:
+def test_the_page_fits_and_can_be_read(chromium: Chromium, tmp_path: Path) -> None:
+    looks: tuple[tuple[int, Scheme], ...] = ((360, "dark"), (1200, "light"))
+
     async def scenario(site: Live, window: Window) -> None:
         site.oracle.dead, site.oracle.held = {DEAD}, {OTHER}
         page = window.page
-        await page.screenshot(path=tmp_path / f"empty-{scheme}-{width}.png")
+        for width, scheme in looks:
+            await window.look_as(width=width, scheme=scheme)
+            await page.screenshot(path=tmp_path / f"empty-{scheme}-{width}.png")
         await window.save("没有链接的一条笔记")
         await window.save(
             f"今晚想看的（来自频道转发）：\n{LINK}&dn=xXx_free_download_xXx&tr=udp%3A%2F%2Ftracker.example%3A80\n\n"
@@ -470,10 +469,11 @@ def test_the_page_fits_and_can_be_read(chromium: Chromium, tmp_path: Path, width
         await expect(window.state(HASH)).to_have_text("已得名称")
         await expect(window.state(DEAD)).to_have_text("无应答")
         await expect(window.state(OTHER)).to_have_text("查询中")
-        await page.screenshot(path=tmp_path / f"notes-{scheme}-{width}.png", full_page=True)
-        assert await page.evaluate("document.documentElement.scrollWidth") <= width
-        assert await page.evaluate(CONTRAST) >= 4.5
+        for width, scheme in looks:
+            await window.look_as(width=width, scheme=scheme)
+            await page.screenshot(path=tmp_path / f"notes-{scheme}-{width}.png", full_page=True)
+            assert await page.evaluate("document.documentElement.scrollWidth") <= width, (width, scheme)
+            assert await page.evaluate(CONTRAST) >= 4.5, (width, scheme)
         await site.oracle.let_go()
 
-    options = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
-    chromium.visit(tmp_path, scenario, window=options)
+    chromium.visit(tmp_path, scenario, window={"reduced_motion": "no-preference"})

@@ -1,22 +1,15 @@
 """The button "Send to qBittorrent" in a real Chromium, with script and without."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.window_support import CONTRAST, HASH, LINK, Chromium, Window, started
+from tests.browser.window_support import CONTRAST, HASH, LINK, Chromium, Window
 from tests.integration.live_support import Live
 from truename.errors import ResolverDown
 from truename.magnet import Magnet
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
-    with started() as opened:
-        yield opened
 
 
 def send_to(site: Live, answers: list[bool | str]) -> None:

@@ -1,7 +1,7 @@
 """Tasks and batches in a real Chromium: what happens is seen without a reload, and all of it works without script."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -17,9 +17,9 @@ from tests.browser.window_support import (
     OTHER,
     SEEN,
     Chromium,
+    Scheme,
     Window,
     bad_gateway,
-    started,
     submitted,
 )
 from tests.integration.live_support import PATIENCE_S, Live
@@ -39,12 +39,6 @@ HIDDEN_STATES = """[...document.querySelectorAll('.task')].filter((row) => {
   return over.width > 0 && over.left < at.right && over.top < at.bottom && over.bottom > at.top;
 }).length"""
 WITHOUT_SCRIPT = {"java_script_enabled": False}
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
-    with started() as opened:
-        yield opened
 
 
 def row(window: Window, task_id: str) -> Locator:
@@ -396,11 +390,12 @@ def test_the_watch_of_a_magnet_is_stopped_where_it_stands(chromium: Chromium, tm
 
 
 @pytest.mark.parametrize(
-    ("width", "scheme", "locale"),
-    [(320, "light", "en"), (640, "light", "zh-CN"), (1000, "light", "en"), (1280, "dark", "zh-CN")],
+    ("locale", "looks"),
+    [("en", ((320, "light"), (1000, "light"))), ("zh-CN", ((640, "light"), (1280, "dark")))],
+    ids=["en", "zh-CN"],
 )
 def test_the_pages_fit_and_can_be_read(
-    chromium: Chromium, tmp_path: Path, width: int, scheme: str, locale: str
+    chromium: Chromium, tmp_path: Path, locale: str, looks: tuple[tuple[int, Scheme], ...]
 ) -> None:
     async def scenario(site: Live, window: Window) -> None:
         page = window.page
@@ -418,16 +413,18 @@ def test_the_pages_fit_and_can_be_read(
         for name in ("batch", "tasks"):
             if name == "tasks":
                 await page.goto(f"{window.address}/tasks")
-            await page.screenshot(path=tmp_path / f"{name}-{scheme}-{width}.png", full_page=True)
-            assert await page.evaluate("document.documentElement.scrollWidth") <= width
-            assert await page.evaluate(CONTRAST) >= 4.5
-            lefts = await page.evaluate(
-                "[...document.querySelectorAll('.task-state')].map((one) => one.getBoundingClientRect().left)"
-            )
-            assert len(set(lefts)) == 1  # one column, whatever stands beside it
-            assert await page.evaluate(RUNS_OVER) == []
-            assert await page.evaluate(HIDDEN_STATES) == 0
+            for width, scheme in looks:
+                case = f"{name}-{scheme}-{width}"
+                await window.look_as(width=width, scheme=scheme)
+                await page.screenshot(path=tmp_path / f"{case}.png", full_page=True)
+                assert await page.evaluate("document.documentElement.scrollWidth") <= width, case
+                assert await page.evaluate(CONTRAST) >= 4.5, case
+                lefts = await page.evaluate(
+                    "[...document.querySelectorAll('.task-state')].map((one) => one.getBoundingClientRect().left)"
+                )
+                assert len(set(lefts)) == 1, case  # one column, whatever stands beside it
+                assert await page.evaluate(RUNS_OVER) == [], case
+                assert await page.evaluate(HIDDEN_STATES) == 0, case
         await site.oracle.let_go()
 
-    options = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme, "locale": locale}
-    chromium.visit(tmp_path, scenario, window=options)
+    chromium.visit(tmp_path, scenario, window={"locale": locale, "reduced_motion": "no-preference"})

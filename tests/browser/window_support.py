@@ -1,11 +1,11 @@
-"""A real Chromium for the tests of the notes: started once, a window of its own for each test."""
+"""A real Chromium for the tests of pages: started once, a window of its own for each visit."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
@@ -13,9 +13,11 @@ from tests.integration.live_support import Live, Oracle, listening, live
 from tests.integration.web_support import cookie_of, sign_in
 
 CHROMIUM = "/usr/bin/chromium"
+NAME = "truename.test"  # a name as of a LAN: a browser does not trust it as it trusts a loopback address
 PATIENCE_MS = 60_000
 HASH, OTHER, DEAD = "1a" * 20, "2b" * 20, "dead" * 10
 LINK = f"magnet:?xt=urn:btih:{HASH}"
+Scheme = Literal["light", "dark"]
 SEEN = """(seen) => {
   Object.defineProperty(document, 'hidden', {configurable: true, get: () => !seen});
   document.dispatchEvent(new Event('visibilitychange'));
@@ -47,6 +49,11 @@ class Window:
         await self.page.context.add_cookies([{"name": name, "value": value, "url": self.address}])
         await self.page.goto(f"{self.address}/notes")
 
+    async def look_as(self, *, width: int, scheme: Scheme, height: int = 800) -> None:
+        """From now on in this width and with these colours."""
+        await self.page.set_viewport_size({"width": width, "height": height})
+        await self.page.emulate_media(color_scheme=scheme)
+
     async def save(self, text: str) -> None:
         await self.page.fill("[name=text]", text)
         async with self.page.expect_navigation(url=f"{self.address}/notes#note-*"):  # to its end: its scripts have run
@@ -73,11 +80,24 @@ async def bad_gateway(route: Route) -> None:
     await route.fulfill(status=502, content_type="text/html", body="<!doctype html><title>502 Bad Gateway</title>")
 
 
+# What Chromium makes anew for each window and no page of ours sees: the list under its address bar, which is two pages
+# in a process of their own, and a process in reserve. A window takes half as much again with them.
+UNSEEN = ("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "SpareRendererForSitePerProcess")
+# What Playwright switches off; the last list that Chromium is given is the one that counts.
+OFF = (
+    *("AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades", "LensOverlay"),
+    *("HttpsFirstBalancedModeAutoEnable", "MediaRouter", "PaintHolding", "ThirdPartyStoragePartitioning", "AimEnabled"),
+    *("AvoidCorsURLLoaderRestartOnRedirect", "TcpPortRandomizationWin", "OptimizationHints", "PreconnectToSearch"),
+    *("NetworkTimeServiceQuerying",),
+)
+
+
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
     """A browser that finds nothing but loopback."""
-    rules = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
-    arguments = ["--no-sandbox", "--disable-background-networking", rules]
+    rules = f"--host-resolver-rules=MAP {NAME} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+    without = f"--disable-features={','.join((*OFF, *UNSEEN))}"
+    arguments = ["--no-sandbox", "--disable-background-networking", rules, without]
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         try:
@@ -87,13 +107,22 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
+async def page_of(browser: Browser, **options: Any) -> AsyncIterator[Page]:
+    """A page that shares nothing with any other, and in which nothing moves unless asked to."""
+    context = await browser.new_context(**{"locale": "zh-CN", "reduced_motion": "reduce", **options})
+    context.set_default_timeout(PATIENCE_MS)
+    try:
+        yield await context.new_page()
+    finally:
+        await context.close()
+
+
+@asynccontextmanager
 async def window_of(browser: Browser, address: str, **options: Any) -> AsyncIterator[Window]:
     """A window of its own; whatever went wrong in it is said at the end."""
-    context = await browser.new_context(**{"locale": "zh-CN", **options})
-    context.set_default_timeout(PATIENCE_MS)
-    window = Window(await context.new_page(), address)
-    yield window
-    await context.close()
+    async with page_of(browser, **options) as page:
+        window = Window(page, address)
+        yield window
     assert window.wrong == []
 
 

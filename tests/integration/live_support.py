@@ -175,7 +175,7 @@ async def live(folder: Path, oracle: Oracle, *, sync_wait_s: float = 60.0, **set
 
 
 @asynccontextmanager
-async def listening(site: Live) -> AsyncIterator[str]:
+async def listening(site: Site) -> AsyncIterator[str]:
     """A real server under the site; its address."""
     opened = listen("127.0.0.1", 0)
     server = WebServer(site.application)

@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -140,33 +141,40 @@ def work_on(database: Database, writer: Writer, clock: Clock) -> Work:
     )
 
 
+@asynccontextmanager
+async def site_in(folder: Path, *, cheap: Passwords | None = None, **settings: Any) -> AsyncIterator[Site]:
+    """A site on a new database."""
+    (folder / FILE_NAME).write_bytes(empty_database())
+    database = Database(sqlite_url(folder / FILE_NAME))
+    writer, clock, ready = Writer(database), Clock(), [True]
+    running = asyncio.ensure_future(writer.run())
+    passwords = cheap or Passwords(CHEAP)
+    services = Services(
+        database=database,
+        writer=writer,
+        settings=Settings(data_dir=folder, **settings),
+        clock=lambda: clock.epoch,
+        monotonic=lambda: clock.mono,
+        ready=lambda: ready[0],
+    )
+    application = create_application(services, work_on(database, writer, clock), passwords=passwords)
+    try:
+        yield Site(database, writer, application, passwords, clock, ready)
+    finally:
+        passwords.close()
+        writer.stop()
+        await running
+        await database.aclose()
+
+
 def with_site(
     tmp_path: Path, scenario: Callable[[Site], Awaitable[None]], *, cheap: Passwords | None = None, **settings: Any
 ) -> None:
     """Run a scenario on a new database."""
 
     async def run() -> None:
-        (tmp_path / FILE_NAME).write_bytes(empty_database())
-        database = Database(sqlite_url(tmp_path / FILE_NAME))
-        writer, clock, ready = Writer(database), Clock(), [True]
-        running = asyncio.ensure_future(writer.run())
-        passwords = cheap or Passwords(CHEAP)
-        services = Services(
-            database=database,
-            writer=writer,
-            settings=Settings(data_dir=tmp_path, **settings),
-            clock=lambda: clock.epoch,
-            monotonic=lambda: clock.mono,
-            ready=lambda: ready[0],
-        )
-        application = create_application(services, work_on(database, writer, clock), passwords=passwords)
-        try:
-            await scenario(Site(database, writer, application, passwords, clock, ready))
-        finally:
-            passwords.close()
-            writer.stop()
-            await running
-            await database.aclose()
+        async with site_in(tmp_path, cheap=cheap, **settings) as site:
+            await scenario(site)
 
     asyncio.run(run())
 
