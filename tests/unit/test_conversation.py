@@ -324,6 +324,16 @@ def test_who_names_us_takes_nobody_away_whom_somebody_else_names() -> None:
         assert conversation.peers_seen == len(others), others
 
 
+def test_a_peer_that_was_met_was_seen_though_the_dht_named_it_so_late_that_it_might_have_been_us() -> None:
+    conversation = Conversation("ab" * 20)
+    conversation.dht_asked(100, nodes=9)
+    conversation.dht_answered(1, 104)
+    assert conversation.peers_seen == 0
+    conversation.known = 1
+    conversation.peers_looked_at([("127.0.0.1", 7)])
+    assert conversation.peers_seen == 1
+
+
 def test_each_of_our_addresses_is_ours() -> None:
     conversation = Conversation("ab" * 20)
     conversation.dht_asked(100, nodes=9)

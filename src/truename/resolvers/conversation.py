@@ -150,6 +150,7 @@ class Conversation:
     known: int = 0
     us: set[Peer] = field(default_factory=set)
     _gone: int = 0
+    _alive: int = 0
     _announces: dict[str, int] = field(default_factory=dict)
     _reached: set[str] = field(default_factory=set)
     _unreached: set[str] = field(default_factory=set)
@@ -268,7 +269,7 @@ class Conversation:
     def seen(self, others: Others) -> int:
         """The same without what others brought. Who names nobody has no part in peers that showed themselves."""
         named = max(self._named_by_those_but(others), self.named_by_dht)
-        showed = bool(self.handed or self.answered) and not any(others)
+        showed = 0 if any(others) else max(self._alive, bool(self.handed or self.answered))
         return max(len(self.peers.keys() - others.peers) + named, showed)
 
     @property
@@ -295,6 +296,7 @@ class Conversation:
         """Of the peers that are known, these have not failed; we are not among them."""
         self.known = max(self.known, len(peers) + len(self.us))
         self._gone = self.known - len(peers)
+        self._alive = max(self._alive, len(peers))
 
     def counts(self, others: Others = NO_OTHERS) -> dict[str, int]:
         """What has been done, by the words of `COUNTS`, without what others brought."""
