@@ -41,10 +41,19 @@ def _each_revision_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restore, "_upgrade", upgrade)
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def backup(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A backup with a row in every table."""
-    return back_up_of(tmp_path / "source")
+    return back_up_of(tmp_path_factory.mktemp("backup") / "source").read_bytes()
+
+
+@pytest.fixture
+def file(backup: bytes, tmp_path: Path) -> Path:
+    """That backup, for one test alone."""
+    file = tmp_path / "source.db"
+    file.write_bytes(backup)
+    file.chmod(0o600)
+    return file
 
 
 def back_up_of(folder: Path, **more: Any) -> Path:
