@@ -5,8 +5,9 @@ import hashlib
 import hmac
 import json
 import socket
+import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,15 @@ from truename.web.webhook import AGAIN_AFTER_S, SIGNATURE, Target, Webhook, open
 
 HASHES = [f"{number:040x}" for number in range(1, 4)]
 SECRET = "a key that both know"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _certificates_are_read_once() -> Iterator[None]:
+    """A server reads those of the system once; each ring here would."""
+    read = ssl.create_default_context()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("truename.web.webhook.ssl.create_default_context", lambda: read)
+        yield
 
 
 @dataclass
