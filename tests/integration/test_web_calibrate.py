@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from tests.integration.live_support import HYBRID_V1, HYBRID_V2, PATIENCE_S, Liv
 from tests.integration.web_support import ENGLISH, PASSWORD
 
 HASH, OTHER, THIRD = "1a" * 20, "2b" * 20, "3c" * 20
-V2 = "4d" * 32
 
 
 async def submit(client: httpx.AsyncClient, info_hash: Any = HASH, **more: Any) -> httpx.Response:
@@ -29,12 +29,13 @@ async def task_of(client: httpx.AsyncClient, info_hash: str = HASH, **more: Any)
 
 
 def refused(answer: httpx.Response, status: int, code: str, error: str | None = None) -> None:
-    assert answer.status_code == status, answer.text
+    of = f"{answer.request.method} {answer.request.url} {answer.request.content[:200]!r}"
+    assert answer.status_code == status, (of, answer.text)
     body = answer.json()
-    assert set(body) == {"error", "code"}
-    assert body["code"] == code
+    assert set(body) == {"error", "code"}, of
+    assert body["code"] == code, of
     if error is not None:
-        assert body["error"] == error
+        assert body["error"] == error, of
 
 
 def test_a_new_hash_is_pending_and_its_task_ends_with_the_name(tmp_path: Path) -> None:
@@ -66,29 +67,32 @@ def test_a_new_hash_is_pending_and_its_task_ends_with_the_name(tmp_path: Path) -
     with_live(tmp_path, scenario)
 
 
-@pytest.mark.parametrize(
-    ("given", "info_hash"),
-    [
-        (HASH, HASH),
-        (HASH.upper(), HASH),
-        (f"  {HASH}\n", HASH),
-        (base64.b32encode(bytes.fromhex(HASH)).decode(), HASH),
-        (base64.b32encode(bytes.fromhex(HASH)).decode().lower(), HASH),
-        (V2, V2),
-        (V2.upper(), V2),
-        (f"magnet:?xt=urn:btih:{HASH}&dn=x&tr=udp%3A%2F%2Ft.example%3A80", HASH),
-        (f"MAGNET:?dn=x&xt=urn:btih:{HASH.upper()}", HASH),
-        (f"magnet:?xt=urn:btmh:1220{V2}", V2),
-        (f"magnet:?xt=urn:btih:{HYBRID_V1}&xt=urn:btmh:1220{HYBRID_V2}", HYBRID_V1),
-    ],
+# What is written for a v1 hash, for a v2 hash, and for both.
+WRITTEN: tuple[tuple[Callable[[str, str], str], str], ...] = (
+    (lambda v1, v2: v1, "v1"),
+    (lambda v1, v2: v1.upper(), "v1"),
+    (lambda v1, v2: f"  {v1}\n", "v1"),
+    (lambda v1, v2: base64.b32encode(bytes.fromhex(v1)).decode(), "v1"),
+    (lambda v1, v2: base64.b32encode(bytes.fromhex(v1)).decode().lower(), "v1"),
+    (lambda v1, v2: v2, "v2"),
+    (lambda v1, v2: v2.upper(), "v2"),
+    (lambda v1, v2: f"magnet:?xt=urn:btih:{v1}&dn=x&tr=udp%3A%2F%2Ft.example%3A80", "v1"),
+    (lambda v1, v2: f"MAGNET:?dn=x&xt=urn:btih:{v1.upper()}", "v1"),
+    (lambda v1, v2: f"magnet:?xt=urn:btmh:1220{v2}", "v2"),
+    (lambda v1, v2: f"magnet:?xt=urn:btih:{HYBRID_V1}&xt=urn:btmh:1220{HYBRID_V2}", "hybrid"),
 )
-def test_a_hash_is_taken_in_every_form(tmp_path: Path, given: str, info_hash: str) -> None:
+
+
+def test_a_hash_is_taken_in_every_form(tmp_path: Path) -> None:
     async def scenario(site: Live) -> None:
         client = await site.signed_in()
-        (body,) = await site.ended(client, await task_of(client, given))
-        assert body["info_hash"] == info_hash
-        assert body.get("info_hash_v2") == (HYBRID_V2 if info_hash == HYBRID_V1 else None)
-        assert body["status"] == "completed"
+        for number, (write, kind) in enumerate(WRITTEN):
+            v1, v2 = f"{number:x}a" * 20, f"{number:x}d" * 32
+            given = write(v1, v2)
+            (body,) = await site.ended(client, await task_of(client, given))
+            assert body["info_hash"] == {"v1": v1, "v2": v2, "hybrid": HYBRID_V1}[kind], given
+            assert body.get("info_hash_v2") == (HYBRID_V2 if kind == "hybrid" else None), given
+            assert body["status"] == "completed", given
 
     with_live(tmp_path, scenario)
 
@@ -122,22 +126,22 @@ def test_either_hash_of_a_hybrid_finds_the_name_that_the_other_brought(tmp_path:
     with_live(tmp_path, scenario)
 
 
-@pytest.mark.parametrize("asked", [HYBRID_V1, HYBRID_V2, HYBRID_V2[:40]])
 @pytest.mark.parametrize("named_by", [HYBRID_V1, HYBRID_V2])
 def test_of_a_hybrid_the_answer_has_the_v1_hash_and_the_v2_hash_beside_it_whichever_was_asked_for(
-    tmp_path: Path, named_by: str, asked: str
+    tmp_path: Path, named_by: str
 ) -> None:
     async def scenario(site: Live) -> None:
         client = await site.signed_in()
         await site.ended(client, await task_of(client, named_by))
-        (body,) = await site.ended(client, await task_of(client, asked))
-        (listed,) = (
-            one
-            for one in (await client.get("/api/calibrate/tasks")).json()["tasks"]
-            if one["task_id"] == body["task_id"]
-        )
-        for one in (body, listed):
-            assert (one["info_hash"], one["info_hash_v2"]) == (HYBRID_V1, HYBRID_V2)
+        for asked in (HYBRID_V1, HYBRID_V2, HYBRID_V2[:40]):
+            (body,) = await site.ended(client, await task_of(client, asked))
+            (listed,) = (
+                one
+                for one in (await client.get("/api/calibrate/tasks")).json()["tasks"]
+                if one["task_id"] == body["task_id"]
+            )
+            for one in (body, listed):
+                assert (one["info_hash"], one["info_hash_v2"]) == (HYBRID_V1, HYBRID_V2), asked
 
     with_live(tmp_path, scenario)
 
@@ -177,21 +181,21 @@ NO_HASH = [
 ]
 
 
-@pytest.mark.parametrize("path", ["/api/calibrate/async", "/api/calibrate"])
-def test_what_is_no_hash_is_refused_with_the_texts_of_the_contract(tmp_path: Path, path: str) -> None:
+def test_what_is_no_hash_is_refused_with_the_texts_of_the_contract(tmp_path: Path) -> None:
     async def scenario(site: Live) -> None:
         client = await site.signed_in()
-        for body in MISSING:
-            refused(await client.post(path, json=body), 400, "missing_info_hash", "缺少 info_hash 参数")
-        for given in NO_HASH:
-            answer = await client.post(path, json={"info_hash": given})
-            refused(answer, 400, "invalid_info_hash", "info_hash 无效")
-        refused(
-            await client.post(path, json={}, headers=ENGLISH),
-            400,
-            "missing_info_hash",
-            "The parameter info_hash is missing",
-        )
+        for path in ("/api/calibrate/async", "/api/calibrate"):
+            for body in MISSING:
+                refused(await client.post(path, json=body), 400, "missing_info_hash", "缺少 info_hash 参数")
+            for given in NO_HASH:
+                answer = await client.post(path, json={"info_hash": given})
+                refused(answer, 400, "invalid_info_hash", "info_hash 无效")
+            refused(
+                await client.post(path, json={}, headers=ENGLISH),
+                400,
+                "missing_info_hash",
+                "The parameter info_hash is missing",
+            )
         assert site.oracle.asked == []
 
     with_live(tmp_path, scenario)
@@ -526,11 +530,11 @@ def test_what_of_a_note_is_unfinished_in_time_is_waiting_and_comes_later(tmp_pat
     with_live(tmp_path, scenario, sync_wait_s=2)
 
 
-@pytest.mark.parametrize("wrong", ["0", "-5", "99999999999999999999", "1.5", "x", "%00", "4711", "null"])
-def test_a_note_that_is_none_cannot_be_named(tmp_path: Path, wrong: str) -> None:
+def test_a_note_that_is_none_cannot_be_named(tmp_path: Path) -> None:
     async def scenario(site: Live) -> None:
         client = await site.signed_in()
-        refused(await client.post(f"/api/calibrate/{wrong}"), 404, "not_found")
+        for wrong in ("0", "-5", "99999999999999999999", "1.5", "x", "%00", "4711", "null"):
+            refused(await client.post(f"/api/calibrate/{wrong}"), 404, "not_found")
 
     with_live(tmp_path, scenario)
 
