@@ -109,19 +109,17 @@ def test_a_name_is_written_only_into_the_notes_of_who_asked(tmp_path: Path) -> N
     with_live(tmp_path, scenario)
 
 
-@pytest.mark.parametrize(
-    "body",
-    [{}, *({"text": wrong} for wrong in (None, "", "  \n", 5, [], {}, True, "a\0b"))],
-    ids=str,
-)
-def test_what_is_no_text_is_refused(tmp_path: Path, body: dict[str, Any]) -> None:
+def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
+    bodies: list[dict[str, Any]] = [{}, *({"text": wrong} for wrong in (None, "", "  \n", 5, [], {}, True, "a\0b"))]
+
     async def scenario(site: Live) -> None:
         client = await site.signed_in()
         note = await save(client, "there")
-        for method, path in (("POST", "/api/notes"), ("PATCH", f"/api/notes/{note['id']}")):
-            answer = await client.request(method, path, json={"version": 1, **body})
-            assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
-        assert [one["text"] for one in (await client.get("/api/notes")).json()["notes"]] == ["there"]
+        for body in bodies:
+            for method, path in (("POST", "/api/notes"), ("PATCH", f"/api/notes/{note['id']}")):
+                answer = await client.request(method, path, json={"version": 1, **body})
+                assert (answer.status_code, answer.json()["code"]) == (400, "bad_request"), (method, body)
+            assert [one["text"] for one in (await client.get("/api/notes")).json()["notes"]] == ["there"], body
 
     with_live(tmp_path, scenario)
 
@@ -217,31 +215,31 @@ def test_a_name_of_ones_own_on_a_hybrid_stays_whichever_hash_brings_the_true_one
     with_live(tmp_path, scenario)
 
 
-@pytest.mark.parametrize(
-    ("saved", "edited", "after"),
-    [
-        (f"{LINK}&dn=a", f"{LINK}&dn=MINE {LINK}&dn=a", f"{LINK}&dn=MINE {NAMED}"),
-        (f"{LINK}&dn=a {LINK}&dn=b", f"{LINK}&dn=b {LINK}&dn=a", f"{LINK}&dn=b {LINK}&dn=a"),
-        (f"{LINK}&dn=a {LINK}&dn=b", f"{LINK}&dn=MINE {LINK}&dn=b", f"{LINK}&dn=MINE {NAMED}"),
-        (f"{LINK} {LINK}", f"{LINK} {LINK}&dn=MINE", f"{NAMED} {LINK}&dn=MINE"),
-        (f"{LINK}&dn=a", f"{LINK}&dn=a {LINK}&dn=b", f"{NAMED} {NAMED}"),
-    ],
+EDITS = (
+    (f"{LINK}&dn=a", f"{LINK}&dn=MINE {LINK}&dn=a", f"{LINK}&dn=MINE {NAMED}"),
+    (f"{LINK}&dn=a {LINK}&dn=b", f"{LINK}&dn=b {LINK}&dn=a", f"{LINK}&dn=b {LINK}&dn=a"),
+    (f"{LINK}&dn=a {LINK}&dn=b", f"{LINK}&dn=MINE {LINK}&dn=b", f"{LINK}&dn=MINE {NAMED}"),
+    (f"{LINK} {LINK}", f"{LINK} {LINK}&dn=MINE", f"{NAMED} {LINK}&dn=MINE"),
+    (f"{LINK}&dn=a", f"{LINK}&dn=a {LINK}&dn=b", f"{NAMED} {NAMED}"),
 )
+
+
 @pytest.mark.parametrize("late", [False, True])
 def test_of_several_magnets_of_a_hash_those_keep_their_names_whose_names_were_changed(
-    tmp_path: Path, saved: str, edited: str, after: str, *, late: bool
+    tmp_path: Path, *, late: bool
 ) -> None:
     """Be the name known before the edit (which is then one of an older version), or found after it."""
 
     async def scenario(site: Live) -> None:
         client = await site.signed_in()
-        note = await save(client, saved)
-        path = f"/api/notes/{note['id']}"
+        paths = [f"/api/notes/{(await save(client, saved))['id']}" for saved, _, _ in EDITS]
         if not late:
             await named(site, client)
-        assert (await client.patch(path, json={"text": edited, "version": 1})).status_code == 200
+        for path, (_, edited, _) in zip(paths, EDITS, strict=True):
+            assert (await client.patch(path, json={"text": edited, "version": 1})).status_code == 200, edited
         await named(site, client)
-        assert (await client.get(path)).json()["text"] == after
+        texts = [(await client.get(path)).json()["text"] for path in paths]
+        assert texts == [after for _, _, after in EDITS]
 
     with_live(tmp_path, scenario)
 
@@ -290,27 +288,32 @@ ASKING: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("asking", list(ASKING))
-@pytest.mark.parametrize("before", [LINK, f"{LINK}&dn=lie"])
-def test_a_rename_that_was_undone_stays_so_until_its_person_asks_again(
-    tmp_path: Path, before: str, asking: str
-) -> None:
+def test_a_rename_that_was_undone_stays_so_until_its_person_asks_again(tmp_path: Path, asking: str) -> None:
+    befores = [LINK, f"{LINK}&dn=lie"]
+
     async def scenario(site: Live) -> None:
         client, other = await site.signed_in(), await site.signed_in("bob")
-        note = await save(client, before)
+        ids = [(await save(client, before))["id"] for before in befores]
+
+        async def texts() -> list[str]:
+            return [(await client.get(f"/api/notes/{one}")).json()["text"] for one in ids]
+
         task = (await client.post("/api/calibrate/async", json={"info_hash": HASH})).json()
         await site.ended(client, task["task_id"])
-        path = f"/api/notes/{note['id']}"
-        assert (await client.get(path)).json()["text"] == NAMED
-        assert (await client.patch(path, json={"text": before, "version": 2})).status_code == 200
+        assert await texts() == [NAMED, NAMED]
+        for one, before in zip(ids, befores, strict=True):
+            answer = await client.patch(f"/api/notes/{one}", json={"text": before, "version": 2})
+            assert answer.status_code == 200
         await named(site, other)
         assert (await client.post("/api/calibrate/batch", json={"unnamed": True})).json()["total"] == 0
-        assert (await client.get(path)).json()["text"] == before
+        assert await texts() == befores
         route, body = ASKING[asking]
         if asking == "batch of notes":
-            body = {"note_ids": [note["id"]]}
-        answer = await client.post(route.format(note=note["id"], task=task["task_id"]), json=body)
-        assert answer.status_code == 200, answer.text
-        assert (await client.get(path)).json()["text"] == NAMED
+            body = {"note_ids": ids}
+        for one in ids if asking == "note" else ids[:1]:
+            answer = await client.post(route.format(note=one, task=task["task_id"]), json=body)
+            assert answer.status_code == 200, answer.text
+        assert await texts() == [NAMED, NAMED]
 
     with_live(tmp_path, scenario)
 
