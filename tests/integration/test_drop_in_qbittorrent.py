@@ -143,6 +143,14 @@ def clean(qbittorrent: QBittorrent) -> Iterator[QBittorrent]:
     until(lambda: not client.torrents_info())
 
 
+@pytest.fixture
+def helper():
+    with importable():
+        import calibrate_qbt_helper
+
+        yield calibrate_qbt_helper
+
+
 def assert_nothing_of_ours(qbittorrent: QBittorrent) -> None:
     client = qbittorrent.client()
     assert not [torrent for torrent in client.torrents_info() if torrent["category"]]
@@ -390,45 +398,49 @@ def test_the_password_does_not_follow_a_redirect():
         assert not canary.asked
 
 
-@pytest.mark.parametrize(
-    "arguments", [[], ["--help"], ["-h"], ["5"], ["0" * 40], [DEAD[0], DEAD[1]], ["--", DEAD[0]], [DEAD[0] + ";id"]]
-)
-def test_wrong_use_is_said_before_anybody_is_asked(arguments):
+WRONG_USE = [[], ["--help"], ["-h"], ["5"], ["0" * 40], [DEAD[0], DEAD[1]], ["--", DEAD[0]], [DEAD[0] + ";id"]]
+UNUSABLE = [
+    ({}, "QBT_URL"),
+    ({"QBT_URL": "127.0.0.1:8080"}, "QBT_URL"),
+    ({"QBT_URL": "file:///etc/passwd"}, "QBT_URL"),
+    ({"QBT_URL": "http://["}, "QBT_URL"),
+    ({"QBT_URL": "http://127.0.0.1:99999"}, "QBT_URL"),
+    ({"QBT_URL": "http://127.0.0.1:1", "QBT_TIMEOUT_S": "nan"}, "QBT_TIMEOUT_S"),
+    ({"QBT_URL": "http://127.0.0.1:1", "QBT_TIMEOUT_S": "-1"}, "QBT_TIMEOUT_S"),
+    ({"QBT_URL": "http://127.0.0.1:1", "QBT_TIMEOUT_S": "soon"}, "QBT_TIMEOUT_S"),
+]
+
+
+def test_wrong_use_is_said_before_anybody_is_asked(helper, monkeypatch, capfd):
     with always(200) as canary:
-        ended = ask({"QBT_URL": canary.url}, *arguments)
-        assert (ended.status, ended.name) == (2, "")
-        assert ended.reason in ("Give exactly one info-hash.", "This is not an info-hash.")
+        monkeypatch.setenv("QBT_URL", canary.url)
+        monkeypatch.setenv("LC_ALL", "C.UTF-8")
+        for arguments in WRONG_USE:
+            assert helper.main(arguments) == 2, arguments
+            name, reason = capfd.readouterr()
+            assert name == "", arguments
+            assert reason.strip() in ("Give exactly one info-hash.", "This is not an info-hash."), arguments
+        ended = ask({"QBT_URL": canary.url}, *WRONG_USE[-1])
+        assert (ended.status, ended.name, ended.reason) == (2, "", "This is not an info-hash.")
         assert not canary.asked
 
 
-@pytest.mark.parametrize(
-    ("environment", "word"),
-    [
-        ({}, "QBT_URL"),
-        ({"QBT_URL": "127.0.0.1:8080"}, "QBT_URL"),
-        ({"QBT_URL": "file:///etc/passwd"}, "QBT_URL"),
-        ({"QBT_URL": "http://["}, "QBT_URL"),
-        ({"QBT_URL": "http://127.0.0.1:99999"}, "QBT_URL"),
-        ({"QBT_URL": "http://127.0.0.1:1", "QBT_TIMEOUT_S": "nan"}, "QBT_TIMEOUT_S"),
-        ({"QBT_URL": "http://127.0.0.1:1", "QBT_TIMEOUT_S": "-1"}, "QBT_TIMEOUT_S"),
-        ({"QBT_URL": "http://127.0.0.1:1", "QBT_TIMEOUT_S": "soon"}, "QBT_TIMEOUT_S"),
-    ],
-)
-def test_unusable_settings_are_named(environment, word):
+def test_unusable_settings_are_named(helper, monkeypatch, capfd):
+    for environment, word in UNUSABLE:
+        for name in ("QBT_URL", "QBT_TIMEOUT_S"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        assert helper.main([DEAD[0]]) == 2, environment
+        name, reason = capfd.readouterr()
+        assert name == "", environment
+        assert word in reason, environment
     ended = ask(environment, DEAD[0])
     assert (ended.status, ended.name) == (2, "")
     assert word in ended.reason
 
 
 # What an exported file may hold
-
-
-@pytest.fixture
-def helper():
-    with importable():
-        import calibrate_qbt_helper
-
-        yield calibrate_qbt_helper
 
 
 def test_only_metadata_with_the_right_digest_has_a_name(helper, swarm):
