@@ -78,10 +78,10 @@ class Lines:
             self._new.put(line)
         self._new.put(None)
 
-    def find(self, pattern: str, *, after: int = 0) -> str:
-        """What a pattern finds in what was said, but for so many first lines, or will be."""
+    def find(self, pattern: str) -> str:
+        """What a pattern finds in what was said or will be."""
         while True:
-            found = re.search(pattern, "".join(self.all[after:]))
+            found = re.search(pattern, "".join(self.all))
             if found is not None:
                 return found[1]
             line = self._new.get(timeout=PATIENCE_S)
