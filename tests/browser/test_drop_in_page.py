@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.browser.window_support import ARGUMENTS
 from tests.integration.drop_in_support import PATIENCE_S, serving
 from tests.qbittorrent import QBittorrent, program
 from truename.demo.peers import SwarmPlan
@@ -19,9 +20,8 @@ expect.set_options(timeout=PATIENCE_S * 1000)
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    arguments = ["--no-sandbox", "--disable-background-networking"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program("chromium"), args=arguments)
+        browser = playwright.chromium.launch(executable_path=program("chromium"), args=ARGUMENTS)
         yield browser
         browser.close()
 
@@ -59,7 +59,7 @@ class Visitor:
 
 @pytest.fixture
 def visitor(chromium: Browser) -> Iterator[Visitor]:
-    context = chromium.new_context(locale="zh-CN")
+    context = chromium.new_context(locale="zh-CN", reduced_motion="reduce")
     context.set_default_timeout(PATIENCE_S * 1000)
     visitor = Visitor(context.new_page())
     yield visitor

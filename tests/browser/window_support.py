@@ -90,16 +90,18 @@ OFF = (
     *("AvoidCorsURLLoaderRestartOnRedirect", "TcpPortRandomizationWin", "OptimizationHints", "PreconnectToSearch"),
     *("NetworkTimeServiceQuerying",),
 )
+# It finds nothing but loopback.
+ARGUMENTS = (
+    *("--no-sandbox", "--disable-background-networking", f"--disable-features={','.join((*OFF, *UNSEEN))}"),
+    f"--host-resolver-rules=MAP {NAME} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
 
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """A browser that finds nothing but loopback."""
-    rules = f"--host-resolver-rules=MAP {NAME} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
-    without = f"--disable-features={','.join((*OFF, *UNSEEN))}"
-    arguments = ["--no-sandbox", "--disable-background-networking", rules, without]
+    """A browser, from its start to its end."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         try:
             yield browser
         finally:
