@@ -42,7 +42,8 @@ class Errand:
     """The work for one hash.
 
     `magnet` has the trackers and peers of all who have asked for it, and `told` those that qBittorrent was told of.
-    `asked`: qBittorrent has been told of it. `refusals`: how often it could not make a .torrent file of what it has.
+    `asked`: qBittorrent has been told of it; `fetching`: and is fetching its metadata.
+    `refusals`: how often it could not make a .torrent file of what it has.
     `way`: `FETCH` asks by `fetchMetadata`, next at `ask_at`, at intervals of `every_s`; `ADD` adds a torrent.
     """
 
@@ -50,6 +51,7 @@ class Errand:
     told: Magnet | None = None
     waiters: dict[Waiter, None] = field(default_factory=dict)
     asked: bool = False
+    fetching: bool = False
     added: int = 0
     refusals: int = 0
     way: str = ""

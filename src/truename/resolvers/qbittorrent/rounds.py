@@ -76,7 +76,7 @@ class Rounds:
 
     def withdraw(self, errand: Errand) -> None:
         """Nobody waits any more. A fetch has no end of its own: a torrent of that hash, added and removed, is one."""
-        if errand.way == FETCH and errand.asked:
+        if errand.fetching:
             self._withdrawn[errand.info_hash] = None
 
     async def run(self) -> bool:
@@ -178,6 +178,7 @@ class Rounds:
             )
             for errand in portion:
                 errand.added += 1
+                errand.fetching = False
                 errand.has_been_asked()
         return bool(wanted)
 
@@ -253,7 +254,7 @@ class Rounds:
             ending = await self._fetched(errand)
             if ending is not None:
                 self._named += 1
-                errand.asked = False  # there is nothing left to withdraw
+                errand.fetching = False
                 errand.end(ending)
                 news = True
         return news
@@ -273,6 +274,7 @@ class Rounds:
             return None
         errand.every_s = min(_LAST_FETCH_S, errand.every_s * _SLOWER or _FIRST_FETCH_S)
         errand.ask_at = time.monotonic() + errand.every_s
+        errand.fetching = True
         errand.has_been_asked()
         info = answer.get("info")
         if not isinstance(info, dict):
