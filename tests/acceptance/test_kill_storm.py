@@ -225,7 +225,7 @@ class Storm:
 @pytest.mark.timeout(size(test=300, soak=2 * 3600))
 def test_a_storm_of_kills_loses_nothing_and_applies_nothing_twice(truename: Program) -> None:
     with LocalSwarm(SwarmPlan(invented=size(test=200, soak=3000))) as swarm:
-        storm = Storm(truename, swarm, seed=random.randrange(2**32))  # noqa: S311 - chance, no secret
+        storm = Storm(truename.has_run_before(), swarm, seed=random.randrange(2**32))  # noqa: S311 - chance, no secret
         storm.begin()
         for number in range(KILLS):
             storm.live(number)
