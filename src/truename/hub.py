@@ -4,15 +4,20 @@ import asyncio
 
 
 class Hub:
-    """Wakes everybody who waits. A change that comes while nobody waits is seen by comparing `count`."""
+    """Wakes everybody who waits. A change that comes while nobody waits is seen by comparing `count`.
+
+    `foreign`: how many of the changes were those of other processes.
+    """
 
     def __init__(self) -> None:
         self.count = 0
+        self.foreign = 0
         self._changed = asyncio.Event()
 
-    def publish(self) -> None:
+    def publish(self, *, foreign: bool = False) -> None:
         """Something has been committed."""
         self.count += 1
+        self.foreign += foreign
         self._changed.set()
         self._changed = asyncio.Event()
 

@@ -15,7 +15,7 @@ _LOOK_AGAIN_S = 1.0
 
 
 class Outlook:
-    """Notices what another process does to the same database: a command may cancel what runs here."""
+    """Notices what another process does to the same database: a command may cancel what runs here, or end a session."""
 
     def __init__(self, writer: Writer, feeder: Feeder, hub: Hub) -> None:
         self._writer = writer
@@ -37,6 +37,6 @@ class Outlook:
         version = await self._writer.write(data_versions, None)
         if version == self._seen:
             return
+        self._hub.publish(foreign=True)
         await self._feeder.drop_unwanted({one.lookup_id: delivery for delivery, one in self._feeder.out.items()})
         self._seen = version
-        self._hub.publish()

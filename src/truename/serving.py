@@ -86,6 +86,7 @@ async def _serving(settings: Settings, chain: Chain, language: Language) -> Asyn
                 writer=engine.writer,
                 settings=settings,
                 ready=lambda: not stopping.is_set(),
+                foreign=lambda: engine.hub.foreign,
             )
             work = Work(
                 calibrations=engine.calibrations,

@@ -147,6 +147,7 @@ async def live(folder: Path, oracle: Oracle, *, sync_wait_s: float = 60.0, **set
             clock=lambda: clock.epoch,
             monotonic=lambda: clock.mono,
             ready=lambda: ready[0],
+            foreign=lambda: engine.hub.foreign,
         )
         work = Work(
             calibrations=engine.calibrations,

@@ -460,6 +460,7 @@ def test_a_row_that_cannot_be_is_refused(file: Path, tmp_path: Path, statement: 
         ("UPDATE lookup SET delivery = NULL", "delivery"),
         ("UPDATE batch SET active = 2", "counts"),
         ("UPDATE batch SET ended_at = 1.0", "has ended"),
+        ("UPDATE person SET username = 'CAROL'", "name they bear"),
         ("UPDATE note SET version = 7", "newest revision"),
         ("UPDATE note SET text = text || '!'", "newest revision"),
     ],

@@ -539,6 +539,29 @@ def test_a_note_that_is_none_cannot_be_named(tmp_path: Path) -> None:
     with_live(tmp_path, scenario)
 
 
+def test_where_no_body_is_needed_one_that_is_no_object_is_refused_and_nothing_happens(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        client = await site.signed_in()
+        site.oracle.held.add(HASH)
+        note = (await client.post("/api/notes", json={"text": f"magnet:?xt=urn:btih:{HASH}"})).json()
+        task_id = (await submit(client)).json()["task_id"]
+        batch_id = (await client.post("/api/calibrate/batch", json={"info_hashes": [HASH]})).json()["batch_id"]
+        routes = [
+            *(f"/api/calibrate/{note['id']}", f"/api/calibrate/cancel/{task_id}", f"/api/calibrate/retry/{task_id}"),
+            *(f"/api/calibrate/batch/{batch_id}/cancel", f"/api/calibrate/batch/{batch_id}/retry"),
+            *(f"/api/watch/{HASH}/now", f"/api/watch/{HASH}/stop"),
+        ]
+        sent = {"content-type": "application/json"}
+        for route in routes:
+            for body in (b"[1]", b"null", b"5", b"{", b"\xff\xfe", b"[" * 100_000):
+                refused(await client.post(route, content=body, headers=sent), 400, "bad_request")
+            refused(await client.post(route, data={"a": "b"}), 400, "bad_request")
+        assert (await client.get(f"/api/calibrate/status/{task_id}")).json()["status"] in ("pending", "running")
+        assert (await client.post(f"/api/calibrate/cancel/{task_id}", content=b" {} ", headers=sent)).status_code == 200
+
+    with_live(tmp_path, scenario)
+
+
 @pytest.mark.parametrize("trouble", ["PRAGMA query_only = ON", "PRAGMA max_page_count = 1"])
 def test_a_database_that_takes_nothing_is_503_and_nothing_is_half_written(tmp_path: Path, trouble: str) -> None:
     """A read-only one, and one whose disk is full."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.integration.live_support import PATIENCE_S, Live, with_live
 from tests.integration.web_support import (
     ENGLISH,
     PAGE,
@@ -18,6 +19,7 @@ from tests.integration.web_support import (
     with_site,
 )
 from truename.store import people
+from truename.store.database import Database
 from truename.store.people import ABSOLUTE_S, IDLE_S, digest_of
 from truename.texts import Language
 from truename.web.brake import FREE
@@ -342,6 +344,24 @@ def test_an_end_written_by_another_program_counts_after_five_seconds(tmp_path: P
         assert not await inside(browser)
 
     with_site(tmp_path, scenario)
+
+
+def test_an_end_written_by_another_program_is_noticed_while_the_engine_looks_out(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        browser, alice = await site.signed_in("alice"), await site.person("bob")
+        program = site.browser(headers=await site.token(alice))
+        assert await inside(browser)
+        assert (await program.get("/api/notes")).status_code == 200
+        other = Database(site.database.url)
+        everybody = await other.read(people.everybody)
+        await other.write(people.change_password_all, [(one.id, "another") for one in everybody])
+        await other.write(people.revoke_token_all, [alice.id])
+        await other.aclose()
+        async with asyncio.timeout(PATIENCE_S):  # by a clock that stands still, what was remembered is as good as new
+            while await inside(browser) or (await program.get("/api/notes")).status_code == 200:
+                await asyncio.sleep(0.1)
+
+    with_live(tmp_path, scenario)
 
 
 def test_a_sign_out_while_the_database_is_asked_is_not_forgotten(tmp_path: Path) -> None:

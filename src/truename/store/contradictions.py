@@ -7,6 +7,8 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Final
 
+from truename.store.people import folded
+
 SENTENCES: Final[Mapping[str, str]] = {
     "a task is active until it is final": """
         SELECT id FROM task WHERE coalesce(active, 0) != (status IN ('pending', 'running'))
@@ -66,4 +68,7 @@ def contradiction_in(connection: sqlite3.Connection) -> str | None:
         row = connection.execute(question).fetchone()
         if row is not None:
             return f"{sentence}: {row[0]}"
+    for username, found_by in connection.execute("SELECT username, username_folded FROM person"):
+        if found_by != folded(username):
+            return f"a person is found by the name they bear: {username}"
     return None

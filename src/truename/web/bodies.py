@@ -128,6 +128,15 @@ async def json_object(request: Request) -> dict[str, Any]:
     return value
 
 
+async def no_body(request: Request) -> None:
+    """For a route of the API that needs nothing said: a body may be there all the same, if it is a JSON object.
+
+    Errors: `Refusal` 400 for any other one.
+    """
+    if await request.body():
+        await json_object(request)
+
+
 async def form_fields(request: Request) -> dict[str, str]:
     """The fields of a form of one of our pages; of a name that comes twice, the last.
 

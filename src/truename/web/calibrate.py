@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BeforeValidator
 
@@ -18,7 +18,7 @@ from truename.magnet import Magnet
 from truename.mode import MODES
 from truename.notes import magnets_of
 from truename.service import TooMany
-from truename.web.bodies import json_object
+from truename.web.bodies import json_object, no_body
 from truename.web.errors import Refusal
 from truename.web.guard import identity_of
 from truename.web.language import preferred
@@ -83,7 +83,7 @@ async def submit_and_wait(request: Request) -> Body:
     return await status(request, submitted.task_id)
 
 
-@router.post("/api/calibrate/{note_id}", summary="Name all magnets of a note and wait")
+@router.post("/api/calibrate/{note_id}", summary="Name all magnets of a note and wait", dependencies=[Depends(no_body)])
 async def calibrate_note(request: Request, note_id: NoteId) -> Response:
     """Waits up to a minute; one result for each magnet, in the order of the text. 429 when there is no room for any."""
     work, person_id = work_for_asking(request), identity_of(request).person.id

@@ -1,7 +1,7 @@
 """Who is asking: from the session cookie or a token, remembered for a few seconds.
 
-What the database said is believed for at most `FRESH_S`, so an end that another process wrote counts after that; an end
-of this process counts at once, also for a look that was under way meanwhile.
+What the database said is believed until another process has changed it, which is noticed within a second, and for at
+most `FRESH_S`; an end of this process counts at once, also for a look that was under way meanwhile.
 """
 
 import logging
@@ -34,6 +34,7 @@ class Identity:
 class _Remembered:
     identity: Identity
     at: float
+    foreign: int
 
 
 class Identities:
@@ -88,14 +89,15 @@ class Identities:
         key = (kind, digest_of(secret))
         remembered = self._remembered.get(key)
         now = self._services.monotonic()
-        if remembered is not None and now - remembered.at < FRESH_S:
+        foreign = self._services.foreign()
+        if remembered is not None and remembered.foreign == foreign and now - remembered.at < FRESH_S:
             return remembered.identity
         self._remembered.pop(key, None)
         ends = self._ends
         identity = await self._look(kind, key[1])
         # Somebody signed out while the database was asked: what it said may be older than that.
         if identity is not None and ends == self._ends:
-            self._remembered[key] = _Remembered(identity, now)
+            self._remembered[key] = _Remembered(identity, now, foreign)
             while len(self._remembered) > MAX_REMEMBERED:
                 self._remembered.popitem(last=False)
         return identity

@@ -12,7 +12,10 @@ from truename.store.writer import Writer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """`monotonic`: seconds that never go back. `ready`: whether work can be taken now."""
+    """`monotonic`: seconds that never go back. `ready`: whether work can be taken now.
+
+    `foreign`: how often other processes have changed the database, as far as was noticed.
+    """
 
     database: Database
     writer: Writer
@@ -20,3 +23,4 @@ class Services:
     clock: Clock = time.time
     monotonic: Callable[[], float] = time.monotonic
     ready: Callable[[], bool] = lambda: True
+    foreign: Callable[[], int] = lambda: 0

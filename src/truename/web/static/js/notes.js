@@ -74,14 +74,14 @@ export function calibrateAsync(
       unknown = status === 404 ? unknown + 1 : 0;
       if (unknown === 2 || isFinalRefusal(status)) {
         settle(reject, refusal(status, body));
-      } else if (status === 200 && body.status === 'completed') {
+      } else if (status === 200 && isNamed(body)) {
         told(body.status);
         settle(resolve, body.result);
       } else if (status === 200 && ENDED.includes(body.status)) {
         told(body.status);
         settle(reject, trouble('refused', body.error ?? body.status, status));
       } else {
-        if (status === 200 && typeof body.status === 'string') {
+        if (status === 200 && ACTIVE.includes(body.status)) {
           told(body.status);
         }
         next = setTimeout(poll, INTERVAL_MS, taskId);
@@ -93,10 +93,15 @@ export function calibrateAsync(
   });
 }
 
+/** Whether an answer tells that a task has its name, and the name. */
+function isNamed(body) {
+  return body.status === 'completed' && typeof body.result === 'string';
+}
+
 /** The name of an info-hash, by the route that answers when the task has ended, or after a minute. */
 export async function calibrateSync(infoHash, {fetch} = globalThis) {
   const {status, body} = await ask(fetch, `${root}/api/calibrate`, posted({info_hash: infoHash}));
-  if (status === 200 && body.status === 'completed') {
+  if (status === 200 && isNamed(body)) {
     return body.result;
   }
   throw status === 200 && ACTIVE.includes(body.status) ? trouble('late', LATE, status) : refusal(status, body);
