@@ -1,5 +1,6 @@
 """The forms of the notes page, as a browser without script sends them: edit, edit over another edit, delete, errors."""
 
+import asyncio
 import re
 from html import unescape
 from pathlib import Path
@@ -56,6 +57,44 @@ def test_a_page_of_a_note_that_is_gone_says_nothing_of_the_next_new_one(tmp_path
         assert new["id"] != old["id"]
         stale = await client.patch(f"/api/notes/{old['id']}", json={"text": "edited", "version": 1})
         assert stale.status_code == 404
+
+    with_live(tmp_path, scenario)
+
+
+def test_a_form_that_is_sent_twice_saves_one_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(site: Live) -> None:
+        client, other = await site.signed_in(), await site.signed_in("bob")
+        form = hidden_in(await client.get("/notes", headers=PAGE))
+
+        async def saved(text: str, browser: httpx.AsyncClient = client, **fields: str) -> int:
+            answer = await send(browser, "/notes", text, **fields)
+            assert answer.status_code == 303, answer.text
+            return int(answer.headers["location"].removeprefix("/notes#note-"))
+
+        async def count() -> int:
+            return len((await client.get("/api/notes")).json()["notes"])
+
+        first, second = await asyncio.gather(saved("once", **form), saved("once", **form))
+        assert (first == second, await count()) == (True, 1)
+        assert await saved("once", **form) == first
+        assert await saved("another text after going back", **form) != first
+        assert await saved("once", other, **form) != first
+        assert await saved("once") != first
+        assert await saved("once", form="") != first
+        assert await saved("once", **hidden_in(await client.get("/notes", headers=PAGE))) != first
+        assert await count() == 5
+        assert (await client.delete(f"/api/notes/{first}")).status_code == 204
+        again = await saved("once", **form)
+        assert (again != first, await count()) == (True, 5)
+
+        async def full(*_: Any, **__: Any) -> None:
+            raise StoreUnavailable
+
+        with monkeypatch.context() as away:
+            away.setattr(site.work.notes, "save", full)
+            assert (await send(client, "/notes", "tried again", **form)).status_code == 503
+        await saved("tried again", **form)
+        assert await count() == 6
 
     with_live(tmp_path, scenario)
 

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from dataclasses import dataclass, replace
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -25,6 +26,7 @@ from truename.web.guard import identity_of
 from truename.web.language import preferred
 from truename.web.line_ends import bare, restored
 from truename.web.notes import cursor_of, found, note_id_of, text_of
+from truename.web.once import MAX_MARK_CHARS, new_mark
 from truename.web.paging import DEFAULT_LIMIT
 from truename.web.paths import limit_of
 from truename.web.render import moment, render, see_other
@@ -76,10 +78,25 @@ async def save_by_form(request: Request) -> Response:
         return await _calibrate(request, fields)
     given = bare(fields.get("text", ""))
     try:
-        view = await work_of(request).notes.save(identity_of(request).person.id, text_of(given))
+        note_id = await _saved(request, text_of(given), form=fields.get("form", ""))
     except (Refusal, StoreUnavailable) as trouble:
         return await _list(request, "", draft=given, refusal=_told(trouble))
-    return see_other(request, f"/notes#note-{view.note.id}")
+    return see_other(request, f"/notes#note-{note_id}")
+
+
+async def _saved(request: Request, text: str, *, form: str) -> int:
+    """The number of the note; the same one when the same text comes from the same form again."""
+    work, person_id = work_of(request), identity_of(request).person.id
+
+    async def save() -> int:
+        return (await work.notes.save(person_id, text)).note.id
+
+    async def still_there(note_id: int) -> bool:
+        return await work.notes.get(person_id, note_id) is not None
+
+    if not 0 < len(form) <= MAX_MARK_CHARS:
+        return await save()
+    return await work.once.do((person_id, form, sha256(text.encode()).digest()), save, still_there=still_there)
 
 
 @router.get("/notes/{note_id}")
@@ -166,6 +183,7 @@ async def _list(request: Request, after: str, *, draft: str = "", refusal: Refus
         older=views[-1].note.id if more else None,
         newer=bool(after),
         draft=draft,
+        form=new_mark(),
         fault="" if refusal is None else _in_a_form(refusal),
         most=limit_of("/notes"),
     )

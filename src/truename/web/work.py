@@ -13,6 +13,7 @@ from truename.resolvers.base import Told
 from truename.service import Calibrations
 from truename.watch import Watch
 from truename.web.errors import Refusal
+from truename.web.once import Once
 
 Health = Callable[[], Awaitable[Sequence[Told]]]
 
@@ -35,7 +36,7 @@ class Work:
     """The heart as the web sees it.
 
     `health` asks each resolver how it is doing, and answers in a moment; `send` is there when there is a qBittorrent;
-    `waiting` counts the synchronous requests of each person under way.
+    `waiting` counts the synchronous requests of each person under way; `once` knows the forms that were sent last.
 
     Units: `sync_wait_s` is how long one of those waits at most.
     """
@@ -50,6 +51,7 @@ class Work:
     max_batch: int = 10_000
     sync_wait_s: float = SYNC_WAIT_S
     waiting: Counter[int] = field(default_factory=Counter)
+    once: Once = field(default_factory=Once)
 
     def refuse_when_off(self) -> None:
         """Errors: `Refusal` 503 while nothing new may be asked."""
