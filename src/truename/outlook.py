@@ -33,7 +33,7 @@ class Outlook:
                 log.warning("not looked out", extra={"reason": str(trouble)})
 
     async def look(self) -> None:
-        """If somebody else has written, drop what nobody waits for any more, and look for what is new."""
+        """If somebody else has written, have everybody look at what is new, and drop what nobody waits for any more."""
         version = await self._writer.write(data_versions, None)
         if version == self._seen:
             return

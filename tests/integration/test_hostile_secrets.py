@@ -2,7 +2,9 @@
 
 import json
 import logging
+import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -101,6 +103,19 @@ async def give_token(connection: Connection, tokens: Sequence[str]) -> Sequence[
     from truename.store import people
 
     return await people.set_token_all(connection, [(1, people.digest_of(token), 1.0) for token in tokens])
+
+
+def test_a_text_that_cannot_be_read_is_not_told_by_the_error(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        alice = await site.person()
+        note = await site.work.notes.save(alice.id, "as it was")
+        with closing(sqlite3.connect(tmp_path / FILE_NAME)) as file, file:
+            file.execute("UPDATE note SET text = CAST('canary ' || x'ff' AS TEXT)")
+        with pytest.raises(StoreUnavailable) as trouble:
+            await site.work.notes.get(alice.id, note.note.id)
+        assert str(trouble.value) == "OperationalError"
+
+    with_live(tmp_path, scenario)
 
 
 def test_an_error_of_the_database_says_nothing_of_what_was_to_be_written(tmp_path: Path) -> None:

@@ -317,6 +317,79 @@ def test_where_somebody_else_names_a_tracker_for_what_is_being_fetched_it_is_add
     run(test())
 
 
+async def two_rounds(server: StandIn) -> None:
+    before = server.times("sync/maindata")
+    await until(lambda: server.times("sync/maindata") > before + 1)
+
+
+def asking_for(number: int, *trackers: str) -> Magnet:
+    return Magnet.parse(f"magnet:?xt=urn:btih:{DEAD[number]}" + "".join(f"&tr={tracker}" for tracker in trackers))
+
+
+def test_a_fetch_is_ended_too_when_whoever_asked_leaves_before_it_is_answered() -> None:
+    async def test() -> None:
+        with Fetching({}).serving() as server:
+            fetch, may_answer = server._fetch, threading.Event()
+
+            def held(source: str) -> Any:
+                may_answer.wait(PATIENCE_S)
+                return fetch(source)
+
+            server._fetch = held  # type: ignore[method-assign]
+            async with resolving(server.url, Limits()) as resolver:
+                asking = asyncio.create_task(resolver.resolve(asking_for(0), deadline_s=LONG_S))
+                await until(lambda: server.times("torrents/fetchMetadata"))
+                asking.cancel()
+                await asyncio.wait([asking])
+                may_answer.set()
+                await until(lambda: server.times("torrents/delete") and not (server.waiting or server.listed))
+
+    run(test())
+
+
+def test_who_comes_when_somebody_has_just_left_a_fetch_has_their_own_trackers_asked() -> None:
+    async def test() -> None:
+        with Fetching({}).serving() as server:
+            async with resolving(server.url, Limits(), allow_private=True) as resolver:
+                trail = Trail()
+                first, second = (asking_for(0, f"udp://{one}.example:1") for one in ("one", "two"))
+                leaving = asyncio.create_task(resolver.resolve(first, deadline_s=LONG_S, trail=trail))
+                await until(lambda: trail.asked)
+                leaving.cancel()
+                await asyncio.wait([leaving])
+                asking = asyncio.create_task(resolver.resolve(second, deadline_s=LONG_S))
+                await until(lambda: server.times("torrents/add"))
+                asking.cancel()
+                await until(lambda: server.times("torrents/delete") and not (server.waiting or server.listed))
+            (added,) = [request.fields for request in server.asked if request.path == "torrents/add"]
+            assert parse_qs(urlsplit(added["urls"]).query)["tr"] == ["udp://two.example:1"]
+
+    run(test())
+
+
+def test_however_many_ask_and_whomever_they_name_a_torrent_gets_a_bounded_number_of_trackers() -> None:
+    async def test() -> None:
+        with Fetching({}).serving() as server:
+            async with resolving(server.url, Limits(), allow_private=True) as resolver:
+                asking = []
+                for person in range(10):
+                    named = asking_for(0, *(f"udp://of{person}x{number}.example:1" for number in range(100)))
+                    asking.append(asyncio.create_task(resolver.resolve(named, deadline_s=LONG_S)))
+                    await two_rounds(server)
+                told = {
+                    url
+                    for request in server.asked
+                    for url in request.fields.get("urls", "").split("\n")
+                    if request.path == "torrents/addTrackers"
+                }
+                added = parse_qs(next(one.fields["urls"] for one in server.asked if one.path == "torrents/add"))["tr"]
+                assert (len(added), len(told.difference(added))) == (30, 30)
+                for one in asking:
+                    one.cancel()
+
+    run(test())
+
+
 @pytest.mark.parametrize(("turn_s", "forced"), [(0.5, False), (LONG_S, True)])
 def test_only_what_stays_in_a_queue_is_started_by_force(turn_s: float, forced: bool) -> None:
     """What has its metadata by then would go on and download."""

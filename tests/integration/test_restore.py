@@ -470,6 +470,14 @@ def test_rows_that_contradict_one_another_are_refused(file: Path, tmp_path: Path
     assert_refused(file, tmp_path, "restore_contradiction", about)
 
 
+def test_a_person_whose_name_has_a_letter_of_a_newer_unicode_is_brought_back(file: Path, tmp_path: Path) -> None:
+    newer = "UPDATE person SET username = char({}) || 'anna', username_folded = char({}) || 'anna' WHERE id = 1"
+    execute(file, newer.format(0x10D50, 0x10D70))  # Garay of Unicode 16, which Python 3.11 cannot fold
+    database = restored(file, tmp_path / "data")
+    with closing(sqlite3.connect(database)) as opened:
+        assert opened.execute("SELECT count(*) FROM person WHERE username LIKE '%anna'").fetchone() == (1,)
+
+
 def test_nothing_where_something_must_be_is_refused(file: Path, tmp_path: Path) -> None:
     execute(file, *rewritten("TEXT NOT NULL", "TEXT", "note"), "UPDATE note SET text = NULL")
     execute(file, *rewritten("text TEXT", "text TEXT NOT NULL", "note"))

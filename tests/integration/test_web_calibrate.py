@@ -551,11 +551,13 @@ def test_where_no_body_is_needed_one_that_is_no_object_is_refused_and_nothing_ha
             *(f"/api/calibrate/batch/{batch_id}/cancel", f"/api/calibrate/batch/{batch_id}/retry"),
             *(f"/api/watch/{HASH}/now", f"/api/watch/{HASH}/stop"),
         ]
+        requests = [("POST", route) for route in routes] + [("DELETE", f"/api/notes/{note['id']}")]
         sent = {"content-type": "application/json"}
-        for route in routes:
+        for method, route in requests:
             for body in (b"[1]", b"null", b"5", b"{", b"\xff\xfe", b"[" * 100_000):
-                refused(await client.post(route, content=body, headers=sent), 400, "bad_request")
-            refused(await client.post(route, data={"a": "b"}), 400, "bad_request")
+                refused(await client.request(method, route, content=body, headers=sent), 400, "bad_request")
+            refused(await client.request(method, route, data={"a": "b"}), 400, "bad_request")
+        assert (await client.get(f"/api/notes/{note['id']}")).status_code == 200
         assert (await client.get(f"/api/calibrate/status/{task_id}")).json()["status"] in ("pending", "running")
         assert (await client.post(f"/api/calibrate/cancel/{task_id}", content=b" {} ", headers=sent)).status_code == 200
 

@@ -11,10 +11,10 @@ import pytest
 from truename.errors import NotYet, ResolverDown
 from truename.infohash import InfoHash
 from truename.resolvers.conversation import Conversation, Waiter
-from truename.resolvers.whom import Whom
+from truename.resolvers.whom import Others, Whom
 
 UDP, HTTP = "udp://127.0.0.1:1", "http://127.0.0.1:2/announce"
-US = ("127.0.0.1", 6)
+US, THEM = ("127.0.0.1", 6), ("127.0.0.1", 7)
 
 
 class HandTurnedLoop(asyncio.SelectorEventLoop):
@@ -307,21 +307,39 @@ def test_we_are_not_a_peer_though_libtorrent_and_the_dht_take_us_for_one() -> No
     assert beside.peers_seen == 1
 
 
-def test_who_names_us_takes_nobody_away_whom_somebody_else_names() -> None:
-    for others in (["dht"], ["x.pe"], ["a second tracker"], []):
-        conversation = asked(HTTP)
-        conversation.tracker_answered(HTTP, peers=1, reached=True)
-        conversation.us.add(US)
-        conversation.known = 1 + len(others)
-        if "dht" in others:
-            conversation.dht_asked(100, nodes=9)
-            conversation.dht_answered(1, 101)
-        if "x.pe" in others:
-            conversation.peers[("127.0.0.1", 7)] = None
-        if "a second tracker" in others:
-            conversation.tracker_asked(UDP)
-            conversation.tracker_answered(UDP, peers=1, reached=True)
-        assert conversation.peers_seen == len(others), others
+@pytest.mark.parametrize("beside", ["", "dht", "x.pe", "a second tracker", "the same tracker"])
+def test_who_names_us_takes_nobody_away_whom_somebody_else_names(beside: str) -> None:
+    conversation = asked(HTTP, UDP)
+    conversation.tracker_answered(HTTP, peers=1 + (beside == "the same tracker"), reached=True)
+    conversation.tracker_answered(UDP, peers=int(beside == "a second tracker"), reached=True)
+    conversation.us.add(US)
+    conversation.known = 1 + bool(beside)
+    if beside == "dht":
+        conversation.dht_asked(100, nodes=9)
+        conversation.dht_answered(1, 101)
+    if beside == "x.pe":
+        conversation.peers[THEM] = None
+    assert bool(conversation.peers_seen) == bool(beside)
+
+
+def test_whom_others_ask_and_we_ourselves_hide_nobody_whom_ones_own_tracker_names() -> None:
+    of_others = [(f"127.0.0.{number}", 9) for number in range(1, 11)]
+    conversation = asked(HTTP)
+    conversation.peers |= dict.fromkeys([*of_others, US])
+    conversation.tracker_answered(HTTP, peers=1, reached=True)
+    conversation.us.add(US)
+    conversation.known = 2  # peers at such ports are not taken, and whoever names us brings nobody
+    assert conversation.seen(Others(trackers=set(), peers={*of_others, US})) == 1
+
+
+def test_a_dht_that_names_ourselves_alone_names_nobody_though_others_are_known() -> None:
+    conversation = asked(HTTP)
+    conversation.tracker_answered(HTTP, peers=1, reached=True)
+    conversation.dht_asked(100, nodes=9)
+    conversation.dht_answered(1, 101)
+    conversation.us.add(US)
+    conversation.known = 2
+    assert conversation.seen(Others(trackers={HTTP}, peers=set())) == 0
 
 
 def test_a_peer_that_was_met_was_seen_though_the_dht_named_it_so_late_that_it_might_have_been_us() -> None:

@@ -64,4 +64,6 @@ def restore(file: Path, *, dry_run: bool, yes: bool) -> None:
         done = run(work())
     except (CannotServe, DatabaseError) as error:
         refuse(error.word, **error.fields)
+    except StoreUnavailable as error:
+        refuse("database_unusable", what=str(loaded.settings.data_dir / FILE_NAME), why=str(error))
     raise typer.Exit(DONE if done else NOT_ALL)

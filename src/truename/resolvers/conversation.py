@@ -126,7 +126,8 @@ class Conversation:
     `answered`: its metadata has come; `unread`: why that could not be read.
     `handed`: peers that somebody else was told of.
     `known`: how many peers libtorrent has; `us`: those that are ourselves, as the DHT names us too once we have asked
-    it, and a tracker that names everybody who has asked.
+    it, and a tracker that names everybody who has asked. When the peers were looked at last, so many of `known` were
+    `_gone` (had failed, or are ourselves); `_alive` are the most that had not.
     """
 
     hash20: str
@@ -229,7 +230,7 @@ class Conversation:
         Right after the session's beginning those may be of a look-up that libtorrent makes before ours has its turn.
         """
         if self.dht_asks > 1 or now - self._dht_begins(now) > _FIRST_ANSWERS_S:
-            self._named_by_dht_later = max(self._named_by_dht_later, peers - 1)
+            self._named_by_dht_later = max(self._named_by_dht_later, peers)
         else:
             self._named_by_dht_first = max(self._named_by_dht_first, peers)
 
@@ -250,9 +251,9 @@ class Conversation:
 
     @property
     def named_by_dht(self) -> int:
-        """How many peers the DHT named. The first answers may name us, where another look-up was quicker than ours."""
-        named = max(self._named_by_dht_first, self._named_by_dht_later)
-        return max(self._without_us(named), len(self._found_in_dht))
+        """How many peers the DHT named, without us: its first answers may name us too, the later ones do."""
+        us = len(self.us)
+        return max(0, self._named_by_dht_first - us, self._named_by_dht_later - max(1, us), len(self._found_in_dht))
 
     def others(self, whom: Whom) -> Others:
         """Of those whom it asks, or will, the ones that are not of these."""
@@ -334,13 +335,8 @@ class Conversation:
         return self._without_us(max(named, default=0))
 
     def _without_us(self, named: int) -> int:
-        """Of so many peers that were named, at least these are not ourselves: no more than libtorrent has otherwise.
-
-        Who named us is not known, so nothing is taken off a number for our sake as long as others may account for it.
-        """
-        if not self.us:
-            return named
-        return min(named, max(0, self.known - len(self.us) - len(self.peers)))
+        """Of so many peers that a tracker named, no more can be others than libtorrent has besides ourselves."""
+        return min(named, max(0, self.known - len(self.us))) if self.us else named
 
     def _dht_begins(self, now: float) -> float:
         """When it was first asked, or answered."""

@@ -259,7 +259,7 @@ class Switchboard:
                 self._rescue.peers_seen(event)
             case DhtFound(hash20=hash20):
                 if (conversation := self._by_hash.get(hash20)) is not None:
-                    others = self._without_us(conversation, event.peers)
+                    others = self._note_us(conversation, event.peers)
                     conversation.found_in_dht(others)
                     self._rescue.dht_found(conversation, others)
 
@@ -280,7 +280,7 @@ class Switchboard:
             case MetadataUnread():
                 self._rescue.metadata_unread(conversation, event)
             case PeersKnown():
-                others = self._without_us(conversation, event.peers)
+                others = self._note_us(conversation, event.peers)
                 self._rescue.peers_known(conversation, PeersKnown(event.handle, others))
 
     def _tracker_answered(self, conversation: Conversation, event: TrackerAnswered) -> None:
@@ -293,11 +293,11 @@ class Switchboard:
         self._ask_next(conversation)
         self._look_for_hope(conversation)
 
-    def _without_us(self, conversation: Conversation, peers: Sequence[Peer]) -> tuple[Peer, ...]:
-        """The DHT and trackers name us too, and libtorrent takes us for a peer like any other."""
-        others = tuple(peer for peer in peers if not self.sockets.are_at(*peer))
-        conversation.us.update(peer for peer in peers if self.sockets.are_at(*peer))
-        return others
+    def _note_us(self, conversation: Conversation, peers: Sequence[Peer]) -> tuple[Peer, ...]:
+        """The DHT and trackers name us too, and libtorrent takes us for a peer like any other. Output: the others."""
+        us = {peer for peer in peers if self.sockets.are_at(*peer)}
+        conversation.us |= us
+        return tuple(peer for peer in peers if peer not in us)
 
     def _ask_next(self, conversation: Conversation) -> None:
         """Trackers that have failed leave their places to those that wait for one."""

@@ -10,7 +10,6 @@ Source: https://www.sqlite.org/lang_transaction.html, https://www.sqlite.org/pra
 """
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -191,8 +190,9 @@ def _trouble_is_told() -> Iterator[None]:
         yield
     except (DBAPIError, PoolTimeout) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
-        # SQLite's own words hold nothing that anybody wrote; a server's may.
-        reason = str(cause) if isinstance(cause, sqlite3.Error) else type(error).__name__
+        # SQLite's own words hold nothing that anybody wrote; those of Python's driver and of a server may.
+        is_of_sqlite = hasattr(cause, "sqlite_errorcode")
+        reason = str(cause) if is_of_sqlite else type(error).__name__
         is_held = getattr(cause, "sqlite_errorname", "").startswith("SQLITE_BUSY")
         raise StoreUnavailable(reason, is_held=is_held) from error
 

@@ -15,7 +15,7 @@ from truename.notes import Candidate
 from truename.portions import in_portions
 from truename.service import TooMany
 from truename.texts import Language, say
-from truename.web.bodies import json_object, no_body
+from truename.web.bodies import json_object, needs_no_body
 from truename.web.calibrate import MAX_ID, json_body, priority_in, work_for_asking, work_of
 from truename.web.errors import Refusal
 from truename.web.guard import identity_of
@@ -64,14 +64,16 @@ async def batch(request: Request, batch_id: BatchId, limit: str = "", after: str
     return await _batch(request, batch_id, limit=limit, after=after)
 
 
-@router.post("/api/calibrate/batch/{batch_id}/cancel", summary="Cancel a batch", dependencies=[Depends(no_body)])
+@router.post("/api/calibrate/batch/{batch_id}/cancel", summary="Cancel a batch", dependencies=[Depends(needs_no_body)])
 async def cancel(request: Request, batch_id: BatchId) -> Body:
     """Cancels what the batch has created and is still active."""
     await work_of(request).batches.cancel(identity_of(request).person.id, batch_id)
     return await _batch(request, batch_id)
 
 
-@router.post("/api/calibrate/batch/{batch_id}/retry", summary="Try a batch again", dependencies=[Depends(no_body)])
+@router.post(
+    "/api/calibrate/batch/{batch_id}/retry", summary="Try a batch again", dependencies=[Depends(needs_no_body)]
+)
 async def retry(request: Request, batch_id: BatchId) -> Body:
     """New tasks, in the same batch, for those that failed or timed out. 429 when there is no room for any."""
     work = work_for_asking(request)

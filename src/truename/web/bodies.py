@@ -128,7 +128,7 @@ async def json_object(request: Request) -> dict[str, Any]:
     return value
 
 
-async def no_body(request: Request) -> None:
+async def needs_no_body(request: Request) -> None:
     """For a route of the API that needs nothing said: a body may be there all the same, if it is a JSON object.
 
     Errors: `Refusal` 400 for any other one.

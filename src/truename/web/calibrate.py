@@ -18,7 +18,7 @@ from truename.magnet import Magnet
 from truename.mode import MODES
 from truename.notes import magnets_of
 from truename.service import TooMany
-from truename.web.bodies import json_object, no_body
+from truename.web.bodies import json_object, needs_no_body
 from truename.web.errors import Refusal
 from truename.web.guard import identity_of
 from truename.web.language import preferred
@@ -83,7 +83,9 @@ async def submit_and_wait(request: Request) -> Body:
     return await status(request, submitted.task_id)
 
 
-@router.post("/api/calibrate/{note_id}", summary="Name all magnets of a note and wait", dependencies=[Depends(no_body)])
+@router.post(
+    "/api/calibrate/{note_id}", summary="Name all magnets of a note and wait", dependencies=[Depends(needs_no_body)]
+)
 async def calibrate_note(request: Request, note_id: NoteId) -> Response:
     """Waits up to a minute; one result for each magnet, in the order of the text. 429 when there is no room for any."""
     work, person_id = work_for_asking(request), identity_of(request).person.id

@@ -212,7 +212,7 @@ def _log(error: Exception) -> None:
     """What an administrator has to know. A refusal of our own is none of it: calibration that was switched off."""
     status = refusal_of(error).status_code
     if status == 503 and not isinstance(error, Refusal):
-        log.warning("a request was not served", extra={"reason": type(error).__name__})
+        log.warning("a request was not served", extra={"reason": str(error) or type(error).__name__})
     elif status >= 500 and status != 503:
         log.error("a request failed", exc_info=error)
 

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 
 from truename.notes import NoteView, Stale
 from truename.texts import say
-from truename.web.bodies import json_object
+from truename.web.bodies import json_object, needs_no_body
 from truename.web.calibrate import MAX_ID, NoteId, work_of
 from truename.web.errors import Refusal
 from truename.web.guard import identity_of
@@ -77,7 +77,7 @@ async def edit(request: Request, note_id: NoteId) -> Response:
     return JSONResponse(note_body(found(view)))
 
 
-@router.delete("/api/notes/{note_id}", status_code=204, summary="Delete a note")
+@router.delete("/api/notes/{note_id}", status_code=204, summary="Delete a note", dependencies=[Depends(needs_no_body)])
 async def remove(request: Request, note_id: NoteId) -> Response:
     """The note and its history are gone; the names that were found stay."""
     if not await work_of(request).notes.remove(identity_of(request).person.id, note_id):

@@ -9,7 +9,7 @@ from truename.errors import InvalidInput
 from truename.infohash import InfoHash
 from truename.model import TaskStatus
 from truename.service import TaskView
-from truename.web.bodies import no_body
+from truename.web.bodies import needs_no_body
 from truename.web.calibrate import work_for_asking, work_of
 from truename.web.errors import Refusal
 from truename.web.guard import identity_of
@@ -39,7 +39,7 @@ async def tasks(request: Request, status: str = "", limit: str = "", after: str 
     }
 
 
-@router.post("/api/calibrate/cancel/{task_id}", summary="Cancel a task", dependencies=[Depends(no_body)])
+@router.post("/api/calibrate/cancel/{task_id}", summary="Cancel a task", dependencies=[Depends(needs_no_body)])
 async def cancel(request: Request, task_id: TaskId) -> Body:
     """The task, cancelled; 409 when it had ended in another way. Other people's tasks of the same hash go on."""
     view = await work_of(request).calibrations.cancel(identity_of(request).person.id, task_id)
@@ -50,7 +50,7 @@ async def cancel(request: Request, task_id: TaskId) -> Body:
     return task_body(view, preferred(request.headers.get("accept-language", "")))
 
 
-@router.post("/api/calibrate/retry/{task_id}", summary="Try again", dependencies=[Depends(no_body)])
+@router.post("/api/calibrate/retry/{task_id}", summary="Try again", dependencies=[Depends(needs_no_body)])
 async def retry(request: Request, task_id: TaskId) -> Body:
     """A new task for the same hash; 409 while the old one is active."""
     work = work_for_asking(request)
@@ -61,7 +61,7 @@ async def retry(request: Request, task_id: TaskId) -> Body:
     return answer | {"deduplicated": True} if submitted.deduplicated else answer
 
 
-@router.post("/api/watch/{info_hash}/now", summary="Ask a sleeping hash now", dependencies=[Depends(no_body)])
+@router.post("/api/watch/{info_hash}/now", summary="Ask a sleeping hash now", dependencies=[Depends(needs_no_body)])
 async def watch_now(request: Request, info_hash: str) -> Body:
     """Asks for a hash in one's notes that did not answer, without waiting for its next turn."""
     work = work_for_asking(request)
@@ -71,7 +71,7 @@ async def watch_now(request: Request, info_hash: str) -> Body:
     return {"info_hash": wanted, "watched": True}
 
 
-@router.post("/api/watch/{info_hash}/stop", summary="Stop asking for a hash", dependencies=[Depends(no_body)])
+@router.post("/api/watch/{info_hash}/stop", summary="Stop asking for a hash", dependencies=[Depends(needs_no_body)])
 async def watch_stop(request: Request, info_hash: str) -> Body:
     """It is asked for no more, until one asks for it again oneself."""
     wanted = _hash(info_hash)

@@ -12,6 +12,7 @@ from truename.errors import NotYet, TruenameError
 from truename.infohash import InfoHash
 from truename.magnet import Magnet
 from truename.resolvers.base import Found, Trail
+from truename.resolvers.qbittorrent.wire import Sources
 
 FETCH, ADD = "fetch", "add"
 
@@ -41,14 +42,16 @@ class Waiter:
 class Errand:
     """The work for one hash.
 
-    `magnet` has the trackers and peers of all who have asked for it, and `told` those that qBittorrent was told of.
+    `magnet` has the trackers and peers of all who have asked for it; `told` are those that qBittorrent was told of, or
+    cannot be told of, and `looked_at` is the magnet when that was seen to.
     `asked`: qBittorrent has been told of it; `fetching`: and is fetching its metadata.
     `refusals`: how often it could not make a .torrent file of what it has.
     `way`: `FETCH` asks by `fetchMetadata`, next at `ask_at`, at intervals of `every_s`; `ADD` adds a torrent.
     """
 
     magnet: Magnet
-    told: Magnet | None = None
+    told: Sources = field(default_factory=Sources)
+    looked_at: Magnet | None = None
     waiters: dict[Waiter, None] = field(default_factory=dict)
     asked: bool = False
     fetching: bool = False

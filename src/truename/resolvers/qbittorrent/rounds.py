@@ -19,7 +19,7 @@ from truename.resolvers.qbittorrent.errands import ADD, FETCH, Errand, Errands
 from truename.resolvers.qbittorrent.listing import Entry, Listing, Unreadable
 from truename.resolvers.qbittorrent.marks import Run
 from truename.resolvers.qbittorrent.session import Server, Session
-from truename.resolvers.qbittorrent.wire import Whom, info_in, is_a_name, magnet_for, portions, topic, whom_to_ask
+from truename.resolvers.qbittorrent.wire import Sources, info_in, is_a_name, magnet_for, portions, sources_in, topic
 
 _T = TypeVar("_T")
 Ask = Callable[[Callable[[Session], _T]], Awaitable[_T]]
@@ -167,18 +167,19 @@ class Rounds:
             entry = self._entry(errand)
             if entry is None and self._may_be_added(errand):
                 wanted.append(errand)
-            elif entry is not None and entry.torrent_id not in self._leaving and not errand.asked:
-                errand.has_been_asked()
+            elif entry is not None and entry.torrent_id not in self._leaving:
+                errand.fetching = False  # what is in the list has taken the place of a fetch
+                if not errand.asked:
+                    errand.has_been_asked()
         for at in range(0, len(wanted), _PORTION):
             portion = wanted[at : at + _PORTION]
             for errand in portion:
-                errand.told = errand.magnet
+                self._tell(errand)
             await self._send(
                 [magnet_for(one.magnet, self._config) for one in portion], [one.info_hash for one in portion]
             )
             for errand in portion:
                 errand.added += 1
-                errand.fetching = False
                 errand.has_been_asked()
         return bool(wanted)
 
@@ -187,16 +188,20 @@ class Rounds:
         for errand in list(self._errands.turn.values()):
             entry = self._entry(errand)
             if entry is not None and entry.torrent_id not in self._leaving and self._is_ours(entry):
-                untold, errand.told = self._untold(errand), errand.magnet
+                untold, errand.looked_at = self._untold(errand), errand.magnet
                 if untold:
-                    await self._ask(partial(Session.add_whom, torrent_id=entry.torrent_id, whom=untold))
+                    errand.told += untold
+                    await self._ask(partial(Session.add_sources, torrent_id=entry.torrent_id, sources=untold))
 
-    def _untold(self, errand: Errand) -> Whom:
-        """Those whom qBittorrent has not been told of."""
-        if errand.told is errand.magnet:
-            return Whom()
-        whom = whom_to_ask(errand.magnet, self._config)
-        return whom if errand.told is None else whom.without(whom_to_ask(errand.told, self._config))
+    def _untold(self, errand: Errand) -> Sources:
+        """Those of whom qBittorrent has not been told, as many as it may still be told of."""
+        if errand.looked_at is errand.magnet:
+            return Sources()
+        return sources_in(errand.magnet, self._config).besides(errand.told)
+
+    def _tell(self, errand: Errand) -> None:
+        """It is told of the whole magnet."""
+        errand.told, errand.looked_at = sources_in(errand.magnet, self._config), errand.magnet
 
     def _may_be_added(self, errand: Errand) -> bool:
         on_its_way = errand.info_hash in self._sent or errand.info_hash in self._withdrawn
@@ -248,7 +253,7 @@ class Rounds:
         """Ask for metadata without a torrent in the list."""
         news = False
         now = time.monotonic()
-        self._add_what_is_known_better()
+        self._leave_fetches_to_adds()
         due = [one for one in self._errands.turn.values() if one.way == FETCH and one.ask_at <= now]
         for errand in sorted(due, key=lambda one: one.ask_at)[:_FETCHES_A_ROUND]:
             ending = await self._fetched(errand)
@@ -259,22 +264,24 @@ class Rounds:
                 news = True
         return news
 
-    def _add_what_is_known_better(self) -> None:
+    def _leave_fetches_to_adds(self) -> None:
         """A fetch asks those for ever whom its first source named; an add takes its place and asks all of them."""
-        for errand in self._errands.turn.values():
-            if errand.way == FETCH and errand.told is not None and self._untold(errand):
+        for info_hash, errand in self._errands.turn.items():
+            if info_hash in self._withdrawn:  # by somebody who has just left
+                errand.way, errand.fetching = ADD, True
+            elif errand.fetching and self._untold(errand):
                 errand.way = ADD
 
     async def _fetched(self, errand: Errand) -> Found | BadMetadata | BadName | None:
-        errand.told = errand.magnet
         source = magnet_for(errand.magnet, self._config, twice_decoded=True)
+        self._tell(errand)
+        errand.fetching = True  # also for whoever leaves before that is answered
         answer = await self._ask(lambda session: session.fetch(source))
         if answer is None:
-            errand.way = ADD
+            errand.way, errand.fetching = ADD, False
             return None
         errand.every_s = min(_LAST_FETCH_S, errand.every_s * _SLOWER or _FIRST_FETCH_S)
         errand.ask_at = time.monotonic() + errand.every_s
-        errand.fetching = True
         errand.has_been_asked()
         info = answer.get("info")
         if not isinstance(info, dict):

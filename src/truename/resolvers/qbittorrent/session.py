@@ -15,7 +15,7 @@ from truename.resolvers.qbittorrent.config import Limits, QbittorrentConfig
 from truename.resolvers.qbittorrent.listing import Entry
 from truename.resolvers.qbittorrent.marks import CATEGORY, Run
 from truename.resolvers.qbittorrent.pieces import read_json
-from truename.resolvers.qbittorrent.wire import Whom, api_version
+from truename.resolvers.qbittorrent.wire import Sources, api_version
 
 if TYPE_CHECKING:
     from requests import Response
@@ -134,15 +134,17 @@ class Session:
             stop_condition="MetadataReceived",
         )
 
-    def add_whom(self, torrent_id: str, whom: Whom) -> None:
+    def add_sources(self, torrent_id: str, sources: Sources) -> None:
         """Have a torrent that is there already ask these too. That it has gone, or knows them, is no error."""
         from qbittorrentapi import Conflict409Error, InvalidRequest400Error, NotFound404Error
 
-        with suppress(NotFound404Error, Conflict409Error, InvalidRequest400Error):
-            if whom.trackers:
-                self._client.torrents_add_trackers(torrent_hash=torrent_id, urls=list(whom.trackers))
-            if whom.peers:
-                self._client.torrents_add_peers(torrent_hashes=torrent_id, peers=list(whom.peers))
+        no_error = NotFound404Error, Conflict409Error, InvalidRequest400Error
+        if sources.trackers:
+            with suppress(*no_error):
+                self._client.torrents_add_trackers(torrent_hash=torrent_id, urls=list(sources.trackers))
+        if sources.peers:
+            with suppress(*no_error):
+                self._client.torrents_add_peers(torrent_hashes=torrent_id, peers=list(sources.peers))
 
     def give(self, magnet: str, *, name: str) -> bool:
         """Add a torrent for the person: stopped, with a name, in no category. Output: whether it was not there yet."""

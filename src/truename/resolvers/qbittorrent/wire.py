@@ -19,6 +19,9 @@ from truename.resolvers.qbittorrent.config import QbittorrentConfig
 
 _MAX_TRACKERS = 30
 _MAX_PEERS = 30
+_MOST_TOLD = 2 * _MAX_TRACKERS
+"""Of each kind for one torrent, however many people ask for its hash and whomever they name."""
+
 _MAX_KEYS = 100
 _AMBIGUOUS = frozenset("%&#+;")
 
@@ -30,36 +33,41 @@ def magnet_for(magnet: Magnet, config: QbittorrentConfig, *, twice_decoded: bool
            turn into another parameter is left out.
            `stopped`: it asks nobody until a person has looked at it.
     """
-    whom = whom_to_ask(magnet, config, stopped=stopped)
-    trackers = [tracker for tracker in whom.trackers if not twice_decoded or _AMBIGUOUS.isdisjoint(tracker)]
+    sources = sources_in(magnet, config, stopped=stopped)
+    trackers = [tracker for tracker in sources.trackers if not twice_decoded or _AMBIGUOUS.isdisjoint(tracker)]
     return "&".join(
         (
             topic(magnet.info_hash),
             *(f"tr={quote(tracker, safe='')}" for tracker in trackers),
-            *(f"x.pe={peer}" for peer in whom.peers),
+            *(f"x.pe={peer}" for peer in sources.peers),
         )
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Whom:
+class Sources:
     """Announce URLs of trackers, and peers as `host:port`."""
 
     trackers: tuple[str, ...] = ()
     peers: tuple[str, ...] = ()
 
-    def without(self, others: Self) -> Self:
-        """Those who are not among others."""
+    def besides(self, known: Self) -> Self:
+        """Those that are not among the known ones, as many as there may be of both together."""
+        trackers = [tracker for tracker in self.trackers if tracker not in known.trackers]
+        peers = [peer for peer in self.peers if peer not in known.peers]
         return type(self)(
-            tuple(tracker for tracker in self.trackers if tracker not in others.trackers),
-            tuple(peer for peer in self.peers if peer not in others.peers),
+            tuple(trackers[: max(0, _MOST_TOLD - len(known.trackers))]),
+            tuple(peers[: max(0, _MOST_TOLD - len(known.peers))]),
         )
+
+    def __add__(self, more: Self) -> Self:
+        return type(self)(self.trackers + more.trackers, self.peers + more.peers)
 
     def __bool__(self) -> bool:
         return bool(self.trackers or self.peers)
 
 
-def whom_to_ask(magnet: Magnet, config: QbittorrentConfig, *, stopped: bool = False) -> Whom:
+def sources_in(magnet: Magnet, config: QbittorrentConfig, *, stopped: bool = False) -> Sources:
     """The trackers and peers that qBittorrent may be told of, the administrator's first.
 
     Input: `stopped`: it asks nobody until a person has looked at it.
@@ -69,7 +77,7 @@ def whom_to_ask(magnet: Magnet, config: QbittorrentConfig, *, stopped: bool = Fa
         named = list(filter(_leads_nowhere_else, named))
     trackers = dict.fromkeys((*usable_trackers(config.trackers, allow_private=True), *named))
     peers = usable_peers(magnet.peers, allow_private=config.allow_private)[:_MAX_PEERS]
-    return Whom(
+    return Sources(
         tuple(trackers)[:_MAX_TRACKERS],
         tuple(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in peers),
     )

@@ -57,7 +57,9 @@ export function calibrateAsync(
         return;
       }
       taken = true;
-      told(body.status);
+      if (ACTIVE.includes(body.status) || body.status === 'completed') {
+        told(body.status);
+      }
       if (body.status === 'completed') {
         await poll(body.task_id);
       } else {
@@ -79,7 +81,7 @@ export function calibrateAsync(
         settle(resolve, body.result);
       } else if (status === 200 && ENDED.includes(body.status)) {
         told(body.status);
-        settle(reject, trouble('refused', body.error ?? body.status, status));
+        settle(reject, trouble('refused', typeof body.error === 'string' ? body.error : body.status, status));
       } else {
         if (status === 200 && ACTIVE.includes(body.status)) {
           told(body.status);
