@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from truename.calibration.changes import Changes
 from truename.calibration.words import TURNS, Joined, Priority, Wanted
@@ -29,10 +30,14 @@ async def joined_all(connection: Connection, asked: Sequence[tuple[Mapping[int, 
 
 async def _joined(connection: Connection, out: Mapping[int, str], at: float) -> Joined:
     current = await lookups.current_of(connection, out.items())
-    return Joined(
-        magnets=await lookups.magnets_of(connection, current),
-        waited_for=await progress.waits_for(connection, current, at=at),
-    )
+    magnets = await lookups.magnets_of(connection, current)
+    waited_for = await progress.waits_for(connection, current, at=at)
+    own = {
+        lookup_id: replace(magnets[lookup_id], trackers=named.trackers, peers=named.peers)
+        for lookup_id, named in waited_for.items()
+        if named.trackers or named.peers
+    }
+    return Joined(magnets={**magnets, **own}, waited_for=waited_for.keys())
 
 
 async def give_back_all(connection: Connection, given: Sequence[tuple[Lookup, float]]) -> Sequence[bool]:

@@ -80,7 +80,11 @@ class Granted(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joined:
-    """Of look-ups that run: whom they ask by now, and which of them a task waits for that has not begun."""
+    """Of look-ups that run: which of them a task waits for that has not begun, and whom to ask.
+
+    That is whom those tasks name, so that they can be told what was done for them; where they name nobody, all who are
+    known.
+    """
 
     magnets: Mapping[int, Magnet]
     waited_for: Collection[int]

@@ -13,6 +13,7 @@ from truename.store.database import Connection
 from truename.store.due import due_values, is_due
 from truename.store.names import KnownName
 from truename.store.portable import in_chunks
+from truename.store.sources import Sources
 from truename.store.tables import ONE, task
 
 
@@ -93,7 +94,7 @@ _PUT_OFF = (
     .values(status=TaskStatus.PENDING.value, started_at=None, next_attempt_at=bindparam("due_at"))
 )
 _PUT_OFF_NOW = select(*_TOUCHED).where(_OF_LOOKUPS, *_IN_STRAND, task.c.attempt == bindparam("tried"))
-_NOT_BEGUN = select(task.c.lookup_id).where(
+_NOT_BEGUN = select(task.c.lookup_id, task.c.sources).where(
     _OF_LOOKUPS,
     task.c.status == TaskStatus.PENDING.value,
     or_(task.c.next_attempt_at.is_(None), task.c.next_attempt_at <= bindparam("at")),
@@ -160,12 +161,18 @@ async def due_of(connection: Connection, lookup_ids: Iterable[int]) -> dict[int,
     return due
 
 
-async def waits_for(connection: Connection, lookup_ids: Iterable[int], *, at: float) -> set[int]:
-    """Those of the look-ups that a task waits for which has not begun, and waits for no later try."""
-    waiting: set[int] = set()
+async def waits_for(connection: Connection, lookup_ids: Iterable[int], *, at: float) -> dict[int, Sources]:
+    """Those of the look-ups that a task waits for which has not begun, and waits for no later try.
+
+    Output: whom those tasks want to be asked.
+    """
+    texts: dict[int, dict[str, None]] = {}
     for some in in_chunks(lookup_ids):
-        waiting.update((await connection.execute(_NOT_BEGUN, {"lookup_ids": some, "at": at})).scalars())
-    return waiting
+        for row in await connection.execute(_NOT_BEGUN, {"lookup_ids": some, "at": at}):
+            texts.setdefault(row.lookup_id, {})[row.sources] = None
+    return {
+        lookup_id: Sources.in_turns([Sources.of_text(text) for text in several]) for lookup_id, several in texts.items()
+    }
 
 
 async def complete(
