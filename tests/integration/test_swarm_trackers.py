@@ -14,6 +14,7 @@ from truename.demo.torrents import dead_hashes
 from truename.demo.tracker import compact
 from truename.errors import NotYet, ResolverDown
 from truename.magnet import Magnet
+from truename.resolvers import addresses
 from truename.resolvers.base import Trail
 from truename.resolvers.swarm import SwarmResolver
 from truename.resolvers.swarm_config import SwarmConfig
@@ -166,14 +167,22 @@ def test_peers_that_are_not_there_are_peers_seen() -> None:
     run(test())
 
 
-@pytest.mark.parametrize(("leechers", "code"), [(1, "no_peers"), (2, "no_metadata")])
-def test_a_tracker_that_names_one_peer_and_counts_only_us_names_nobody(leechers: int, code: str) -> None:
+@pytest.mark.parametrize(
+    ("near", "leechers", "code"), [(False, 1, "no_peers"), (False, 2, "no_metadata"), (True, 1, "no_metadata")]
+)
+def test_a_tracker_far_away_that_names_one_peer_and_counts_only_us_names_nobody(
+    near: bool, leechers: int, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may see us by an address that we do not know; one that is near sees us as we are, and need not count us."""
+
     async def test() -> None:
         with refusing_port() as port:
             async with Tracker({DEAD: compact("127.0.0.1", port)}).serving() as tracker, resolver() as swarm:
                 tracker.counts = {"complete": 0, "incomplete": leechers}
                 assert await ending(swarm, magnet(DEAD, tracker.url), deadline_s=2 * SHORT_S) == code
 
+    if not near:
+        monkeypatch.setattr(addresses, "is_near", lambda _: False)
     run(test())
 
 

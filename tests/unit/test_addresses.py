@@ -6,7 +6,7 @@ import pytest
 
 from truename.networks import is_public
 from truename.resolvers import addresses
-from truename.resolvers.addresses import usable_nodes, usable_peers, usable_trackers
+from truename.resolvers.addresses import is_near, usable_nodes, usable_peers, usable_trackers
 
 PUBLIC = ["1.1.1.1", "8.8.8.8", "172.15.255.255", "172.32.0.0", "100.63.255.255", "223.255.255.255", "2606:4700::1111"]
 NOT_PUBLIC = [
@@ -225,3 +225,20 @@ def test_a_dht_node_is_a_public_name_or_address() -> None:
     nodes = ["router.org:6881", "1.1.1.1:6881", "localhost:6881", "127.0.0.1:6881", "[::1]:6881", "127.1:6881", "x.org"]
     assert usable_nodes(nodes, allow_private=False) == ["router.org:6881", "1.1.1.1:6881"]
     assert usable_nodes(nodes, allow_private=True) == nodes[:-1]
+
+
+@pytest.mark.parametrize(
+    ("url", "near"),
+    [
+        ("http://127.0.0.1:2/announce", True),
+        ("udp://192.168.1.1:80", True),
+        ("http://0x7f000001/announce", True),
+        ("http://[fd00::1]:2/announce", True),
+        ("http://9.9.9.9/announce", False),
+        ("udp://tracker.example:1", False),
+        ("http://[", False),
+        ("", False),
+    ],
+)
+def test_a_tracker_at_a_private_address_is_near(url: str, near: bool) -> None:
+    assert is_near(url) is near

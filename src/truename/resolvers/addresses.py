@@ -99,6 +99,15 @@ def _tracker(url: str, *, allow_private: bool) -> str | None:
 _remembered = lru_cache(maxsize=4096)(_tracker)
 
 
+def is_near(url: str) -> bool:
+    """Whether a tracker is at a private or loopback address, from where we are seen by an address of our own."""
+    try:
+        address = _literal(urlsplit(url).hostname or "")
+    except ValueError:
+        return False
+    return address is not None and not is_public(address)
+
+
 def _split(endpoint: str) -> tuple[str, int]:
     """Host and port; the port is 0 when there is no usable one."""
     host, _, port = endpoint.strip().rpartition(":")

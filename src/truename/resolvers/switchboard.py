@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from truename.errors import BadMetadata, ResolverDown, TruenameError
 from truename.magnet import Magnet
 from truename.metainfo import hashes20, matches
+from truename.resolvers import addresses
 from truename.resolvers.addresses import usable_peers, usable_trackers
 from truename.resolvers.asking import Asking
 from truename.resolvers.base import Trail
@@ -273,8 +274,8 @@ class Switchboard:
                 conversation.dht_answered(event.peers, self._loop.time())
                 self._rescue.peers_named(conversation)
                 self._asking.dht_answered()
-            case TrackersCounted(sizes=sizes):
-                conversation.trackers_counted(sizes)
+            case TrackersCounted(sizes=sizes):  # whoever is near names us by an address that we know
+                conversation.trackers_counted({url: size for url, size in sizes.items() if not addresses.is_near(url)})
             case MetadataFalse():
                 self._rescue.metadata_false(conversation, event)
             case MetadataUnread():

@@ -63,6 +63,7 @@ class PeerRace:
         self._places: set[Place] = set()
         self._look: asyncio.TimerHandle | None = None
         self._second_tries: set[asyncio.TimerHandle] = set()
+        self._passed_over: set[Peer] = set()
         self._called: set[Peer] = set()
         self._trouble: dict[Peer, Trouble] = {}  # the last one with each
 
@@ -73,8 +74,8 @@ class PeerRace:
 
     @property
     def peers(self) -> int:
-        """How many there are, without ourselves."""
-        return len({*self._met, *self._line})
+        """How many there are, without ourselves, be it that they are not called."""
+        return len({*self._met, *self._line}) + len(self._passed_over)
 
     def counts(self) -> Counter[str]:
         """How many were tried, and what became of them, by the words of `truename.model.COUNTS`."""
@@ -87,8 +88,12 @@ class PeerRace:
     def add(self, peers: Iterable[Peer], named_by: Hashable) -> None:
         """These too, in the turns of whoever named them."""
         for peer in peers:
-            if peer not in self._met and self._may_ask(peer):
+            if peer in self._met or not self._reach.may_call(peer[0]):
+                continue
+            if peer[1] >= _FIRST_PORT:
                 self._line.put(named_by, peer)
+            elif len(self._passed_over) < self._reach.limits.peers_waiting:
+                self._passed_over.add(peer)
         self.go_on()
 
     def go_on(self) -> None:
@@ -111,10 +116,6 @@ class PeerRace:
         """All is over; who is talked to is told by the course."""
         for timer in (*self._second_tries, *([self._look] if self._look else ())):
             timer.cancel()
-
-    def _may_ask(self, peer: Peer) -> bool:
-        address, port = peer
-        return port >= _FIRST_PORT and self._reach.may_call(address)
 
     def _may_begin(self, named_by: Hashable) -> bool:
         return self._talks_of[named_by] < self._talks_left

@@ -27,7 +27,7 @@ from truename.resolvers.direct.udp_client import UdpTracker
 
 log = logging.getLogger(__name__)
 
-_MAX_REDIRECTS = 3
+_MAX_REDIRECTS = 5
 _MOVED = frozenset((301, 302, 303, 307, 308))
 _PORTS = {"http": 80, "https": 443}
 

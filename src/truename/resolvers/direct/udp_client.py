@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import secrets
 import socket
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from truename.checked_net import checked
 from truename.resolvers.direct.announce import Announce, Announced, TrackerRefused
@@ -22,7 +24,8 @@ from truename.resolvers.direct.udp_tracker import (
 _MAX_PACKET_BYTES = 8 * 1024
 _PACKETS_AT_ONCE = 64
 
-_Future = asyncio.Future[Connected | Announced | Refused]
+_Answer = Connected | Announced | Refused
+_Future = asyncio.Future[_Answer]
 
 
 class UdpTracker:
@@ -58,42 +61,49 @@ class UdpTracker:
         Errors: `TrackerRefused`; `OSError` when nobody is there; `TimeoutError` when nobody answers.
         """
         fresh = False
-        for patience_s in PATIENCE_S:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(patience_s):
-                    while True:
-                        if self._connection is None or self._connected_until <= self._loop.time():
-                            await self._connect()
-                            fresh = True
-                        answer = await self._ask_for_peers(self._connection or 0, announce)
-                        if isinstance(answer, Announced):
-                            return answer
-                        if fresh:
-                            raise TrackerRefused("it says no")
-                        self._connection = None  # it may have forgotten the connection that we remember
-            self._connection = None
+        with self._question() as connecting, self._question() as asking:
+            for patience_s in PATIENCE_S:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(patience_s):
+                        while True:
+                            if self._connection is None or self._connected_until <= self._loop.time():
+                                self._connected(await connecting.ask(build_connect))
+                                fresh = True
+                                asking.forget()  # what is said of an earlier connection
+                            answer = await asking.ask(partial(self._announce_packet, announce))
+                            if isinstance(answer, Announced):
+                                return answer
+                            if fresh:
+                                raise TrackerRefused("it says no")
+                            self._connection = None  # it may have forgotten the connection that we remember
+                if not fresh:
+                    self._connection = None
         raise TimeoutError("no answer")
 
-    async def _connect(self) -> None:
-        transaction = self._new_transaction()
-        answer = await self._ask(transaction, build_connect(transaction))
+    def _connected(self, answer: _Answer) -> None:
         if not isinstance(answer, Connected):
             raise TrackerRefused("no connection")
         self._connection = answer.connection
         self._connected_until = self._loop.time() + CONNECTION_LIVES_S
 
-    async def _ask_for_peers(self, connection: int, announce: Announce) -> Connected | Announced | Refused:
-        transaction = self._new_transaction()
-        return await self._ask(transaction, build_announce(connection, transaction, announce))
+    def _announce_packet(self, announce: Announce, transaction: int) -> bytes:
+        return build_announce(self._connection or 0, transaction, announce)
 
-    async def _ask(self, transaction: int, packet: bytes) -> Connected | Announced | Refused:
-        future: _Future = self._loop.create_future()
-        self._waiting[transaction] = future
+    @contextlib.contextmanager
+    def _question(self) -> Iterator["_Question"]:
+        question = _Question(self._open)
         try:
-            self._send(packet)
-            return await future
+            yield question
         finally:
-            del self._waiting[transaction]
+            for transaction in question.transactions:
+                del self._waiting[transaction]
+
+    def _open(self, build: Callable[[int], bytes], answer: _Future) -> int:
+        """Send a packet with a number of its own, so that this future has its answer. Output: the number."""
+        transaction = self._new_transaction()
+        self._waiting[transaction] = answer
+        self._send(build(transaction))
+        return transaction
 
     def _new_transaction(self) -> int:
         while (transaction := secrets.randbits(32)) in self._waiting:
@@ -113,6 +123,7 @@ class UdpTracker:
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(type(error)(*error.args))
+                future.exception()  # perhaps nobody waits for it any more
 
     def _read(self) -> None:
         for _ in range(_PACKETS_AT_ONCE):
@@ -131,3 +142,29 @@ class UdpTracker:
             return
         with contextlib.suppress(Malformed):
             future.set_result(parse_answer(packet, address_bytes=self._address_bytes))
+
+
+class _Question:
+    """One that is sent again and again under new numbers. The answer to any of them counts, also a late one."""
+
+    def __init__(self, send: Callable[[Callable[[int], bytes], _Future], int]) -> None:
+        self.transactions: list[int] = []
+        self._send = send
+        self._answer: _Future | None = None
+
+    def forget(self) -> None:
+        """What was sent so far is answered to nobody any more."""
+        self._answer = None
+
+    async def ask(self, build: Callable[[int], bytes]) -> _Answer:
+        """Send it once more, unless there is an answer meanwhile, and wait. Whoever gives up waiting may ask again."""
+        if self._answer is None:
+            self._answer = asyncio.get_running_loop().create_future()
+        answer = self._answer
+        if not answer.done():
+            self.transactions.append(self._send(build, answer))
+        try:
+            return await asyncio.shield(answer)
+        finally:
+            if answer.done():
+                self._answer = None
