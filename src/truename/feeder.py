@@ -100,7 +100,7 @@ class Feeder:
             is_hurried = prio < lookup.prio
             names_more = self._join(lookup, magnet)
             if is_new or names_more:
-                self._joiners.came(lookup.delivery, names_more=names_more)
+                self._joiners.came(lookup.delivery, names_more=names_more, is_new=is_new)
             else:
                 self._joiners.asked_again(lookup.delivery)
             if lookup.delivery in self.begun:

@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from truename import calibration
+from truename.calibration import Joined
+from truename.magnet import Magnet
 from truename.model import Lookup
 from truename.queue.base import JobQueue
 from truename.store.writer import Writer
@@ -23,14 +25,17 @@ class Joiners:
         self._writer = writer
         self._queue = queue
         self._out = out
-        self._wanting: dict[str, bool] = {}  # whether somebody with a task that runs names more
+        self._wanting: dict[str, bool] = {}  # whether somebody names more
+        self._besides: set[str] = set()  # where that is somebody with a task that runs already
         self._beginning: set[str] = set()
         self._extra: Counter[str] = Counter()
         self._put_off: set[str] = set()
 
-    def came(self, delivery: str, *, names_more: bool = False) -> None:
-        """Somebody has joined it; `names_more`: it has to ask more, though perhaps there is no new task."""
+    def came(self, delivery: str, *, names_more: bool = False, is_new: bool = True) -> None:
+        """Somebody has joined it, with a new task or not; `names_more`: it has to ask more."""
         self._wanting[delivery] = names_more or self._wanting.get(delivery, False)
+        if names_more and not is_new:
+            self._besides.add(delivery)
 
     def waits_for_a_try(self, delivery: str) -> None:
         """A strand of it has ended in trouble that may pass, and others go on meanwhile."""
@@ -48,6 +53,7 @@ class Joiners:
     def ended(self, delivery: str) -> None:
         """The whole delivery is over."""
         self._wanting.pop(delivery, None)
+        self._besides.discard(delivery)
         self._extra.pop(delivery, None)
         self._beginning.discard(delivery)
         self._put_off.discard(delivery)
@@ -71,22 +77,32 @@ class Joiners:
         if not wanting:
             return
         joined = await self._writer.write(calibration.joined_all, (wanting, at))
-        wanted = {one: self._out[one] for one in self._wanted(wanting, joined.waited_for) if one in self._out}
-        strands = [
-            replace(lookup, magnet=joined.magnets.get(lookup.lookup_id, lookup.magnet)) for lookup in wanted.values()
-        ]
-        self._out.update({one.delivery: one for one in strands})
+        wanted = {one: magnet for one, magnet in self._wanted(wanting, joined) if one in self._out}
+        strands = [replace(self._out[one], magnet=magnet) for one, magnet in wanted.items()]
+        for one in wanted:  # by this one it is known who names somebody new
+            lookup = self._out[one]
+            self._out[one] = replace(lookup, magnet=joined.magnets.get(lookup.lookup_id, lookup.magnet))
         self._beginning.update(wanted)
         again = await self._queue.join(strands)
         for delivery in wanted.keys() - set(again):  # it is over, or has as many strands as it may have
             self._beginning.discard(delivery)
             self.came(delivery)
 
-    def _wanted(self, wanting: Mapping[int, str], waited_for: Collection[int]) -> Iterable[str]:
+    def _wanted(self, wanting: Mapping[int, str], joined: Joined) -> Iterable[tuple[str, Magnet]]:
+        """Which of them are to begin once more, and whom that asks.
+
+        That is whom the tasks name that wait for it, and all who are known where others name somebody besides.
+        """
         for lookup_id, delivery in wanting.items():
             names_more = self._wanting.pop(delivery, False)
-            if lookup_id in waited_for:
-                yield delivery
+            everybody = joined.magnets.get(lookup_id)
+            if lookup_id in joined.waited_for:
+                magnet = everybody if delivery in self._besides else joined.waited_for[lookup_id]
             elif names_more and self._extra[delivery] < _EXTRA_STRANDS:
                 self._extra[delivery] += 1
-                yield delivery
+                magnet = everybody
+            else:
+                continue
+            self._besides.discard(delivery)
+            if magnet is not None:
+                yield delivery, magnet

@@ -134,6 +134,10 @@ class Notes:
         """All that the catalogue, which is everybody's, knows of these hashes."""
         return await self._database.read(names.provenance_of, list(hashes))
 
+    async def is_as_saved(self, person_id: int, note_id: int) -> bool:
+        """Whether a person has the note and nobody has edited it since it was new; names may have been written in."""
+        return await self._database.read(_is_as_saved, person_id, note_id)
+
     async def text_at(self, person_id: int, note_id: int, version: int) -> str | None:
         """What a person's note said in a version; None when there is no such note or version."""
         return await self._database.read(_text_at, person_id, note_id, version)
@@ -312,6 +316,13 @@ def view(
 async def _get(connection: Connection, person_id: int, note_id: int, *, ended_after: float) -> NoteView | None:
     row = await notes.get(connection, note_id, person_id=person_id)
     return None if row is None else (await _views(connection, [row], ended_after=ended_after))[0]
+
+
+async def _is_as_saved(connection: Connection, person_id: int, note_id: int) -> bool:
+    if await notes.get(connection, note_id, person_id=person_id) is None:
+        return False
+    causes = await notes.causes_since(connection, note_id, 1)
+    return all(cause == notes.RENAMED for cause in causes)
 
 
 async def _text_at(connection: Connection, person_id: int, note_id: int, version: int) -> str | None:

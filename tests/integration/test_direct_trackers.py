@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import gzip
 import socket
 import ssl
@@ -9,7 +10,7 @@ import struct
 import subprocess
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,37 @@ class Late(UdpTracker):
         asyncio.get_running_loop().call_later(0.3, super().datagram_received, data, addr)
 
 
+class ForgettingInSilence(UdpTracker):
+    """Forgets its first connection at once, and is silent to whoever comes with it."""
+
+    greetings = 0
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        connection, action, transaction = struct.unpack_from(">QII", data)
+        if action == 0:
+            self.greetings += 1
+            self._transport.sendto(struct.pack(">IIQ", 0, transaction, self.greetings), addr)
+        elif connection != 1:
+            super().datagram_received(data, addr)
+
+
+class KeepingTheLast(UdpTracker):
+    """Is slow, and knows only the connection that it gave last; others are refused."""
+
+    given = 0
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        connection, action, transaction = struct.unpack_from(">QII", data)
+        send = functools.partial(asyncio.get_running_loop().call_later, 0.3, self._transport.sendto)
+        if action == 0:
+            self.given += 1
+            send(struct.pack(">IIQ", 0, transaction, self.given), addr)
+        elif connection != self.given:
+            send(struct.pack(">II", 3, transaction) + b"not the last", addr)
+        else:
+            asyncio.get_running_loop().call_later(0.3, super().datagram_received, data, addr)
+
+
 class Forgetting(UdpTracker):
     """Forgets every connection after one announce, and says so to whoever comes with an old one."""
 
@@ -153,12 +185,19 @@ def test_packets_that_are_lost_are_sent_again_and_strange_ones_passed_over(monke
     run(test())
 
 
-def test_an_answer_counts_though_the_question_has_been_sent_again_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("make", "patience_s"),
+    [(Late, (0.2,) * 10), (ForgettingInSilence, (0.2,) * 10), (KeepingTheLast, (0.2, 5.0, 5.0))],
+)
+def test_an_answer_counts_though_the_question_has_been_sent_again_meanwhile(
+    make: Callable[[bytes], UdpTracker], patience_s: tuple[float, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def test() -> None:
-        async with Peer(INFO).serving() as peer, Late(peer.compact).serving() as tracker, resolver() as direct:
+        async with Peer(INFO).serving() as peer, make(peer.compact).serving() as tracker, resolver() as direct:
             assert await name(direct, tracker.url) == NAME
+            assert await name(direct, tracker.url) == NAME, "over the connection that is remembered"
 
-    monkeypatch.setattr(udp_client, "PATIENCE_S", (0.2,) * 10)
+    monkeypatch.setattr(udp_client, "PATIENCE_S", patience_s)
     run(test())
 
 

@@ -362,6 +362,36 @@ def test_whoever_has_left_is_not_asked_for_in_a_later_strand(tmp_path: Path) -> 
     with_works(tmp_path, scene, slots=1)
 
 
+def test_whom_somebody_names_besides_is_asked_though_somebody_else_joins_in_that_moment(tmp_path: Path) -> None:
+    async def scene(works: Works) -> None:
+        works.held = {NORMAL}
+        async with works.going():
+            await works.submit([0], NORMAL)
+            await works.until(lambda: len(works.feeder.begun) == 1)
+            await asyncio.gather(
+                works.submit([0], NORMAL, trackers=(FIRST,)), works.submit([0], NORMAL, who=BOB, trackers=(SECOND,))
+            )
+            await works.until(lambda: {FIRST, SECOND} <= {one for each in works.worked for one in each.magnet.trackers})
+
+    with_works(tmp_path, scene, slots=1)
+
+
+def test_asking_the_same_again_after_others_have_joined_begins_nothing(tmp_path: Path) -> None:
+    async def scene(works: Works) -> None:
+        works.held = {NORMAL}
+        async with works.going():
+            await works.submit([0], NORMAL, trackers=(FIRST,))
+            await works.until(lambda: len(works.feeder.begun) == 1)
+            (his,) = await works.submit([0], NORMAL, who=BOB, trackers=(SECOND,))
+            await works.until_task(his, BOB, status=TaskStatus.RUNNING)
+            await works.submit([0], NORMAL, trackers=(FIRST,))
+            (theirs,) = await works.submit([0], NORMAL, who=CAROL, trackers=(SECOND,))
+            await works.until_task(theirs, CAROL, status=TaskStatus.RUNNING)
+            assert [set(one.magnet.trackers) for one in works.worked] == [{FIRST}, {SECOND}, {SECOND}]
+
+    with_works(tmp_path, scene, slots=1)
+
+
 def test_whose_next_try_is_due_has_it_though_somebody_elses_strand_runs(tmp_path: Path) -> None:
     async def scene(works: Works) -> None:
         works.held, works.ends = {NORMAL}, trouble

@@ -87,6 +87,14 @@ def test_a_form_that_is_sent_twice_saves_one_note(tmp_path: Path, monkeypatch: p
         again = await saved("once", **form)
         assert (again != first, await count()) == (True, 5)
 
+        assert (await client.delete(f"/api/notes/{again}")).status_code == 204
+        several = set(await asyncio.gather(*(saved("once", **form) for _ in range(4))))
+        assert (len(several), await count()) == (1, 5)
+        edited = await client.patch(f"/api/notes/{several.pop()}", json={"text": "something else", "version": 1})
+        assert edited.status_code == 200
+        await saved("once", **form)
+        assert await count() == 6
+
         async def full(*_: Any, **__: Any) -> None:
             raise StoreUnavailable
 
@@ -94,7 +102,7 @@ def test_a_form_that_is_sent_twice_saves_one_note(tmp_path: Path, monkeypatch: p
             away.setattr(site.work.notes, "save", full)
             assert (await send(client, "/notes", "tried again", **form)).status_code == 503
         await saved("tried again", **form)
-        assert await count() == 6
+        assert await count() == 7
 
     with_live(tmp_path, scenario)
 

@@ -32,12 +32,15 @@ async def _joined(connection: Connection, out: Mapping[int, str], at: float) -> 
     current = await lookups.current_of(connection, out.items())
     magnets = await lookups.magnets_of(connection, current)
     waited_for = await progress.waits_for(connection, current, at=at)
-    own = {
-        lookup_id: replace(magnets[lookup_id], trackers=named.trackers, peers=named.peers)
-        for lookup_id, named in waited_for.items()
-        if named.trackers or named.peers
-    }
-    return Joined(magnets={**magnets, **own}, waited_for=waited_for.keys())
+    return Joined(
+        magnets=magnets,
+        waited_for={
+            lookup_id: replace(magnets[lookup_id], trackers=named.trackers, peers=named.peers)
+            if named.trackers or named.peers
+            else magnets[lookup_id]
+            for lookup_id, named in waited_for.items()
+        },
+    )
 
 
 async def give_back_all(connection: Connection, given: Sequence[tuple[Lookup, float]]) -> Sequence[bool]:

@@ -1,7 +1,7 @@
 """The words of the heart: what is asked of it, what it answers, and the rules it keeps. Frozen values."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
@@ -80,14 +80,13 @@ class Granted(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joined:
-    """Of look-ups that run: which of them a task waits for that has not begun, and whom to ask.
+    """Of look-ups that run: whom they ask by now, and which of them a task waits for that has not begun.
 
-    That is whom those tasks name, so that they can be told what was done for them; where they name nobody, all who are
-    known.
+    `waited_for`: whom those tasks name, so that they can be told what was done for them; where they name nobody, all.
     """
 
     magnets: Mapping[int, Magnet]
-    waited_for: Collection[int]
+    waited_for: Mapping[int, Magnet]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,12 +91,11 @@ async def _saved(request: Request, text: str, *, form: str) -> int:
     async def save() -> int:
         return (await work.notes.save(person_id, text)).note.id
 
-    async def still_there(note_id: int) -> bool:
-        return await work.notes.get(person_id, note_id) is not None
-
     if not 0 < len(form) <= MAX_MARK_CHARS:
         return await save()
-    return await work.once.do((person_id, form, sha256(text.encode()).digest()), save, still_there=still_there)
+    return await work.once.do(
+        (person_id, form, sha256(text.encode()).digest()), save, still_there=partial(work.notes.is_as_saved, person_id)
+    )
 
 
 @router.get("/notes/{note_id}")

@@ -31,7 +31,9 @@ class Once:
         """
         done = self._done.get(sent)
         if done is None or not await self._holds(done, still_there):
-            done = self._done[sent] = asyncio.ensure_future(_run(work))
+            if self._done.get(sent) is done:  # else somebody else has begun meanwhile
+                self._done[sent] = asyncio.ensure_future(_run(work))
+            done = self._done[sent]
             while len(self._done) > _MOST_REMEMBERED:
                 self._done.popitem(last=False)
         try:

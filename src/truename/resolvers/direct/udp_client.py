@@ -4,8 +4,6 @@ import asyncio
 import contextlib
 import secrets
 import socket
-from collections.abc import Callable, Iterator
-from functools import partial
 
 from truename.checked_net import checked
 from truename.resolvers.direct.announce import Announce, Announced, TrackerRefused
@@ -25,7 +23,6 @@ _MAX_PACKET_BYTES = 8 * 1024
 _PACKETS_AT_ONCE = 64
 
 _Answer = Connected | Announced | Refused
-_Future = asyncio.Future[_Answer]
 
 
 class UdpTracker:
@@ -38,7 +35,7 @@ class UdpTracker:
         (address,) = checked((address,), allow_private=allow_private)
         self._loop = asyncio.get_running_loop()
         self._address_bytes = 16 if ":" in address else 4
-        self._waiting: dict[int, _Future] = {}
+        self._waiting: dict[int, _Talk] = {}
         self._connection: int | None = None
         self._connected_until = 0.0
         self._socket = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
@@ -60,50 +57,47 @@ class UdpTracker:
 
         Errors: `TrackerRefused`; `OSError` when nobody is there; `TimeoutError` when nobody answers.
         """
-        fresh = False
-        with self._question() as connecting, self._question() as asking:
+        talk = _Talk()
+        try:
             for patience_s in PATIENCE_S:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(patience_s):
-                        while True:
-                            if self._connection is None or self._connected_until <= self._loop.time():
-                                self._connected(await connecting.ask(build_connect))
-                                fresh = True
-                                asking.forget()  # what is said of an earlier connection
-                            answer = await asking.ask(partial(self._announce_packet, announce))
-                            if isinstance(answer, Announced):
-                                return answer
-                            if fresh:
-                                raise TrackerRefused("it says no")
-                            self._connection = None  # it may have forgotten the connection that we remember
-                if not fresh:
-                    self._connection = None
+                        self._ask(talk, announce)
+                        return await self._announced(talk, announce)
+                self._connection = None  # it may have forgotten the connection, and say nothing
+        finally:
+            for transaction in talk.open:
+                self._waiting.pop(transaction, None)
         raise TimeoutError("no answer")
 
-    def _connected(self, answer: _Answer) -> None:
-        if not isinstance(answer, Connected):
-            raise TrackerRefused("no connection")
-        self._connection = answer.connection
-        self._connected_until = self._loop.time() + CONNECTION_LIVES_S
+    async def _announced(self, talk: "_Talk", announce: Announce) -> Announced:
+        """Go on until it names peers. A late answer counts, but a refusal of what was asked over another connection."""
+        while True:
+            transaction, answer = await talk.next_answer()
+            if isinstance(answer, Announced):
+                return answer
+            if isinstance(answer, Connected):
+                self._connection = answer.connection
+                self._connected_until = self._loop.time() + CONNECTION_LIVES_S
+                talk.connections += 1
+            elif talk.open[transaction] < talk.connections:
+                continue
+            elif talk.is_refused():
+                raise TrackerRefused("it says no")
+            else:
+                self._connection = None
+            self._ask(talk, announce)
 
-    def _announce_packet(self, announce: Announce, transaction: int) -> bytes:
-        return build_announce(self._connection or 0, transaction, announce)
-
-    @contextlib.contextmanager
-    def _question(self) -> Iterator["_Question"]:
-        question = _Question(self._open)
-        try:
-            yield question
-        finally:
-            for transaction in question.transactions:
-                del self._waiting[transaction]
-
-    def _open(self, build: Callable[[int], bytes], answer: _Future) -> int:
-        """Send a packet with a number of its own, so that this future has its answer. Output: the number."""
+    def _ask(self, talk: "_Talk", announce: Announce) -> None:
+        """Send what comes next: the announce where there is a connection, or else a greeting."""
         transaction = self._new_transaction()
-        self._waiting[transaction] = answer
-        self._send(build(transaction))
-        return transaction
+        self._waiting[transaction] = talk
+        talk.open[transaction] = talk.connections
+        if self._connection is None or self._connected_until <= self._loop.time():
+            talk.greetings += 1
+            self._send(build_connect(transaction))
+        else:
+            self._send(build_announce(self._connection, transaction, announce))
 
     def _new_transaction(self) -> int:
         while (transaction := secrets.randbits(32)) in self._waiting:
@@ -120,10 +114,8 @@ class UdpTracker:
 
     def _fail(self, error: OSError) -> None:
         """Nobody listens there: the kernel was told, and tells it once, to whoever sends or receives next."""
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(type(error)(*error.args))
-                future.exception()  # perhaps nobody waits for it any more
+        for talk in set(self._waiting.values()):
+            talk.put(0, type(error)(*error.args))
 
     def _read(self) -> None:
         for _ in range(_PACKETS_AT_ONCE):
@@ -137,34 +129,40 @@ class UdpTracker:
             self._take(packet)
 
     def _take(self, packet: bytes) -> None:
-        future = self._waiting.get(transaction_of(packet) or 0)
-        if future is None or future.done():
+        transaction = transaction_of(packet) or 0
+        talk = self._waiting.get(transaction)
+        if talk is None:
             return
         with contextlib.suppress(Malformed):
-            future.set_result(parse_answer(packet, address_bytes=self._address_bytes))
+            talk.put(transaction, parse_answer(packet, address_bytes=self._address_bytes))
+            del self._waiting[transaction]
 
 
-class _Question:
-    """One that is sent again and again under new numbers. The answer to any of them counts, also a late one."""
+class _Talk:
+    """What was sent for one announce, and what has been answered.
 
-    def __init__(self, send: Callable[[Callable[[int], bytes], _Future], int]) -> None:
-        self.transactions: list[int] = []
-        self._send = send
-        self._answer: _Future | None = None
+    `open`: the numbers of all packets, and how many `connections` were known when each was sent; so many `greetings`.
+    """
 
-    def forget(self) -> None:
-        """What was sent so far is answered to nobody any more."""
-        self._answer = None
+    def __init__(self) -> None:
+        self.open: dict[int, int] = {}
+        self.connections = 0
+        self.greetings = 0
+        self._refused = False
+        self._answers: asyncio.Queue[tuple[int, _Answer | OSError]] = asyncio.Queue()
 
-    async def ask(self, build: Callable[[int], bytes]) -> _Answer:
-        """Send it once more, unless there is an answer meanwhile, and wait. Whoever gives up waiting may ask again."""
-        if self._answer is None:
-            self._answer = asyncio.get_running_loop().create_future()
-        answer = self._answer
-        if not answer.done():
-            self.transactions.append(self._send(build, answer))
-        try:
-            return await asyncio.shield(answer)
-        finally:
-            if answer.done():
-                self._answer = None
+    def put(self, transaction: int, answer: _Answer | OSError) -> None:
+        """An answer to a packet, or that nobody is there."""
+        self._answers.put_nowait((transaction, answer))
+
+    async def next_answer(self) -> tuple[int, _Answer]:
+        """Errors: `OSError` when nobody is there."""
+        transaction, answer = await self._answers.get()
+        if isinstance(answer, OSError):
+            raise answer
+        return transaction, answer
+
+    def is_refused(self) -> bool:
+        """Whether a refusal is final. Once the reason may be that a connection is an old one, or was replaced."""
+        was_refused, self._refused = self._refused, True
+        return was_refused or (self.connections > 0 and self.greetings == 1)
