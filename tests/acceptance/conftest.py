@@ -103,6 +103,12 @@ def truename(tmp_path: Path) -> Program:
     return Program(tmp_path)
 
 
+@pytest.fixture
+def newcomer(tmp_path: Path) -> Program:
+    """The program before its first run, where `truename` has run before."""
+    return Program(tmp_path)
+
+
 @pytest.fixture(scope="session")
 def swarm() -> Iterator[LocalSwarm]:
     with LocalSwarm(SwarmPlan(invented=40)) as local:

@@ -4,7 +4,6 @@ import json
 import signal
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -15,14 +14,8 @@ from truename.store.database import FILE_NAME
 
 
 @pytest.fixture
-def newcomer(tmp_path: Path) -> Program:
-    """The program before its first run."""
-    return Program(tmp_path)
-
-
-@pytest.fixture
-def truename(tmp_path: Path) -> Program:
-    return Program(tmp_path).has_run_before()
+def truename(truename: Program) -> Program:
+    return truename.has_run_before()
 
 
 def names_in(truename: Program) -> set[str]:

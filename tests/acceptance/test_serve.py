@@ -107,14 +107,8 @@ def serving(truename: Program, *command: str, **settings: str) -> Iterator[Serve
 
 
 @pytest.fixture
-def newcomer(tmp_path: Path) -> Program:
-    """The program before its first run."""
-    return Program(tmp_path)
-
-
-@pytest.fixture
-def truename(tmp_path: Path) -> Program:
-    return Program(tmp_path).has_run_before()
+def truename(truename: Program) -> Program:
+    return truename.has_run_before()
 
 
 @pytest.fixture

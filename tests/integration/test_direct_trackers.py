@@ -133,6 +133,16 @@ class KeepingTheLast(UdpTracker):
             asyncio.get_running_loop().call_later(0.3, super().datagram_received, data, addr)
 
 
+class GreetingForEver(UdpTracker):
+    """Answers every packet with a new connection."""
+
+    packets = 0
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.packets += 1
+        self._transport.sendto(struct.pack(">IIQ", 0, struct.unpack_from(">I", data, 12)[0], self.packets), addr)
+
+
 class Forgetting(UdpTracker):
     """Forgets every connection after one announce, and says so to whoever comes with an old one."""
 
@@ -208,6 +218,15 @@ def test_a_peer_at_a_port_where_nobody_shares_files_is_not_called_and_was_named_
             trail = Trail()
             assert await ending(direct, tracker.url, trail=trail) == "no_metadata"
             assert (trail.counts["tracker_peers"], trail.counts.get("tried", 0)) == (1, 0)
+
+    run(test())
+
+
+def test_a_udp_tracker_that_only_ever_greets_is_not_asked_for_ever() -> None:
+    async def test() -> None:
+        async with GreetingForEver().serving() as tracker, resolver() as direct:
+            assert await ending(direct, tracker.url) == "no_peers"
+            assert 2 <= tracker.packets <= 6
 
     run(test())
 

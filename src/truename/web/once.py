@@ -3,8 +3,8 @@
 import asyncio
 import secrets
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
-from typing import Final
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from typing import Any, Final
 
 _MOST_REMEMBERED: Final = 1000
 MAX_MARK_CHARS: Final = 40
@@ -22,7 +22,11 @@ class Once:
         self._done: OrderedDict[Hashable, asyncio.Task[int]] = OrderedDict()
 
     async def do(
-        self, sent: Hashable, work: Callable[[], Awaitable[int]], *, still_there: Callable[[int], Awaitable[bool]]
+        self,
+        sent: Hashable,
+        work: Callable[[], Coroutine[Any, Any, int]],
+        *,
+        still_there: Callable[[int], Awaitable[bool]],
     ) -> int:
         """The number of what was made by it.
 
@@ -32,7 +36,7 @@ class Once:
         done = self._done.get(sent)
         if done is None or not await self._holds(done, still_there):
             if self._done.get(sent) is done:  # else somebody else has begun meanwhile
-                self._done[sent] = asyncio.ensure_future(_run(work))
+                self._done[sent] = asyncio.create_task(work())
             done = self._done[sent]
             while len(self._done) > _MOST_REMEMBERED:
                 self._done.popitem(last=False)
@@ -48,7 +52,3 @@ class Once:
         if not done.done():
             return True
         return done.exception() is None and await still_there(done.result())
-
-
-async def _run(work: Callable[[], Awaitable[int]]) -> int:
-    return await work()

@@ -71,12 +71,16 @@ class UdpTracker:
         raise TimeoutError("no answer")
 
     async def _announced(self, talk: "_Talk", announce: Announce) -> Announced:
-        """Go on until it names peers. A late answer counts, but a refusal of what was asked over another connection."""
+        """Go on until it names peers. A late answer counts, but no refusal of what was asked over another connection.
+
+        What does not answer what it is sent for is a refusal as well, so that it cannot go on for ever.
+        """
         while True:
             transaction, answer = await talk.next_answer()
-            if isinstance(answer, Announced):
+            is_greeting = transaction in talk.greetings
+            if isinstance(answer, Announced) and not is_greeting:
                 return answer
-            if isinstance(answer, Connected):
+            if isinstance(answer, Connected) and is_greeting:
                 self._connection = answer.connection
                 self._connected_until = self._loop.time() + CONNECTION_LIVES_S
                 talk.connections += 1
@@ -94,7 +98,7 @@ class UdpTracker:
         self._waiting[transaction] = talk
         talk.open[transaction] = talk.connections
         if self._connection is None or self._connected_until <= self._loop.time():
-            talk.greetings += 1
+            talk.greetings.add(transaction)
             self._send(build_connect(transaction))
         else:
             self._send(build_announce(self._connection, transaction, announce))
@@ -141,13 +145,13 @@ class UdpTracker:
 class _Talk:
     """What was sent for one announce, and what has been answered.
 
-    `open`: the numbers of all packets, and how many `connections` were known when each was sent; so many `greetings`.
+    `open`: the numbers of all packets, and how many `connections` were known when each was sent; some are `greetings`.
     """
 
     def __init__(self) -> None:
         self.open: dict[int, int] = {}
         self.connections = 0
-        self.greetings = 0
+        self.greetings: set[int] = set()
         self._refused = False
         self._answers: asyncio.Queue[tuple[int, _Answer | OSError]] = asyncio.Queue()
 
@@ -165,4 +169,4 @@ class _Talk:
     def is_refused(self) -> bool:
         """Whether a refusal is final. Once the reason may be that a connection is an old one, or was replaced."""
         was_refused, self._refused = self._refused, True
-        return was_refused or (self.connections > 0 and self.greetings == 1)
+        return was_refused or (self.connections > 0 and len(self.greetings) == 1)
