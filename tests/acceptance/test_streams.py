@@ -313,3 +313,23 @@ def is_waiting_to_write(pid: int, *, stream: int) -> bool:
 def kept_names(truename: Program) -> list[str]:
     with closing(sqlite3.connect(truename.data_dir / FILE_NAME)) as database:
         return [name for (name,) in database.execute("SELECT name FROM torrent")]
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_that_breaks_a_lock_ends_the_command_all_the_same(number: int, status: int) -> None:
+    broken = f"""
+import os
+from truename.commands.process import run
+
+async def work():
+    try:
+        os.kill(os.getpid(), {number:d})
+        while True:
+            pass
+    except SystemExit:
+        raise RuntimeError("release unlocked lock")
+
+run(work())
+"""
+    ended = subprocess.run([sys.executable, "-c", broken], capture_output=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (status, b"")

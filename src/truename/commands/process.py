@@ -49,14 +49,14 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
     try:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         return loop.run_until_complete(task)
-    except asyncio.CancelledError:
-        if not told:
-            raise
-        raise SystemExit(told[0]) from None
-    except BrokenPipeError:  # the reader has seen enough
-        raise typer.Exit(NOT_ALL) from None
-    except Unusable as error:
-        refuse(error.word, **error.fields)
+    except BaseException as error:
+        if told:  # whatever the signal has become on its way: where it comes inside a lock, that breaks and says so
+            raise SystemExit(told[0]) from None
+        if isinstance(error, BrokenPipeError):  # the reader has seen enough
+            raise typer.Exit(NOT_ALL) from None
+        if isinstance(error, Unusable):
+            refuse(error.word, **error.fields)
+        raise
 
 
 def prepare_streams() -> None:
