@@ -282,6 +282,29 @@ def test_memory_that_is_set_aside_for_mere_claims_is_given_back_before_anybody_l
     run(test())
 
 
+def test_a_question_that_finds_no_memory_is_asked_again_in_another_process(tmp_path: Path) -> None:
+    async def test() -> None:
+        first = tmp_path / "first"
+        program = f"""
+import pathlib
+from truename.resolvers.child import main, messages
+first = pathlib.Path({str(first)!r})
+read_ask = messages.read_ask
+def fail_once(message):
+    if first.exists():
+        return read_ask(message)
+    first.touch()
+    raise MemoryError
+messages.read_ask = fail_once
+main.main()
+"""
+        async with Peer(INFO).serving() as peer, a_process(command=(sys.executable, "-c", program)) as swarm:
+            assert (await swarm.resolve(of_peer(INFO, peer), deadline_s=LONG_S)).name == "beside them"
+            assert first.exists()
+
+    run(test())
+
+
 def test_a_program_that_is_not_there_is_told_and_may_be_there_later() -> None:
     async def test() -> None:
         info = info_named("later")

@@ -58,7 +58,7 @@ class Unpacker:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> list[list[Any]]:
+    def feed(self, data: bytes | memoryview) -> list[list[Any]]:
         """The messages that are complete now. Errors: `BadFrame`, after which nothing more can be read."""
         buffer = self._buffer
         buffer += data

@@ -1,10 +1,15 @@
 """The child process: `python -m truename.resolvers.child.main SOCKET PARENT`, two numbers that `process` gives it."""
 
 import asyncio
+import os
 import socket
 import sys
+from typing import Any, Final
 
 from truename.resolvers.child import limits
+
+OUT_OF_MEMORY: Final = 4
+"""The status with which it ends then."""
 
 
 def main() -> None:
@@ -15,10 +20,18 @@ def main() -> None:
     from truename.resolvers.child.service import Service
 
     async def serve() -> None:
+        asyncio.get_running_loop().set_exception_handler(_end_without_memory)
         Service(socket.socket(fileno=descriptor))
         await asyncio.Event().wait()
 
     asyncio.run(serve())
+
+
+def _end_without_memory(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What was to be taken in may be lost, and somebody would wait for it; a new process is asked everything again."""
+    loop.default_exception_handler(context)
+    if isinstance(context.get("exception"), MemoryError):
+        os._exit(OUT_OF_MEMORY)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ class Wire:
         self._take = take
         self._ended = ended
         self._unpacker = Unpacker()
+        self._room = memoryview(bytearray(_READ_BYTES))  # set aside once: memory may be short later
         self._posted: list[Posted] = []
         self._unsent: deque[memoryview] = deque()
         self._is_open = True
@@ -54,16 +55,16 @@ class Wire:
         if not self._is_open:
             return False
         try:
-            data = self._sock.recv(_READ_BYTES)
+            size = self._sock.recv_into(self._room)
         except (BlockingIOError, InterruptedError):
             return False
         except OSError:
-            data = b""
-        if not data:
+            size = 0
+        if not size:
             self._end(None)
             return False
         try:
-            self._take(self._unpacker.feed(data))
+            self._take(self._unpacker.feed(self._room[:size]))
         except BadFrame as error:
             self._end(error)
         return self._is_open
