@@ -80,7 +80,7 @@ def test_each_item_has_its_answer_in_order(tmp_path: Path) -> None:
         await site.ended(client, await task_of(client, known))
         running = await task_of(client, active)
         await site.until(client, running, "running")
-        given = [known, active, new, f" {new.upper()} ", "", "no hash", 5, None, link(other), "magnet:?dn=x"]
+        given = [known, active, new, f" {new.upper()} ", "", new + "\n", 5, None, link(other), "magnet:?dn=x"]
         body = await batch_of(client, info_hashes=given, priority="low")
         assert set(body) == {"batch_id", "total", "created", "deduplicated", "completed", "invalid", "items"}
         assert totals(body) == (10, 2, 2, 1, 5)
@@ -94,7 +94,7 @@ def test_each_item_has_its_answer_in_order(tmp_path: Path) -> None:
         invalid = {"error": "info_hash 无效", "code": "invalid_info_hash"}
         assert wrong == [
             {"info_hash": "", **missing},
-            {"info_hash": "no hash", **invalid},
+            {"info_hash": new + "\n", **invalid},
             {"info_hash": None, **invalid},
             {"info_hash": None, **invalid},
             {"info_hash": "magnet:?dn=x", **invalid},

@@ -71,7 +71,7 @@ def test_a_new_hash_is_pending_and_its_task_ends_with_the_name(tmp_path: Path) -
 WRITTEN: tuple[tuple[Callable[[str, str], str], str], ...] = (
     (lambda v1, v2: v1, "v1"),
     (lambda v1, v2: v1.upper(), "v1"),
-    (lambda v1, v2: f"  {v1}\n", "v1"),
+    (lambda v1, v2: f"  {v1} ", "v1"),
     (lambda v1, v2: base64.b32encode(bytes.fromhex(v1)).decode(), "v1"),
     (lambda v1, v2: base64.b32encode(bytes.fromhex(v1)).decode().lower(), "v1"),
     (lambda v1, v2: v2, "v2"),
@@ -167,6 +167,8 @@ NO_HASH = [
     *(
         "magnet:?xt=urn:btih:zz",
         HASH + "\0",
+        HASH + "\n",
+        "\t" + HASH,
         f"{HASH};id",
         "a" * 500_000,
         5,

@@ -16,7 +16,7 @@ from truename.portions import in_portions
 from truename.service import TooMany
 from truename.texts import Language, say
 from truename.web.bodies import json_object, needs_no_body
-from truename.web.calibrate import MAX_ID, json_body, priority_in, work_for_asking, work_of
+from truename.web.calibrate import MAX_ID, json_body, priority_in, read_magnet, work_for_asking, work_of
 from truename.web.errors import Refusal
 from truename.web.guard import identity_of
 from truename.web.language import preferred
@@ -143,7 +143,7 @@ def _item_of_hash(given: object) -> Item:
     if not given.strip():
         return Item(given[:_MAX_ECHO], code="missing_info_hash", word="web_missing_info_hash")
     try:
-        return Item(given[:_MAX_ECHO], Magnet.parse(given))
+        return Item(given[:_MAX_ECHO], read_magnet(given))
     except InvalidInput:
         return Item(given[:_MAX_ECHO], code="invalid_info_hash", word="web_invalid_info_hash")
 
