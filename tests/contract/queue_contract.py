@@ -503,6 +503,27 @@ class QueueContract:
 
         self.play(make_queue, scene, slots=slots)
 
+    @pytest.mark.parametrize("slots", [1, 2, 10, 25])
+    def test_what_runs_in_the_tenth_of_the_highest_takes_no_slot_of_all(
+        self, make_queue: MakeQueue, slots: int
+    ) -> None:
+        async def scene(stage: Stage) -> None:
+            normal, high, (low,) = jobs(slots), jobs(ceil(slots / 10), HIGH), jobs(1, LOW)
+            await stage.queue.put(normal)
+            await stage.until_running(*normal)
+            await stage.queue.put(high)
+            await stage.until_running(*high)
+            stage.let_go(normal[0])
+            await stage.until_over(normal[0])
+            await stage.until_room(2)
+            await stage.queue.put([low])
+            await stage.until_running(low)
+            stage.let_go()
+            await stage.until_over(*normal, *high, low)
+            await stage.until_room(2 * slots)
+
+        self.play(make_queue, scene, slots=slots)
+
     def test_room_is_twice_the_free_slots_less_what_waits_already(self, make_queue: MakeQueue) -> None:
         async def scene(stage: Stage) -> None:
             every = jobs(9)

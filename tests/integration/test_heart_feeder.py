@@ -199,6 +199,33 @@ def test_when_all_slots_are_busy_the_priorities_still_have_their_shares(tmp_path
     with_works(tmp_path, scene, slots=slots)
 
 
+@pytest.mark.parametrize("slots", [1, 10])
+def test_look_ups_that_end_one_by_one_leave_the_others_their_shares_too(tmp_path: Path, slots: int) -> None:
+    async def scene(works: Works) -> None:
+        running: list[asyncio.Event] = []
+
+        async def work(lookup: Lookup) -> Outcome:
+            works.worked.append(lookup)
+            running.append(asyncio.Event())
+            await running[-1].wait()
+            return named(lookup)
+
+        works.work = work  # type: ignore[method-assign]
+        for priority, waiting in ((NORMAL, 60), (LOW, 40), (HIGH, 250)):
+            await works.submit(range(300 * priority, 300 * priority + waiting), priority)
+        async with works.going():
+            for ended in range(200):
+                await works.until(lambda before=ended: len(running) == before + slots + 1)  # the tenth is taken
+                running[ended].set()
+            counts = Counter(one.prio for one in works.worked[slots + 1 :])
+            for each in running:
+                each.set()
+        assert counts[NORMAL] >= 200 * 0.15 * slots / (slots + 1) - 8
+        assert counts[LOW] >= 200 * 0.05 * slots / (slots + 1) - 4
+
+    with_works(tmp_path, scene, slots=slots)
+
+
 def test_what_is_asked_for_in_haste_finds_the_slot_that_is_kept_for_it(tmp_path: Path) -> None:
     async def scene(works: Works) -> None:
         works.held = {LOW}

@@ -74,7 +74,8 @@ class JobQueue(Protocol):
     async def serve(self, work: Work) -> None:
         """Be a worker: run look-ups in the slots until cancelled; what was running then is reported by nobody.
 
-        A tenth of the slots, rounded up, is there besides for the highest priority alone. Runs `outcome_of` the work.
+        A tenth of the slots, rounded up, is there besides for the highest priority alone, which goes there when the
+        others are taken; what runs there takes nothing from them. Runs `outcome_of` the work.
         All strands of a delivery are in one slot; an answer in one of them ends the others, which nobody reports.
         """
 

@@ -16,7 +16,10 @@ _RESERVE = 0.1
 
 
 class LocalQueue:
-    """The port `JobQueue` in memory. On top of `slots`, a tenth (rounded up) is kept for the highest priority."""
+    """The port `JobQueue` in memory. On top of `slots`, a tenth (rounded up) is kept for the highest priority.
+
+    What runs in that tenth stays there: a slot that gets free belongs to all priorities, whatever else is running.
+    """
 
     def __init__(self, *, slots: int) -> None:
         self._slots = slots
@@ -25,6 +28,7 @@ class LocalQueue:
         self._waiting: list[tuple[int, int, str]] = []
         self._here: dict[str, Lookup] = {}  # the deliveries that wait or run
         self._running: dict[str, list[asyncio.Task[None]]] = {}  # the strands of each delivery
+        self._in_reserve: set[str] = set()
         self._strands = itertools.count(1)
         self._begin_again: Callable[[Lookup], None] = _nobody_serves
         self._changed = asyncio.Event()
@@ -62,13 +66,12 @@ class LocalQueue:
 
     def room(self) -> int:
         """See `JobQueue.room`."""
-        free = max(0, self._slots - len(self._running))
-        return max(0, 2 * free - len(self._waiting))
+        return max(0, 2 * self._free() - len(self._waiting))
 
     def room_for_high(self) -> int:
         """See `JobQueue.room_for_high`."""
         waiting = sum(prio == _HIGH for prio, _, _ in self._waiting)
-        return max(0, self._slots + self._reserve - len(self._running) - waiting)
+        return max(0, self._free() + self._free_in_reserve() - waiting)
 
     async def reports(self) -> AsyncIterator[Sequence[Report]]:
         """See `JobQueue.reports`."""
@@ -91,7 +94,15 @@ class LocalQueue:
             finally:
                 self._begin_again = _nobody_serves
 
+    def _free(self) -> int:
+        return self._slots - len(self._running) + len(self._in_reserve)
+
+    def _free_in_reserve(self) -> int:
+        return self._reserve - len(self._in_reserve)
+
     def _begin(self, group: asyncio.TaskGroup, work: Work, lookup: Lookup) -> None:
+        if lookup.delivery not in self._running and not self._free():
+            self._in_reserve.add(lookup.delivery)
         strand = group.create_task(self._run(work, lookup))
         self._running.setdefault(lookup.delivery, []).append(strand)
         # A task that is cancelled before its first step never gets to its own `finally`.
@@ -101,10 +112,10 @@ class LocalQueue:
         """The next look-up, if there is a slot for it."""
         if not self._waiting:
             return None
-        prio = self._waiting[0][0]
-        if len(self._running) >= self._slots + (self._reserve if prio == _HIGH else 0):
-            return None
-        return heapq.heappop(self._waiting)[2]
+        is_high = self._waiting[0][0] == _HIGH
+        if self._free() or (is_high and self._free_in_reserve()):
+            return heapq.heappop(self._waiting)[2]
+        return None
 
     async def _run(self, work: Work, lookup: Lookup) -> None:
         strand = asyncio.current_task()
@@ -126,6 +137,7 @@ class LocalQueue:
             strands.remove(strand)
         if not strands:
             self._running.pop(delivery, None)
+            self._in_reserve.discard(delivery)
             self._here.pop(delivery, None)
         self._changed.set()
 
