@@ -515,9 +515,10 @@ class QueueContract:
             await stage.until_running(*high)
             stage.let_go(normal[0])
             await stage.until_over(normal[0])
-            await stage.until_room(2)
-            await stage.queue.put([low])
-            await stage.until_running(low)
+            async with asyncio.timeout(PATIENCE_S / 2):  # before the others lose their patience and end
+                await stage.until_room(2)
+                await stage.queue.put([low])
+                await stage.until_running(low)
             stage.let_go()
             await stage.until_over(*normal, *high, low)
             await stage.until_room(2 * slots)
