@@ -42,14 +42,11 @@ class Cleaner:
             (_forget_events, now - _KEEP_EVENTS_S),
         )
         for work, before in works:
-            portion = _FORGET_AT_ONCE
-            while portion >= _FORGET_AT_ONCE:
-                try:
-                    portion = await self._writer.write(work, before)
-                except StoreUnavailable as trouble:
-                    log.warning("not cleaned up", extra={"reason": str(trouble)})
-                    break
-                gone += portion
+            try:
+                while portion := await self._writer.write(work, before):
+                    gone += portion
+            except StoreUnavailable as trouble:
+                log.warning("not cleaned up", extra={"reason": str(trouble)})
         return gone
 
 

@@ -1,9 +1,11 @@
 """The whole engine: cancelling, batches, tries that come later, limits, and the watch over what sleeps."""
 
 import asyncio
+import math
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -18,7 +20,7 @@ from truename.metainfo import Metainfo
 from truename.model import TaskStatus
 from truename.resolvers.base import Trail
 from truename.service import StillActive, TooMany
-from truename.store import watches
+from truename.store import batches, watches
 from truename.store.database import Database
 from truename.store.tables import lane
 
@@ -329,6 +331,24 @@ def test_a_task_is_tried_again_only_when_it_has_ended(tmp_path: Path) -> None:
         with pytest.raises(StillActive):
             await engine.calibrations.retry(ALICE, held.task_id)
         assert await engine.calibrations.retry(BOB, dead.task_id) is None
+
+    with_engine(tmp_path, Watched, scenario)
+
+
+def test_batches_are_forgotten_in_portions_by_what_they_hold_and_a_large_one_alone(tmp_path: Path) -> None:
+    async def scenario(engine: Engine, oracle: Watched) -> None:
+        submitted = []
+        for first, count in ((0, 2), (2, 2), (4, 5), (9, 1)):
+            magnets = [magnet(number) for number in range(first, first + count)]
+            submitted.append(await engine.batches.submit(ALICE, magnets, total=count))
+            await ended(engine, *(one.task_id for one in submitted[-1].answers if isinstance(one, Submitted)))
+
+        async def forget() -> list[str]:
+            for_ever: dict[str, Any] = {"ended_before": math.inf, "untold_before": math.inf}
+            return [each for each, _ in await engine.database.write(batches.forget, **for_ever, most=4)]
+
+        first, second, third, fourth = (one.batch_id for one in submitted)
+        assert [set(await forget()) for _ in range(4)] == [{first, second}, {third}, {fourth}, set()]
 
     with_engine(tmp_path, Watched, scenario)
 

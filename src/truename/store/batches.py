@@ -210,14 +210,22 @@ async def put_in_place(
 async def forget(
     connection: Connection, *, ended_before: float, untold_before: float, most: int
 ) -> Sequence[tuple[str, bool]]:
-    """Delete batches that ended before a time, at most so many; their tasks stay until they are forgotten.
+    """Delete batches that ended before a time, oldest first; their tasks stay until they are forgotten.
 
-    Input:  `untold_before` is the time for those of which the webhook is still to be told.
+    Input:  `untold_before` is the time for those of which the webhook is still to be told; `most`: of so many items
+            together, or one batch that is larger.
     Output: each that is gone, as (id, whether the webhook was still to be told).
     """
     told = batch.c.tell_at.is_(None) | (batch.c.ended_at <= untold_before)
-    old = select(batch.c.id).where(batch.c.ended_at <= ended_before, told).limit(most)
-    gone = delete(batch).where(batch.c.id.in_(old)).returning(batch.c.id, batch.c.tell_at)
+    old = select(batch.c.id, batch.c.total).where(batch.c.ended_at <= ended_before, told)
+    ids: list[str] = []
+    items = 0
+    for row in await connection.execute(old.order_by(batch.c.ended_at).limit(most)):
+        items += row.total
+        if ids and items > most:
+            break
+        ids.append(row.id)
+    gone = delete(batch).where(batch.c.id.in_(ids)).returning(batch.c.id, batch.c.tell_at)
     return [(row.id, row.tell_at is not None) for row in await connection.execute(gone)]
 
 
