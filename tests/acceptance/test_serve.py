@@ -24,6 +24,7 @@ import pytest
 
 from tests.acceptance.conftest import PROGRAM, Program, until
 from tests.acceptance.test_resolve import REAL_NAMES
+from tests.soak import size
 from truename.demo.swarm import LocalSwarm
 
 PATIENCE_S = 60
@@ -405,3 +406,26 @@ def test_the_demo_serves_notes_that_come_right_and_its_link_works_once(truename:
             assert all(magnet["dn"] == magnet["name"] for magnet in named)
         assert "alice.txt" in server.out.find(r"(\w{40}  alice\.txt)")
         assert server.stop(signal.SIGTERM)[0] == 0
+
+
+def resident_mb(pid: int) -> float:
+    (line,) = (one for one in Path(f"/proc/{pid}/status").read_text().splitlines() if one.startswith("VmRSS:"))
+    return int(line.split()[1]) / 1000
+
+
+@pytest.mark.soak
+def test_what_waits_waits_in_the_database_and_costs_no_memory(truename: Program, silent: str) -> None:
+    portion, warm, most = 10_000, 5, size(test=7, soak=10)  # until then the caches of the database fill
+    with (
+        serving(truename, TRUENAME_SLOTS="1", TRUENAME_TRACKERS=silent) as server,
+        server.first_person() as client,
+    ):
+
+        def submit(numbers: range) -> float:
+            for number in numbers:
+                hashes = [f"{1 + number * portion + each:040x}" for each in range(portion)]
+                assert client.post("/api/calibrate/batch", json={"info_hashes": hashes}).json()["created"] == portion
+            return resident_mb(server.run.pid)
+
+        before = submit(range(warm))
+        assert submit(range(warm, most)) - before < 5

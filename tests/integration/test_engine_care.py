@@ -234,6 +234,20 @@ def test_trouble_that_passes_costs_tries_and_no_new_state(tmp_path: Path) -> Non
     with_engine(tmp_path, Watched, scenario, retry_delays_s=(0.5, 0.5))
 
 
+def test_tries_that_failed_together_come_again_at_moments_of_their_own(tmp_path: Path) -> None:
+    async def scenario(engine: Engine, oracle: Watched) -> None:
+        oracle.down = 20
+        tasks = [(await one(engine, number)).task_id for number in range(20)]
+        due: set[float] = set()
+        async with asyncio.timeout(30):
+            while len(due) < 20:
+                views = [await engine.calibrations.status(ALICE, task) for task in tasks]
+                due = {view.row.next_attempt_at for view in views if view and view.row.next_attempt_at is not None}
+        assert max(due) - min(due) > 100
+
+    with_engine(tmp_path, Watched, scenario, retry_delays_s=(3_000.0,))
+
+
 def test_who_asks_again_does_not_wait_for_the_next_try_of_others(tmp_path: Path) -> None:
     async def scenario(engine: Engine, oracle: Watched) -> None:
         oracle.down = 1
