@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -154,14 +155,16 @@ def test_a_short_interval_is_the_time_to_the_next_try_too() -> None:
     assert shelf.at == [10, 20, 30]
 
 
-def test_who_is_cancelled_tells_the_thread_to_stop() -> None:
-    begun, ended = threading.Event(), threading.Event()
+def test_who_is_cancelled_tells_the_thread_to_stop_and_lets_it_tidy_up() -> None:
+    begun, tidy = threading.Event(), threading.Event()
 
     def work(stopped: Callable[[], bool]) -> None:
         begun.set()
         while not stopped():
-            ended.wait(0.001)
-        ended.set()
+            time.sleep(0.001)
+        time.sleep(0.2)
+        tidy.set()
+        raise Stopped("x")
 
     async def scenario() -> None:
         making = asyncio.ensure_future(Keeper(Telling(Time(), work), lambda: BEGUN, interval_s=DAY_S).make())  # type: ignore[arg-type]
@@ -169,9 +172,9 @@ def test_who_is_cancelled_tells_the_thread_to_stop() -> None:
         making.cancel()
         with pytest.raises(asyncio.CancelledError):
             await making
+        assert tidy.is_set()
 
     asyncio.run(scenario())
-    assert ended.wait(60)
 
 
 class Told(logging.Handler):

@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 _SETTLE_S = 60.0
 _LOOK_AGAIN_S = 60.0
 _TRY_AGAIN_S = 3600.0
+_TIDY_S = 4.0
+"""What is being made may take so long to stop and to be thrown away; a server has ten seconds for its end."""
 
 
 class Keeper:
@@ -55,8 +57,13 @@ class Keeper:
         at = self._clock()
         self._not_before = at + min(self._interval_s, _TRY_AGAIN_S)
         stop = threading.Event()
+        making = asyncio.ensure_future(asyncio.to_thread(self._shelf.make, at, stop.is_set))
         try:
-            await asyncio.to_thread(self._shelf.make, at, stop.is_set)
+            await asyncio.shield(making)
+        except asyncio.CancelledError:
+            stop.set()
+            await asyncio.wait([making], timeout=_TIDY_S)
+            raise
         except DatabaseError as error:
             log.warning("no backup was made: %s", error.word, extra={"reason": error.fields.get("why", "")})
         except Stopped:
@@ -66,6 +73,4 @@ class Keeper:
         else:
             log.info("a backup was made")
             return True
-        finally:
-            stop.set()
         return False
