@@ -11,7 +11,7 @@ from truename.store.writer import Writer
 
 log = logging.getLogger(__name__)
 
-_LOOK_AGAIN_S = 1.0
+_LOOK_AGAIN_S = 0.25
 
 
 class Outlook:
@@ -24,7 +24,7 @@ class Outlook:
         self._seen = 0
 
     async def run(self) -> None:
-        """Look at every second until cancelled."""
+        """Look again and again until cancelled."""
         while True:
             await asyncio.sleep(_LOOK_AGAIN_S)
             try:

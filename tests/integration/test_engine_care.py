@@ -2,7 +2,9 @@
 
 import asyncio
 import math
+import sqlite3
 import time
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from truename.model import TaskStatus
 from truename.resolvers.base import Trail
 from truename.service import StillActive, TooMany
 from truename.store import batches, watches
-from truename.store.database import Database
+from truename.store.database import FILE_NAME, Database
 from truename.store.tables import lane
 
 COMPLETED, FAILED, TIMEOUT = TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.TIMEOUT
@@ -345,6 +347,44 @@ def test_a_task_is_tried_again_only_when_it_has_ended(tmp_path: Path) -> None:
         with pytest.raises(StillActive):
             await engine.calibrations.retry(ALICE, held.task_id)
         assert await engine.calibrations.retry(BOB, dead.task_id) is None
+
+    with_engine(tmp_path, Watched, scenario)
+
+
+def test_every_change_is_published_and_only_when_it_is_in_the_database(tmp_path: Path) -> None:
+    async def scenario(engine: Engine, oracle: Watched) -> None:
+        publish, seen = engine.hub.publish, [0]
+
+        def newest() -> int:
+            with closing(sqlite3.connect(tmp_path / FILE_NAME)) as file:
+                seq: int = file.execute("SELECT coalesce(max(seq), 0) FROM event").fetchone()[0]
+            return seq
+
+        def published(*, foreign: bool = False) -> None:
+            seen[0] = newest()
+            publish(foreign=foreign)
+
+        async def all_is_told() -> None:
+            async with asyncio.timeout(30):
+                while seen[0] != newest():
+                    await asyncio.sleep(0.01)
+
+        while not engine.hub.foreign:  # the first look at what others have done counts as news
+            await asyncio.sleep(0.01)
+        engine.hub.publish = published  # type: ignore[method-assign]
+        oracle.held = {HASHES[1], HASHES[2]}
+        await ended(engine, (await one(engine, 0)).task_id)
+        await all_is_told()
+        held = (await one(engine, 1)).task_id
+        await until(engine, held, RUNNING)
+        await all_is_told()
+        await engine.calibrations.cancel(ALICE, held)
+        await all_is_told()
+        await engine.calibrations.retry(ALICE, held)
+        batch = await engine.batches.submit(ALICE, [magnet(1), magnet(2), magnet(3)], total=3)
+        await all_is_told()
+        await engine.batches.cancel(ALICE, batch.batch_id)
+        await all_is_told()
 
     with_engine(tmp_path, Watched, scenario)
 

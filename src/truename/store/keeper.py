@@ -1,6 +1,7 @@
 """Makes a backup whenever one is due, inside the server. What goes wrong is told and tried again; it ends nothing."""
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import Awaitable, Callable
@@ -62,7 +63,9 @@ class Keeper:
             await asyncio.shield(making)
         except asyncio.CancelledError:
             stop.set()
-            await asyncio.wait([making], timeout=_TIDY_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_TIDY_S):
+                    await asyncio.gather(making, return_exceptions=True)
             raise
         except DatabaseError as error:
             log.warning("no backup was made: %s", error.word, extra={"reason": error.fields.get("why", "")})
