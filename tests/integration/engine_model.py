@@ -1,41 +1,15 @@
-"""A model of the engine in a hundred lines, and the small world of torrents and texts in which it is asked for."""
+"""A model of the engine in a hundred lines: what it promises of tasks, look-ups and names."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from truename.calibration import Answer, Refused, Rules, Submitted
-from truename.magnet import InfoHash, Magnet
+from tests.integration.engine_world import NAME_OF, RULES, TORRENT_OF
+from tests.integration.note_model import Note
+from truename.calibration import Answer, Refused, Submitted
+from truename.magnet import InfoHash
 from truename.model import TaskStatus
 
-RULES = Rules(
-    max_attempts=3, retry_delays_s=(5.0, 30.0), max_queued=9, max_queued_per_user=5, watch_delays_s=(60.0, 600.0)
-)
-
-A, B, D = (InfoHash(letter * 40) for letter in "abd")
-C = InfoHash("c" * 64)
-CUT = InfoHash("c" * 40)  # as the DHT cuts the hash of a v2 torrent
-FIRST, HYBRID, LAST = (A,), (B, C, CUT), (D,)
-TORRENTS = (FIRST, HYBRID, LAST)
-TORRENT_OF = {one: torrent for torrent in TORRENTS for one in torrent}
-NAME_OF = {FIRST: "first.mkv", HYBRID: "hybrid.mkv", LAST: "last.mkv"}
-MAGNETS = {
-    "first": Magnet(info_hash=A),
-    "hybrid by v1": Magnet(info_hash=B),
-    "hybrid": Magnet(info_hash=B, info_hash_v2=C, trackers=("http://t.example/announce",)),
-    "hybrid by v2": Magnet(info_hash=C),
-    "hybrid cut": Magnet(info_hash=CUT),
-    "last": Magnet(info_hash=D),
-    "a lie": Magnet(info_hash=D, info_hash_v2=C),  # these are two torrents
-}
 ACTIVE = ("pending", "running")
-Line = tuple[tuple[str, ...], str]
-LINES: dict[str, tuple[tuple[str, ...], ...]] = {
-    "first": ((A,),),
-    "hybrid by v1, last": ((B,), (D,)),
-    "hybrid": ((B, C),),
-    "hybrid by v2": ((C,),),
-    "first, hybrid": ((A,), (B, C)),
-}
 
 
 @dataclass
@@ -49,56 +23,6 @@ class Task:
     name: str | None = None
     due: float | None = None  # for its next try
     trackers: set[str] = field(default_factory=set)
-
-
-@dataclass
-class Note:
-    """A note of the model: its lines as (hashes, name), and what each of its versions was.
-
-    Hashes are not renamed that are `typed`, nor those that are `undone` until their person asks for them.
-    """
-
-    person: int
-    lines: list[Line]
-    title: str = "saved"
-    typed: set[str] = field(default_factory=set)
-    undone: set[str] = field(default_factory=set)
-    before: list[tuple[str, list[Line]]] = field(default_factory=list)
-
-    @property
-    def own(self) -> set[str]:
-        """Not to be renamed."""
-        return self.typed | self.undone
-
-    def versions(self) -> list[tuple[str, list[Line]]]:
-        """Why each version came, and what it said."""
-        causes = ["saved", *(cause for cause, _ in self.before)]
-        return list(zip(causes, [*(lines for _, lines in self.before), self.lines], strict=True))
-
-    def lift(self, info_hash: str) -> None:
-        """Who asks for a hash takes back what they had undone."""
-        for hashes, _ in self.lines:
-            if info_hash in hashes:
-                self.undone -= set(hashes)
-
-    def edit(self, version: int, place: int, dn: str, title: str) -> bool:
-        """A person has changed one line of what the note said in a version; whether that is taken."""
-        if any(cause == "edited" for cause, _ in self.before[version - 1 :]):
-            return False
-        base = [*(lines for _, lines in self.before), self.lines][version - 1]
-        if base[place][1] != dn:
-            theirs = [lines for cause, lines in self.versions()[:version] if cause != "renamed"]
-            hashes = set(base[place][0])
-            if not hashes & self.typed and dn in (theirs[0][place][1], theirs[-1][place][1]):
-                self.undone |= hashes
-            else:
-                self.typed, self.undone = self.typed | hashes, self.undone - hashes
-        lines = [
-            (one, dn if index == place and base[place][1] != dn else now) for index, (one, now) in enumerate(self.lines)
-        ]
-        self.before.append(("edited", self.lines))
-        self.lines, self.title = lines, title
-        return True
 
 
 class Model:
@@ -186,20 +110,5 @@ class Model:
     def rename(self, who: int, info_hash: str) -> None:
         """Write a name into the notes of who asked for it."""
         for key, note in self.notes.items():
-            if note.person == who and info_hash not in note.own:
-                lines = [(one, self.names[info_hash] if info_hash in one else dn) for one, dn in note.lines]
-                if lines != note.lines and key not in self.renamed:
-                    note.before.append(("renamed", note.lines))
-                    self.renamed.add(key)
-                note.lines = lines
-
-
-def text_of(note: Note) -> str:
-    """A note as its person wrote it."""
-    links = [
-        "&".join(f"xt=urn:btih:{one}" if len(one) == 40 else f"xt=urn:btmh:1220{one}" for one in hashes)
-        for hashes, _ in note.lines
-    ]
-    return "\n".join(
-        (note.title, *(f"magnet:?{link}&dn={dn}" for link, (_, dn) in zip(links, note.lines, strict=True)))
-    )
+            if note.person == who and note.rename(info_hash, self.names[info_hash], again=key in self.renamed):
+                self.renamed.add(key)

@@ -7,6 +7,7 @@ Source: https://hypothesis.readthedocs.io/en/latest/stateful.html
 
 import asyncio
 import atexit
+import inspect
 import shutil
 import sqlite3
 import sys
@@ -25,22 +26,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import insert
 
-from tests.integration.engine_model import (
-    ACTIVE,
-    HYBRID,
-    LINES,
-    MAGNETS,
-    NAME_OF,
-    RULES,
-    TORRENT_OF,
-    TORRENTS,
-    C,
-    Model,
-    Note,
-    Task,
-    text_of,
-)
+from tests.integration.engine_model import ACTIVE, Model, Task
+from tests.integration.engine_world import HYBRID, LINES, MAGNETS, NAME_OF, RULES, TORRENT_OF, TORRENTS, C
 from tests.integration.heart_support import told_to_nobody
+from tests.integration.note_model import Note, text_of
 from tests.invariants import Chronicle, broken, opened
 from tests.soak import size
 from truename import calibration
@@ -612,3 +601,7 @@ TestEngine.settings = settings(
 )
 # A failure is made small before it is shown.
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(size(test=900, soak=4 * 3600))]
+
+
+def test_the_model_can_be_read_at_a_glance() -> None:
+    assert sum(len(inspect.getsource(one).splitlines()) for one in (Task, Model)) <= 100
