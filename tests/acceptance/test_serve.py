@@ -278,6 +278,18 @@ def test_whatever_was_asked_before_a_kill_reaches_its_end_after_the_next_start(
         assert {task["attempt"] for task in tasks} == {1}  # what a kill cut off does not count
 
 
+@contextmanager
+def half_sent(address: str, cookies: httpx.Cookies) -> Iterator[socket.socket]:
+    """A request whose sender never comes to its end."""
+    host, _, port = address.removeprefix("http://").partition(":")
+    said = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    head = f"POST /api/notes HTTP/1.1\r\nHost: {host}:{port}\r\nOrigin: {address}\r\nCookie: {said}\r\n"
+    with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as slow:
+        slow.sendall(f'{head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"text": "'.encode())
+        time.sleep(0.5)  # it is being read now
+        yield slow
+
+
 def test_sigterm_ends_it_in_ten_seconds_while_a_request_waits(truename: Program, silent: str) -> None:
     with serving(truename, TRUENAME_TRACKERS=silent) as server, ThreadPoolExecutor(1) as other:
         with server.first_person() as client:
@@ -285,7 +297,9 @@ def test_sigterm_ends_it_in_ten_seconds_while_a_request_waits(truename: Program,
             waiting = other.submit(client.post, f"/api/calibrate/{note_id}")
             with server.signed_in() as second:
                 assert until(lambda: states_of(second, note_id) == ["running"])
-            status, seconds = server.stop(signal.SIGTERM)
+            with half_sent(server.address, client.cookies) as slow:
+                status, seconds = server.stop(signal.SIGTERM)
+                assert slow.recv(100).startswith(b"HTTP/1.1 503")
             body = waiting.result(PATIENCE_S).json()
         assert status == 0, server.err.all
         assert seconds < 10
