@@ -1,6 +1,7 @@
 """The webhook against a real HTTP server on loopback, on a real database; only the clock is the test's."""
 
 import asyncio
+import base64
 import hashlib
 import hmac
 import json
@@ -112,12 +113,24 @@ def test_the_end_of_a_batch_is_told_once_and_signed(tmp_path: Path) -> None:
     with_live(tmp_path, scenario)
 
 
+def test_who_stands_in_the_address_signs_in_with_it(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        await ended_batch(site)
+        async with receiver() as found:
+            await Bell(site, found.url.replace("://", "://truename:a%3Ab@")).ring()
+        assert found.told[0][0]["Authorization"] == "Basic " + base64.b64encode(b"truename:a:b").decode()
+
+    with_live(tmp_path, scenario)
+
+
 def test_without_a_key_nothing_is_signed(tmp_path: Path) -> None:
     async def scenario(site: Live) -> None:
         await ended_batch(site)
         async with receiver() as found:
             await Bell(site, found.url, secret="").ring()
-        assert SIGNATURE not in found.told[0][0]
+        ((headers, _),) = found.told
+        assert SIGNATURE not in headers
+        assert "Authorization" not in headers
 
     with_live(tmp_path, scenario)
 

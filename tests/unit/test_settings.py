@@ -105,6 +105,8 @@ def test_a_switch_is_on_or_off(monkeypatch: pytest.MonkeyPatch, text: str, value
         ("TRUENAME_WEBHOOK_URL", "http://a..b/"),
         ("TRUENAME_WEBHOOK_URL", "http://.a.example/"),
         ("TRUENAME_WEBHOOK_URL", f"http://{'x' * 64}.example/"),
+        ("TRUENAME_WEBHOOK_URL", "http://a b/"),
+        ("TRUENAME_WEBHOOK_URL", " http://a.example/x y"),
         ("TRUENAME_LISTEN_INTERFACES", ","),
         ("TRUENAME_LISTEN_INTERFACES", "foo bar:1"),
         ("TRUENAME_DATA_DIR", "~no-such-user-here/x"),

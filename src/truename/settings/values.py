@@ -99,7 +99,8 @@ def expanded(value: Path) -> Path:
 def web_url(url: str) -> str:
     """An http or https URL whose host can be looked up, or nothing."""
     parts = urlsplit(url)
-    if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0 or not url.isascii()):
+    is_web = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    if url and not (is_web and url.isascii() and len(url.split()) == 1):
         raise ValueError(url)
     (parts.hostname or "").encode("idna")
     return url

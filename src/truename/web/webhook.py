@@ -7,6 +7,7 @@ Source: https://www.standardwebhooks.com (practice of signing the body); RFC 210
 """
 
 import asyncio
+import base64
 import hashlib
 import hmac
 import json
@@ -16,6 +17,7 @@ import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import httpcore
 
@@ -115,6 +117,10 @@ class Webhook:
         headers: dict[bytes | str, bytes | str] = {"Content-Type": "application/json", "User-Agent": "truename"}
         if self._target.secret:
             headers[SIGNATURE] = "sha256=" + hmac.digest(self._target.secret.encode(), body, hashlib.sha256).hex()
+        parts = urlsplit(self._target.url)
+        if parts.username is not None:
+            known_as = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            headers["Authorization"] = "Basic " + base64.b64encode(known_as.encode()).decode()
         return headers
 
 
