@@ -67,6 +67,18 @@ def test_without_a_usable_database_it_goes_on_with_a_warning(truename: Program, 
     assert len(ended.err.splitlines()) == 1
 
 
+def test_names_that_could_not_be_kept_are_told_of(truename: Program, swarm: LocalSwarm) -> None:
+    assert truename("resolve", swarm.magnets[1]).status == 0  # the database is made
+    with closing(sqlite3.connect(truename.data_dir / FILE_NAME, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        ended = truename("resolve", swarm.magnets[0])
+        other.execute("ROLLBACK")
+    assert (ended.status, ended.lines) == (0, [f"{ALICE}  alice.txt"])
+    (told,) = ended.err.splitlines()
+    assert "names may not have been kept: database is locked" in told
+    assert "alice.txt" not in names_in(truename)
+
+
 def test_an_interrupted_command_keeps_what_it_had_found(truename: Program, swarm: LocalSwarm) -> None:
     with truename.started("resolve", swarm.magnets[0], dead_magnet(swarm)) as run:
         assert run.stdout is not None

@@ -91,13 +91,18 @@ def _timeout(given: float | None, loaded: Loaded) -> float:
 @asynccontextmanager
 async def _worker(loaded: Loaded, timeout_s: float) -> AsyncIterator[tuple[Worker, Catalogue]]:
     """What `resolve` and `fix` ask and remember with. Without a usable database they go on, and say so."""
-    async with (
-        open_catalogue(loaded.settings.data_dir) as (catalogue, trouble),
-        open_chain(loaded.settings) as chain,
-    ):
-        if trouble is not None:
-            complain(say("catalogue_unusable", LANGUAGE, why=say(trouble.word, LANGUAGE, **trouble.fields)))
-        yield Worker(chain=chain, slots=loaded.settings.slots, timeout_s=timeout_s), catalogue
+    catalogue: Catalogue | None = None
+    try:
+        async with (
+            open_catalogue(loaded.settings.data_dir) as (catalogue, trouble),
+            open_chain(loaded.settings) as chain,
+        ):
+            if trouble is not None:
+                complain(say("catalogue_unusable", LANGUAGE, why=say(trouble.word, LANGUAGE, **trouble.fields)))
+            yield Worker(chain=chain, slots=loaded.settings.slots, timeout_s=timeout_s), catalogue
+    finally:  # what was found last is written when all is over
+        if catalogue is not None and catalogue.lost:
+            complain(say("catalogue_lost", LANGUAGE, why=catalogue.lost))
 
 
 async def _requests(inputs: Sequence[str], lines: Sequence[str]) -> AsyncIterator[list[Request]]:

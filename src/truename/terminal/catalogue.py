@@ -4,7 +4,6 @@ It works beside a server. When the database cannot be opened, the commands go on
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -19,31 +18,32 @@ from truename.store.database import FILE_NAME, Database, DatabaseError, StoreUna
 from truename.store.migrate import migrate
 from truename.store.names import KnownName
 
-log = logging.getLogger(__name__)
-
 _EVERY_S = 0.5
 
 
 class Catalogue:
-    """An open catalogue, or, without a database, one that knows nothing and keeps nothing."""
+    """An open catalogue, or, without a database, one that knows nothing and keeps nothing.
+
+    `lost`: why it has been given up since, and what was found is not kept; empty while it is well.
+    """
 
     def __init__(self, database: Database | None) -> None:
         self._database = database
         self._found: list[Outcome] = []
         self._claims: dict[str, Outcome] = {}
-        self.broken = False
+        self.lost = ""
 
     async def known(self, hashes: Iterable[InfoHash]) -> dict[str, Outcome]:
         """The verified names of these hashes, as outcomes that took no time.
 
         Claimed ones stop no look-up; they are kept in mind for `or_claimed`.
         """
-        if self._database is None or self.broken:
+        if self._database is None or self.lost:
             return {}
         try:
             found = await self._database.read(names.known_names, hashes)
         except StoreUnavailable as error:
-            self._give_up(error)
+            self.lost = str(error)
             return {}
         outcomes = {one: _outcome(InfoHash(one), name) for one, name in found.items()}
         self._claims |= {one: outcome for one, outcome in outcomes.items() if not outcome.verified}
@@ -69,7 +69,7 @@ class Catalogue:
 
     async def write(self) -> None:
         """Write what was found."""
-        if self._database is None or self.broken or not self._found:
+        if self._database is None or self.lost or not self._found:
             return
         from truename.calibration import learn_all  # all of the engine, for which a known name need not wait
 
@@ -77,11 +77,7 @@ class Catalogue:
         try:
             await self._database.write(partial(learn_all, at=time.time()), found)
         except StoreUnavailable as error:
-            self._give_up(error)
-
-    def _give_up(self, error: StoreUnavailable) -> None:
-        self.broken = True
-        log.warning("the catalogue of names is not used any more", extra={"reason": str(error)})
+            self.lost = str(error)
 
 
 @asynccontextmanager

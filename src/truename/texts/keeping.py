@@ -25,6 +25,11 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "the catalogue of names is not used this time. {why}",
         "本次不使用名称目录。{why}",
     ),
+    "catalogue_lost": (
+        "the catalogue of names could not be used to the end, so names may not have been kept: {why}. Ask again later "
+        "to have them kept; the names themselves are right.",
+        "名称目录未能全程使用，查到的名称可能未被保存：{why}。名称本身无误；如需保存，请稍后重新查询。",
+    ),
     "database_unusable": (
         "{what}: the database cannot be used: {why}. Look at the file and its folder, or restore a backup.",
         "{what}：数据库无法使用：{why}。请检查该文件及其文件夹，或从备份恢复。",
