@@ -19,6 +19,7 @@ CODES = [
     *("unauthorized", "missing_info_hash", "invalid_info_hash", "bad_request", "not_found", "conflict", "stale"),
     *("too_many", "too_large", "stopping", "off", "forbidden", "unavailable"),
 ]
+NOTE = ("id", "version", "text", "created_at", "updated_at", "magnets")
 HASH = "722fe65b2aa26d14f35b4ad627d20236e481d924"
 
 
@@ -49,7 +50,7 @@ def example(*keys: str) -> dict[str, Any]:
 
 
 def test_the_offsets_in_the_example_are_right() -> None:
-    note = example("id", "version", "text", "created_at", "updated_at", "magnets")
+    note = example(*NOTE)
     (span,) = find_magnets(note["text"])
     (magnet,) = note["magnets"]
     assert (magnet["start"], magnet["end"], magnet["dn"]) == (span.start, span.end, span.display_name)
@@ -80,6 +81,39 @@ def test_the_examples_have_the_shape_of_real_answers(tmp_path: Path) -> None:
         assert {**stale.json(), "version": 2, "text": "another text"} == example("error", "code", "version", "text")
         assert (await client.put("/api/config", json=example("calibration_mode"))).status_code == 200
         assert (await client.get("/readyz")).json() == example("status")
+
+    with_live(tmp_path, scenario)
+
+
+def test_the_description_for_programs_has_the_examples_of_the_document_and_the_errors_there_are(
+    tmp_path: Path,
+) -> None:
+    async def scenario(site: Live) -> None:
+        client = await site.signed_in()
+        found = (await client.get("/openapi.json")).json()
+        assert set(found["components"]["securitySchemes"]) == {"token", "session"}
+        error = found["components"]["schemas"]["Error"]
+        assert set((await client.get("/api/notes/77")).json()) == set(error["required"])
+        in_document = [*EXAMPLES, {"notes": [example(*NOTE)], "next": None}]
+        for path, method, operation in (
+            (path, method, operation)
+            for path, operations in found["paths"].items()
+            for method, operation in operations.items()
+        ):
+            answers = operation["responses"]
+            (well,) = set(answers) - {"4XX", "5XX"}
+            assert "422" not in answers
+            assert ("4XX" in answers, "security" in operation) == (path.startswith("/api/"),) * 2
+            if well != "204":
+                assert answers[well]["content"]["application/json"]["example"] in in_document, (method, path)
+            if "requestBody" in operation:
+                asked = operation["requestBody"]["content"]["application/json"]["example"]
+                given = {"note_id": "1"} if "{" in path else {}
+                if "{note_id}" in path:
+                    assert (await client.post("/api/notes", json={"text": asked["text"] + "!"})).status_code == 201
+                if path != "/api/config":  # for administrators
+                    done = await client.request(method, path.format(**given), json=asked)
+                    assert done.status_code == int(well), (method, path, done.text)
 
     with_live(tmp_path, scenario)
 

@@ -16,6 +16,7 @@ from starlette.types import Scope
 
 from truename.store import events
 from truename.web import batch, calibrate, entry, health_pages, note_pages, notes, task_pages, tasks
+from truename.web.description import describe
 from truename.web.doors import Doors
 from truename.web.errors import Refusal, handle
 from truename.web.express import Express
@@ -61,6 +62,7 @@ def create_application(services: Services, work: Work | None = None, *, password
     application.add_exception_handler(HTTPException, partial(_refuse, routes))
     for router in routers:  # the busiest first: they are searched in this order
         application.include_router(router)
+    application.openapi = partial(describe, application)  # type: ignore[method-assign]
     application.mount("/static", StaticFiles(directory=STATIC), name="static")
     return application
 

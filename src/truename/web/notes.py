@@ -27,7 +27,11 @@ router = APIRouter(tags=["notes"])
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"example": {"text": "magnet:?xt=urn:btih:..."}}},
+            "content": {
+                "application/json": {
+                    "example": {"text": "see magnet:?xt=urn:btih:722fe65b2aa26d14f35b4ad627d20236e481d924&dn=alice"}
+                }
+            },
         }
     },
 )
@@ -59,7 +63,17 @@ async def one(request: Request, note_id: NoteId) -> Body:
     "/api/notes/{note_id}",
     summary="Change a note",
     openapi_extra={
-        "requestBody": {"required": True, "content": {"application/json": {"example": {"text": "...", "version": 1}}}}
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "example": {
+                        "text": "see magnet:?xt=urn:btih:722fe65b2aa26d14f35b4ad627d20236e481d924&dn=my%20own",
+                        "version": 1,
+                    }
+                }
+            },
+        }
     },
 )
 async def edit(request: Request, note_id: NoteId) -> Response:

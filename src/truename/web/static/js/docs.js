@@ -10,11 +10,11 @@ function element(name, className, ...children) {
 }
 
 function examplesOf(operation) {
-  const parts = [operation.requestBody, ...Object.values(operation.responses ?? {})];
-  const contents = parts.map((part) => part?.content?.["application/json"]).filter(Boolean);
-  return contents.flatMap((content) =>
-    "example" in content ? [content.example] : Object.values(content.examples ?? {}).map((one) => one.value),
-  );
+  const asked = operation.requestBody ? [["", operation.requestBody]] : [];
+  return [...asked, ...Object.entries(operation.responses ?? {})]
+    .map(([status, part]) => [status, part?.content?.["application/json"]])
+    .filter(([, content]) => content && "example" in content)
+    .map(([status, content]) => [status, content.example]);
 }
 
 function routeOf(path, method, operation) {
@@ -23,7 +23,8 @@ function routeOf(path, method, operation) {
   for (const text of [operation.summary, operation.description]) {
     if (text) route.append(element("p", "", text));
   }
-  for (const example of examplesOf(operation)) {
+  for (const [status, example] of examplesOf(operation)) {
+    if (status) route.append(element("p", "route-status", status));
     route.append(element("pre", "", JSON.stringify(example, null, 2)));
   }
   return route;
