@@ -546,6 +546,22 @@ class QueueContract:
 
         self.rehearse(make_queue, scene, slots=4)
 
+    def test_what_is_put_again_the_moment_it_has_ended_runs_again(self, make_queue: MakeQueue) -> None:
+        async def scene(stage: Stage) -> None:
+            lookup, ends = job(), 0
+            stage.let_go()
+            async with stage.at_work(), asyncio.timeout(PATIENCE_S):
+                await stage.queue.put([lookup])
+                async for batch in stage.queue.reports():
+                    ends += sum(report.outcome is not None for report in batch)
+                    if ends == 3:
+                        break
+                    if batch[-1].outcome is not None:
+                        await stage.queue.put([lookup])
+            assert stage.order() == [lookup.delivery] * 3
+
+        self.rehearse(make_queue, scene)
+
     # What is not wanted any more
 
     def test_what_waits_and_is_aborted_never_starts_and_makes_room(self, make_queue: MakeQueue) -> None:

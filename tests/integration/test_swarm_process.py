@@ -254,8 +254,12 @@ class ClaimsMuch(Peer):
 
 def test_memory_that_is_set_aside_for_mere_claims_is_given_back_before_anybody_lacks_it() -> None:
     async def test() -> None:
-        config = replace(CONFIG, guard_s=NEVER_S)
-        async with ClaimsMuch().serving() as peer, Peer(INFO).serving() as honest, a_process(config=config) as swarm:
+        config, care = replace(CONFIG, guard_s=NEVER_S), Care(pulse=Pulse(silence_s=NEVER_S))
+        async with (
+            ClaimsMuch().serving() as peer,
+            Peer(INFO).serving() as honest,
+            a_process(care, config=config) as swarm,
+        ):
             await swarm.health()
             child = pid_of(swarm)
 
@@ -282,7 +286,9 @@ def test_memory_that_is_set_aside_for_mere_claims_is_given_back_before_anybody_l
     run(test())
 
 
-def test_a_question_that_finds_no_memory_is_asked_again_in_another_process(tmp_path: Path) -> None:
+def test_a_question_that_finds_no_memory_is_asked_again_in_another_process(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async def test() -> None:
         first = tmp_path / "first"
         program = f"""
@@ -301,6 +307,8 @@ main.main()
         async with Peer(INFO).serving() as peer, a_process(command=(sys.executable, "-c", program)) as swarm:
             assert (await swarm.resolve(of_peer(INFO, peer), deadline_s=LONG_S)).name == "beside them"
             assert first.exists()
+        (ended,) = (one for one in caplog.records if one.getMessage() == "the swarm's process has ended")
+        assert ended.how == "out of memory"
 
     run(test())
 

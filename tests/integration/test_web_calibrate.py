@@ -169,6 +169,8 @@ NO_HASH = [
         HASH + "\0",
         HASH + "\n",
         "\t" + HASH,
+        HASH + "\x85",
+        HASH + "\u2028",
         f"{HASH};id",
         "a" * 500_000,
         5,

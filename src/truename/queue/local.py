@@ -133,8 +133,9 @@ class LocalQueue:
 
     def _over(self, delivery: str, strand: asyncio.Task[None] | None) -> None:
         strands = self._running.get(delivery, [])
-        if strand in strands:
-            strands.remove(strand)
+        if strand not in strands:  # this has been told before; the delivery may have been put again since
+            return
+        strands.remove(strand)
         if not strands:
             self._running.pop(delivery, None)
             self._in_reserve.discard(delivery)

@@ -11,7 +11,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
-from math import ceil
 from typing import Final
 
 from truename.resolvers.events import Handle, Moved, PeersSeen, Traffic
@@ -33,11 +32,6 @@ _FRESH_S = 1.0
 
 _SHORT_PATIENCE_S = 1.0
 """Where memory is short. What has a name to give has mostly given it by then."""
-
-_SHORT_OF_MEMORY: Final = 1 / 2
-_OUT_OF_MEMORY: Final = 3 / 4
-"""Which shares of the bound are taken then. From the second on room is made at once: claims can fill the rest within
-a second, and what fails then may as well be something that this process does not survive."""
 
 _LOOKED_AT_EACH = 50
 """libtorrent tells of bytes once a second. So many torrents with peers are asked for them at each look, in turn."""
@@ -153,7 +147,7 @@ class Guard:
             self._rota.move_to_end(handle)
         self._session.watch(chosen)
         self._end_patience(now)
-        if self._memory.beyond(_SHORT_OF_MEMORY):
+        if self._memory.is_short():
             self._make_room(now)
         if now < self._fresh_until:
             return LOOK_S if len(self._rota) <= _FEW_TORRENTS else _LATER_LOOK_S
@@ -208,11 +202,9 @@ class Guard:
 
     def _make_room(self, now: float) -> None:
         """What a peer has claimed is set aside as long as the torrent stays, also when the peer has gone."""
-        at_once = ceil(self._memory.beyond(_OUT_OF_MEMORY) / MAX_METADATA_BYTES)
         while self._met:
             handle, since = next(iter(self._met.items()))
-            if at_once <= 0 and since + _SHORT_PATIENCE_S > now:
+            if since + _SHORT_PATIENCE_S > now:
                 break
-            at_once -= 1
             del self._met[handle]
             self._stuck(handle)

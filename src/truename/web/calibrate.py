@@ -31,7 +31,7 @@ from truename.web.work import Work
 POLL_INTERVAL_MS = 1000
 POLL_TIMEOUT_MS = 60_000
 MAX_ID = 2**31 - 1
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 router = APIRouter(tags=["calibrate"])
 

@@ -19,6 +19,9 @@ MEMORY_BYTES: Final = 1 << 30
 _M_MMAP_THRESHOLD = -3
 _LARGE_BYTES = 1 << 20
 _ORPHANED = 3
+OUT_OF_MEMORY: Final = 4
+"""The statuses with which it ends by itself."""
+
 _OOM_SCORE = Path("/proc/self/oom_score_adj")
 
 

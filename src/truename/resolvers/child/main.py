@@ -4,12 +4,10 @@ import asyncio
 import os
 import socket
 import sys
-from typing import Any, Final
+from typing import Any
 
 from truename.resolvers.child import limits
-
-OUT_OF_MEMORY: Final = 4
-"""The status with which it ends then."""
+from truename.resolvers.child.limits import OUT_OF_MEMORY
 
 
 def main() -> None:
@@ -29,9 +27,9 @@ def main() -> None:
 
 def _end_without_memory(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """What was to be taken in may be lost, and somebody would wait for it; a new process is asked everything again."""
-    loop.default_exception_handler(context)
     if isinstance(context.get("exception"), MemoryError):
         os._exit(OUT_OF_MEMORY)
+    loop.default_exception_handler(context)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from truename.resolvers.child.frames import BadFrame, encode
+from truename.resolvers.child.limits import OUT_OF_MEMORY
 from truename.resolvers.child.wire import Wire
 
 COMMAND: Final = (sys.executable, "-P", "-m", "truename.resolvers.child.main")
@@ -222,4 +223,6 @@ os.register_at_fork(after_in_child=_forget_children)
 def _told(status: int | None) -> str:
     if status is None:
         return ""
+    if status == OUT_OF_MEMORY:
+        return "out of memory"
     return f"signal {-status}" if status < 0 else f"status {status}"
