@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.integration.test_engine import ALICE, BOB, HASHES, Oracle, ended, link, magnet, with_engine
-from truename import calibration
+from truename import calibration, cleaner
 from truename.app import Engine
 from truename.calibration import OfTask, Priority, Refused, Rules, Submitted
 from truename.errors import ResolverDown
@@ -385,6 +385,24 @@ def test_every_change_is_published_and_only_when_it_is_in_the_database(tmp_path:
         await all_is_told()
         await engine.batches.cancel(ALICE, batch.batch_id)
         await all_is_told()
+
+    with_engine(tmp_path, Watched, scenario)
+
+
+def test_one_cleaning_forgets_all_that_is_over_in_however_many_portions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cleaner, "_FORGET_AT_ONCE", 2)
+
+    async def scenario(engine: Engine, oracle: Watched) -> None:
+        tasks = [(await one(engine, number)).task_id for number in range(5)]
+        await ended(engine, *tasks)
+        for first in (5, 6, 7):
+            batch = await engine.batches.submit(ALICE, [magnet(first)], total=1)
+            await ended(engine, *(each.task_id for each in batch.answers if isinstance(each, Submitted)))
+        later = cleaner.Cleaner(engine.writer, lambda: time.time() + 10_000, task_ttl_s=1, interval_s=1)
+        assert await later.clean() == 11
+        assert await later.clean() == 0
 
     with_engine(tmp_path, Watched, scenario)
 
