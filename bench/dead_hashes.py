@@ -29,7 +29,10 @@ from truename.demo.torrents import dead_hashes, magnet_link
 GOAL_MB, GOAL_PERCENT, GOAL_MS = 300.0, 5.0, 50.0
 FOR_EVER_S = 86_400
 LIVE = 20
-QUIET_PERCENT = 2.0
+QUIET_PERCENT = 4.0
+QUIET_FOR_S = 8
+"""After five seconds without an answer the next resolver begins to ask."""
+
 QUIET_WITHIN_S = 120
 
 
@@ -50,8 +53,8 @@ async def _measure(server: Server, swarm: LocalSwarm, hashes: int, seconds: floa
     await line("one dead one waiting", server, 2)
     began = time.perf_counter()
     batch = await ask(server, "POST", "/api/calibrate/batch", {"info_hashes": dead})
-    await quiet(server)
-    print(f"{f'{hashes} asked for, all answered':36}{time.perf_counter() - began:8.1f} s at most")
+    taken_s = time.perf_counter() - began
+    print(f"{f'{hashes} asked for, all answered':36}{taken_s + await quiet(server):8.1f} s at most")
     megabytes, percent = await line(f"{hashes} dead ones waiting", server, seconds)
     async with connected(server, 1) as (connection,):
         live_ms = await live_ones(connection, swarm.magnets)
@@ -78,11 +81,12 @@ async def line(what: str, server: Server, seconds: float) -> tuple[float, float]
     return resident_mb(pids), percent
 
 
-async def quiet(server: Server) -> None:
-    """Wait until the last announce has been answered."""
-    began = time.perf_counter()
-    while await busy_percent(family(server.pid), 1) > QUIET_PERCENT and time.perf_counter() - began < QUIET_WITHIN_S:
-        pass
+async def quiet(server: Server) -> float:
+    """Wait until the last announce has been answered, and nothing follows. Output: how many seconds it took."""
+    began, calm = time.perf_counter(), 0
+    while calm < QUIET_FOR_S and time.perf_counter() - began < QUIET_WITHIN_S:
+        calm = calm + 1 if await busy_percent(family(server.pid), 1) <= QUIET_PERCENT else 0
+    return time.perf_counter() - began - calm
 
 
 async def live_ones(connection: Connection, magnets: Sequence[str]) -> list[float]:
