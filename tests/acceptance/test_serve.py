@@ -285,8 +285,11 @@ def half_sent(address: str, cookies: httpx.Cookies) -> Iterator[socket.socket]:
     said = "; ".join(f"{name}={value}" for name, value in cookies.items())
     head = f"POST /api/notes HTTP/1.1\r\nHost: {host}:{port}\r\nOrigin: {address}\r\nCookie: {said}\r\n"
     with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as slow:
-        slow.sendall(f'{head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"text": "'.encode())
-        time.sleep(0.5)  # it is being read now
+        slow.sendall(
+            f"{head}Content-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n".encode()
+        )
+        assert slow.recv(1000).startswith(b"HTTP/1.1 100")  # it is being read now
+        slow.sendall(b'{"text": "')
         yield slow
 
 

@@ -16,7 +16,8 @@ from truename.portions import in_portions
 from truename.service import TooMany
 from truename.texts import Language, say
 from truename.web.bodies import json_object, needs_no_body
-from truename.web.calibrate import MAX_ID, json_body, priority_in, read_magnet, work_for_asking, work_of
+from truename.web.calibrate import MAX_ID, priority_in, read_magnet, work_for_asking, work_of
+from truename.web.description import json_body
 from truename.web.errors import Refusal
 from truename.web.guard import identity_of
 from truename.web.language import preferred

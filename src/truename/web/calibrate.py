@@ -7,7 +7,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import JSONResponse, Response
@@ -21,6 +21,7 @@ from truename.notes import magnets_of
 from truename.scanner import SCHEME
 from truename.service import TooMany
 from truename.web.bodies import json_object, needs_no_body
+from truename.web.description import EXAMPLE_HASH, json_body
 from truename.web.errors import Refusal
 from truename.web.guard import identity_of
 from truename.web.language import preferred
@@ -44,12 +45,7 @@ def _plain(value: object) -> object:
 
 NoteId = Annotated[int, BeforeValidator(_plain), Path(ge=1, le=MAX_ID)]
 
-_HASH_EXAMPLE = {"info_hash": "722fe65b2aa26d14f35b4ad627d20236e481d924", "priority": "normal"}
-
-
-def json_body(*examples: dict[str, Any]) -> dict[str, Any]:
-    """The description of a JSON body by its examples."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"example": examples[0]}}}}
+_HASH_EXAMPLE = {"info_hash": EXAMPLE_HASH, "priority": "normal"}
 
 
 @router.post("/api/calibrate/async", summary="Ask for a name", openapi_extra=json_body(_HASH_EXAMPLE))

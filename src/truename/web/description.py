@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 
 Example = dict[str, Any]
 
-_HASH = "722fe65b2aa26d14f35b4ad627d20236e481d924"
+EXAMPLE_HASH: Final = "722fe65b2aa26d14f35b4ad627d20236e481d924"
 _TASK_ID = "a8a8eb1e-8d69-4b3c-9a58-3c3ef2b1a1b3"
 _BATCH_ID = "0f6b7f5e-9d3c-4c5e-8a53-3b2a2b0a7d11"
 
@@ -21,14 +21,14 @@ _WAITING: Final[Example] = {
     "status": "pending",
     "attempt": 0,
     "queue_position": 3,
-    "info_hash": _HASH,
+    "info_hash": EXAMPLE_HASH,
     "created_at": 1764000000.25,
 }
 _NAMED: Final[Example] = {
     "task_id": _TASK_ID,
     "status": "completed",
     "attempt": 1,
-    "info_hash": _HASH,
+    "info_hash": EXAMPLE_HASH,
     "created_at": 1764000000.25,
     "completed_at": 1764000001.5,
     "result": "alice.txt",
@@ -45,7 +45,7 @@ _CANCELLED: Final[Example] = {
     "task_id": _TASK_ID,
     "status": "cancelled",
     "attempt": 0,
-    "info_hash": _HASH,
+    "info_hash": EXAMPLE_HASH,
     "created_at": 1764000000.25,
     "completed_at": 1764000001.5,
     "error": "任务已取消。",
@@ -58,10 +58,10 @@ _NOTE_NAMED: Final[Example] = {
     "fail_count": 1,
     "results": [
         {
-            "info_hash": _HASH,
+            "info_hash": EXAMPLE_HASH,
             "filename": "alice.txt",
             "success": True,
-            "old_magnet": f"magnet:?xt=urn:btih:{_HASH}",
+            "old_magnet": f"magnet:?xt=urn:btih:{EXAMPLE_HASH}",
         },
         {
             "info_hash": "0a132f590df6edbbc68f7970dd07247580dbe489",
@@ -80,7 +80,7 @@ _BATCH_SUBMITTED: Final[Example] = {
     "completed": 0,
     "invalid": 1,
     "items": [
-        {"info_hash": _HASH, "task_id": _TASK_ID, "status": "pending"},
+        {"info_hash": EXAMPLE_HASH, "task_id": _TASK_ID, "status": "pending"},
         {"info_hash": "not a hash", "error": "info_hash 无效", "code": "invalid_info_hash"},
     ],
 }
@@ -91,7 +91,7 @@ _BATCH: Final[Example] = {
     "tasks": [],
     "next": None,
 }
-_WATCHED: Final[Example] = {"info_hash": _HASH, "watched": True}
+_WATCHED: Final[Example] = {"info_hash": EXAMPLE_HASH, "watched": True}
 _CONFIG: Final[Example] = {
     "calibration_mode": "async",
     "poll_interval_ms": 1000,
@@ -103,9 +103,9 @@ _NOTE: Final[Example] = {
     "version": 1,
     "created_at": 1764000000.25,
     "updated_at": 1764000000.25,
-    "text": f"see magnet:?xt=urn:btih:{_HASH}&dn=alice",
+    "text": f"see magnet:?xt=urn:btih:{EXAMPLE_HASH}&dn=alice",
     "magnets": [
-        {"start": 4, "end": 73, "info_hash": _HASH, "dn": "alice", "name": None, "status": None, "task_id": None}
+        {"start": 4, "end": 73, "info_hash": EXAMPLE_HASH, "dn": "alice", "name": None, "status": None, "task_id": None}
     ],
 }
 _WELL: Final[Example] = {"status": "ok"}
@@ -156,6 +156,11 @@ _WAYS_IN: Final = {
         "description": "From signing in; without HTTPS, or under a path, it is called `truename_` and the port.",
     },
 }
+
+
+def json_body(example: dict[str, Any]) -> dict[str, Any]:
+    """The description of a JSON body by an example."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"example": example}}}}
 
 
 def describe(application: FastAPI) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from truename.notes import NoteView, Stale
 from truename.texts import say
 from truename.web.bodies import json_object, needs_no_body
 from truename.web.calibrate import MAX_ID, NoteId, work_of
+from truename.web.description import EXAMPLE_HASH, json_body
 from truename.web.errors import Refusal
 from truename.web.guard import identity_of
 from truename.web.language import preferred
@@ -24,16 +25,7 @@ router = APIRouter(tags=["notes"])
     "/api/notes",
     status_code=201,
     summary="Save a text",
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {
-                    "example": {"text": "see magnet:?xt=urn:btih:722fe65b2aa26d14f35b4ad627d20236e481d924&dn=alice"}
-                }
-            },
-        }
-    },
+    openapi_extra=json_body({"text": f"see magnet:?xt=urn:btih:{EXAMPLE_HASH}&dn=alice"}),
 )
 async def save(request: Request) -> Response:
     """Keep a text with its magnets."""
@@ -62,19 +54,7 @@ async def one(request: Request, note_id: NoteId) -> Body:
 @router.patch(
     "/api/notes/{note_id}",
     summary="Change a note",
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {
-                    "example": {
-                        "text": "see magnet:?xt=urn:btih:722fe65b2aa26d14f35b4ad627d20236e481d924&dn=my%20own",
-                        "version": 1,
-                    }
-                }
-            },
-        }
-    },
+    openapi_extra=json_body({"text": f"see magnet:?xt=urn:btih:{EXAMPLE_HASH}&dn=my%20own", "version": 1}),
 )
 async def edit(request: Request, note_id: NoteId) -> Response:
     """Put a new text in the place of the one in `version`; 409 when somebody else changed it meanwhile."""

@@ -7,7 +7,6 @@ import sys
 from typing import Any
 
 from truename.resolvers.child import limits
-from truename.resolvers.child.limits import OUT_OF_MEMORY
 
 
 def main() -> None:
@@ -28,7 +27,7 @@ def main() -> None:
 def _end_without_memory(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """What was to be taken in may be lost, and somebody would wait for it; a new process is asked everything again."""
     if isinstance(context.get("exception"), MemoryError):
-        os._exit(OUT_OF_MEMORY)
+        os._exit(limits.OUT_OF_MEMORY)
     loop.default_exception_handler(context)
 
 

@@ -24,7 +24,7 @@ function routeOf(path, method, operation) {
     if (text) route.append(element("p", "", text));
   }
   for (const [status, example] of examplesOf(operation)) {
-    if (status) route.append(element("p", "route-status", status));
+    if (status) route.append(element("p", "", status));
     route.append(element("pre", "", JSON.stringify(example, null, 2)));
   }
   return route;
