@@ -8,7 +8,6 @@ Source: BEP 3 (info dictionary), BEP 52 (v2), and the `name.utf-8` key of old cl
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 from truename import bencode
@@ -21,6 +20,8 @@ MAX_NAME_BYTES = 32 * 1024
 MAX_PATH_BYTES = 4096
 MAX_FILES_KEPT = 200
 MAX_SIZE_BYTES = 2**63 - 1
+V2_MARK = b"12:meta version"
+"""No dictionary without this key is known by a SHA-256 (BEP 52)."""
 
 
 class TorrentFile(NamedTuple):
@@ -49,33 +50,58 @@ class Metainfo:
     files: tuple[TorrentFile, ...]
 
 
-def matches(raw: bytes, expected: Collection[str]) -> bool:
-    """Whether `raw` is the info dictionary of one of the hashes.
-
-    A 40-digit hash may also be a SHA-256 cut to 20 bytes: the DHT and some clients name v2 torrents that way, and 160
-    bits of SHA-256 prove as much as SHA-1.
+class InfoBytes:
+    """An info dictionary as it came, and its digests, each made once and when it is first wanted: most torrents have no
+    use for a v2.
     """
-    return _is_one_of(_Digests(raw), expected)
+
+    __slots__ = ("_v1", "_v2", "raw")
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self._v1: InfoHash | None = None
+        self._v2: InfoHash | None = None
+
+    @property
+    def v1(self) -> InfoHash:
+        """Its SHA-1."""
+        if self._v1 is None:
+            self._v1 = InfoHash(hashlib.sha1(self.raw, usedforsecurity=False).hexdigest())
+        return self._v1
+
+    @property
+    def v2(self) -> InfoHash:
+        """Its SHA-256."""
+        if self._v2 is None:
+            self._v2 = InfoHash(hashlib.sha256(self.raw).hexdigest())
+        return self._v2
+
+    @property
+    def hashes20(self) -> tuple[str, str]:
+        """The hashes by which a swarm may know the torrent: SHA-1, and SHA-256 cut to 20 bytes; 40 hex digits each."""
+        return self.v1, self.v2.hash20
+
+    def is_one_of(self, expected: Collection[str]) -> bool:
+        """Whether it is the info dictionary of one of the hashes.
+
+        A 40-digit hash may also be a SHA-256 cut to 20 bytes: the DHT and some clients name v2 torrents that way, and
+        160 bits of SHA-256 prove as much as SHA-1.
+        """
+        return self.v1 in expected or self.v2 in expected or self.v2.hash20 in expected
 
 
-def hashes20(raw: bytes) -> tuple[str, str]:
-    """The two hashes by which a swarm may know the torrent: SHA-1, and SHA-256 cut to 20 bytes; 40 hex digits each."""
-    digests = _Digests(raw)
-    return digests.v1, digests.v2.hash20
-
-
-def read_info(raw: bytes, expected: Collection[str]) -> Metainfo:
+def read_info(raw: bytes | InfoBytes, expected: Collection[str]) -> Metainfo:
     """Check and read an info dictionary.
 
     Input:  `raw` as it came from a peer; `expected` the hashes of the magnet, in canonical form.
     Errors: `BadMetadata` when it is not the dictionary asked for: somebody else may have it. `BadName` when it is, and
             has no usable name or cannot even be read: nobody can have a better one.
     """
-    digests = _Digests(raw)
-    if not _is_one_of(digests, expected):
+    digests = raw if isinstance(raw, InfoBytes) else InfoBytes(raw)
+    if not digests.is_one_of(expected):
         raise BadMetadata("the digest is another one")
     try:
-        info = bencode.decode_proven(raw)
+        info = bencode.decode_proven(digests.raw)
     except BadMetadata as error:
         raise BadName("unreadable") from error
     if not isinstance(info, dict):
@@ -95,25 +121,6 @@ def read_info(raw: bytes, expected: Collection[str]) -> Metainfo:
     )
 
 
-class _Digests:
-    """Both hashes of an info dictionary. Each is made when it is first wanted: most torrents have no use for a v2."""
-
-    def __init__(self, raw: bytes) -> None:
-        self._raw = raw
-
-    @cached_property
-    def v1(self) -> InfoHash:
-        return InfoHash(hashlib.sha1(self._raw, usedforsecurity=False).hexdigest())
-
-    @cached_property
-    def v2(self) -> InfoHash:
-        return InfoHash(hashlib.sha256(self._raw).hexdigest())
-
-
-def _is_one_of(digests: _Digests, expected: Collection[str]) -> bool:
-    return digests.v1 in expected or digests.v2 in expected or digests.v2.hash20 in expected
-
-
 def _name(info: dict[bytes, bencode.Value]) -> tuple[bytes, str, bool]:
     for key in (b"name.utf-8", b"name"):
         raw = info.get(key)
@@ -125,7 +132,7 @@ def _name(info: dict[bytes, bencode.Value]) -> tuple[bytes, str, bool]:
 
 
 def _hashes(
-    digests: _Digests, info: dict[bytes, bencode.Value], expected: Collection[str]
+    digests: InfoBytes, info: dict[bytes, bencode.Value], expected: Collection[str]
 ) -> tuple[InfoHash, InfoHash | None]:
     """The hash this torrent goes by, and a hybrid's second one: v1 when it has v1 pieces, v2 when it says so.
 

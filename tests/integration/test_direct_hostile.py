@@ -22,6 +22,8 @@ from truename.resolvers.base import Trail
 from truename.resolvers.direct import race
 from truename.resolvers.direct.announce import MAX_PEERS
 from truename.resolvers.direct.config import DirectConfig, Limits
+from truename.resolvers.direct.dialer import Dialer
+from truename.resolvers.direct.peer import Conversation
 from truename.resolvers.direct.resolver import DirectResolver
 from truename.resolvers.direct.talk import MAX_METADATA_BYTES, Talk
 
@@ -368,11 +370,11 @@ def test_an_honest_peer_is_asked_though_a_tracker_named_as_many_as_there_may_be_
 def test_an_honest_peer_has_a_turn_soon_though_others_named_very_many(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of whoever names peers has a turn; so the honest one is not behind two hundred others."""
     begun: list[tuple[str, int]] = []
-    talking = race.converse
+    calling = Conversation.begin
 
-    async def counting(dialer: Any, talk: Talk, peer: tuple[str, int], limits: Limits, **more: Any) -> bytes:
+    def counting(conversation: Conversation, dialer: Dialer, peer: tuple[str, int]) -> None:
         begun.append(peer)
-        return await talking(dialer, talk, peer, limits, **more)
+        calling(conversation, dialer, peer)
 
     async def test() -> None:
         async with (
@@ -390,7 +392,7 @@ def test_an_honest_peer_has_a_turn_soon_though_others_named_very_many(monkeypatc
             assert (await asking).name == "the honest name"
 
     with black_hole() as hole:
-        monkeypatch.setattr(race, "converse", counting)
+        monkeypatch.setattr(Conversation, "begin", counting)
         run(test())
     assert 0 < len(begun) < 20
 

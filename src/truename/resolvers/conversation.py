@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from truename.errors import NotYet, ResolverDown
 from truename.infohash import InfoHash
+from truename.metainfo import InfoBytes
 from truename.resolvers.base import Trail
 from truename.resolvers.events import Handle
 from truename.resolvers.whom import NO_OTHERS, Others, Peer, Whom
@@ -33,7 +34,7 @@ class Waiter:
 
     info_hash: InfoHash
     deadline_s: float
-    answer: asyncio.Future[bytes]
+    answer: asyncio.Future[InfoBytes]
     trail: Trail = field(default_factory=Trail)
     whom: Whom = field(default_factory=Whom)
     conversations: "dict[Conversation, None]" = field(default_factory=dict)
@@ -50,11 +51,11 @@ class Waiter:
         if not self.answer.done():
             self.answer.set_exception(error)
 
-    def succeed(self, raw: bytes) -> None:
+    def succeed(self, info: InfoBytes) -> None:
         """End with the dictionary, unless it has ended."""
         self._stop_clock()
         if not self.answer.done():
-            self.answer.set_result(raw)
+            self.answer.set_result(info)
 
     def look_at_the_clock(self) -> None:
         """Start or stop it, according to whether anybody is being asked."""

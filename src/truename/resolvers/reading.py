@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Collection
 
-from truename.metainfo import Metainfo, read_info
+from truename.metainfo import InfoBytes, Metainfo, read_info
 
 _AT_ONCE_BYTES = 64 * 1024
 """The worst of this size takes some fifty milliseconds; that of most torrents is smaller."""
@@ -18,9 +18,9 @@ class Reading:
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
 
-    async def read(self, raw: bytes, expected: Collection[str]) -> Metainfo:
+    async def read(self, raw: InfoBytes, expected: Collection[str]) -> Metainfo:
         """See `read_info`."""
-        if len(raw) <= _AT_ONCE_BYTES:
+        if len(raw.raw) <= _AT_ONCE_BYTES:
             return read_info(raw, expected)
         async with self._turn:
             return await asyncio.to_thread(read_info, raw, expected)

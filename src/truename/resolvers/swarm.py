@@ -11,7 +11,7 @@ from typing import Final
 
 from truename.errors import ResolverDown
 from truename.magnet import Magnet
-from truename.metainfo import Metainfo
+from truename.metainfo import InfoBytes, Metainfo
 from truename.resolvers.base import ResolverHealth, Trail
 from truename.resolvers.reading import Reading
 from truename.resolvers.swarm_config import SwarmConfig
@@ -48,8 +48,8 @@ class SwarmResolver:
         """Open the session now, and not with the first question. Errors: `ResolverDown`."""
         self._started()
 
-    async def ask(self, magnet: Magnet, *, deadline_s: float, trail: Trail) -> bytes:
-        """As `resolve`, but for the raw info dictionary, whose digest is right and which has not been read."""
+    async def ask(self, magnet: Magnet, *, deadline_s: float, trail: Trail) -> InfoBytes:
+        """As `resolve`, but for the info dictionary as it came, whose digest is right and which has not been read."""
         self._started()
         await self._way_out()
         return await self._started().ask(magnet, deadline_s, trail)

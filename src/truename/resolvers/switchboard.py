@@ -7,11 +7,11 @@ about a second hash is nothing to anybody, and both hashes of a hybrid lead to i
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from truename.errors import BadMetadata, ResolverDown, TruenameError
 from truename.magnet import Magnet
-from truename.metainfo import hashes20, matches
+from truename.metainfo import V2_MARK, InfoBytes
 from truename.resolvers import addresses
 from truename.resolvers.addresses import usable_peers, usable_trackers
 from truename.resolvers.asking import Asking
@@ -76,7 +76,7 @@ class Switchboard:
         self._count_at = 0.0
         self._ticker = self._loop.call_soon(self._tick)
 
-    async def ask(self, magnet: Magnet, deadline_s: float, trail: Trail) -> bytes:
+    async def ask(self, magnet: Magnet, deadline_s: float, trail: Trail) -> InfoBytes:
         """Wait for the raw info dictionary of one of the magnet's hashes. Errors: those of the port."""
         if self.sockets.failure is not None:
             self._listen_again()
@@ -343,16 +343,22 @@ class Switchboard:
 
         To somebody who asked for another torrent by one hash more, those who have this one, if any, have given nothing.
         """
-        for hash20 in hashes20(raw):
+        info = InfoBytes(raw)
+        for hash20 in self._hashes_of(info):
             conversation = self._by_hash.get(hash20)
             if conversation is None:
                 continue
             conversation.answered = True
             for waiter in list(conversation.waiters):
-                if waiter.info_hash == hash20 or matches(raw, (waiter.info_hash,)):
-                    waiter.succeed(raw)
+                if waiter.info_hash == hash20 or info.is_one_of((waiter.info_hash,)):
+                    waiter.succeed(info)
                 self._leads_nowhere(conversation, waiter, waiter.nobody_answered)
             self._forget(conversation)
+
+    def _hashes_of(self, info: InfoBytes) -> Iterable[str]:
+        """By which of its hashes it may be asked for. A second digest costs as much as all else that happens here."""
+        is_plain_v1 = info.v1 in self._by_hash and V2_MARK not in info.raw
+        return (info.v1,) if is_plain_v1 else info.hashes20
 
     def _unread(self, conversation: Conversation) -> None:
         """The end for those who asked for this very hash; for others it was one more way that leads nowhere."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from truename.errors import NotYet, Refused, ResolverDown
 from truename.magnet import Magnet
-from truename.metainfo import Metainfo
+from truename.metainfo import InfoBytes, Metainfo
 from truename.model import peers_in
 from truename.resolvers.base import ResolverHealth, Trail
 from truename.resolvers.child import messages
@@ -133,7 +133,7 @@ class SwarmProcess:
             raw = await question.answer
         finally:
             self._forget(question)
-        return await self._reading.read(raw, magnet.hashes)
+        return await self._reading.read(InfoBytes(raw), magnet.hashes)
 
     async def health(self) -> ResolverHealth:
         """See `Resolver.health`."""

@@ -80,7 +80,7 @@ class Service:
     async def _answer(self, asked: messages.Asked, trail: Trail) -> None:
         number, info = asked.number, None
         try:
-            info = await self._resolver.ask(asked.magnet, deadline_s=asked.deadline_s, trail=trail)
+            info = (await self._resolver.ask(asked.magnet, deadline_s=asked.deadline_s, trail=trail)).raw
             answer = messages.raw(number, trail)
         except FAILURES as failure:
             answer = messages.ended(number, failure, trail)

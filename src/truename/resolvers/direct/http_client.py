@@ -13,7 +13,7 @@ import httptools
 
 from truename.errors import TruenameError
 from truename.resolvers.direct.allowance import Allowance
-from truename.resolvers.direct.dialer import Line, Listener
+from truename.resolvers.direct.lines import Line, Listener
 
 _AS_THEY_ARE = "%/?:@!$&'()*+,;=[]~"
 _GZIP = frozenset((b"gzip", b"x-gzip"))

@@ -4,104 +4,137 @@ import asyncio
 from collections.abc import Callable
 
 from truename.checked_net import Forbidden
+from truename.metainfo import InfoBytes
 from truename.resolvers.direct.announce import Peer
 from truename.resolvers.direct.config import Limits
-from truename.resolvers.direct.dialer import Dialer, Line, Listener
+from truename.resolvers.direct.dialer import Dialled, Dialer
+from truename.resolvers.direct.lines import Line, Listener
 from truename.resolvers.direct.talk import Talk, TalkFailed, Trouble
 
 
-async def converse(dialer: Dialer, talk: Talk, peer: Peer, limits: Limits, *, rests: Callable[[], None]) -> bytes:
-    """The info dictionary from this peer, its digest checked.
+class Conversation(Listener):
+    """`on_end` is told the info dictionary, its digest checked, or the trouble; once, and never from within `begin`.
 
-    `rests` is called when nothing can be asked for the time being, since the peer's greeting lacks something.
-    Errors: `TalkFailed`. In every case, cancellation too, the connection is closed before this ends.
-    """
-    connection = _Connection(talk, limits, rests)
-    try:
-        async with asyncio.timeout(limits.connect_s):
-            await dialer.connect(lambda: connection, *peer)
-        end = await connection.end
-    except (OSError, Forbidden) as error:  # a time-out is an OSError too
-        raise TalkFailed(Trouble.UNREACHED) from error
-    finally:
-        connection.close()
-        talk.close()
-    if isinstance(end, Trouble):
-        raise TalkFailed(end)
-    return end
-
-
-class _Connection(Listener):
-    """`end` becomes the dictionary, or the trouble: an error would know all frames, and what was held in them.
-
+    `on_rest` is called when nothing can be asked for the time being, since the peer's greeting lacks something.
     A peer that brings nothing new for `silence_s` has ended it; and so has one that takes longer than `talk_s` in all,
     give or take `silence_s`, or that does not make up within `grace_s` for what its greeting lacked.
     """
 
-    def __init__(self, talk: Talk, limits: Limits, rests: Callable[[], None]) -> None:
+    __slots__ = (
+        *("_clock", "_dialled", "_grace", "_limits", "_line", "_look_at", "_loop", "_on_end", "_on_rest", "_steps"),
+        *("_until", "talk"),
+    )
+
+    def __init__(
+        self,
+        talk: Talk,
+        limits: Limits,
+        *,
+        on_rest: Callable[[], None],
+        on_end: Callable[["Conversation", InfoBytes | Trouble], None],
+    ) -> None:
+        self.talk = talk
         self._loop = asyncio.get_running_loop()
-        self.end: asyncio.Future[bytes | Trouble] = self._loop.create_future()
-        self._talk = talk
         self._limits = limits
-        self._rests = rests
-        self._steps = -1
-        self._until = 0.0
+        self._on_rest = on_rest
+        self._on_end: Callable[[Conversation, InfoBytes | Trouble], None] | None = on_end
+        self._steps = 0
+        self._until: float | None = None  # not connected yet
+        self._look_at = 0.0
+        self._dialled: Dialled | None = None
         self._line: Line | None = None
-        self._clock: asyncio.TimerHandle | None = None
+        self._clock: asyncio.Handle | None = None
         self._grace: asyncio.TimerHandle | None = None
 
-    def connection_made(self, line: Line) -> None:
-        """See `Listener`."""
-        self._line = line
-        self._until = self._loop.time() + self._limits.talk_s
-        self._look_at_the_clock()
-        line.write(self._talk.opening())
-
-    def data_received(self, data: bytes) -> None:
-        """See `Listener`."""
-        if self.end.done() or self._line is None:
-            return
+    def begin(self, dialer: Dialer, peer: Peer) -> None:
+        """Call the peer."""
         try:
-            answer = self._talk.hear(data)
-        except TalkFailed as failed:
-            self._fail(failed.trouble)
-            return
-        if answer:
-            self._line.write(answer)
-        if self._talk.raw is not None and not self.end.done():
-            self.end.set_result(self._talk.raw)
-        if self._talk.lacking is not None and self._grace is None:
-            self._grace = self._loop.call_later(self._limits.grace_s, self._grace_is_over)
-            self._rests()
+            self._dialled = dialer.dial(*peer, self)
+        except (OSError, Forbidden):
+            self._clock = self._loop.call_soon(self._end, Trouble.UNREACHED)
+        else:
+            self._look_at = self._loop.time() + self._limits.connect_s
+            self._clock = self._loop.call_at(self._look_at, self._look_at_the_clock)
 
-    def connection_lost(self, error: Exception | None) -> None:
-        """See `Listener`."""
-        self._fail(self._talk.lacking or Trouble.HUNG_UP)
+    def leave(self) -> None:
+        """It has to make room for others, and ends soon, as one that was too slow."""
+        self._loop.call_soon(lambda: self._end(self.talk.lacking or Trouble.SILENT))
 
-    def close(self) -> None:
-        """At once, whatever is on its way."""
+    def stop(self) -> None:
+        """End it; nobody is told. Idempotent."""
+        self._on_end = None
         for timer in (self._clock, self._grace):
             if timer is not None:
                 timer.cancel()
-        if self._line is not None:
-            self._line.abort()
-        self._line = None
-        self.end.cancel()
+        for line in (self._line, self._dialled):
+            if line is not None:
+                line.abort()
+        self._line = self._dialled = None
+        self.talk.close()
+
+    # --- Listener ------------------------------------------------------------------------------------------------
+
+    def connection_made(self, line: Line) -> None:
+        """See `Listener`."""
+        if self._on_end is None:
+            line.abort()
+            return
+        now = self._loop.time()
+        self._until = now + self._limits.talk_s
+        self._line = line
+        self._look_no_later_than(now + self._limits.silence_s)
+        line.write(self.talk.opening())
+
+    def data_received(self, data: bytes) -> None:
+        """See `Listener`."""
+        if self._on_end is None:
+            return
+        try:
+            answer = self.talk.hear(data)
+        except TalkFailed as failed:
+            self._end(failed.trouble)
+            return
+        if self.talk.info is not None:
+            self._end(self.talk.info)
+        elif self.talk.lacking is not None and self._grace is None:
+            self._grace = self._loop.call_later(self._limits.grace_s, self._grace_is_over)
+            self._on_rest()
+        if answer and self._line is not None:
+            self._line.write(answer)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """See `Listener`."""
+        self._end(Trouble.UNREACHED if self._until is None else self.talk.lacking or Trouble.HUNG_UP)
+
+    # --- the end -------------------------------------------------------------------------------------------------
+
+    def _look_no_later_than(self, moment: float) -> None:
+        """Most have ended by the time at which it would have been seen whether they could be connected."""
+        if moment < self._look_at and self._clock is not None:
+            self._clock.cancel()
+            self._clock = self._loop.call_at(moment, self._look_at_the_clock)
+        self._look_at = moment
 
     def _look_at_the_clock(self) -> None:
-        if self._talk.steps == self._steps or self._loop.time() > self._until:
-            self._fail(Trouble.SILENT)
+        now = self._loop.time()
+        if self._until is None:
+            self._end(Trouble.UNREACHED)
             return
-        self._steps = self._talk.steps
-        self._clock = self._loop.call_later(self._limits.silence_s, self._look_at_the_clock)
+        if self._look_at <= now:
+            if self.talk.steps == self._steps or now > self._until:
+                self._end(Trouble.SILENT)
+                return
+            self._steps = self.talk.steps
+            self._look_at = now + self._limits.silence_s
+        self._clock = self._loop.call_at(self._look_at, self._look_at_the_clock)
 
     def _grace_is_over(self) -> None:
-        if (trouble := self._talk.lacking) is not None:
-            self._fail(trouble)
+        if (trouble := self.talk.lacking) is not None:
+            self._end(trouble)
 
-    def _fail(self, trouble: Trouble) -> None:
-        """The end; nothing more is heard of this peer, so that it can send no more of anything."""
-        if self._line is not None:
-            self._line.abort()
-        if not self.end.done():
-            self.end.set_result(trouble)
+    def _end(self, end: InfoBytes | Trouble) -> None:
+        """Nothing more is heard of this peer, so that it can send no more of anything."""
+        on_end = self._on_end
+        self.stop()
+        if on_end is not None:
+            on_end(self, end)

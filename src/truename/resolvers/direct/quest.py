@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from truename.errors import ResolverDown
+from truename.metainfo import InfoBytes
 from truename.resolvers.direct.allowance import Allowance
 from truename.resolvers.direct.announce import Announce, Peer, TrackerRefused
 from truename.resolvers.direct.race import PeerRace
@@ -70,7 +71,7 @@ class Quest:
         reach: Reach,
         *,
         on_asked: Callable[[], None],
-        on_over: Callable[[bytes | ResolverDown], None],
+        on_over: Callable[[InfoBytes | ResolverDown], None],
     ) -> None:
         self._hash20 = bytes.fromhex(hash20)
         self._reach = reach
@@ -78,7 +79,7 @@ class Quest:
         self._on_over = on_over
         self._begun = False
         self._asked = False
-        self._ending: bytes | ResolverDown | None = None
+        self._ending: InfoBytes | ResolverDown | None = None
         self._trackers: dict[str, _Asking] = {}
         self._waiting: dict[str, Tracker] | None = None  # those without a place yet; few magnets name so many
         self._named: dict[Peer, bool] = {}  # by trackers, and whether it may be called
@@ -185,9 +186,9 @@ class Quest:
             self._asked = True
             self._on_asked()
 
-    def found(self, raw: bytes) -> None:
+    def found(self, info: InfoBytes) -> None:
         """The dictionary is there, its digest checked."""
-        self._end(raw)
+        self._end(info)
 
     def _ran(self, task: asyncio.Task[None]) -> None:
         del self._running[task]
@@ -199,7 +200,7 @@ class Quest:
         elif self._ending is not None and not self._running:
             self._on_over(self._ending)
 
-    def _end(self, ending: bytes | ResolverDown) -> None:
+    def _end(self, ending: InfoBytes | ResolverDown) -> None:
         if self._ending is not None:
             return
         self._ending = ending

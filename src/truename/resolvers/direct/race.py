@@ -4,18 +4,19 @@ It begins when somebody names the first peer, and the first true dictionary ends
 """
 
 import asyncio
-import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Hashable, Iterable
-from typing import Any, Final, Protocol
+from collections.abc import Hashable, Iterable
+from functools import partial
+from typing import Final, Protocol
 
+from truename.metainfo import InfoBytes
 from truename.resolvers.direct.allowance import Traffic
 from truename.resolvers.direct.announce import Peer
 from truename.resolvers.direct.fair_line import FairLine
-from truename.resolvers.direct.peer import converse
+from truename.resolvers.direct.peer import Conversation
 from truename.resolvers.direct.places import Place, give_way
 from truename.resolvers.direct.reach import Reach
-from truename.resolvers.direct.talk import Talk, TalkFailed, Trouble
+from truename.resolvers.direct.talk import Talk, Trouble
 
 _PEER_AGAIN_S = (5.0, 15.0, 60.0, 300.0)
 """After the last of these a peer is given up."""
@@ -37,13 +38,10 @@ class Course(Protocol):
     def is_running(self) -> bool:
         """Whether it has begun, and goes on."""
 
-    def let_run(self, work: Coroutine[Any, Any, None]) -> None:
-        """Let something run beside everything else, until all is over."""
-
     def question_sent(self) -> None:
         """Somebody is being asked."""
 
-    def found(self, raw: bytes) -> None:
+    def found(self, info: InfoBytes) -> None:
         """The dictionary is there, its digest checked."""
 
 
@@ -57,10 +55,10 @@ class PeerRace:
         self._traffic = Traffic(reach.limits.heard_bytes, reach.limits.heard_bytes_of_each)
         self._line: FairLine[Hashable, Peer] = FairLine(reach.limits.peers_waiting)
         self._met: dict[Peer, int] = {}  # those who have had a turn, and how often each has failed
-        self._talks = 0
         self._talks_left = reach.limits.talks_in_all
         self._talks_of: Counter[Hashable] = Counter()  # by who named them, or `_AGAIN`
-        self._places: set[Place] = set()
+        self._conversations: dict[Conversation, None] = {}
+        self._places: dict[Conversation, Place] = {}
         self._look: asyncio.TimerHandle | None = None
         self._second_tries: set[asyncio.TimerHandle] = set()
         self._passed_over: set[Peer] = set()
@@ -100,22 +98,27 @@ class PeerRace:
         """Talk to those whose turn has come."""
         if not self._course.is_running:
             return
-        free = self._reach.limits.peers_at_once - self._talks + len(self._resting())
+        free = self._reach.limits.peers_at_once - len(self._conversations) + len(self._resting())
         while free > 0 and (taken := self._line.take(self._may_begin)):
             free -= 1
             named_by, peer = taken
             self._met.setdefault(peer, 0)
             self._talks_of[named_by] += 1
             self._talks_left -= 1
-            self._talks += 1
-            self._course.let_run(self._talk_to(peer))
+            self._talk_to(peer)
         if self._look is None and self._line.waiting(self._may_begin):
             self._look = asyncio.get_running_loop().call_later(self._reach.limits.turn_s / 3, self._look_at_places)
 
     def stop(self) -> None:
-        """All is over; who is talked to is told by the course."""
+        """All is over."""
         for timer in (*self._second_tries, *([self._look] if self._look else ())):
             timer.cancel()
+        still_waiting = [each for each in self._conversations if each not in self._places]
+        for conversation in (*still_waiting, *self._places):
+            conversation.stop()
+            self._reach.connections.leave(conversation)
+        self._conversations.clear()
+        self._places.clear()
 
     def _may_begin(self, named_by: Hashable) -> bool:
         return self._talks_of[named_by] < self._talks_left
@@ -127,12 +130,12 @@ class PeerRace:
         self.go_on()
 
     def _let_leave(self, waiting: int) -> None:
-        asking = [place for place in self._places if place.talk.lacking is None]
+        asking = [place for place in self._places.values() if place.talk.lacking is None]
         give_way(asking, waiting, asyncio.get_running_loop().time(), turn_s=self._reach.limits.turn_s)
 
     def _resting(self) -> list[Place]:
         """The conversations in which nothing can be asked for the time being; they take nobody's place."""
-        return [place for place in self._places if place.talk.lacking is not None and not place.is_left]
+        return [place for place in self._places.values() if place.talk.lacking is not None and not place.is_left]
 
     def _one_rests(self) -> None:
         """One more; of too many, the one that has had longest goes."""
@@ -143,34 +146,33 @@ class PeerRace:
             oldest.leave()
         self.go_on()
 
-    async def _talk_to(self, peer: Peer) -> None:
-        reach = self._reach
-        talk = Talk(self._hash20, reach.peer_id, room=reach.room, traffic=self._traffic)
-        try:
-            async with reach.connections, self._place(talk):
-                self._course.question_sent()
-                self._called.add(peer)
-                self._course.found(await converse(reach.dialer, talk, peer, reach.limits, rests=self._one_rests))
-        except TalkFailed as failed:
-            if failed.trouble is Trouble.NO_ROOM:
-                self._let_leave(len(self._places))  # what is set aside for those who bring little, others need now
-            self._failed(peer, failed.trouble)
-        except TimeoutError:
-            self._failed(peer, talk.lacking or Trouble.SILENT)
-        self._talks -= 1
-        self.go_on()
+    def _talk_to(self, peer: Peer) -> None:
+        """Its turn among the peers of this hash has come; now for that among all connections."""
+        conversation = Conversation(
+            Talk(self._hash20, self._reach.peer_id, room=self._reach.room, traffic=self._traffic),
+            self._reach.limits,
+            on_rest=self._one_rests,
+            on_end=partial(self._ended, peer),
+        )
+        self._conversations[conversation] = None
+        self._reach.connections.take(conversation, partial(self._call, conversation, peer))
 
-    @contextlib.asynccontextmanager
-    async def _place(self, talk: Talk) -> AsyncIterator[None]:
-        """A place for a conversation. Errors: `TimeoutError` when it has to leave it to others."""
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(None) as turn:
-            place = Place(talk, loop.time(), leave=lambda: turn.reschedule(loop.time()))
-            self._places.add(place)
-            try:
-                yield
-            finally:
-                self._places.discard(place)
+    def _call(self, conversation: Conversation, peer: Peer) -> None:
+        self._places[conversation] = Place(conversation.talk, asyncio.get_running_loop().time(), conversation.leave)
+        self._called.add(peer)
+        self._course.question_sent()
+        conversation.begin(self._reach.dialer, peer)
+
+    def _ended(self, peer: Peer, conversation: Conversation, end: InfoBytes | Trouble) -> None:
+        del self._conversations[conversation], self._places[conversation]
+        self._reach.connections.leave(conversation)
+        if isinstance(end, InfoBytes):
+            self._course.found(end)
+            return
+        if end is Trouble.NO_ROOM:
+            self._let_leave(len(self._places))  # what is set aside for those who bring little, others need now
+        self._failed(peer, end)
+        self.go_on()
 
     def _failed(self, peer: Peer, trouble: Trouble) -> None:
         self._trouble[peer] = trouble

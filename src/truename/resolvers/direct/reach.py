@@ -11,6 +11,7 @@ from truename.resolvers.direct.announce import Peer
 from truename.resolvers.direct.config import Limits
 from truename.resolvers.direct.dialer import Dialer
 from truename.resolvers.direct.trackers import Trackers
+from truename.resolvers.direct.turns import Turns
 from truename.resolvers.ourselves import Ourselves
 
 
@@ -29,7 +30,7 @@ class Reach:
     port: int
     key: int
     ourselves: Ourselves = field(default_factory=Ourselves)
-    connections: asyncio.Semaphore
+    connections: Turns
     room: Room
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 

@@ -15,7 +15,7 @@ from truename.errors import NotYet, ResolverDown
 from truename.gateway import Gateway
 from truename.infohash import InfoHash
 from truename.magnet import Magnet
-from truename.metainfo import Metainfo, matches
+from truename.metainfo import InfoBytes, Metainfo
 from truename.resolvers.addresses import usable_peers, usable_trackers
 from truename.resolvers.base import ResolverHealth, Trail
 from truename.resolvers.direct.allowance import Room
@@ -26,6 +26,7 @@ from truename.resolvers.direct.hosts import HostNames, LookUp, ask_system
 from truename.resolvers.direct.quest import Quest
 from truename.resolvers.direct.reach import Reach
 from truename.resolvers.direct.trackers import Tracker, Trackers
+from truename.resolvers.direct.turns import Turns
 from truename.resolvers.ourselves import Ourselves
 from truename.resolvers.reading import Reading
 from truename.resolvers.whom import Whom
@@ -46,7 +47,7 @@ class _Waiter:
 
     info_hash: InfoHash
     deadline_s: float
-    answer: asyncio.Future[bytes]
+    answer: asyncio.Future[InfoBytes]
     trail: Trail
     whom: Whom = field(default_factory=Whom)
     seen: int = 0
@@ -65,9 +66,9 @@ class _Waiter:
         if not self.answer.done():
             self.answer.set_exception(error)
 
-    def take(self, raw: bytes) -> None:
+    def take(self, raw: InfoBytes) -> None:
         """End with the dictionary, if it is the right one and it has not ended."""
-        if not self.answer.done() and matches(raw, (self.info_hash,)):
+        if not self.answer.done() and raw.is_one_of((self.info_hash,)):
             self.answer.set_result(raw)
 
     @property
@@ -127,9 +128,9 @@ class _Errand:
         for waiter in self.waiters:
             waiter.start_clock()
 
-    def _over(self, ending: bytes | ResolverDown) -> None:
+    def _over(self, ending: InfoBytes | ResolverDown) -> None:
         for waiter in list(self.waiters):
-            if isinstance(ending, bytes):
+            if isinstance(ending, InfoBytes):
                 waiter.take(ending)
             self.dismiss(waiter)
             if not waiter.errands:  # some peer had a torrent, and it is not the one of this waiter
@@ -165,7 +166,7 @@ class DirectResolver:
             peer_id=secrets.token_bytes(20),  # BEP 20's way to say which program it is would tell more than it helps
             port=secrets.choice(_PORTS),
             key=secrets.randbits(32),
-            connections=asyncio.Semaphore(config.limits.connections),
+            connections=Turns(config.limits.connections),
             room=Room(config.limits.held_bytes),
             ourselves=ourselves or Ourselves(),
         )
@@ -201,6 +202,7 @@ class DirectResolver:
                 waiter.fail(ResolverDown("stopping"))
             errand.quest.stop()
         await asyncio.gather(*self._reach.tasks, return_exceptions=True)
+        await self._reach.dialer.aclose()
         if self._hosts is not None:
             self._hosts.close()
 

@@ -8,7 +8,7 @@ from collections import deque
 from enum import Enum
 
 from truename.errors import TruenameError
-from truename.metainfo import matches
+from truename.metainfo import InfoBytes
 from truename.resolvers.direct.allowance import Room, Traffic
 from truename.resolvers.direct.peer_wire import (
     BLOCK_BYTES,
@@ -72,14 +72,14 @@ class TalkFailed(TruenameError):  # noqa: N818 - named after what it is
 
 
 class Talk:
-    """Feed it what the peer says; send what it answers. `raw` is the dictionary once it is there, its digest checked.
+    """Feed it what the peer says; send what it answers. `info` is the dictionary once it is there, its digest checked.
 
     `room` bounds what all talks of the program hold, `traffic` what all talks about this hash have heard.
     `steps` grows whenever the peer has brought us nearer; `held` of `size` bytes are here. To be closed at its end.
     """
 
     def __init__(self, hash20: bytes, our_id: bytes, *, room: Room, traffic: Traffic) -> None:
-        self.raw: bytes | None = None
+        self.info: InfoBytes | None = None
         self.steps = 0
         self.hash20 = hash20
         self.held = 0
@@ -130,7 +130,7 @@ class Talk:
             raise TalkFailed(Trouble.TOO_MUCH)
         self._buffer += data
         try:
-            while self.raw is None and self._take_next():
+            while self.info is None and self._take_next():
                 pass
         except Unreadable as error:
             raise TalkFailed(Trouble.STRANGER if not self._shaken else Trouble.LIED) from error
@@ -139,7 +139,7 @@ class Talk:
         return answer
 
     def close(self) -> None:
-        """Let go of everything held but `raw`."""
+        """Let go of everything held but `info`."""
         self._room.leave(self)
         self._traffic.leave(self)
         self.held = 0
@@ -275,7 +275,7 @@ class Talk:
             raise TalkFailed(Trouble.WITHOUT)
 
     def _judge(self) -> None:
-        raw = b"".join(self._blocks[piece] for piece in range(len(self._blocks)))
-        if not matches(raw, (self.hash20.hex(),)):
+        info = InfoBytes(b"".join(self._blocks[piece] for piece in range(len(self._blocks))))
+        if not info.is_one_of((self.hash20.hex(),)):
             raise TalkFailed(Trouble.LIED)
-        self.raw = raw
+        self.info = info

@@ -166,13 +166,13 @@ class Trackers:
         port = parts.port or _PORTS[parts.scheme]
         request = build_get(parts.netloc, target)
         tls = (self._tls, parts.hostname or "") if parts.scheme == "https" else None
-        get = await self._dialer.connect(
-            lambda: Get(request, may_say), place.address, port, exempt=place.exempt, tls=tls
-        )
+        get = Get(request, may_say)
+        dialled = self._dialer.dial(place.address, port, get, exempt=place.exempt, tls=tls)
         try:
             return await get.answer
         finally:
             get.close()
+            dialled.abort()
 
     def _redirected(self, parts: SplitResult, target: str, location: str) -> SplitResult:
         """Where a redirect leads. Errors: `Forbidden`."""

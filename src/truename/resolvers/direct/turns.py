@@ -1,0 +1,28 @@
+"""Who may do something now, of which only so much goes on at once; the others in the order in which they came. Pure."""
+
+from collections.abc import Callable, Hashable
+
+
+class Turns:
+    """So many places. Whoever takes one, or waits for one, leaves it in the end, be it that it never came."""
+
+    def __init__(self, places: int) -> None:
+        self._free = places
+        self._waiting: dict[Hashable, Callable[[], None]] = {}
+
+    def take(self, who: Hashable, begin: Callable[[], None]) -> None:
+        """`begin` is called when the turn has come, which may be at once."""
+        if self._free:
+            self._free -= 1
+            begin()
+        else:
+            self._waiting[who] = begin
+
+    def leave(self, who: Hashable) -> None:
+        """It has no more use for its place, which is the next one's now."""
+        if self._waiting.pop(who, None) is not None:
+            return
+        self._free += 1
+        if self._waiting:
+            self._free -= 1
+            self._waiting.pop(next(iter(self._waiting)))()
