@@ -19,13 +19,17 @@ _DICTIONARY = ord("d")
 _MAX_DIGITS = 20
 
 
-def decode_proven(data: bytes) -> Value:
+class TooManyValues(BadMetadata):
+    """There is more in it than was to be read."""
+
+
+def decode_proven(data: bytes, *, max_tokens: int | None = None) -> Value:
     """Decode what is known to be the true bytes, as far as anything can be made of them.
 
     Leading zeros, any depth and bytes after the end are let pass; an integer that is none, or longer than any that
-    counts something, is 0. Errors: `BadMetadata` when even so it is no value, or has more than `MAX_TOKENS`.
+    counts something, is 0. Errors: `BadMetadata` when even so it is no value; `TooManyValues` as `decode_first`.
     """
-    return decode_first(data, is_proven=True)[0]
+    return decode_first(data, max_tokens=max_tokens, is_proven=True)[0]
 
 
 def decode_first(
@@ -34,8 +38,8 @@ def decode_first(
     """Decode the value with which `data` begins; where it ends (BEP 9 has a block of bytes after it).
 
     `is_proven`: as leniently as `decode_proven`. `leading_zeros`: numbers and lengths may have some, as for libtorrent.
-    Errors: `BadMetadata` for anything malformed, nested deeper than `MAX_DEPTH`, or of more than `max_tokens` values,
-            ends counted too (`MAX_TOKENS`, unless there is a reason to expect less).
+    Errors: `BadMetadata` for anything malformed or nested deeper than `MAX_DEPTH`; `TooManyValues` for more than
+            `max_tokens` of them, ends counted too (`MAX_TOKENS`, unless there is a reason to expect less).
     """
     open_containers: list[list[Value]] = []
     kinds: list[int] = []
@@ -45,7 +49,7 @@ def decode_first(
     while at < size:
         tokens -= 1
         if tokens < 0:
-            raise BadMetadata("too many values")
+            raise TooManyValues("too many values")
         lead = data[at]
         value: Value
         if 0x30 <= lead <= 0x39:

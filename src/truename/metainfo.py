@@ -90,19 +90,23 @@ class InfoBytes:
         return self.v1 in expected or self.v2 in expected or self.v2.hash20 in expected
 
 
-def read_info(raw: bytes | InfoBytes, expected: Collection[str]) -> Metainfo:
+def read_info(raw: bytes | InfoBytes, expected: Collection[str], *, max_values: int | None = None) -> Metainfo:
     """Check and read an info dictionary.
 
-    Input:  `raw` as it came from a peer; `expected` the hashes of the magnet, in canonical form.
+    Input:  `raw` as it came from a peer; `expected` the hashes of the magnet, in canonical form; `max_values` how much
+            of it to read at most.
     Errors: `BadMetadata` when it is not the dictionary asked for: somebody else may have it. `BadName` when it is, and
-            has no usable name or cannot even be read: nobody can have a better one.
+            has no usable name or cannot even be read: nobody can have a better one. `bencode.TooManyValues` when it has
+            more than `max_values`.
     """
     digests = raw if isinstance(raw, InfoBytes) else InfoBytes(raw)
     if not digests.is_one_of(expected):
         raise BadMetadata("the digest is another one")
     try:
-        info = bencode.decode_proven(digests.raw)
+        info = bencode.decode_proven(digests.raw, max_tokens=max_values)
     except BadMetadata as error:
+        if max_values is not None and isinstance(error, bencode.TooManyValues):
+            raise
         raise BadName("unreadable") from error
     if not isinstance(info, dict):
         raise BadName("not a dictionary")

@@ -28,11 +28,10 @@ from truename.errors import NotYet, ResolverDown
 from truename.magnet import Magnet
 from truename.metainfo import read_info
 from truename.resolvers.base import Trail
-from truename.resolvers.direct import hosts, quest, trackers, udp_client
+from truename.resolvers.direct import hosts, quest, question, trackers, udp_client
 from truename.resolvers.direct.config import DirectConfig, Limits
 from truename.resolvers.direct.hosts import ask_system
 from truename.resolvers.direct.resolver import DirectResolver
-from truename.resolvers.direct.trackers import Trackers
 
 MAX_ANSWER_BYTES = Limits().tracker_bytes
 INFO = info_named("told by a tracker")
@@ -237,10 +236,11 @@ def test_a_udp_tracker_that_has_forgotten_us_is_greeted_anew() -> None:
             forgetting = Forgetting(peer.compact)
             async with forgetting.serving(), UdpTracker().serving() as held:
                 # A second hash keeps the socket to the tracker open, and with it the connection that it forgets.
-                held_open = Trackers._udp_tracker
-                async with held_open(direct._reach.trackers, "127.0.0.1", forgetting.port, exempt=False):
-                    for _ in range(3):
-                        assert await name(direct, forgetting.url, held.url) == NAME
+                trackers = direct._reach.trackers
+                trackers.take_udp("127.0.0.1", forgetting.port, exempt=False)
+                for _ in range(3):
+                    assert await name(direct, forgetting.url, held.url) == NAME
+                trackers.leave_udp("127.0.0.1", forgetting.port)
             assert forgetting.refused == 2
 
     run(test())
@@ -425,7 +425,7 @@ def test_a_tracker_that_gives_nothing_of_use_ends_with_no_peers(answer: bytes) -
         async with Tracker(response=answer).serving() as tracker, resolver() as direct:
             trail = Trail()
             assert await ending(direct, tracker.url, deadline_s=0.3, trail=trail) == "no_peers"
-            assert 1 <= len(tracker.asked) <= 1 + trackers._MAX_REDIRECTS
+            assert 1 <= len(tracker.asked) <= 1 + question._MAX_REDIRECTS
             assert trail.counts == {"trackers": 1}
 
     run(test())
@@ -482,7 +482,7 @@ def test_where_a_tracker_has_moved_to_is_not_remembered_when_it_is_endless(lengt
 
     looked_at: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trackers, "urljoin", lambda _, location: looked_at.append(location))
+        patch.setattr(question, "urljoin", lambda _, location: looked_at.append(location))
         run(test())
 
 
@@ -710,7 +710,7 @@ def test_an_https_tracker_has_to_prove_its_name(certificate: tuple[Path, Path], 
             url = f"https://{host}:{server.sockets[0].getsockname()[1]}/announce"
             async with resolver(look_up=lambda _: ["127.0.0.1"]) as direct:
                 if trusted:
-                    direct._reach.trackers._tls.load_verify_locations(certificate[0])
+                    direct._reach.trackers.tls.load_verify_locations(certificate[0])
                 if trusted and host == "tracker.example":
                     assert await name(direct, url) == NAME
                 else:

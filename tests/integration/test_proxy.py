@@ -27,8 +27,9 @@ from truename.resolvers.chain import Chain
 from truename.resolvers.direct.allowance import Allowance
 from truename.resolvers.direct.announce import Announce
 from truename.resolvers.direct.config import DirectConfig
+from truename.resolvers.direct.question import Question, Unanswered
 from truename.resolvers.direct.resolver import DirectResolver
-from truename.resolvers.direct.trackers import Tracker, TrackerUnreached
+from truename.resolvers.direct.trackers import Tracker
 from truename.resolvers.looks import when_up
 from truename.resolvers.swarm import SwarmResolver
 from truename.resolvers.swarm_config import SwarmConfig
@@ -319,10 +320,11 @@ def test_direct_asks_no_udp_tracker_through_a_proxy() -> None:
                     await resolver.resolve(asking(udp.url), deadline_s=LONG_S)
                 trackers = inner._reach.trackers  # the second barrier
                 announce = Announce(hash20=b"h" * 20, peer_id=b"p" * 20, port=1, key=2)
-                with pytest.raises(TrackerUnreached):
-                    await trackers.ask(
-                        Tracker(udp.url, exempt=True), announce, may_say=Allowance(10**6), on_turn=lambda: None
-                    )
+                answer = asyncio.get_running_loop().create_future()
+                tracker = Tracker(udp.url, exempt=True)
+                more = {"may_say": Allowance(10**6), "on_turn": lambda: None, "on_end": answer.set_result}
+                Question(trackers, tracker, announce, **more).begin()
+                assert await answer is Unanswered.UNREACHED
             assert (ending.value.reason, udp.sources, proxy.asked) == ("nobody_to_ask", set(), [])
 
     run(test())

@@ -6,40 +6,46 @@ from collections.abc import Collection
 
 import pytest
 
-from tests.wire import info_named, sha1
-from truename.metainfo import Metainfo, read_info
+from tests.wire import encode, info_named, sha1
+from truename.metainfo import InfoBytes, Metainfo, read_info
 from truename.resolvers import reading
 from truename.resolvers.reading import Reading
 
 SMALL = info_named("small")
-LARGE = [info_named(f"large {number}", pieces=4_000) for number in range(3)]
+LONG = info_named("long", pieces=190_000)  # nearly four megabytes, and all of it one string
+LARGE = [
+    encode({"files": [{"length": 1, "path": [str(each)]} for each in range(5_000)], "name": f"large {number}"})
+    for number in range(3)
+]
 
 
-def test_large_ones_are_read_beside_the_loop_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    readers: list[str] = []
+def test_those_of_very_many_values_are_read_beside_the_loop_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    readers: list[tuple[str, bool]] = []
     begun, may_end = threading.Semaphore(0), threading.Semaphore(0)
     at_once = 0
 
-    def slow(raw: bytes, expected: Collection[str]) -> Metainfo:
+    def slow(raw: InfoBytes, expected: Collection[str], *, max_values: int | None = None) -> Metainfo:
         nonlocal at_once
-        readers.append(threading.current_thread().name)
         if threading.current_thread() is not threading.main_thread():
             at_once += 1
             begun.release()
             assert may_end.acquire(timeout=30)
             assert at_once == 1
             at_once -= 1
-        return read_info(raw, expected)
+        found = read_info(raw, expected, max_values=max_values)
+        readers.append((found.name, threading.current_thread() is threading.main_thread()))
+        return found
 
     async def test() -> None:
         one = Reading()
-        asked = [asyncio.create_task(one.read(raw, [sha1(raw)])) for raw in LARGE]
+        asked = [asyncio.create_task(one.read(InfoBytes(raw), [sha1(raw)])) for raw in LARGE]
         assert await asyncio.to_thread(begun.acquire, timeout=30)
-        assert (await one.read(SMALL, [sha1(SMALL)])).name == "small"  # the loop is not held up, nor who is small
+        for name, raw in (("small", SMALL), ("long", LONG)):  # the loop is not held up, nor who has little to read
+            assert (await one.read(InfoBytes(raw), [sha1(raw)])).name == name
         for _ in LARGE:
             may_end.release()
         assert [found.name for found in await asyncio.gather(*asked)] == ["large 0", "large 1", "large 2"]
 
     monkeypatch.setattr(reading, "read_info", slow)
     asyncio.run(test())
-    assert readers.count(threading.main_thread().name) == 1
+    assert [name for name, in_the_loop in readers if in_the_loop] == ["small", "long"]

@@ -5,7 +5,9 @@ One announce for the whole look-up: what a magnet names are not tiers (BEP 12), 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
+from socket import inet_ntoa
 from urllib.parse import quote_from_bytes
 
 from truename import bencode
@@ -50,7 +52,7 @@ class Announced:
 def build_target(path_and_query: str, announce: Announce) -> str:
     """The target of the HTTP request (BEP 3, BEP 23). What stands in the tracker's own query stays as it is."""
     fields = (
-        f"info_hash={quote_from_bytes(announce.hash20, safe='')}&peer_id={quote_from_bytes(announce.peer_id, safe='')}"
+        f"info_hash={quote_from_bytes(announce.hash20, safe='')}&peer_id={_quoted(announce.peer_id)}"
         f"&port={announce.port}&uploaded=0&downloaded=0&left={LEFT_BYTES}&compact=1&no_peer_id=1"
         f"&numwant={PEERS_WANTED}&event=started&key={announce.key:08x}"
     )
@@ -82,7 +84,14 @@ def read_compact(peers: bytes, address_bytes: int) -> Iterator[Peer]:
     for at in range(0, len(peers) - step + 1, step):
         port = int.from_bytes(peers[at + address_bytes : at + step], "big")
         if port:
-            yield str(ip_address(peers[at : at + address_bytes])), port
+            address = peers[at : at + address_bytes]
+            yield inet_ntoa(address) if address_bytes == _V4_BYTES else str(ip_address(address)), port
+
+
+@lru_cache(maxsize=16)
+def _quoted(peer_id: bytes) -> str:
+    """Ours is the same in all announces."""
+    return quote_from_bytes(peer_id, safe="")
 
 
 def _compact_field(field: bencode.Value | None, address_bytes: int) -> Iterator[Peer]:

@@ -14,6 +14,7 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import ip_address
 
 from truename.resolvers.direct.fair_line import FairLine
@@ -33,6 +34,15 @@ _PATIENCE_S = 5.0
 def ask_system(host: str) -> list[str]:
     """The addresses of a name. Blocks. Errors: `OSError`, `UnicodeError`."""
     return [str(info[4][0]) for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
+
+
+@lru_cache(maxsize=1024)
+def _literal(host: str) -> str | None:
+    """The address that a host is, or None for a name."""
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        return None
 
 
 def _future() -> "asyncio.Future[list[str] | None]":
@@ -71,6 +81,15 @@ class HostNames:
         self._lost = 0
         self._clocks: dict[_Name, asyncio.TimerHandle] = {}
 
+    def known(self, host: str) -> list[str] | None:
+        """The addresses of a host where nobody has to be asked, unchecked; else None."""
+        if (literal := _literal(host)) is not None:
+            return [literal]
+        name = self._known.get(host)
+        if name is None or not name.answer.done() or name.until < _now():
+            return None
+        return name.answer.result() or None
+
     async def addresses(
         self, host: str, *, whose: Hashable, ahead: bool, on_turn: Callable[[], None] = lambda: None
     ) -> list[str]:
@@ -79,8 +98,8 @@ class HostNames:
         `ahead`: without waiting for a turn; `on_turn` is called when that has come and the network is asked.
         Errors: `OSError` when it has none, or when it takes longer than one likes to wait (`TimeoutError`).
         """
-        with contextlib.suppress(ValueError):
-            return [str(ip_address(host))]
+        if (literal := _literal(host)) is not None:
+            return [literal]
         name = self._name(host)
         if not name.answer.done():
             name.wanted[whose] += 1

@@ -4,8 +4,9 @@ A client of its own, since it is asked thousands of times in a burst: the parser
 times the processor time of everything else in a look-up.
 """
 
-import asyncio
+import re
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -16,6 +17,9 @@ from truename.resolvers.direct.allowance import Allowance
 from truename.resolvers.direct.lines import Line, Listener
 
 _AS_THEY_ARE = "%/?:@!$&'()*+,;=[]~"
+_PLAIN = re.compile(r"[A-Za-z0-9_.\-%/?:@!$&'()*+,;=[\]~]*").fullmatch
+"""What `quote` would leave as it is, and it takes its time to see that."""
+
 _GZIP = frozenset((b"gzip", b"x-gzip"))
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _BEGINNING = b"HTTP/"
@@ -39,7 +43,8 @@ class Answer:
 
 def build_get(host: str, target: str) -> bytes:
     """The request. `host` is as the URL has it, with its port."""
-    target = quote(target, safe=_AS_THEY_ARE)
+    if not _PLAIN(target):
+        target = quote(target, safe=_AS_THEY_ARE)
     return f"GET {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: truename\r\nConnection: close\r\n\r\n".encode("ascii")
 
 
@@ -84,41 +89,44 @@ def unpack(body: bytearray, may_say: Allowance) -> bytearray:
 
 
 class Get(Listener):
-    """Sends the request when connected. `answer` becomes what comes. Errors: `NoAnswer`, those of the socket.
+    """Sends the request when connected. `on_end` is told what comes, or why nothing does (`NoAnswer`, `OSError`); once.
 
     Head and body together are heard as far as `may_say` goes; of that nothing is left when it was not enough. A body
     that ends before its time, or goes on behind it, is what it is, as to libtorrent: whoever reads it knows whether it
     is whole.
     """
 
-    def __init__(self, request: bytes, may_say: Allowance) -> None:
-        self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self.answer.add_done_callback(_was_seen)
+    def __init__(self, request: bytes, may_say: Allowance, on_end: Callable[[Answer | Exception], None]) -> None:
+        self._on_end: Callable[[Answer | Exception], None] | None = on_end
         self._request = request
         self._coming = Answer()
         self._may_say = may_say
         self._head = bytearray()
         self._head_is_whole = False
+        self._is_whole = False
         self._length: int | None = None
         self._line: Line | None = None
         self._parser = httptools.HttpResponseParser(self)
 
-    def close(self) -> None:
-        """End the connection at once."""
+    def abort(self) -> None:
+        """End the connection at once; nobody is told."""
+        self._on_end = None
         if self._line is not None:
             self._line.abort()
-        self.answer.cancel()
 
     # --- Listener ------------------------------------------------------------------------------------------------
 
     def connection_made(self, line: Line) -> None:
         """See `Listener`."""
+        if self._on_end is None:
+            line.abort()
+            return
         self._line = line
         line.write(self._request)
 
     def data_received(self, data: bytes) -> None:
         """See `Listener`."""
-        if self.answer.done():
+        if self._on_end is None:
             return
         try:
             if not self._may_say.take(len(data)):
@@ -127,14 +135,18 @@ class Get(Listener):
             self._take(data)
         except (httptools.HttpParserError, NoAnswer) as error:
             self._end(error if isinstance(error, NoAnswer) else NoAnswer("not HTTP"))
+            return
+        if self._is_whole:
+            self._end_well()
 
     def connection_lost(self, error: Exception | None) -> None:
         """See `Listener`."""
         if error is not None:
             self._end(error)
         elif self._head_is_whole:
-            self.on_message_complete()
-        self._end(NoAnswer("ended early"))
+            self._end_well()
+        else:
+            self._end(NoAnswer("ended early"))
 
     def _take(self, rest: bytes) -> None:
         """Feed the parser: each head (a provisional answer has one too) when it is whole, then what is behind it."""
@@ -153,7 +165,22 @@ class Get(Listener):
         if rest:
             self._parser.feed_data(rest)
         if self._head_is_whole and self._length is not None and len(self._coming.body) >= self._length:
-            self.on_message_complete()
+            self._is_whole = True
+
+    def _end_well(self) -> None:
+        try:
+            if self._coming.is_gzip:
+                self._coming.body = unpack(self._coming.body, self._may_say)
+        except NoAnswer as error:
+            self._end(error)
+        else:
+            self._end(self._coming)
+
+    def _end(self, end: Answer | Exception) -> None:
+        on_end = self._on_end
+        self.abort()
+        if on_end is not None:
+            on_end(end)
 
     # --- httptools -----------------------------------------------------------------------------------------------
 
@@ -176,21 +203,4 @@ class Get(Listener):
 
     def on_message_complete(self) -> None:
         """All of it, or of a provisional answer, which is not the one we wait for."""
-        if not self._head_is_whole or self.answer.done():
-            return
-        try:
-            if self._coming.is_gzip:
-                self._coming.body = unpack(self._coming.body, self._may_say)
-            self.answer.set_result(self._coming)
-        except NoAnswer as error:
-            self._end(error)
-
-    def _end(self, error: Exception) -> None:
-        if not self.answer.done():
-            self.answer.set_exception(error)
-
-
-def _was_seen(answer: asyncio.Future[Answer]) -> None:
-    """Who was to wait for it may have been cancelled meanwhile, and then it is no news that it failed."""
-    if not answer.cancelled():
-        answer.exception()
+        self._is_whole = self._head_is_whole

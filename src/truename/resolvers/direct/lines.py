@@ -75,7 +75,8 @@ class Lines:
     """All connections of one event loop that begin here."""
 
     def __init__(self) -> None:
-        self._epoll: select.epoll | None = None
+        self._epoll = select.epoll()
+        self._is_watched = False
         self._open: dict[int, _PlainLine] = {}
 
     def dial(self, address: str, port: int, listener: Listener) -> Line:
@@ -98,32 +99,29 @@ class Lines:
         """End them all; nobody is told. Idempotent."""
         for line in list(self._open.values()):
             line.abort()
-        if self._epoll is not None:
+        if self._is_watched:
+            self._is_watched = False
             asyncio.get_running_loop().remove_reader(self._epoll.fileno())
-            self._epoll.close()
-            self._epoll = None
+        self._epoll.close()
 
     def admit(self, line: "_PlainLine", descriptor: int) -> None:
         """Look after one more, which waits until it can write."""
-        if self._epoll is None:
-            self._epoll = select.epoll()
+        if not self._is_watched:
+            self._is_watched = True
             asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._look_after)
         self._epoll.register(descriptor, _TO_WRITE)
         self._open[descriptor] = line
 
     def wait_for(self, descriptor: int, *, to_write: bool) -> None:
         """Look for what it can read, and whether it can write again."""
-        assert self._epoll is not None
         self._epoll.modify(descriptor, _TO_READ | _TO_WRITE if to_write else _TO_READ)
 
     def dismiss(self, descriptor: int) -> None:
         """It ends. What a child of this process has inherited would keep it known to the kernel."""
-        assert self._epoll is not None
         self._epoll.unregister(descriptor)
         del self._open[descriptor]
 
     def _look_after(self) -> None:
-        assert self._epoll is not None
         # Whoever has ended meanwhile has left its number to another one, so lines are looked up before any is served.
         ready = self._epoll.poll(0, _LOOKED_AFTER_AT_ONCE)
         for line, what in [(self._open[each], what) for each, what in ready if each in self._open]:
@@ -172,9 +170,8 @@ class _PlainLine:
         if not self._is_made:
             self._connected(what)
             return
-        if what & _TO_WRITE:
-            if self._send(self._unsent) and self._descriptor >= 0:
-                self._lines.wait_for(self._descriptor, to_write=False)
+        if what & _TO_WRITE and self._send(self._unsent) and self._descriptor >= 0:
+            self._lines.wait_for(self._descriptor, to_write=False)
         if what & (_TO_READ | _OVER) and self._descriptor >= 0:
             self._read()
 

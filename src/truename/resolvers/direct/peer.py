@@ -7,7 +7,7 @@ from truename.checked_net import Forbidden
 from truename.metainfo import InfoBytes
 from truename.resolvers.direct.announce import Peer
 from truename.resolvers.direct.config import Limits
-from truename.resolvers.direct.dialer import Dialled, Dialer
+from truename.resolvers.direct.dialer import Dialer, Dialled
 from truename.resolvers.direct.lines import Line, Listener
 from truename.resolvers.direct.talk import Talk, TalkFailed, Trouble
 

@@ -1,31 +1,28 @@
 """The quest for one info dictionary: its trackers are asked, the peers they name are raced, the first true one wins.
 
-Owns what is asked of which tracker and when again, and the end. Knows nothing of who waits for the name. While it waits
-for answers that may never come it has no task of its own: thousands of them are cheap.
+Owns what is asked of which tracker and when again, and the end. Knows nothing of who waits for the name. It has no task
+of its own: thousands of them are cheap.
 """
 
 import asyncio
-import logging
-from collections.abc import Callable, Coroutine, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from truename.errors import ResolverDown
 from truename.metainfo import InfoBytes
 from truename.resolvers.direct.allowance import Allowance
-from truename.resolvers.direct.announce import Announce, Peer, TrackerRefused
+from truename.resolvers.direct.announce import Announce, Announced, Peer
+from truename.resolvers.direct.question import Question, Unanswered
 from truename.resolvers.direct.race import PeerRace
 from truename.resolvers.direct.reach import Reach
-from truename.resolvers.direct.trackers import Tracker, TrackerSilent, TrackerUnreached
+from truename.resolvers.direct.trackers import Tracker
 from truename.resolvers.whom import NO_OTHERS, Others, Whom
-
-log = logging.getLogger(__name__)
 
 _TRACKER_AGAIN_S = (5.0, 15.0, 60.0)
 """After the last of these always at that pace."""
 
-_ANSWERED_AGAIN_S = (300, 3600)
+_ANSWERED_AGAIN_S = (300.0, 3600.0)
 """A tracker that answered is asked again when it says, within these bounds."""
 
 _MOST_COUNTED = 1000
@@ -49,20 +46,40 @@ class _Asking:
     failures: int = 0
     named: int = 0
     left_out: int = 0
+    question: Question | None = None
     again: asyncio.TimerHandle | None = None
+
+    def leave(self) -> None:
+        """Ask it no more."""
+        if self.question is not None:
+            self.question.stop()
+        if self.again is not None:
+            self.again.cancel()
 
 
 class Quest:
     """One quest, from `begin` to its end.
 
-    `on_asked` is called when the first question is sent, and `on_over` at the end, when all that ran for it has ended
-    too: with the dictionary, whose digest is the hash; with `ResolverDown` as soon as there is nobody to ask, and after
+    `on_asked` is called when the first question is sent, and `on_over` after the end, when nobody is asked any more:
+    with the dictionary, whose digest is the hash; with `ResolverDown` as soon as there is nobody to ask, and after
     `stop`. It knows no deadline.
     """
 
     __slots__ = (
-        *("_asked", "_begun", "_ending", "_given", "_hash20", "_named", "_on_asked", "_on_over", "_race", "_reach"),
-        *("_running", "_trackers", "_waiting"),
+        *(
+            "_announce",
+            "_asked",
+            "_begun",
+            "_ending",
+            "_given",
+            "_hash20",
+            "_named",
+            "_on_asked",
+            "_on_over",
+            "_race",
+            "_reach",
+        ),
+        *("_trackers", "_waiting"),
     )
 
     def __init__(
@@ -85,7 +102,7 @@ class Quest:
         self._named: dict[Peer, bool] = {}  # by trackers, and whether it may be called
         self._given: set[Peer] | None = None  # those that magnets name; few do
         self._race: PeerRace | None = None
-        self._running: dict[asyncio.Task[None], None] = {}
+        self._announce: Announce | None = None
 
     @property
     def asked(self) -> bool:
@@ -159,26 +176,16 @@ class Quest:
         """Ask until the dictionary is there."""
         self._begun = True
         for asking in self._trackers.values():
-            self.let_run(self._ask(asking))
+            self._ask(asking)
         if self._race is not None:
             self._race.go_on()
         self._look_for_hope()
 
     def stop(self) -> None:
-        """End it at once; what runs for it is being cancelled."""
+        """End it at once."""
         self._end(ResolverDown("stopping"))
 
     # --- the course of the race ----------------------------------------------------------------------------------
-
-    def let_run(self, work: Coroutine[Any, Any, None]) -> None:
-        """Let something run beside everything else, until all is over."""
-        if not self.is_running:
-            work.close()
-            return
-        task = asyncio.get_running_loop().create_task(work)
-        self._running[task] = None
-        self._reach.tasks.add(task)
-        task.add_done_callback(self._ran)
 
     def question_sent(self) -> None:
         """Somebody is being asked."""
@@ -190,29 +197,15 @@ class Quest:
         """The dictionary is there, its digest checked."""
         self._end(info)
 
-    def _ran(self, task: asyncio.Task[None]) -> None:
-        del self._running[task]
-        self._reach.tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            log.error("a look-up broke", exc_info=error)
-            self._end(ResolverDown("session_failed"))
-        elif self._ending is not None and not self._running:
-            self._on_over(self._ending)
-
     def _end(self, ending: InfoBytes | ResolverDown) -> None:
         if self._ending is not None:
             return
         self._ending = ending
         for asking in self._trackers.values():
-            if asking.again is not None:
-                asking.again.cancel()
+            asking.leave()
         if self._race is not None:
             self._race.stop()
-        if not self._running:
-            asyncio.get_running_loop().call_soon(self._on_over, ending)
-        for task in self._running.keys() - {asyncio.current_task()}:
-            task.cancel()
+        asyncio.get_running_loop().call_soon(self._on_over, ending)
 
     def _look_for_hope(self) -> None:
         is_alone = self._race is None or self._race.is_empty
@@ -232,7 +225,7 @@ class Quest:
     def _admit(self, tracker: Tracker) -> None:
         asking = self._trackers[tracker.url] = _Asking(tracker, Allowance(self._reach.limits.tracker_bytes))
         if self._begun:
-            self.let_run(self._ask(asking))
+            self._ask(asking)
 
     def _let_wait(self, tracker: Tracker) -> None:
         if self._waiting is None:
@@ -240,26 +233,37 @@ class Quest:
         if len(self._trackers) + len(self._waiting) < self._reach.limits.trackers_in_all:
             self._waiting.setdefault(tracker.url, tracker)
 
-    async def _ask(self, asking: _Asking) -> None:
+    def _ask(self, asking: _Asking) -> None:
         reach = self._reach
-        announce = Announce(hash20=self._hash20, peer_id=reach.peer_id, port=reach.announced_port, key=reach.key)
-        pause_s = _TRACKER_AGAIN_S[min(asking.failures, len(_TRACKER_AGAIN_S) - 1)]
-        try:
-            said = await reach.trackers.ask(
-                asking.tracker, announce, may_say=asking.may_say, on_turn=partial(self._asks, asking)
+        if self._announce is None:
+            self._announce = Announce(
+                hash20=self._hash20, peer_id=reach.peer_id, port=reach.announced_port, key=reach.key
             )
-        except TrackerUnreached:
-            asking.failures += 1
-            asking.unreached = True
-        except (TrackerSilent, TrackerRefused):
-            asking.failures += 1
-            asking.unreached = False
-        else:
+        asking.again = None
+        asking.question = Question(
+            reach.trackers,
+            asking.tracker,
+            self._announce,
+            may_say=asking.may_say,
+            on_turn=partial(self._asks, asking),
+            on_end=partial(self._answered, asking),
+        )
+        asking.question.begin()
+
+    def _answered(self, asking: _Asking, said: Announced | Unanswered) -> None:
+        asking.question = None
+        pause_s = _TRACKER_AGAIN_S[min(asking.failures, len(_TRACKER_AGAIN_S) - 1)]
+        if isinstance(said, Announced):
             asking.failures = 0
             asking.unreached, asking.answered = False, True
-            self._take_named(asking, [peer for peer in said.peers if not reach.is_ourselves(peer)])
+            self._take_named(asking, [peer for peer in said.peers if not self._reach.is_ourselves(peer)])
             shortest_s, longest_s = _ANSWERED_AGAIN_S
-            pause_s = max(shortest_s, min(said.again_in_s, longest_s))
+            pause_s = max(shortest_s, min(float(said.again_in_s), longest_s))
+        else:
+            asking.failures += 1
+            asking.unreached = said is Unanswered.UNREACHED
+        if not self.is_running:
+            return
         if self._waiting and asking.failures:
             asking.has_left = True
             self._admit(self._waiting.pop(next(iter(self._waiting))))
@@ -267,7 +271,7 @@ class Quest:
         if asking.unreached:
             self._look_for_hope()
         if asking.may_say.left and self.is_running:
-            asking.again = asyncio.get_running_loop().call_later(pause_s, self._ask_again, asking)
+            asking.again = asyncio.get_running_loop().call_later(pause_s, self._ask, asking)
 
     def _own_trackers(self, others: Others) -> list[_Asking]:
         return [one for url, one in self._trackers.items() if url not in others.trackers]
@@ -279,10 +283,6 @@ class Quest:
         if len(self._named) < _MOST_COUNTED:
             self._named |= named
         self._take_peers(peers, asking.tracker.url)
-
-    def _ask_again(self, asking: _Asking) -> None:
-        asking.again = None
-        self.let_run(self._ask(asking))
 
     def _asks(self, asking: _Asking) -> None:
         asking.asked = True

@@ -1,9 +1,7 @@
 """What all look-ups of the resolver share."""
 
-import asyncio
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Any
 
 from truename.networks import is_public
 from truename.resolvers.direct.allowance import Room
@@ -19,7 +17,7 @@ from truename.resolvers.ourselves import Ourselves
 class Reach:
     """How to get anywhere, who we say we are, and bounds over all look-ups together.
 
-    `port` is what we announce where nobody of ours listens. `tasks` are all that run for one of them.
+    `port` is what we announce where nobody of ours listens.
     """
 
     dialer: Dialer
@@ -32,7 +30,6 @@ class Reach:
     ourselves: Ourselves = field(default_factory=Ourselves)
     connections: Turns
     room: Room
-    tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
     @property
     def announced_port(self) -> int:

@@ -201,7 +201,7 @@ class DirectResolver:
             for waiter in errand.waiters:
                 waiter.fail(ResolverDown("stopping"))
             errand.quest.stop()
-        await asyncio.gather(*self._reach.tasks, return_exceptions=True)
+        await self._reach.trackers.aclose()
         await self._reach.dialer.aclose()
         if self._hosts is not None:
             self._hosts.close()

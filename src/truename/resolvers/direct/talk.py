@@ -29,8 +29,10 @@ from truename.resolvers.direct.peer_wire import (
 )
 
 MAX_METADATA_BYTES = 4 << 20
-REQUESTS_AT_ONCE = 64
-"""All blocks of all but the largest torrents. A common client rejects the 65th."""
+REQUESTS_AT_ONCE = 10
+"""All blocks of most torrents. libtorrent answers so many at once, and of more one in each second only; another common
+client rejects the 65th.
+"""
 
 _SMALL_TALK_BYTES = 160 * 1024
 """What a peer may send beside metadata: its greeting, and which pieces it has (a bit for each of up to a million)."""
@@ -88,6 +90,7 @@ class Talk:
         self._room = room
         self._traffic = traffic
         self._buffer = bytearray()
+        self._needed = 0
         self._to_skip = 0
         self._may_hear = _SMALL_TALK_BYTES
         self._shaken = False
@@ -128,10 +131,14 @@ class Talk:
         self._may_hear -= len(data)
         if self._may_hear < 0:
             raise TalkFailed(Trouble.TOO_MUCH)
-        self._buffer += data
+        if self._buffer:
+            self._buffer += data
+            if len(self._buffer) < self._needed:
+                return b""
+            data = bytes(self._buffer)
+            self._buffer.clear()
         try:
-            while self.info is None and self._take_next():
-                pass
+            self._take_all(data)
         except Unreadable as error:
             raise TalkFailed(Trouble.STRANGER if not self._shaken else Trouble.LIED) from error
         answer = b"".join(build_request(self._ut_metadata, piece) for piece in self._to_ask)
@@ -153,52 +160,62 @@ class Talk:
 
     # --- framing -------------------------------------------------------------------------------------------------
 
-    def _take_next(self) -> bool:
-        """Take one message off the buffer, or a part of what is to be skipped; False when none is whole yet."""
-        if self._to_skip:
-            skipped = min(self._to_skip, len(self._buffer))
-            del self._buffer[:skipped]
-            self._to_skip -= skipped
-            return not self._to_skip
-        return self._take_message() if self._shaken else self._take_handshake()
+    def _take_all(self, data: bytes) -> None:
+        """Take one message after the other; what is left waits until the next one can be whole.
 
-    def _take_handshake(self) -> bool:
-        if len(self._buffer) < HANDSHAKE_BYTES:
-            return False
-        handshake = parse_handshake(self._cut(HANDSHAKE_BYTES))
+        They are read where they are: a copy of a block for each step took longer than everything else.
+        """
+        at, end = 0, len(data)
+        while self.info is None and at < end:
+            if self._to_skip:
+                skipped = min(self._to_skip, end - at)
+                self._to_skip -= skipped
+                at += skipped
+                continue
+            self._needed = 0
+            at = self._take_message(data, at) if self._shaken else self._take_handshake(data, at)
+            if self._needed:
+                break
+        self._buffer += data[at:]
+
+    def _take_handshake(self, data: bytes, at: int) -> int:
+        """Where the next message begins; if it is not whole yet, how much is `needed`."""
+        if len(data) - at < HANDSHAKE_BYTES:
+            self._needed = HANDSHAKE_BYTES
+            return at
+        handshake = parse_handshake(data[at : at + HANDSHAKE_BYTES])
         if handshake.peer_id == self._our_id:
             raise TalkFailed(Trouble.OURSELVES)
         if handshake.hash20 != self.hash20 or not handshake.extended:
             raise TalkFailed(Trouble.STRANGER)
         self._shaken = True
         self.steps += 1
-        return True
+        return at + HANDSHAKE_BYTES
 
-    def _take_message(self) -> bool:
-        length = int.from_bytes(self._buffer[:4], "big")
-        if len(self._buffer) < 4 or (length > 1 and len(self._buffer) < 6):
-            return False
-        if length > self._may_hear + len(self._buffer):
+    def _take_message(self, data: bytes, at: int) -> int:
+        """As `_take_handshake`."""
+        here = len(data) - at
+        length = int.from_bytes(data[at : at + 4], "big")
+        if here < 4 or (length > 1 and here < 6):
+            self._needed = 4 if here < 4 else 6
+            return at
+        if length > self._may_hear + here:
             raise TalkFailed(Trouble.TOO_MUCH)
-        number = self._buffer[5] if length > 1 and self._buffer[4] == EXTENDED else _IGNORED
+        number = data[at + 5] if length > 1 and data[at + 4] == EXTENDED else _IGNORED
         if number not in (GREETING, OUR_UT_METADATA):
             self._to_skip = 4 + length
-            return True
+            return at
         if length > _MAX_EXTENDED_BYTES:
             raise TalkFailed(Trouble.TOO_MUCH)
-        if len(self._buffer) < 4 + length:
-            return False
-        payload = self._cut(4 + length)[6:]
+        if here < 4 + length:
+            self._needed = 4 + length
+            return at
+        end = at + 4 + length
         if number == GREETING:
-            self._greeted(parse_greeting(payload))
+            self._greeted(parse_greeting(data[at + 6 : end]))
         else:
-            self._told(parse_metadata(payload))
-        return True
-
-    def _cut(self, count: int) -> bytes:
-        taken = bytes(self._buffer[:count])
-        del self._buffer[:count]
-        return taken
+            self._told(parse_metadata(data[at + 6 : end]))
+        return end
 
     # --- metadata ------------------------------------------------------------------------------------------------
 
