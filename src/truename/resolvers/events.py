@@ -44,10 +44,12 @@ class Added:
 class MetadataCame:
     """The raw info dictionary of one torrent, or of two that turn out to be the same one.
 
-    libtorrent has checked its digest, and so shall we: those tell whose it is.
+    libtorrent has checked its digest, and so will whoever reads it. `hash20` is what it found, for a quick way to those
+    who have asked: the digest of a large one takes as long as everything else that is done for it.
     """
 
     raw: bytes
+    hash20: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +185,11 @@ def _added(alert: Any) -> Event:
 
 def _metadata(alert: Any) -> Event | None:
     info = alert.handle.torrent_file()  # None once the torrent has been removed
-    return MetadataCame(info.info_section()) if info is not None else None
+    return _came(info) if info is not None else None
+
+
+def _came(info: Any) -> Event:
+    return MetadataCame(info.info_section(), str(info.info_hashes().v1))
 
 
 def _metadata_failed(alert: Any) -> Event:
@@ -194,7 +200,7 @@ def _metadata_failed(alert: Any) -> Event:
 
 def _conflict(alert: Any) -> Event | None:
     info = alert.metadata
-    return MetadataCame(info.info_section()) if info is not None else None
+    return _came(info) if info is not None else None
 
 
 def _tracker_replied(alert: Any) -> Event:

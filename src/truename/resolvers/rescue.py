@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from truename.resolvers.asking import Asking
 from truename.resolvers.conversation import Conversation
-from truename.resolvers.events import Handle, MetadataFalse, MetadataUnread, Moved, PeersKnown, PeersSeen
+from truename.resolvers.events import Handle, MetadataCame, MetadataFalse, MetadataUnread, Moved, PeersKnown, PeersSeen
 from truename.resolvers.guard import Guard
 from truename.resolvers.second import SecondSession, Told
 from truename.resolvers.session import SwarmSession
@@ -29,7 +29,7 @@ class Endings:
     """How conversations end through what is found here; and `arrived`: there is something to `look` at."""
 
     arrived: Callable[[], None]
-    came: Callable[[bytes], None]
+    came: Callable[[MetadataCame], None]
     unread: Callable[[Conversation], None]
 
 

@@ -32,7 +32,7 @@ class Told:
     """
 
     arrived: Callable[[], None]
-    came: Callable[[bytes], None]
+    came: Callable[[MetadataCame], None]
     unread: Callable[[Conversation, str, Sequence[Peer]], None]
     put_out: Callable[[Conversation, Sequence[Peer]], None]
 
@@ -128,7 +128,7 @@ class SecondSession:
                 case PeersSeen():
                     self._guard.peers_seen(event)
                 case MetadataCame():
-                    self._told.came(event.raw)
+                    self._told.came(event)
                 case MetadataUnread():
                     self._take_out(event.handle, event.reason)
                 case PeersKnown():

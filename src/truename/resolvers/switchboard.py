@@ -7,7 +7,7 @@ about a second hash is nothing to anybody, and both hashes of a hybrid lead to i
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from truename.errors import BadMetadata, ResolverDown, TruenameError
 from truename.magnet import Magnet
@@ -235,7 +235,7 @@ class Switchboard:
                 case Added():
                     self._added(event)
                 case MetadataCame():
-                    self._named(event.raw)
+                    self._named(event)
                 case Moved() | PeersSeen() | DhtFound():
                     self._for_rescue(event)
                 case Listening():
@@ -338,13 +338,14 @@ class Switchboard:
         self._asking.leave(conversation)
         self._end(conversation, lambda: ResolverDown("session_failed"), also_elsewhere=False)
 
-    def _named(self, raw: bytes) -> None:
+    def _named(self, came: MetadataCame) -> None:
         """An info dictionary has come. What is asked for by its other hash has its answer too.
 
         To somebody who asked for another torrent by one hash more, those who have this one, if any, have given nothing.
         """
-        info = InfoBytes(raw)
-        for hash20 in self._hashes_of(info):
+        info = InfoBytes(came.raw)
+        is_plain_v1 = came.hash20 in self._by_hash and V2_MARK not in came.raw
+        for hash20 in (came.hash20,) if is_plain_v1 else info.hashes20:
             conversation = self._by_hash.get(hash20)
             if conversation is None:
                 continue
@@ -354,11 +355,6 @@ class Switchboard:
                     waiter.succeed(info)
                 self._leads_nowhere(conversation, waiter, waiter.nobody_answered)
             self._forget(conversation)
-
-    def _hashes_of(self, info: InfoBytes) -> Iterable[str]:
-        """By which of its hashes it may be asked for. A second digest costs as much as all else that happens here."""
-        is_plain_v1 = info.v1 in self._by_hash and V2_MARK not in info.raw
-        return (info.v1,) if is_plain_v1 else info.hashes20
 
     def _unread(self, conversation: Conversation) -> None:
         """The end for those who asked for this very hash; for others it was one more way that leads nowhere."""

@@ -71,17 +71,18 @@ class Unpacker:
                 raise BadFrame(f"a frame of {size} bytes")
             if len(buffer) - body < size:
                 break
-            messages += _messages(buffer[body : body + size])
+            with memoryview(buffer) as all_of_it, all_of_it[body : body + size] as frame:
+                messages += _messages(frame)
             start = body + size
         del buffer[:start]
         return messages
 
 
-def _messages(body: bytearray) -> list[list[Any]]:
+def _messages(body: memoryview) -> list[list[Any]]:
     at = _LENGTH_BYTES + int.from_bytes(body[:_LENGTH_BYTES], "big")
     messages: list[list[Any]]
     try:
-        sizes, *messages = json.loads(body[_LENGTH_BYTES:at].decode("ascii"))
+        sizes, *messages = json.loads(str(body[_LENGTH_BYTES:at], "ascii"))
     except (ValueError, TypeError, RecursionError) as error:
         raise BadFrame("no JSON list") from error
     if not isinstance(sizes, list) or not all(isinstance(each, list) and each for each in messages):
