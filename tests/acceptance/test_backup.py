@@ -80,6 +80,13 @@ def notes_in(record: Path) -> int | None:
     return made and int(made["summary"]["notes"])
 
 
+def test_a_backup_does_not_go_to_standard_output(truename: Program, tmp_path: Path) -> None:
+    made = truename("backup", "-")
+    assert (made.status, made.out) == (2, b"")
+    assert "cannot go to standard output" in made.err
+    assert not list(tmp_path.rglob("-"))
+
+
 def test_a_file_that_is_no_backup_is_said_and_nothing_is_made(tmp_path: Path) -> None:
     truename = Program(tmp_path)
     file = truename.home / "list.txt"

@@ -19,6 +19,14 @@ def truename(tmp_path: Path) -> Program:
     return Program(tmp_path).has_run_before()
 
 
+def test_to_look_makes_no_data_folder(tmp_path: Path) -> None:
+    nobody = Program(tmp_path)
+    listed = nobody("tasks")
+    assert (listed.status, listed.lines) == (0, [])
+    assert "No tasks" in listed.err
+    assert not list(tmp_path.rglob("truename.db"))
+
+
 def test_a_running_look_up_is_cancelled_beside_the_server(truename: Program, silent: str) -> None:
     with serving(truename, TRUENAME_SLOTS="1", TRUENAME_TRACKERS=silent) as server, server.first_person() as client:
 

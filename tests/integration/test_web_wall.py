@@ -4,9 +4,11 @@ The routes are read from the application, so one that is added is tested here wi
 """
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -46,6 +48,10 @@ BAD_BODIES: dict[str, tuple[bytes, dict[str, str]]] = {
     "parts": (b"--x\r\n\r\n--x--", {"Content-Type": "multipart/form-data; boundary=x"}),
     "broken JSON": (b'{"info_hash": ', JSON),
     "JSON that is not UTF-8": (b'{"info_hash": "\xff\xfe"}', JSON),
+    "JSON that is said not to be UTF-8": (
+        b'{"info_hash": "%s"}' % (b"ab" * 20),
+        {"Content-Type": "application/json; charset=utf-16"},
+    ),
     "half a character": (b'{"info_hash": "\\ud800", "text": "\\ud800"}', JSON),
     "not a number": (b'{"info_hash": NaN, "text": Infinity}', JSON),
     "a number without end": (b'{"info_hash": ' + b"9" * 100_000 + b"}", JSON),
@@ -495,6 +501,7 @@ def test_trouble_of_the_database_is_503(tmp_path: Path) -> None:
         browser = await site.signed_in()
         answer = await browser.get("/api/full")
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+        assert answer.headers["retry-after"] == "5"
         site.writer.stop()
         answer = await browser.post("/logout")
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
@@ -518,6 +525,46 @@ def test_alive_and_ready_are_two_things(tmp_path: Path) -> None:
         answer = await browser.get("/readyz")
         assert (answer.status_code, answer.json()["code"]) == (503, "stopping")
         assert (await browser.get("/healthz")).status_code == 200
+
+    with_site(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("said", [{"f_bavail": 100}, {"f_flag": os.ST_RDONLY}], ids=["full", "read-only"])
+def test_where_nothing_can_be_written_no_work_can_be_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: dict[str, int]
+) -> None:
+    there = SimpleNamespace(**{"f_bavail": 10**6, "f_frsize": 4096, "f_blocks": 10**6, "f_flag": 0} | said)
+
+    async def scenario(site: Site) -> None:
+        browser = site.browser()
+        assert (await browser.get("/readyz")).status_code == 200
+        monkeypatch.setattr(os, "statvfs", lambda _: there)
+        answer = await browser.get("/readyz")
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+        assert answer.headers["retry-after"] == "5"
+        assert (await browser.get("/healthz")).status_code == 200
+
+    with_site(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json", 'Application/JSON; charset="UTF-8"', "application/json;charset=utf8"]
+)
+def test_json_may_say_that_it_is_utf_8(tmp_path: Path, kind: str) -> None:
+    async def scenario(site: Site) -> None:
+        browser = await site.signed_in()
+        answer = await browser.post("/api/notes", content=b'{"text": "\xe7\xac\x94"}', headers={"Content-Type": kind})
+        assert answer.status_code == 201, answer.text
+
+    with_site(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("part", ["bytes=0-9", "bytes=999999999-", "lines=1-2", "bytes=2-1"])
+def test_a_file_of_the_pages_comes_whole(tmp_path: Path, part: str) -> None:
+    async def scenario(site: Site) -> None:
+        whole = await site.browser().get("/static/css/page.css")
+        answer = await site.browser().get("/static/css/page.css", headers={"Range": part})
+        assert (answer.status_code, answer.content) == (200, whole.content)
 
     with_site(tmp_path, scenario)
 

@@ -27,6 +27,16 @@ def test_a_disk_without_room_is_told_before_it_is_full(
     assert ("3 MiB left" in said) is not well
 
 
+@pytest.mark.parametrize(("flag", "why"), [(os.ST_RDONLY, "Read-only file system"), (0, "Permission denied")])
+def test_why_nothing_can_be_written_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flag: int, why: str
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=flag))
+    good, said = data_dir_state(tmp_path, Language.ENGLISH)
+    assert (good, why in said) == (False, True)
+
+
 def test_a_folder_that_is_not_there_yet_is_well(tmp_path: Path) -> None:
     good, said = data_dir_state(tmp_path / "a" / "b", Language.ENGLISH)
     assert (good, str(tmp_path / "a" / "b") in said) == (True, True)

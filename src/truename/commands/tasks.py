@@ -25,10 +25,17 @@ def list_tasks(
         return
     from truename.commands.data import on_database
     from truename.commands.loaded import loaded_settings
+    from truename.commands.process import DONE, LANGUAGE
+    from truename.store.database import FILE_NAME
     from truename.terminal import tasks
+    from truename.terminal.screen import Screen
 
+    settings = loaded_settings(warn=False).settings
+    if not (settings.data_dir / FILE_NAME).exists():
+        Screen(LANGUAGE, progress=False).say("tasks_none_such")
+        raise typer.Exit(DONE)
     wish = tasks.Wish(status=status, username=user, limit=limit, as_json=as_json)
-    at, task_ttl_s = time.time(), loaded_settings(warn=False).settings.task_ttl_s
+    at, task_ttl_s = time.time(), settings.task_ttl_s
     on_database(lambda database, screen: tasks.list_tasks(database, screen, wish, at=at, task_ttl_s=task_ttl_s))
 
 

@@ -1,6 +1,6 @@
 """`truename doctor`: what works and what does not, each with the next step. And `truename settings`."""
 
-import math
+import errno
 import os
 import sys
 from collections.abc import Mapping
@@ -17,6 +17,7 @@ from truename.settings import FILE_NAME, Loaded, Settings, shown_value, unknown_
 from truename.store import names
 from truename.store.database import FILE_NAME as FILE_NAME_OF_DATABASE
 from truename.store.database import DatabaseError, StoreUnavailable
+from truename.store.disk import free_bytes, is_read_only
 from truename.terminal.backup import backup_states, date_of
 from truename.terminal.catalogue import open_database
 from truename.terminal.screen import Screen
@@ -54,20 +55,11 @@ def data_dir_state(folder: Path, language: Language) -> tuple[bool, str]:
         nearest = nearest.parent
     where = make_visible(str(folder))
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        why = os.strerror(13 if nearest.is_dir() else 20)
-        return False, say("doctor_data_dir_bad", language, where=where, why=why)
-    if (free := _free_bytes(nearest)) < _ROOM_BYTES:
+        why = errno.ENOTDIR if not nearest.is_dir() else errno.EROFS if is_read_only(nearest) else errno.EACCES
+        return False, say("doctor_data_dir_bad", language, where=where, why=os.strerror(why))
+    if (free := free_bytes(nearest)) < _ROOM_BYTES:
         return False, say("doctor_data_dir_full", language, where=where, free=round(free / _MIB))
     return True, say("doctor_data_dir_ok" if nearest == folder else "doctor_data_dir_new", language, where=where)
-
-
-def _free_bytes(folder: Path) -> float:
-    """How much may still be written there; infinity where the file system does not say."""
-    try:
-        there = os.statvfs(folder)
-    except OSError:
-        return math.inf
-    return there.f_bavail * there.f_frsize if there.f_blocks else math.inf
 
 
 async def resolver_lines(chain: Chain, data_dir: Path, language: Language) -> list[tuple[bool, str]]:

@@ -51,6 +51,11 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{what}: there is no database here yet, so there is nothing to back up.",
         "{what}：这里还没有数据库，没有可备份的内容。",
     ),
+    "backup_no_stream": (
+        "A backup is a file and cannot go to standard output: name the file, or leave it out. "
+        "For one that is called -, give its whole path.",
+        "备份是一个文件，不能写到标准输出：请给出文件名，或者省略它。若文件就叫 -，请写出完整路径。",
+    ),
     "backup_failed": (
         "{what}: no backup was made: {why}. Earlier ones are as they were.",
         "{what}：未能备份：{why}。之前的备份保持原样。",

@@ -12,13 +12,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 from truename.store import events
+from truename.store.database import StoreUnavailable
+from truename.store.disk import free_bytes, is_read_only
 from truename.web import batch, calibrate, entry, health_pages, note_pages, notes, task_pages, tasks
 from truename.web.description import describe
 from truename.web.doors import Doors
-from truename.web.errors import Refusal, handle
+from truename.web.errors import handle, stopping
 from truename.web.express import Express
 from truename.web.guard import Wall
 from truename.web.passwords import Passwords
@@ -27,6 +29,9 @@ from truename.web.services import Services
 from truename.web.work import Work
 
 STATIC = Path(__file__).parent / "static"
+
+_LEAST_ROOM_BYTES = 1 << 20
+"""With less, the next transactions fail, and those of SQLite's own housekeeping."""
 
 _own = APIRouter()
 
@@ -63,8 +68,16 @@ def create_application(services: Services, work: Work | None = None, *, password
     for router in routers:  # the busiest first: they are searched in this order
         application.include_router(router)
     application.openapi = partial(describe, application)  # type: ignore[method-assign]
-    application.mount("/static", StaticFiles(directory=STATIC), name="static")
+    application.mount("/static", _WholeFiles(directory=STATIC), name="static")
     return application
+
+
+class _WholeFiles(StaticFiles):
+    """Files of the pages, each as a whole: they are small, and a part that is none would be refused in plain text."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
+        await super().__call__({**scope, "headers": headers}, receive, send)
 
 
 @_own.get("/healthz", summary="Alive")
@@ -75,10 +88,13 @@ async def healthz() -> dict[str, str]:
 
 @_own.get("/readyz", summary="Can take work")
 async def readyz(request: Request) -> Response:
-    """The server is not stopping, and its database can be read."""
+    """The server is not stopping, its database can be read, and there is room to write."""
     services = entry.services_of(request)
     if not services.ready():
-        raise Refusal("web_stopping", status=503, code="stopping")
+        raise stopping()
+    folder = services.settings.data_dir
+    if free_bytes(folder) < _LEAST_ROOM_BYTES or is_read_only(folder):
+        raise StoreUnavailable("the disk is full, or read-only")
     await services.database.read(events.newest)
     return JSONResponse({"status": "ok"})
 

@@ -7,9 +7,11 @@ miss the answer when the connection is closed.
 import asyncio
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
+from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
@@ -19,6 +21,7 @@ READ_WITHIN_S = 60.0
 DRAIN_BYTES = 16 * 1024 * 1024
 DRAIN_S = 2.0
 _MAX_FIELDS = 50
+_UTF_8 = frozenset((b"utf-8", b"utf8", b"us-ascii"))
 
 
 class Room:
@@ -113,8 +116,7 @@ async def json_object(request: Request) -> dict[str, Any]:
 
     Errors: `Refusal` 400 for whatever is not a JSON object in UTF-8, sent as such.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
+    if not _is_json(request.headers.get("content-type", "")):
         raise Refusal("web_not_json")
     try:
         text = (await request.body()).decode("utf-8")
@@ -126,6 +128,13 @@ async def json_object(request: Request) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Refusal("web_not_an_object")
     return value
+
+
+@lru_cache(maxsize=64)
+def _is_json(content_type: str) -> bool:
+    """Whether this says JSON in UTF-8, which is what JSON is in unless somebody says otherwise (RFC 8259, 8.1)."""
+    kind, options = parse_options_header(content_type)
+    return kind == b"application/json" and options.get(b"charset", b"utf-8").lower() in _UTF_8
 
 
 async def needs_no_body(request: Request) -> None:

@@ -22,7 +22,7 @@ from truename.scanner import SCHEME
 from truename.service import TooMany
 from truename.web.bodies import json_object, needs_no_body
 from truename.web.description import EXAMPLE_HASH, json_body
-from truename.web.errors import Refusal
+from truename.web.errors import Refusal, stopping
 from truename.web.guard import identity_of
 from truename.web.language import preferred
 from truename.web.services import Services
@@ -144,7 +144,7 @@ def work_of(request: Request) -> Work:
 def work_for_asking(request: Request) -> Work:
     """The heart, for a route that starts something. Errors: `Refusal` 503 while nothing new may be asked."""
     if not _services_of(request).ready():
-        raise Refusal("web_stopping", status=503, code="stopping")
+        raise stopping()
     work = work_of(request)
     work.refuse_when_off()
     return work

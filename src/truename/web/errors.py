@@ -16,6 +16,7 @@ from truename.web.paths import is_for_programs
 from truename.web.render import render
 
 _RETRY_AFTER_S = "30"
+_SOON_S = "5"
 _BY_STATUS = {
     401: ("web_unauthorized", "unauthorized"),
     403: ("web_forbidden", "forbidden"),
@@ -74,6 +75,11 @@ def answer(request: Request, error: Exception) -> Response:
     return render(request, "error.html", status=refusal.status_code, headers=headers, error=text)
 
 
+def stopping() -> Refusal:
+    """The refusal of whatever is new while the server ends; mostly another one begins."""
+    return Refusal("web_stopping", status=503, code="stopping", headers={"Retry-After": _SOON_S})
+
+
 def no_room(word: str = "web_too_many", **fields: object) -> Refusal:
     """The refusal of what may not wait besides all that waits already."""
     return Refusal(word, status=429, code="too_many", headers={"Retry-After": _RETRY_AFTER_S}, **fields)
@@ -92,4 +98,4 @@ def _of_work(error: TooMany | StillActive) -> Refusal:
 
 def _of_status(status: int) -> Refusal:
     word, code = _BY_STATUS.get(status, ("web_bad_request", "bad_request"))
-    return Refusal(word, status=status, code=code)
+    return Refusal(word, status=status, code=code, headers={"Retry-After": _SOON_S} if status == 503 else None)
