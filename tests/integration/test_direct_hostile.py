@@ -713,3 +713,39 @@ def test_a_peer_that_was_spoken_to_has_not_refused(said: bytes) -> None:
         assert trail.counts == {"tried": 1, "silent": 1}
 
     run(scenario())
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning", "error::pytest.PytestUnraisableExceptionWarning")
+def test_whoever_leaves_at_any_moment_gives_back_all_places_and_connections() -> None:
+    """Waiting for a turn, dialling, speaking; with a tracker over UDP, and a host whose name takes long."""
+
+    async def leave(direct: DirectResolver, text: str, steps: int) -> None:
+        asking = [
+            asyncio.create_task(direct.resolve(Magnet.parse(text.format(f"{each:040x}")), deadline_s=LONG_S))
+            for each in range(1, 31)
+        ]
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        for each in asking:
+            each.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+
+    async def test() -> None:
+        limits = {"connections": 2, "http_announces": 3, "http_announces_to_one": 2, "udp_announces": 2}
+        async with (
+            Peer(INFO).serving() as peer,
+            Tracker({sha1(INFO): peer.compact}).serving() as tracker,
+            resolver(**limits) as direct,
+        ):
+            answers = tracker.hold()
+            text = f"magnet:?xt=urn:btih:{{}}&tr={tracker.url}&tr=udp://127.0.0.1:9/a&x.pe=127.0.0.1:{peer.port}"
+            for steps in range(12):
+                await leave(direct, text, steps)
+            gc.collect()
+            trackers, reach = direct._reach.trackers, direct._reach
+            assert [trackers.http_turns._free, trackers.udp_turns._free, reach.connections._free] == [3, 2, 2]
+            assert not reach.dialer._lines._open
+            answers.set()
+            assert (await direct.resolve(Magnet.parse(text.format(sha1(INFO))), deadline_s=LONG_S)).name
+
+    run(test())

@@ -4,9 +4,9 @@ Redirects are followed a few times, and each target is checked as if a stranger 
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from enum import Enum
-from typing import Any
+from functools import partial
 from urllib.parse import urljoin
 
 from truename.checked_net import Forbidden, checked
@@ -77,7 +77,7 @@ class Question:
                 raise Forbidden
             known = [self._url.host] if hosts is None else hosts.known(self._url.host)
             if known is None:
-                self._let_run(self._look_up_and_wait())
+                self._let_run(self._look_up_and_wait)
             else:
                 self._leads_to(known)
                 self._wait()
@@ -143,7 +143,7 @@ class Question:
     def _ask(self) -> None:
         self._on_turn()
         if self._url.scheme == "udp":
-            self._let_run(self._ask_udp())
+            self._let_run(self._ask_udp)
             return
         loop = asyncio.get_running_loop()
         self._clock = loop.call_later(self._trackers.limits.http_s, self._fail, TimeoutError())
@@ -165,7 +165,7 @@ class Question:
             self._read(answer)
         elif self._redirects < _MAX_REDIRECTS:
             self._redirects += 1
-            self._let_run(self._follow(answer.location))
+            self._let_run(partial(self._follow, answer.location))
         else:
             self._fail(NoAnswer("sent on and on"))
 
@@ -203,10 +203,10 @@ class Question:
 
     # --- the end -------------------------------------------------------------------------------------------------
 
-    def _let_run(self, work: Coroutine[Any, Any, None]) -> None:
+    def _let_run(self, work: Callable[[], Awaitable[None]]) -> None:
         async def run() -> None:
             try:
-                await work
+                await work()
             except Exception as error:
                 self._fail(error)
 
