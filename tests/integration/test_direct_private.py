@@ -29,7 +29,7 @@ from truename.timeline import lines, next_step, why
 BRIEF_S = 0.4
 """Long enough for a canary on loopback to be touched, were it not forbidden."""
 
-BARRIERS = ("truename.resolvers.direct.resolver", "truename.resolvers.direct.trackers")
+BARRIERS = ("truename.resolvers.direct.resolver", "truename.resolvers.direct.question")
 
 
 @contextlib.asynccontextmanager
