@@ -321,11 +321,12 @@ def test_what_was_taken_and_has_not_begun_has_its_place_too(tmp_path: Path) -> N
             while True:
                 seen = site.engine.hub.count
                 tasks = (await client.get(f"/api/calibrate/batch/{batch}")).json()["tasks"]
-                if [task["status"] for task in tasks] == ["running"] * 2 + ["pending"] * 7:
+                states = [(task["status"], task.get("queue_position")) for task in tasks]
+                # For a moment those that run may still count as waiting: two notes of it, one after the other.
+                if states == [("running", None)] * 2 + [("pending", place) for place in range(1, 8)]:
                     break
-                await site.engine.hub.wait(seen, timeout_s=1)
+                await site.engine.hub.wait(seen, timeout_s=0.1)
         assert len(site.engine.feeder.idle()) == 2
-        assert [task["queue_position"] for task in tasks[2:]] == [1, 2, 3, 4, 5, 6, 7]
         for place, task in enumerate(tasks[2:], start=1):
             status = (await client.get(f"/api/calibrate/status/{task['task_id']}")).json()
             assert status["queue_position"] == place
