@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -160,6 +161,24 @@ def test_whoever_has_the_number_of_one_that_ended_a_moment_ago_is_not_taken_for_
                     while not thirds[0].heard:
                         await asyncio.sleep(0)
                 assert (seconds.heard, thirds[0].heard) == (b"", b"third")
+
+    run(test())
+
+
+def test_whoever_is_left_without_being_closed_leaves_nothing_behind() -> None:
+    async def use(port: int) -> None:
+        told, lines = Told(), Lines()
+        line = lines.dial("127.0.0.1", port, told)
+        await told.made.wait()
+        line.abort()
+
+    async def test() -> None:
+        async with listening() as (_, _, port):
+            before = len(os.listdir("/proc/self/fd"))
+            for _ in range(10):
+                await use(port)
+            gc.collect()
+            assert len(os.listdir("/proc/self/fd")) == before
 
     run(test())
 

@@ -313,7 +313,12 @@ def chunks(body: bytes) -> bytes:
             "without its last chunk",
         ),
         *("with line feeds alone", "with its length twice", "longer than it says", "in chunks beside a length"),
-        *("with a space before the colon", "with two lengths", "packed and longer than it says"),
+        *(
+            "with a space before the colon",
+            "with two lengths",
+            "in chunks with something behind them",
+            "packed and longer than it says",
+        ),
     ],
 )
 def test_an_answer_in_every_form_of_http_is_read(kind: str) -> None:
@@ -338,6 +343,7 @@ def test_an_answer_in_every_form_of_http_is_read(kind: str) -> None:
                 "in chunks beside a length": response(chunks(body) + b"0\r\n\r\n", "Content-Length: 5", chunked),
                 "with a space before the colon": response(body, length.replace(":", " :"), "X-Powered-By\t: PHP"),
                 "with two lengths": response(body, "Content-Length: 5", length),
+                "in chunks with something behind them": response(chunks(body) + b"0\r\n\r\n<!-- x -->", chunked),
                 "packed and longer than it says": response(packed, "Content-Encoding: gzip", "Content-Length: 9"),
             }[kind]
             assert await name(direct, tracker.url) == NAME
@@ -410,6 +416,7 @@ def test_what_is_no_http_is_not_waited_for(said: bytes) -> None:
         response(b"d5:peers%d:" % (MAX_ANSWER_BYTES * 2) + b"\x01" * MAX_ANSWER_BYTES * 2 + b"e"),
         b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100_000,
         response(b"", status="404 Not Found"),
+        response(b"", "Upgrade: x", "Connection: Upgrade", status="101 Switching Protocols"),
         response(b"busy", "Content-Length: 4", status="503 Busy"),
         response(b"d14:failure reason3:no!e"),
         response(b"", "Location: /announce", status="302 Found"),

@@ -133,9 +133,11 @@ class Get(Listener):
                 self._may_say.take(self._may_say.left)
                 raise NoAnswer("too long")
             self._take(data)
-        except (httptools.HttpParserError, NoAnswer) as error:
-            self._end(error if isinstance(error, NoAnswer) else NoAnswer("not HTTP"))
-            return
+        except NoAnswer as error:
+            self._end(error)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            if not self._is_whole:  # else it is about what stands behind the answer
+                self._end(NoAnswer("not HTTP"))
         if self._is_whole:
             self._end_well()
 

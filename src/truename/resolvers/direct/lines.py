@@ -99,9 +99,7 @@ class Lines:
         """End them all; nobody is told. Idempotent."""
         for line in list(self._open.values()):
             line.abort()
-        if self._is_watched:
-            self._is_watched = False
-            asyncio.get_running_loop().remove_reader(self._epoll.fileno())
+        self._unwatch()
         self._epoll.close()
 
     def admit(self, line: "_PlainLine", descriptor: int) -> None:
@@ -120,6 +118,13 @@ class Lines:
         """It ends. What a child of this process has inherited would keep it known to the kernel."""
         self._epoll.unregister(descriptor)
         del self._open[descriptor]
+        if not self._open:
+            self._unwatch()  # so that the event loop keeps nobody alive who was left without being closed
+
+    def _unwatch(self) -> None:
+        if self._is_watched:
+            self._is_watched = False
+            asyncio.get_running_loop().remove_reader(self._epoll.fileno())
 
     def _look_after(self) -> None:
         # Whoever has ended meanwhile has left its number to another one, so lines are looked up before any is served.

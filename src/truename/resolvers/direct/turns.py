@@ -1,5 +1,6 @@
 """Who may do something now, of which only so much goes on at once; the others in the order in which they came. Pure."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
 
@@ -8,7 +9,7 @@ class Turns:
 
     def __init__(self, places: int) -> None:
         self._free = places
-        self._waiting: dict[Hashable, Callable[[], None]] = {}
+        self._waiting: OrderedDict[Hashable, Callable[[], None]] = OrderedDict()
 
     def take(self, who: Hashable, begin: Callable[[], None]) -> None:
         """`begin` is called when the turn has come, which may be at once."""
@@ -25,4 +26,5 @@ class Turns:
         self._free += 1
         if self._waiting:
             self._free -= 1
-            self._waiting.pop(next(iter(self._waiting)))()
+            _, begin = self._waiting.popitem(last=False)
+            begin()
