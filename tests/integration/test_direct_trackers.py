@@ -853,3 +853,22 @@ def test_whoever_joins_has_places_for_trackers_where_those_who_began_have_taken_
             assert len(empty.asked) == 50
 
     run(test())
+
+
+def test_a_tracker_that_waits_for_its_turn_is_not_asked_when_all_is_over() -> None:
+    """The turn that the first one leaves is nobody's of a look-up that has its name."""
+
+    async def test() -> None:
+        trail = Trail()
+        async with (
+            Peer(INFO).serving() as peer,
+            Tracker().serving() as first,
+            Tracker().serving() as second,
+            resolver(http_announces=1) as direct,
+        ):
+            first.hold()
+            magnet = f"magnet:?xt=urn:btih:{sha1(INFO)}&tr={first.url}&tr={second.url}&x.pe=127.0.0.1:{peer.port}"
+            found = await direct.resolve(Magnet.parse(magnet), deadline_s=LONG_S, trail=trail)
+        assert (found.name, trail.counts["trackers"], second.asked) == (NAME, 1, [])
+
+    run(test())

@@ -7,7 +7,7 @@ from truename.bencode import TooManyValues
 from truename.metainfo import InfoBytes, Metainfo, read_info
 
 _AT_ONCE_VALUES = 30_000
-"""They take some twenty milliseconds at the worst. Few torrents have so many; most large ones are one long string."""
+"""They take less than thirty milliseconds at worst. Few torrents have so many: most large ones are one long string."""
 
 
 class Reading:

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 
 from truename.errors import ResolverDown
 from truename.metainfo import InfoBytes
@@ -201,7 +202,8 @@ class Quest:
         if self._ending is not None:
             return
         self._ending = ending
-        for asking in self._trackers.values():
+        unasked_first = sorted(self._trackers.values(), key=attrgetter("asked"))  # or a turn that gets free begins them
+        for asking in unasked_first:
             asking.leave()
         if self._race is not None:
             self._race.stop()

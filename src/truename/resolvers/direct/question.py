@@ -71,16 +71,13 @@ class Question:
 
     def begin(self) -> None:
         """Find out where it leads, and wait for a turn."""
-        hosts = self._trackers.hosts
         try:
-            if hosts is None and self._url.scheme == "udp":
+            if self._trackers.hosts is None and self._url.scheme == "udp":
                 raise Forbidden
-            known = [self._url.host] if hosts is None else hosts.known(self._url.host)
-            if known is None:
-                self._let_run(self._look_up_and_wait)
-            else:
-                self._leads_to(known)
+            if self._is_known():
                 self._wait()
+            else:
+                self._let_run(self._look_up_and_wait)
         except Exception as error:
             self._fail_soon(error)
 
@@ -105,20 +102,27 @@ class Question:
         self._wait()
 
     async def _look_up(self) -> None:
-        if self._trackers.hosts is None:
-            self._address = self._url.host
-            return
-        self._leads_to(
-            await self._trackers.hosts.addresses(
-                self._url.host, whose=self._announce.hash20, ahead=self._exempt, on_turn=self._on_turn
+        hosts = self._trackers.hosts
+        if not self._is_known() and hosts is not None:
+            self._leads_to(
+                await hosts.addresses(
+                    self._url.host, whose=self._announce.hash20, ahead=self._exempt, on_turn=self._on_turn
+                )
             )
-        )
+
+    def _is_known(self) -> bool:
+        """Whether it is clear where it leads, with nobody asked; behind a proxy by its name. Errors: `Forbidden`."""
+        hosts = self._trackers.hosts
+        if hosts is None:
+            self._address = self._url.host
+        elif (known := hosts.known(self._url.host)) is not None:
+            self._leads_to(known)
+        else:
+            return False
+        return True
 
     def _leads_to(self, addresses: list[str]) -> None:
-        """To one of these; behind a proxy that is the host's name. Errors: `Forbidden`."""
-        if self._trackers.hosts is None:
-            (self._address,) = addresses
-            return
+        """To one of these. Errors: `Forbidden`."""
         found = checked(addresses, allow_private=self._exempt or self._trackers.allow_private)
         # A machine without IPv6 has no use for it, and one that has it nearly always has IPv4 too.
         self._address = min(found, key=lambda address: ":" in address)
