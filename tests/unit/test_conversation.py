@@ -10,6 +10,7 @@ import pytest
 
 from truename.errors import NotYet, ResolverDown
 from truename.infohash import InfoHash
+from truename.metainfo import InfoBytes
 from truename.resolvers.conversation import Conversation, Waiter
 from truename.resolvers.whom import Others, Whom
 
@@ -43,7 +44,7 @@ def loop() -> Iterator[HandTurnedLoop]:
 
 def waiting(loop: HandTurnedLoop, *conversations: Conversation, deadline_s: float = 30) -> Waiter:
     whom = Whom(tuple(url for conversation in conversations for url in conversation.trackers))
-    waiter = Waiter(InfoHash("ab" * 20), deadline_s, loop.create_future(), whom=whom)
+    waiter = Waiter(InfoHash("ab" * 20), deadline_s, loop, lambda _: None, whom=whom)
     for conversation in conversations:
         conversation.admit(waiter)
     return waiter
@@ -51,11 +52,10 @@ def waiting(loop: HandTurnedLoop, *conversations: Conversation, deadline_s: floa
 
 def ended(waiter: Waiter) -> str | None:
     """The code with which a waiter's time ended, or None when it goes on."""
-    if not waiter.answer.done():
+    if waiter.answer is None:
         return None
-    error = waiter.answer.exception()
-    assert isinstance(error, NotYet)
-    return error.code
+    assert isinstance(waiter.answer, NotYet)
+    return waiter.answer.code
 
 
 def asked(*trackers: str) -> Conversation:
@@ -179,11 +179,12 @@ def test_who_is_dismissed_is_told_nothing_more(loop: HandTurnedLoop) -> None:
 
 def test_the_first_ending_counts(loop: HandTurnedLoop) -> None:
     waiter = waiting(loop, asked(HTTP))
-    waiter.succeed(b"raw")
-    waiter.fail(ResolverDown("stopping"))
-    waiter.succeed(b"other")
+    first, later = InfoBytes(b"raw"), InfoBytes(b"other")
+    loop.call_soon(waiter.settle, first)
+    loop.call_soon(waiter.settle, ResolverDown("stopping"))
+    loop.call_soon(waiter.settle, later)
     loop.turn(1_000)
-    assert waiter.answer.result() == b"raw"
+    assert waiter.answer is first
 
 
 def test_a_tracker_that_knows_nobody_means_no_peers() -> None:
@@ -297,7 +298,7 @@ def test_we_are_not_a_peer_though_libtorrent_and_the_dht_take_us_for_one() -> No
         conversation.dht_asked(100, nodes=9)
         conversation.dht_answered(1 + len(peers), 101)
         conversation.known = 1 + len(peers)
-        conversation.us.add(US)
+        conversation.us |= {US}
         conversation.peers_looked_at(peers)
     assert [each.peers_seen for each in (alone, beside)] == [0, 1]
     told = [(each.counts()["dht_peers"], each.counts()["tried"], each.counts()["silent"]) for each in (alone, beside)]
@@ -312,7 +313,7 @@ def test_who_names_us_takes_nobody_away_whom_somebody_else_names(beside: str) ->
     conversation = asked(HTTP, UDP)
     conversation.tracker_answered(HTTP, peers=1 + (beside == "the same tracker"), reached=True)
     conversation.tracker_answered(UDP, peers=int(beside == "a second tracker"), reached=True)
-    conversation.us.add(US)
+    conversation.us |= {US}
     conversation.known = 1 + bool(beside)
     if beside == "dht":
         conversation.dht_asked(100, nodes=9)
@@ -327,7 +328,7 @@ def test_whom_others_ask_and_we_ourselves_hide_nobody_whom_ones_own_tracker_name
     conversation = asked(HTTP)
     conversation.peers |= dict.fromkeys([*of_others, US])
     conversation.tracker_answered(HTTP, peers=1, reached=True)
-    conversation.us.add(US)
+    conversation.us |= {US}
     conversation.known = 2  # peers at such ports are not taken, and whoever names us brings nobody
     assert conversation.seen(Others(trackers=set(), peers={*of_others, US})) == 1
 
@@ -337,7 +338,7 @@ def test_a_dht_that_names_ourselves_alone_names_nobody_though_others_are_known()
     conversation.tracker_answered(HTTP, peers=1, reached=True)
     conversation.dht_asked(100, nodes=9)
     conversation.dht_answered(1, 101)
-    conversation.us.add(US)
+    conversation.us |= {US}
     conversation.known = 2
     assert conversation.seen(Others(trackers={HTTP}, peers=set())) == 0
 
@@ -358,7 +359,7 @@ def test_each_of_our_addresses_is_ours() -> None:
     conversation.known = 3
     conversation.peers_looked_at([])
     assert conversation.counts()["refused"] == 3
-    conversation.us.update((US, ("127.0.0.2", 6), ("127.0.0.3", 6)))
+    conversation.us |= {US, ("127.0.0.2", 6), ("127.0.0.3", 6)}
     conversation.dht_answered(3, 104)
     counts = conversation.counts()
     assert (counts["tried"], counts["refused"], counts["silent"], counts["dht_peers"]) == (0, 0, 0, 0)

@@ -5,15 +5,17 @@ question that never left (refused, no route) does not count as one. Knows nothin
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from truename.errors import NotYet, ResolverDown
 from truename.infohash import InfoHash
 from truename.metainfo import InfoBytes
+from truename.resolvers.asked import Asked, Ended
 from truename.resolvers.base import Trail
 from truename.resolvers.events import Handle
-from truename.resolvers.whom import NO_OTHERS, Others, Peer, Whom
+from truename.resolvers.whom import NO_OTHERS, NOBODY, Others, Peer, Whom
 
 _FIRST_ANSWERS_S = 3.5
 """Beside the look-ups that it is told to make, libtorrent makes one of its own every 4 s."""
@@ -22,73 +24,75 @@ _LAST_LOOK_S = 0.5
 """How long before a waiter's end its peers are looked at once more."""
 
 
-@dataclass(slots=True, eq=False)
-class Waiter:
-    """One caller of `resolve`, in one conversation for each hash of its magnet.
+class Waiter(Asked[InfoBytes]):
+    """One question, in one conversation for each hash of its magnet.
 
-    `answer` becomes the raw info dictionary of `info_hash`, or one of the port's errors. A second hash of the magnet
-    is one more way to find that dictionary; if it leads to another torrent, that is nothing to this caller.
-    `whom` its own magnet let us ask: of what others have named it is told nothing.
-    Invariant: its clock runs exactly while one of its conversations is `asked`.
+    The answer is the raw info dictionary of `info_hash`, or one of the port's errors. A second hash of the magnet is
+    one more way to find that dictionary; if it leads to another torrent, that is nothing to this waiter.
+    `whom` its own magnet let us ask: of what others have named it is told nothing. `asked_since`: when its time began,
+    by the clock of its loop; None when nobody is asked.
+    Invariant: its clock runs exactly while one of its conversations is `asked` and it has no answer.
     """
 
-    info_hash: InfoHash
-    deadline_s: float
-    answer: asyncio.Future[InfoBytes]
-    trail: Trail = field(default_factory=Trail)
-    whom: Whom = field(default_factory=Whom)
-    conversations: "dict[Conversation, None]" = field(default_factory=dict)
-    on_last_look: "Callable[[Waiter], None] | None" = None
-    _left: dict[str, int] = field(default_factory=dict)
-    _left_seen: int = 0
-    _left_asked: bool = False
-    _clock: asyncio.TimerHandle | None = None
-    _last_look: asyncio.TimerHandle | None = None
+    __slots__ = (
+        *("_clock", "_left_asked", "_left_counts", "_left_seen", "asked_since", "conversations", "deadline_s"),
+        *("info_hash", "patrons", "trail", "whom"),
+    )
 
-    def fail(self, error: Exception) -> None:
-        """End with an error, unless it has ended."""
-        self._stop_clock()
-        if not self.answer.done():
-            self.answer.set_exception(error)
+    def __init__(
+        self,
+        info_hash: InfoHash,
+        deadline_s: float,
+        loop: asyncio.AbstractEventLoop,
+        ended: Ended[InfoBytes],
+        *,
+        trail: Trail | None = None,
+        whom: Whom = NOBODY,
+        patrons: "Patrons | None" = None,
+    ) -> None:
+        super().__init__(loop, ended)
+        self.info_hash = info_hash
+        self.deadline_s = deadline_s
+        self.trail = trail or Trail()
+        self.whom = whom
+        self.patrons = patrons
+        self.conversations: list[Conversation] = []
+        self.asked_since: float | None = None
+        self._left_counts: dict[str, int] | None = None
+        self._left_seen = 0
+        self._left_asked = False
+        self._clock: asyncio.TimerHandle | None = None
 
-    def succeed(self, info: InfoBytes) -> None:
-        """End with the dictionary, unless it has ended."""
+    def settle(self, answer: InfoBytes | Exception) -> None:
+        """See `Asked.settle`."""
+        super().settle(answer)
         self._stop_clock()
-        if not self.answer.done():
-            self.answer.set_result(info)
 
     def look_at_the_clock(self) -> None:
         """Start or stop it, according to whether anybody is being asked."""
         if not any(conversation.asked for conversation in self.conversations):
             self._stop_clock()
-        elif self._clock is None and not self.answer.done():
-            loop = self.answer.get_loop()
-            self._clock = loop.call_later(self.deadline_s, self._time_is_over)
-            if self.on_last_look is not None:
-                early_s = max(self.deadline_s - _LAST_LOOK_S, self.deadline_s / 2)
-                self._last_look = loop.call_later(early_s, self.on_last_look, self)
+        elif self._clock is None and not self.is_answered:
+            self.asked_since = self.loop.time()
+            early_s = max(self.deadline_s - _LAST_LOOK_S, self.deadline_s / 2)
+            self._clock = self.loop.call_later(early_s, self._time_is_nearly_over)
             self.trail.question_sent()
-
-    @property
-    def asked_since(self) -> float | None:
-        """When its time began, by the clock of its loop; None when nobody is asked."""
-        return self._clock.when() - self.deadline_s if self._clock is not None else None
 
     def note(self) -> None:
         """Write the numbers of its conversations into its trail. Those of two hashes of one torrent are not added.
 
         Whoever gave it the dictionary was tried, and be it that only others have named them.
         """
-        given = {"tried": int(self._is_given)}
+        given = {"tried": int(isinstance(self.answer, InfoBytes))}
         counts = (each.counts(each.others(self.whom)) for each in self.conversations)
-        self.trail.note(_most([self._left, given, *counts]))
+        self.trail.note(_most([self._left_counts or {}, given, *counts]))
 
     def leave(self, conversation: "Conversation") -> None:
         """One of its hashes helps no more; what was done for that remains done."""
         if conversation in self.conversations:
-            del self.conversations[conversation]
+            self.conversations.remove(conversation)
             others = conversation.others(self.whom)
-            self._left = _most([self._left, conversation.counts(others)])
+            self._left_counts = _most([self._left_counts or {}, conversation.counts(others)])
             self._left_seen = max(self._left_seen, conversation.seen(others))
             self._left_asked = self._left_asked or conversation.asks_for(others)
             self.look_at_the_clock()
@@ -100,18 +104,36 @@ class Waiter:
             return ResolverDown("nobody_to_ask")
         return NotYet(peers_seen=max((self._left_seen, *(each.seen(others) for each, others in waits))))
 
-    @property
-    def _is_given(self) -> bool:
-        return self.answer.done() and not self.answer.cancelled() and self.answer.exception() is None
+    def _left(self) -> None:
+        self._stop_clock()
+        if self.patrons is not None:
+            self.patrons.has_gone(self)
 
     def _stop_clock(self) -> None:
-        for timer in (self._clock, self._last_look):
-            if timer is not None:
-                timer.cancel()
-        self._clock = self._last_look = None
+        self.asked_since = None
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+
+    def _time_is_nearly_over(self) -> None:
+        if self.patrons is not None:
+            self.patrons.look_a_last_time(self)
+        if self.asked_since is not None:
+            at = self.asked_since + self.deadline_s
+            self._clock = self.loop.call_at(at, self._time_is_over)
 
     def _time_is_over(self) -> None:
-        self.fail(self.nobody_answered())
+        self.settle(self.nobody_answered())
+
+
+class Patrons(Protocol):
+    """Whoever looks after those who wait."""
+
+    def look_a_last_time(self, waiter: Waiter) -> None:
+        """Its time is nearly over."""
+
+    def has_gone(self, waiter: Waiter) -> None:
+        """It does not wait any more."""
 
 
 @dataclass(slots=True, eq=False)
@@ -150,22 +172,19 @@ class Conversation:
     doubted: bool = False
     handed: dict[Peer, None] = field(default_factory=dict)
     known: int = 0
-    us: set[Peer] = field(default_factory=set)
+    us: Set[Peer] = frozenset()
     _gone: int = 0
     _alive: int = 0
-    _announces: dict[str, int] = field(default_factory=dict)
-    _reached: set[str] = field(default_factory=set)
-    _unreached: set[str] = field(default_factory=set)
-    _named_by_trackers: dict[str, int] = field(default_factory=dict)
+    _told: "dict[str, _Told]" = field(default_factory=dict)
     _named_by_dht_first: int = 0
     _named_by_dht_later: int = 0
-    _found_in_dht: set[Peer] = field(default_factory=set)
+    _found_in_dht: Set[Peer] = frozenset()
     _dht_since: float | None = None
 
     def admit(self, waiter: Waiter) -> None:
         """Somebody else waits, with the whole of their own time."""
         self.waiters[waiter] = None
-        waiter.conversations[self] = None
+        waiter.conversations.append(self)
         waiter.look_at_the_clock()
         if self.handed or self.is_out:
             waiter.trail.needs_help(tuple(map(endpoint, self.handed)))
@@ -185,27 +204,27 @@ class Conversation:
 
     def tracker_asked(self, url: str) -> None:
         """An announce is on its way."""
-        self._announces[url] = self._announces.get(url, 0) + 1
+        self._of(url).under_way += 1
 
     def tracker_answered(self, url: str, *, peers: int | None, reached: bool) -> None:
         """An announce has ended, `peers` None: without an answer of use, such as a refusal or nonsense.
 
         A tracker is unreached when none of those sent to it reached it.
         """
-        under_way = self._announces[url] = max(0, self._announces.get(url, 0) - 1)
+        told = self._of(url)
+        told.under_way = max(0, told.under_way - 1)
         if reached:
-            self._reached.add(url)
-            self._unreached.discard(url)
-        elif not under_way and url not in self._reached:
-            self._unreached.add(url)
+            told.reached = True
+        elif not told.under_way and told.reached is None:
+            told.reached = False
         if peers is not None:
-            self._named_by_trackers[url] = max(self._named_by_trackers.get(url, 0), peers)
+            told.peers = max(told.peers or 0, peers)
 
     def next_trackers(self, *, places: int, most: int) -> list[str]:
         """Take as many of `later` as trackers that failed have left places; of `most` in all."""
         if not self.later:
             return []
-        failed = sum(not under_way and url not in self._named_by_trackers for url, under_way in self._announces.items())
+        failed = sum(not told.under_way and told.peers is None for told in self._told.values())
         room = max(0, min(places - (len(self.trackers) - failed), most - len(self.trackers)))
         waiting = [url for url in self.later if url not in self.trackers]
         self.later = tuple(waiting[room:])
@@ -237,13 +256,14 @@ class Conversation:
 
     def found_in_dht(self, others: Iterable[Peer]) -> None:
         """The DHT named these peers, and we are not among them."""
-        self._found_in_dht.update(others)
+        self._found_in_dht |= set(others)
 
     def trackers_counted(self, sizes: Mapping[str, int]) -> None:
         """The size of the swarm as each tracker counts it, with us: nobody else can be more than that without us."""
         for url, size in sizes.items():
-            if url in self._named_by_trackers:
-                self._named_by_trackers[url] = min(self._named_by_trackers[url], max(0, size - 1))
+            told = self._told.get(url)
+            if told is not None and told.peers is not None:
+                told.peers = min(told.peers, max(0, size - 1))
 
     @property
     def named_by_trackers(self) -> int:
@@ -313,8 +333,8 @@ class Conversation:
         if any(others) and not self.seen(others):
             tried = dict.fromkeys(tried, 0)
         counts = {
-            "trackers": len(self._announces.keys() - others.trackers),
-            "trackers_answered": len(self._named_by_trackers.keys() - others.trackers),
+            "trackers": len(self._told.keys() - others.trackers),
+            "trackers_answered": sum(told.peers is not None for told in self._told_by_those_but(others)),
             "tracker_peers": self._named_by_those_but(others),
             **tried,
         }
@@ -328,12 +348,22 @@ class Conversation:
             waiter.note()
 
     def _has_somebody_but(self, others: Others) -> bool:
-        trackers = len(self.trackers.keys() - others.trackers) - len(self._unreached - others.trackers)
+        unreached = sum(told.reached is False for told in self._told_by_those_but(others))
+        trackers = len(self.trackers.keys() - others.trackers) - unreached
         return bool(self.dht_asks or trackers > 0 or self.seen(others))
 
     def _named_by_those_but(self, others: Others) -> int:
-        named = (count for url, count in self._named_by_trackers.items() if url not in others.trackers)
+        named = (told.peers for told in self._told_by_those_but(others) if told.peers is not None)
         return self._without_us(max(named, default=0))
+
+    def _of(self, url: str) -> "_Told":
+        told = self._told.get(url)
+        if told is None:
+            told = self._told[url] = _Told()
+        return told
+
+    def _told_by_those_but(self, others: Others) -> "Iterable[_Told]":
+        return (told for url, told in self._told.items() if url not in others.trackers)
 
     def _without_us(self, named: int) -> int:
         """Of so many peers that a tracker named, no more can be others than libtorrent has besides ourselves."""
@@ -350,6 +380,18 @@ class Conversation:
             self.asked = asked
             for waiter in self.waiters:
                 waiter.look_at_the_clock()
+
+
+@dataclass(slots=True, eq=False)
+class _Told:
+    """What came of asking one tracker. `under_way`: so many announces; `peers`: the most it has named.
+
+    `reached`: one of the announces got there; False: those that have ended did not.
+    """
+
+    under_way: int = 0
+    reached: bool | None = None
+    peers: int | None = None
 
 
 def _most(several: Iterable[Mapping[str, int]]) -> dict[str, int]:

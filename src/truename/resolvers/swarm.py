@@ -7,11 +7,13 @@ Source: BEP 3, 5, 9, 10, 15.
 
 import asyncio
 import contextlib
+from functools import partial
 from typing import Final
 
 from truename.errors import ResolverDown
 from truename.magnet import Magnet
 from truename.metainfo import InfoBytes, Metainfo
+from truename.resolvers.asked import Asked, Ended, answer_of
 from truename.resolvers.base import ResolverHealth, Trail
 from truename.resolvers.reading import Reading
 from truename.resolvers.swarm_config import SwarmConfig
@@ -41,18 +43,19 @@ class SwarmResolver:
 
     async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Metainfo:
         """See `Resolver.resolve`. The torrent leaves the session as soon as nobody waits for it."""
-        raw = await self.ask(magnet, deadline_s=deadline_s, trail=trail or Trail())
+        raw = await answer_of(partial(self.ask, magnet, deadline_s=deadline_s, trail=trail or Trail()))
         return await self._reading.read(raw, magnet.hashes)
 
-    def begin(self) -> None:
+    def open(self) -> None:
         """Open the session now, and not with the first question. Errors: `ResolverDown`."""
         self._started()
 
-    async def ask(self, magnet: Magnet, *, deadline_s: float, trail: Trail) -> InfoBytes:
-        """As `resolve`, but for the info dictionary as it came, whose digest is right and which has not been read."""
-        self._started()
-        await self._way_out()
-        return await self._started().ask(magnet, deadline_s, trail)
+    def ask(self, magnet: Magnet, ended: Ended[InfoBytes], *, deadline_s: float, trail: Trail) -> Asked[InfoBytes]:
+        """Ask for the info dictionary as it came, whose digest is right and which has not been read.
+
+        Units: as in `resolve`. Errors: `ResolverDown`; `ended` is called with what else there is.
+        """
+        return self._started().ask(magnet, deadline_s, trail, ended, after_s=self._way_opens_in_s())
 
     async def health(self) -> ResolverHealth:
         """See `Resolver.health`. The DHT is not waited for: until its time to wake up is over, this is `coming_up`."""
@@ -82,11 +85,9 @@ class SwarmResolver:
         if self._switchboard is not None:
             await self._switchboard.look_around()
 
-    async def _way_out(self) -> None:
-        """Wait until the proxy, if there is one, has had its time to open the way for UDP. Nobody is asked before."""
-        wait_s = self._way_open_at - asyncio.get_running_loop().time()
-        if wait_s > 0:
-            await asyncio.sleep(wait_s)
+    def _way_opens_in_s(self) -> float:
+        """Until the proxy, if there is one, has had its time to open the way for UDP. Nobody is asked before."""
+        return max(0.0, self._way_open_at - asyncio.get_running_loop().time())
 
     def _why_no_dht(self, *, asleep: bool) -> str:
         if asleep:

@@ -14,6 +14,7 @@ from truename.magnet import Magnet
 from truename.metainfo import V2_MARK, InfoBytes
 from truename.resolvers import addresses
 from truename.resolvers.addresses import usable_peers, usable_trackers
+from truename.resolvers.asked import Ended
 from truename.resolvers.asking import Asking
 from truename.resolvers.base import Trail
 from truename.resolvers.connectivity import DhtPulse, Sockets
@@ -76,24 +77,29 @@ class Switchboard:
         self._count_at = 0.0
         self._ticker = self._loop.call_soon(self._tick)
 
-    async def ask(self, magnet: Magnet, deadline_s: float, trail: Trail) -> InfoBytes:
-        """Wait for the raw info dictionary of one of the magnet's hashes. Errors: those of the port."""
+    def ask(
+        self, magnet: Magnet, deadline_s: float, trail: Trail, ended: Ended[InfoBytes], *, after_s: float = 0
+    ) -> Waiter:
+        """Ask for the raw info dictionary of one of the magnet's hashes, now or in a while. Errors: none here."""
         if self.sockets.failure is not None:
             self._listen_again()
-        waiter = Waiter(
-            magnet.info_hash,
-            deadline_s,
-            self._loop.create_future(),
-            trail,
-            self._whom_to_ask(magnet),
-            on_last_look=self._look_a_last_time,
-        )
-        try:
+        whom = self._whom_to_ask(magnet)
+        waiter = Waiter(magnet.info_hash, deadline_s, self._loop, ended, trail=trail, whom=whom, patrons=self)
+        if after_s > 0:
+            self._loop.call_later(after_s, self._join, waiter, magnet)
+        else:
             self._join(waiter, magnet)
-            return await waiter.answer
-        finally:
-            for conversation in list(waiter.conversations):
-                self._dismiss(conversation, waiter)
+        return waiter
+
+    def has_gone(self, waiter: Waiter) -> None:
+        """See `Patrons`."""
+        for conversation in list(waiter.conversations):
+            self._dismiss(conversation, waiter)
+
+    def look_a_last_time(self, waiter: Waiter) -> None:
+        """See `Patrons`."""
+        for conversation in waiter.conversations:
+            self._rescue.last_look(conversation)
 
     async def look_around(self) -> None:
         """Bring `dht` and `sockets` up to date, and wait for that."""
@@ -120,6 +126,10 @@ class Switchboard:
     # --- who waits -----------------------------------------------------------------------------------------------
 
     def _join(self, waiter: Waiter, magnet: Magnet) -> None:
+        if self._closed:
+            waiter.settle(ResolverDown("stopping"))
+        if waiter.is_over:
+            return
         for hash20 in dict.fromkeys(info_hash.hash20 for info_hash in magnet.hashes):
             conversation = self._by_hash.get(hash20)
             if conversation is None:
@@ -209,7 +219,7 @@ class Switchboard:
         """Fail those who wait, unless they wait for another hash too and the error is not about that one as well."""
         for waiter in list(conversation.waiters):
             if also_elsewhere:
-                waiter.fail(error())
+                waiter.settle(error())
             self._leads_nowhere(conversation, waiter, error)
         self._forget(conversation)
 
@@ -219,7 +229,7 @@ class Switchboard:
         waiter.note()
         conversation.dismiss(waiter)
         if not waiter.conversations:
-            waiter.fail(error())
+            waiter.settle(error())
 
     def _end_all(self, error: Callable[[], TruenameError]) -> None:
         for conversation in list(self._by_hash.values()):
@@ -352,7 +362,7 @@ class Switchboard:
             conversation.answered = True
             for waiter in list(conversation.waiters):
                 if waiter.info_hash == hash20 or info.is_one_of((waiter.info_hash,)):
-                    waiter.succeed(info)
+                    waiter.settle(info)
                 self._leads_nowhere(conversation, waiter, waiter.nobody_answered)
             self._forget(conversation)
 
@@ -362,7 +372,7 @@ class Switchboard:
         for waiter in list(conversation.waiters):
             if waiter.info_hash.hash20 == conversation.hash20:
                 waiter.note()
-                waiter.fail(BadMetadata(conversation.unread))
+                waiter.settle(BadMetadata(conversation.unread))
             self._leads_nowhere(conversation, waiter, waiter.nobody_answered)
         self._forget(conversation)
 
@@ -415,7 +425,3 @@ class Switchboard:
     def _look(self) -> None:
         again_in_s = self._rescue.look(self._loop.time())
         self._patrol = self._loop.call_later(again_in_s, self._look) if again_in_s is not None else None
-
-    def _look_a_last_time(self, waiter: Waiter) -> None:
-        for conversation in waiter.conversations:
-            self._rescue.last_look(conversation)

@@ -18,6 +18,9 @@ class Whom(NamedTuple):
     peers: tuple[Peer, ...] = ()
 
 
+NOBODY = Whom()
+
+
 class Others(NamedTuple):
     """Those who are asked for a hash and whom only somebody else's magnet has named."""
 

@@ -23,6 +23,7 @@ From the child:
 """
 
 import math
+import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -40,7 +41,8 @@ Failure = NotYet | BadName | BadMetadata | Refused | ResolverDown
 _MAX_PEERS = 1000
 _MAX_TEXT_CHARS = 500
 _MAX_COUNT = 10**9
-_COUNTS = frozenset(COUNTS)
+_COUNTS = {word: word for word in COUNTS}
+"""The text of each word once, and not once for each message."""
 
 
 # --- to the child -----------------------------------------------------------------------------------------------------
@@ -77,7 +79,7 @@ def read_ask(message: list[Any]) -> Asked:
     magnet = Magnet(
         info_hash=InfoHash(info_hash),
         info_hash_v2=None if info_hash_v2 is None else InfoHash(info_hash_v2),
-        trackers=tuple(trackers),
+        trackers=tuple(map(sys.intern, trackers)),  # many look-ups ask the same ones
         peers=tuple(peers),
     )
     return Asked(number, deadline_s, magnet)
@@ -129,7 +131,7 @@ def read_trail(words: Any, trail: Trail) -> None:
     match words:
         case [bool(asked), bool(stuck), list(peers), dict(counts)]:
             if counts:
-                trail.note({key: each for key, each in counts.items() if key in _COUNTS and _is_count(each)})
+                trail.note({_COUNTS[key]: each for key, each in counts.items() if key in _COUNTS and _is_count(each)})
             if asked:
                 trail.question_sent()
             if stuck:

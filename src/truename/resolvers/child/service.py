@@ -8,11 +8,12 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from truename.errors import Refused, ResolverDown
+from truename.metainfo import InfoBytes
+from truename.resolvers.asked import Asked
 from truename.resolvers.base import ResolverHealth, Trail
 from truename.resolvers.child import messages
 from truename.resolvers.child.frames import encode
@@ -35,7 +36,7 @@ class Service:
         self._loop = asyncio.get_running_loop()
         self._wire = Wire(self._loop, sock, self._take, _end)
         self._resolver = SwarmResolver(SwarmConfig())
-        self._asked: dict[int, tuple[asyncio.Task[None], Trail]] = {}
+        self._asked: dict[int, _LookUp] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._news: set[int] = set()
         self._bell: asyncio.TimerHandle | None = None
@@ -50,7 +51,7 @@ class Service:
                     self._ask(messages.read_ask(message))
                 case "cancel":
                     if (asked := self._asked.pop(message[1], None)) is not None:
-                        asked[0].cancel()
+                        asked.stop()
                 case "ping":
                     self._begin(self._answer_ping(message[1]))
                 case "health":
@@ -62,38 +63,38 @@ class Service:
         """Begin the session. One that cannot begin says so to everybody who asks."""
         self._resolver = SwarmResolver(config)
         try:
-            self._resolver.begin()
+            self._resolver.open()
         except ResolverDown:
             log.warning("no session", exc_info=True)
         self._wire.post('["up"]')
 
     def _ask(self, asked: messages.Asked) -> None:
-        trail = _ToldTrail(partial(self._has_news, asked.number))
-        self._asked[asked.number] = self._begin(self._answer(asked, trail)), trail
+        look_up = self._asked[asked.number] = _LookUp(asked.number, self)
+        try:
+            look_up.begin(self._resolver, asked)
+        except ResolverDown as down:
+            look_up.has_ended(down)
+        except Exception:  # a defect is not the end of all the others
+            log.exception("a look-up broke")
+            look_up.has_ended(Refused(""))
+
+    def ended(self, look_up: "_LookUp", answer: InfoBytes | Exception) -> None:
+        """A look-up has its answer. Of one that nobody waits for any more nothing is said."""
+        if self._asked.pop(look_up.number, None) is not look_up:
+            return
+        if isinstance(answer, InfoBytes):
+            self._wire.post(messages.raw(look_up.number, look_up), answer.raw)
+            return
+        if not isinstance(answer, FAILURES):
+            log.error("a look-up broke", exc_info=answer)
+            answer = Refused("")
+        self._wire.post(messages.ended(look_up.number, answer, look_up))
 
     def _begin(self, work: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-    async def _answer(self, asked: messages.Asked, trail: Trail) -> None:
-        number, info = asked.number, None
-        try:
-            info = (await self._resolver.ask(asked.magnet, deadline_s=asked.deadline_s, trail=trail)).raw
-            answer = messages.raw(number, trail)
-        except FAILURES as failure:
-            answer = messages.ended(number, failure, trail)
-        except asyncio.CancelledError:
-            if number not in self._asked:  # the program does not wait any more
-                raise
-            log.exception("a look-up was given up by its own resolver")
-            answer = messages.ended(number, Refused(""), trail)
-        except Exception:  # a defect is not the end of all the others
-            log.exception("a look-up broke")
-            answer = messages.ended(number, Refused(""), trail)
-        if self._asked.pop(number, None) is not None:
-            self._wire.post(answer, info)
 
     async def _answer_ping(self, number: int) -> None:
         """Where libtorrent's threads stand still, there is no answer, and that is the end of this process."""
@@ -108,7 +109,8 @@ class Service:
             state = ResolverHealth(able=False, reason="session_failed")
         self._wire.post(messages.health(number, state))
 
-    def _has_news(self, number: int) -> None:
+    def has_news(self, number: int) -> None:
+        """There is something to tell of a look-up, which is done a little later, for many at once."""
         self._news.add(number)
         if self._bell is None:
             self._bell = self._loop.call_later(_NEWS_EVERY_S, self._tell_news)
@@ -116,22 +118,40 @@ class Service:
     def _tell_news(self) -> None:
         news, self._news, self._bell = self._news, set(), None
         for number in news:
-            if number in self._asked:
-                self._wire.post(messages.news(number, self._asked[number][1]))
+            if (look_up := self._asked.get(number)) is not None:
+                self._wire.post(messages.news(number, look_up))
 
 
-class _ToldTrail(Trail):
-    """A trail whose counts are news as well."""
+class _LookUp(Trail):
+    """One look-up, which is the trail of its question too. Its counts are news as well."""
 
-    __slots__ = ("_tell_counts",)
+    __slots__ = ("_question", "_service", "number")
 
-    def __init__(self, on_news: Callable[[], None]) -> None:
-        super().__init__(on_news)
-        self._tell_counts = on_news
+    def __init__(self, number: int, service: Service) -> None:
+        super().__init__()
+        self.number = number
+        self._service = service
+        self._question: Asked[InfoBytes] | None = None
+
+    def begin(self, resolver: SwarmResolver, asked: messages.Asked) -> None:
+        """Ask. Errors: `ResolverDown`."""
+        self._question = resolver.ask(asked.magnet, self.has_ended, deadline_s=asked.deadline_s, trail=self)
+
+    def has_ended(self, answer: InfoBytes | Exception) -> None:
+        """There is the answer."""
+        self._service.ended(self, answer)
+
+    def stop(self) -> None:
+        """Nobody waits any more."""
+        if self._question is not None:
+            self._question.stop()
 
     def note(self, counts: Mapping[str, int]) -> None:
         super().note(counts)
-        self._tell_counts()
+        self._tell()
+
+    def _tell(self) -> None:
+        self._service.has_news(self.number)
 
 
 def _end(_: object) -> NoReturn:
