@@ -6,6 +6,7 @@ from typing import Protocol
 
 from truename.magnet import Magnet
 from truename.metainfo import Metainfo
+from truename.resolvers.asked import Asked, Ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,3 +108,13 @@ class Resolver(Protocol):
 
     async def aclose(self) -> None:
         """End all conversations. Idempotent."""
+
+
+class Beginning(Protocol):
+    """What a resolver may offer besides: to be asked without a task, so that a look-up that waits costs little."""
+
+    def begin(self, magnet: Magnet, ended: Ended[Metainfo], *, deadline_s: float, trail: Trail) -> Asked[Metainfo]:
+        """Ask for the name, as `resolve` does; `ended` is called with what it would return or raise.
+
+        Output: the question, by which it can be taken back. Errors: `ResolverDown`.
+        """

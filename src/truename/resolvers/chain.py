@@ -5,21 +5,17 @@ so one that never answers costs a few seconds and not the look-up. No database, 
 """
 
 import asyncio
-import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from truename.errors import BadName, Refused, ResolverDown
 from truename.infohash import InfoHash
 from truename.magnet import Magnet
-from truename.metainfo import Metainfo
-from truename.model import Account, Outcome
-from truename.resolvers.base import Claim, Resolver, ResolverHealth, Told, Trail
+from truename.model import Outcome
+from truename.resolvers.base import Claim, Resolver, ResolverHealth, Told
+from truename.resolvers.leg import Leg
 from truename.resolvers.looks import Looks, when_up
-from truename.resolvers.verdict import FAILURES, Ending, judge, word_of
-
-log = logging.getLogger(__name__)
+from truename.resolvers.verdict import judge
 
 _LATE_S: Final = 5.0
 """From the first question of a resolver until the next one is asked as well, or its share of the time of a look-up,
@@ -106,77 +102,24 @@ def _new_ones_first(magnet: Magnet, known: Iterable[Magnet]) -> Magnet:
     )
 
 
-class _Leg:
-    """One resolver's part in a race. `ended` is what came of it, None while it goes on or when it was stopped."""
-
-    def __init__(self, resolver: Resolver, magnet: Magnet, deadline_s: float, wake: Callable[[], None]) -> None:
-        loop = asyncio.get_running_loop()
-        self.resolver = resolver
-        self.magnet = magnet
-        self.trail = Trail(wake)
-        self.ended: Ending | None = None
-        self.asked_at: float | None = None
-        self.elapsed_s = 0.0
-        self._started = loop.time()
-        self.task = loop.create_task(self._run(deadline_s))
-        self.task.add_done_callback(lambda _: wake())
-
-    async def _run(self, deadline_s: float) -> None:
-        try:
-            self.ended = await self._answer(deadline_s)
-        finally:
-            self.elapsed_s = self.task.get_loop().time() - self._started
-
-    async def _answer(self, deadline_s: float) -> Ending:
-        try:
-            return await self.resolver.resolve(self.magnet, deadline_s=deadline_s, trail=self.trail)
-        except FAILURES as error:
-            return error
-        except asyncio.CancelledError:
-            if self.task.cancelling():
-                raise
-            log.exception("a look-up was given up by its own resolver", extra={"resolver": self.resolver.name})
-        except Exception:  # a defect of one resolver is not the end of the look-up
-            log.exception("a resolver broke", extra={"resolver": self.resolver.name})
-        return Refused("")
-
-    @property
-    def is_proof(self) -> bool:
-        """Whether it proves a name, or that there is none."""
-        return isinstance(self.ended, Metainfo | BadName)
-
-    def is_late(self, now: float, late_s: float) -> bool:
-        """Whether the next resolver is to be asked as well."""
-        if self.task.done() or self.trail.stuck:
-            return True
-        return self.asked_at is not None and now >= self.asked_at + late_s
-
-    def account(self) -> Account:
-        """What it did, for a person."""
-        reason = self.ended.reason if isinstance(self.ended, ResolverDown | Refused) else ""
-        said = self.ended.said if isinstance(self.ended, Refused) else ""
-        return Account(
-            resolver=self.resolver.name,
-            ended=word_of(self.ended),
-            reason=reason,
-            said=said,
-            counts=dict(self.trail.counts),
-            elapsed_s=self.elapsed_s,
-        )
-
-
 class _Race:
     """One look-up, from the first resolver's start to the last one's end."""
+
+    __slots__ = (
+        *("_alarm", "_asked_at", "_claimed_at", "_late_s", "_legs", "_loop", "_magnet", "_news", "_patience"),
+        *("_started", "_timeout_s", "_to_come"),
+    )
 
     def __init__(self, magnet: Magnet, resolvers: Sequence[Resolver], timeout_s: float, patience: Patience) -> None:
         self._loop = asyncio.get_running_loop()
         self._magnet = magnet
         self._to_come = list(reversed(resolvers))
         self._timeout_s = timeout_s
-        self._patience = replace(patience, late_s=min(patience.late_s, timeout_s / max(1, len(resolvers))))
-        self._legs: list[_Leg] = []
-        self._tasks: list[asyncio.Task[None]] = []
+        self._patience = patience
+        self._late_s = min(patience.late_s, timeout_s / max(1, len(resolvers)))
+        self._legs: list[Leg] = []
         self._news: asyncio.Future[None] = self._loop.create_future()
+        self._alarm: asyncio.TimerHandle | None = None
         self._started = self._loop.time()
         self._asked_at: float | None = None
         self._claimed_at: float | None = None
@@ -195,29 +138,23 @@ class _Race:
         """Go on until there is a winner, or nobody who could still become one."""
         self._begin_next()
         while True:
-            timer = self._loop.call_at(at, self.wake) if (at := self._next_look()) is not None else None
-            try:
-                await self._news
-            finally:
-                if timer is not None:
-                    timer.cancel()
+            self._set_alarm()
+            await self._news
             if self._is_decided():
                 return
             self._news = self._loop.create_future()
             self._note_time()
             self._pass_peers_on()
-            while self._to_come and self._legs[-1].is_late(self._loop.time(), self._patience.late_s):
+            while self._to_come and self._legs[-1].is_late(self._loop.time(), self._late_s):
                 self._begin_next()
             if self._is_over():
                 return
 
     def stop(self) -> list[asyncio.Task[None]]:
-        """Cancel what still goes on. Output: the conversations that are being closed."""
-        running = [task for task in self._tasks if not task.done()]
-        for task in running:
-            if not task.cancelling():
-                task.cancel()
-        return running
+        """End what still goes on. Output: the conversations that are being closed."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        return [leaving for leg in self._legs if (leaving := leg.stop()) is not None]
 
     def outcome(self) -> Outcome:
         """What came of it all."""
@@ -231,13 +168,11 @@ class _Race:
     def _begin_next(self) -> None:
         self._legs.append(self._begin(self._to_come.pop(), self._magnet))
 
-    def _begin(self, resolver: Resolver, magnet: Magnet) -> _Leg:
+    def _begin(self, resolver: Resolver, magnet: Magnet) -> Leg:
         known = self._known_peers()
         if known:
             magnet = replace(magnet, peers=tuple(dict.fromkeys((*known, *magnet.peers))))
-        leg = _Leg(resolver, magnet, self.left_s(), self.wake)
-        self._tasks.append(leg.task)
-        return leg
+        return Leg(resolver, magnet, self.left_s(), self.wake)
 
     def _known_peers(self) -> tuple[str, ...]:
         known: dict[str, None] = {}
@@ -254,7 +189,7 @@ class _Race:
         for place, leg in enumerate(self._legs):
             if leg.resolver.name in _TAKES_PEERS and not set(known) <= set(leg.magnet.peers):
                 self._legs[place] = self._begin(leg.resolver, self._magnet)
-                leg.task.cancel()
+                leg.stop()
 
     def _note_time(self) -> None:
         now = self._loop.time()
@@ -265,13 +200,26 @@ class _Race:
             if self._claimed_at is None and isinstance(leg.ended, Claim):
                 self._claimed_at = now
 
+    def _set_alarm(self) -> None:
+        """One that rings too early does no harm, and is kept: most look-ups hear much, and end before any rings."""
+        at = self._next_look()
+        if at is None or (self._alarm is not None and self._alarm.when() <= at):
+            return
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = self._loop.call_at(at, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self.wake()
+
     def _next_look(self) -> float | None:
         """When something is to be done though nothing happens."""
         times = []
         if (over := self._over_at()) is not None:
             times.append(over + self._patience.last_word_s)
         if self._to_come and (asked_at := self._legs[-1].asked_at) is not None:
-            times.append(asked_at + self._patience.late_s)
+            times.append(asked_at + self._late_s)
         if self._claimed_at is not None:
             times.append(self._claimed_at + self._patience.proof_s)
         return min(times, default=None)
@@ -285,7 +233,7 @@ class _Race:
 
     def _is_over(self) -> bool:
         """Whether nobody is left, or the time is over."""
-        if not self._to_come and all(leg.task.done() for leg in self._legs):
+        if not self._to_come and all(leg.ended is not None for leg in self._legs):
             return True
         now = self._loop.time()
         if self._claimed_at is not None and now >= self._claimed_at + self._patience.proof_s:

@@ -1,9 +1,10 @@
 """Reads info dictionaries without holding up the event loop: what a stranger made takes a second for four megabytes."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from truename.bencode import TooManyValues
+from truename.errors import TruenameError
 from truename.metainfo import InfoBytes, Metainfo, read_info
 
 _AT_ONCE_VALUES = 30_000
@@ -25,5 +26,31 @@ class Reading:
         try:
             return read_info(raw, expected, max_values=_AT_ONCE_VALUES)
         except TooManyValues:
-            async with self._turn:
-                return await asyncio.to_thread(read_info, raw, expected)
+            return await self._read_aside(raw, expected)
+
+    def begin(
+        self, raw: InfoBytes, expected: Collection[str], ended: Callable[[Metainfo | TruenameError], None]
+    ) -> asyncio.Task[None] | None:
+        """The same for somebody who is called with what comes of it, mostly before this returns.
+
+        Output: what reads it aside, when it does.
+        """
+        try:
+            ended(read_info(raw, expected, max_values=_AT_ONCE_VALUES))
+        except TooManyValues:
+            return asyncio.get_running_loop().create_task(self._tell_later(raw, expected, ended))
+        except TruenameError as error:
+            ended(error)
+        return None
+
+    async def _tell_later(
+        self, raw: InfoBytes, expected: Collection[str], ended: Callable[[Metainfo | TruenameError], None]
+    ) -> None:
+        try:
+            ended(await self._read_aside(raw, expected))
+        except TruenameError as error:
+            ended(error)
+
+    async def _read_aside(self, raw: InfoBytes, expected: Collection[str]) -> Metainfo:
+        async with self._turn:
+            return await asyncio.to_thread(read_info, raw, expected)

@@ -7,8 +7,9 @@ that cannot even start is tried a few times, and then everybody is told so for a
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from truename.errors import NotYet, Refused, ResolverDown
 from truename.magnet import Magnet
 from truename.metainfo import InfoBytes, Metainfo
 from truename.model import peers_in
+from truename.resolvers.asked import Asked, Ended, answer_of
 from truename.resolvers.base import ResolverHealth, Trail
 from truename.resolvers.child import messages
 from truename.resolvers.child.frames import BadFrame, encode
@@ -54,23 +56,31 @@ class Care:
     taken_s: float = 5.0
 
 
-@dataclass(slots=True, eq=False)
-class _Question:
-    """One `resolve` that waits. `inside`: the living child has been asked. `asked_at`: when it asked somebody.
+class _Question(Asked[Metainfo]):
+    """One look-up that waits. `inside`: the living child has been asked. `asked_at`: when it asked somebody.
 
-    `peers_seen`: the most that any of its children has told of.
+    `peers_seen`: the most that any of its children has told of. `clock` is for whatever it waits for next.
     """
 
-    number: int
-    magnet: Magnet
-    deadline_s: float
-    trail: Trail
-    answer: asyncio.Future[bytes]
-    inside: bool = False
-    asked_at: float | None = None
-    peers_seen: int = 0
-    bound: asyncio.TimerHandle | None = None
-    impatient: asyncio.TimerHandle | None = None
+    __slots__ = (
+        *("_asker", "_reads", "asked_at", "clock", "deadline_s", "inside", "magnet", "number", "peers_seen"),
+        "trail",
+    )
+
+    def __init__(
+        self, asker: "SwarmProcess", magnet: Magnet, ended: Ended[Metainfo], *, deadline_s: float, trail: Trail
+    ) -> None:
+        super().__init__(asyncio.get_running_loop(), ended)
+        self._asker = asker
+        self.number = asker.next_number()
+        self.magnet = magnet
+        self.deadline_s = deadline_s
+        self.trail = trail
+        self.inside = False
+        self.asked_at: float | None = None
+        self.peers_seen = 0
+        self.clock: asyncio.TimerHandle | None = None
+        self._reads: asyncio.Task[None] | None = None
 
     def left_s(self, now: float) -> float:
         """What it still has of its time."""
@@ -81,14 +91,31 @@ class _Question:
         messages.read_trail(trail, self.trail)
         self.peers_seen = max(self.peers_seen, peers_in(self.trail.counts))
 
-    def fail(self, error: Exception) -> None:
-        """End it, unless it has ended."""
-        if not self.answer.done():
-            self.answer.set_exception(error)
-
     def fail_late(self) -> None:
-        """The same, its time being over."""
-        self.fail(NotYet(peers_seen=self.peers_seen))
+        """End it, its time being over."""
+        self.settle(NotYet(peers_seen=self.peers_seen))
+
+    def ring_in(self, seconds: float, what: "Callable[[_Question], None]") -> None:
+        """Let this be called then, and nothing else."""
+        if self.clock is not None:
+            self.clock.cancel()
+        self.clock = self.loop.call_later(seconds, what, self)
+
+    def read(self, raw: bytes, reading: Reading) -> None:
+        """The child has found it, and is not asked any more."""
+        self._leave_the_child()
+        self._reads = reading.begin(InfoBytes(raw), self.magnet.hashes, self.settle)
+
+    def _left(self) -> None:
+        self._leave_the_child()
+        if self._reads is not None:
+            self._reads.cancel()
+
+    def _leave_the_child(self) -> None:
+        if self.clock is not None:
+            self.clock.cancel()
+            self.clock = None
+        self._asker.forget(self)
 
 
 class SwarmProcess:
@@ -108,7 +135,7 @@ class SwarmProcess:
         self._ourselves = ourselves or Ourselves()
         self._care = care or Care()
         self._command = command
-        self._numbers = count(1)
+        self.next_number = partial(next, count(1))
         self._waiting: dict[int, _Question] = {}
         self._unwell: dict[int, asyncio.Future[ResolverHealth]] = {}
         self._reading = Reading()
@@ -123,21 +150,21 @@ class SwarmProcess:
 
     async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Metainfo:
         """See `Resolver.resolve`."""
-        loop = self._ready()
-        question = _Question(next(self._numbers), magnet, deadline_s, trail or Trail(), loop.create_future())
+        return await answer_of(partial(self.begin, magnet, deadline_s=deadline_s, trail=trail or Trail()))
+
+    def begin(self, magnet: Magnet, ended: Ended[Metainfo], *, deadline_s: float, trail: Trail) -> Asked[Metainfo]:
+        """See `Beginning.begin`."""
+        self._ready()
+        question = _Question(self, magnet, ended, deadline_s=deadline_s, trail=trail)
         self._waiting[question.number] = question
-        question.impatient = loop.call_later(self._care.taken_s, self._call_for_help, question)
+        question.ring_in(self._care.taken_s, self._call_for_help)
         if not self._trials.on_trial:
             self._ask(question)
-        try:
-            raw = await question.answer
-        finally:
-            self._forget(question)
-        return await self._reading.read(InfoBytes(raw), magnet.hashes)
+        return question
 
     async def health(self) -> ResolverHealth:
         """See `Resolver.health`."""
-        number = next(self._numbers)
+        number = self.next_number()
         try:
             loop = self._ready()
             self._unwell[number] = answer = loop.create_future()
@@ -216,7 +243,7 @@ class SwarmProcess:
             log.error(
                 "a look-up has killed the swarm's process", extra={"hash": self._waiting[number].magnet.info_hash}
             )
-            self._waiting[number].fail(Refused(""))
+            self._waiting[number].settle(Refused(""))
         self._start_in(0)
 
     def _not_started(self) -> None:
@@ -231,7 +258,7 @@ class SwarmProcess:
 
     def _end_all(self, error: ResolverDown) -> None:
         for question in self._waiting.values():
-            question.fail(ResolverDown(error.reason))
+            question.settle(ResolverDown(error.reason))
         for answer in self._unwell.values():
             if not answer.done():
                 answer.set_exception(ResolverDown(error.reason))
@@ -245,7 +272,7 @@ class SwarmProcess:
 
     def _ask(self, question: _Question) -> None:
         """The same with a look-up."""
-        if self._child is None or not self._child.is_up or question.answer.done():
+        if self._child is None or not self._child.is_up or question.is_over:
             return
         left_s = question.left_s(self._child.now)
         if left_s > 0:
@@ -258,9 +285,11 @@ class SwarmProcess:
         """Whoever comes next need not wait for a child that does not start, or hangs; once asked, it has its time."""
         if not question.inside or self._child is None or self._child.is_silent:
             question.trail.needs_help()
-        elif not question.trail.asked:
-            loop = question.answer.get_loop()
-            question.impatient = loop.call_later(self._care.pulse.every_s, self._call_for_help, question)
+        if question.asked_at is not None:
+            late_s = question.left_s(question.loop.time()) + _LAST_WORD_S
+            question.ring_in(late_s, _Question.fail_late)
+        elif not question.trail.stuck:
+            question.ring_in(self._care.pulse.every_s, self._call_for_help)
 
     def _ask_all(self) -> None:
         """Ask the child what it has not been asked; while some are on trial, nothing but those."""
@@ -286,11 +315,10 @@ class SwarmProcess:
         loop = asyncio.get_running_loop()
         self._trial_end = timer = loop.call_later(trial_s, child.when_it_has_read, passed)
 
-    def _forget(self, question: _Question) -> None:
-        del self._waiting[question.number]
-        for timer in (question.bound, question.impatient):
-            if timer is not None:
-                timer.cancel()
+    def forget(self, question: _Question) -> None:
+        """Nobody waits for it any more."""
+        if self._waiting.pop(question.number, None) is None:
+            return
         if question.inside:
             self._say(encode(["cancel", question.number]))
         if self._trials.forget(question.number):
@@ -302,13 +330,13 @@ class SwarmProcess:
         match message:
             case ["raw", int(number), trail, bytes(info)]:
                 if (question := self._ended(number, trail)) is not None:
-                    question.answer.set_result(info)
+                    question.read(info, self._reading)
             case ["ended", int(number), words, trail]:
                 failure = messages.read_failure(words)
                 if (question := self._ended(number, trail)) is not None:
                     if isinstance(failure, NotYet):
                         failure = NotYet(peers_seen=max(question.peers_seen, failure.peers_seen or 0))
-                    question.fail(failure)
+                    question.settle(failure)
             case ["news", int(number), trail]:
                 if (question := self._waiting.get(number)) is not None:
                     question.follow(trail)
@@ -326,7 +354,7 @@ class SwarmProcess:
     def _ended(self, number: int, trail: Any) -> _Question | None:
         """The look-up that has an end now; None when nobody waits for it any more."""
         question = self._waiting.get(number)
-        if question is None or question.answer.done():
+        if question is None or question.is_over:
             return None
         question.follow(trail)
         question.inside = False
@@ -334,7 +362,6 @@ class SwarmProcess:
 
     def _keep_time(self, question: _Question) -> None:
         if question.trail.asked and question.asked_at is None:
-            loop = question.answer.get_loop()
-            question.asked_at = loop.time()
-            late_s = question.deadline_s + _LAST_WORD_S
-            question.bound = loop.call_later(late_s, question.fail_late)
+            question.asked_at = question.loop.time()
+            if question.trail.stuck:
+                question.ring_in(question.deadline_s + _LAST_WORD_S, _Question.fail_late)

@@ -7,16 +7,16 @@ Source: BEP 3, 7, 9, 10, 15, 23.
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Final
 
 from truename.errors import NotYet, ResolverDown
 from truename.gateway import Gateway
-from truename.infohash import InfoHash
 from truename.magnet import Magnet
 from truename.metainfo import InfoBytes, Metainfo
 from truename.resolvers.addresses import usable_peers, usable_trackers
+from truename.resolvers.asked import Asked, Ended, answer_of
 from truename.resolvers.base import ResolverHealth, Trail
 from truename.resolvers.direct.allowance import Room
 from truename.resolvers.direct.announce import Peer
@@ -35,46 +35,61 @@ _PORTS = range(61_000, 65_536)
 """One of these is announced. Systems take ports for connections from below, so no neighbour is taken for ourselves."""
 
 
-@dataclass(slots=True, eq=False)
-class _Waiter:
-    """One caller of `resolve`, in one errand for each hash of its magnet.
+class _Waiter(Asked[Metainfo]):
+    """One question, in one errand for each hash of its magnet.
 
-    `answer` becomes the raw info dictionary of `info_hash`, or one of the port's errors. A second hash of the magnet is
-    one more way to find that dictionary; if it leads to another torrent, that is nothing to this caller.
-    `whom` its own magnet let us ask: of what others have named it is told nothing. `seen`: peers of errands that it has
-    left, for one of which somebody was `asked`.
+    `found` becomes the raw info dictionary of the magnet's first hash. A second hash is one more way to find that; if
+    it leads to another torrent, that is nothing to this waiter.
+    `whom` its own magnet let us ask: of what others have named it is told nothing.
     """
 
-    info_hash: InfoHash
-    deadline_s: float
-    answer: asyncio.Future[InfoBytes]
-    trail: Trail
-    whom: Whom = field(default_factory=Whom)
-    seen: int = 0
-    asked: bool = False
-    errands: "dict[_Errand, None]" = field(default_factory=dict)
-    clock: asyncio.TimerHandle | None = None
+    __slots__ = (
+        *("_clock", "_deadline_s", "_left_asked", "_left_seen", "_magnet", "_on_left", "_reading", "_reads", "errands"),
+        *("found", "trail", "whom"),
+    )
+
+    def __init__(
+        self,
+        magnet: Magnet,
+        deadline_s: float,
+        trail: Trail,
+        ended: Ended[Metainfo],
+        *,
+        whom: Whom,
+        reading: Reading,
+        on_left: "Callable[[_Waiter], None]",
+    ) -> None:
+        super().__init__(asyncio.get_running_loop(), ended)
+        self.trail = trail
+        self.whom = whom
+        self.errands: list[_Errand] = []
+        self.found: InfoBytes | None = None
+        self._magnet = magnet
+        self._deadline_s = deadline_s
+        self._reading = reading
+        self._reads: asyncio.Task[None] | None = None
+        self._on_left = on_left
+        self._left_seen = 0
+        self._left_asked = False
+        self._clock: asyncio.TimerHandle | None = None
 
     def start_clock(self) -> None:
         """The first question has been sent."""
-        if self.clock is None:
-            self.clock = self.answer.get_loop().call_later(self.deadline_s, self._time_is_over)
+        if self._clock is None:
+            self._clock = self.loop.call_later(self._deadline_s, self._time_is_over)
             self.trail.question_sent()
 
-    def fail(self, error: Exception) -> None:
-        """End with an error, unless it has ended."""
-        if not self.answer.done():
-            self.answer.set_exception(error)
-
     def take(self, raw: InfoBytes) -> None:
-        """End with the dictionary, if it is the right one and it has not ended."""
-        if not self.answer.done() and raw.is_one_of((self.info_hash,)):
-            self.answer.set_result(raw)
+        """Read the dictionary, if it is the right one, and end with what it says."""
+        if self.found is None and not self.is_over and raw.is_one_of((self._magnet.info_hash,)):
+            self.found = raw
+            self._stop_clock()
+            self._reads = self._reading.begin(raw, self._magnet.hashes, self.settle)
 
-    @property
-    def is_given(self) -> bool:
-        """Whether it has the dictionary."""
-        return self.answer.done() and not self.answer.cancelled() and self.answer.exception() is None
+    def fail(self, error: Exception) -> None:
+        """End with an error, unless there is a dictionary."""
+        if self.found is None:
+            self.settle(error)
 
     def leave(self, errand: "_Errand") -> None:
         """One of its hashes helps no more; what was done for that remains done.
@@ -83,19 +98,30 @@ class _Waiter:
         """
         others, known = errand.quest.others(self.whom), self.trail.counts
         counts = errand.quest.counts(others)
-        if self.is_given:
+        if self.found is not None:
             counts["tried"] = max(1, counts.get("tried", 0))
         self.trail.note({word: max(count, known.get(word, 0)) for word, count in counts.items()})
-        self.seen = max(self.seen, errand.quest.seen(others))
-        self.asked = self.asked or errand.quest.asks_for(others)
-        self.errands.pop(errand, None)
+        self._left_seen = max(self._left_seen, errand.quest.seen(others))
+        self._left_asked = self._left_asked or errand.quest.asks_for(others)
+        if errand in self.errands:
+            self.errands.remove(errand)
 
     def nobody_answered(self) -> NotYet | ResolverDown:
         """What to say when it was asked in vain, or would have been, had it had anybody to ask."""
         waits = [(errand.quest, errand.quest.others(self.whom)) for errand in self.errands]
-        if not self.asked and not any(quest.asks_for(others) for quest, others in waits):
+        if not self._left_asked and not any(quest.asks_for(others) for quest, others in waits):
             return ResolverDown("nobody_to_ask")
-        return NotYet(peers_seen=max((self.seen, *(quest.seen(others) for quest, others in waits))))
+        return NotYet(peers_seen=max((self._left_seen, *(quest.seen(others) for quest, others in waits))))
+
+    def _left(self) -> None:
+        self._stop_clock()
+        if self._reads is not None:
+            self._reads.cancel()
+        self._on_left(self)
+
+    def _stop_clock(self) -> None:
+        if self._clock is not None:
+            self._clock.cancel()
 
     def _time_is_over(self) -> None:
         self.fail(self.nobody_answered())
@@ -115,7 +141,7 @@ class _Errand:
     def admit(self, waiter: _Waiter) -> None:
         """Somebody else waits, with the whole of their own time."""
         self.waiters[waiter] = None
-        waiter.errands[self] = None
+        waiter.errands.append(self)
         if self.quest.asked:
             waiter.start_clock()
 
@@ -180,15 +206,17 @@ class DirectResolver:
 
     async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Metainfo:
         """See `Resolver.resolve`. A quest ends as soon as nobody waits for it."""
+        return await answer_of(partial(self.begin, magnet, deadline_s=deadline_s, trail=trail or Trail()))
+
+    def begin(self, magnet: Magnet, ended: Ended[Metainfo], *, deadline_s: float, trail: Trail) -> Asked[Metainfo]:
+        """See `Beginning.begin`."""
         if self._closed:
             raise ResolverDown("stopping")
-        waiter = _Waiter(magnet.info_hash, deadline_s, asyncio.get_running_loop().create_future(), trail or Trail())
-        try:
-            self._join(waiter, magnet)
-            raw = await waiter.answer
-        finally:
-            self._leave(waiter)
-        return await self._reading.read(raw, magnet.hashes)
+        trackers, peers = self._whom_to_ask(magnet)
+        whom = Whom(tuple(tracker.url for tracker in trackers), peers=tuple(peers))
+        waiter = _Waiter(magnet, deadline_s, trail, ended, whom=whom, reading=self._reading, on_left=self._leave)
+        self._join(waiter, magnet, trackers, peers)
+        return waiter
 
     async def health(self) -> ResolverHealth:
         """See `Resolver.health`. It needs nothing but those whom a magnet or the administrator names."""
@@ -216,9 +244,7 @@ class DirectResolver:
         """Without those over UDP where a proxy is the only way out."""
         return urls if self._hosts is not None else (url for url in urls if not url.startswith("udp:"))
 
-    def _join(self, waiter: _Waiter, magnet: Magnet) -> None:
-        trackers, peers = self._whom_to_ask(magnet)
-        waiter.whom = Whom(tuple(tracker.url for tracker in trackers), peers=tuple(peers))
+    def _join(self, waiter: _Waiter, magnet: Magnet, trackers: Sequence[Tracker], peers: Sequence[Peer]) -> None:
         for hash20 in dict.fromkeys(info_hash.hash20 for info_hash in magnet.hashes):
             errand = self._errands.get(hash20)
             is_new = errand is None or errand.quest.is_over
@@ -231,8 +257,6 @@ class DirectResolver:
                 errand.quest.begin()
 
     def _leave(self, waiter: _Waiter) -> None:
-        if waiter.clock is not None:
-            waiter.clock.cancel()
         for errand in list(waiter.errands):
             errand.dismiss(waiter)
             if not errand.waiters:
