@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from truename import calibration
 from truename.applier import Applier
+from truename.asked import Asked, Ended
 from truename.batching import Batches
 from truename.calibration import Census, Rules
 from truename.cleaner import Cleaner
@@ -135,8 +136,9 @@ def _engine(settings: Settings, database: Database, queue: JobQueue) -> Engine:
 def _loops(settings: Settings, engine: Engine, queue: JobQueue, chain: Chain) -> Iterator[Coroutine[Any, Any, None]]:
     """What runs as long as the engine does. The death of one is the death of all."""
 
-    async def work(lookup: Lookup) -> Outcome:
-        return await chain.look_up(lookup.magnet, timeout_s=settings.lookup_timeout_s, beside=lookup.strand > 0)
+    def work(lookup: Lookup, ended: Ended[Outcome]) -> Asked[Outcome]:
+        is_beside = lookup.strand > 0
+        return chain.begin(lookup.magnet, ended, timeout_s=settings.lookup_timeout_s, beside=is_beside)
 
     writer, feeder, rules = engine.writer, engine.feeder, _rules(settings)
     shelf = Shelf(data_dir=settings.data_dir, folder=settings.backup_folder, keep=settings.backup_keep)

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.works import in_tasks
 from truename.magnet import InfoHash, Magnet
 from truename.model import Lookup, Outcome, TaskStatus
 from truename.queue.base import MOST_STRANDS, JobQueue, Report
@@ -171,7 +172,7 @@ class Stage:
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[asyncio.Task[None]]:
         """A worker, cancelled when the block is left."""
-        serving = asyncio.create_task(self.queue.serve(self.work))
+        serving = asyncio.create_task(self.queue.serve(in_tasks(self.work)))
         try:
             yield serving
         finally:

@@ -24,6 +24,7 @@ from tests.integration.heart_support import ALICE, BOB, HASHES, add_people, dead
 from tests.integration.live_support import Oracle
 from tests.invariants import Chronicle, broken, broken_in, opened
 from tests.soak import size
+from tests.works import in_tasks
 from truename import app, applier, calibration, cleaner
 from truename.applier import Applier
 from truename.calibration import BatchOrder, OfBatch, OfTask, Rules, Submission, Submitted, Told, Wanted
@@ -313,7 +314,7 @@ def test_what_could_not_be_given_back_when_nothing_may_start_is_not_forgotten(tm
         await until(lambda: desk.faults.done == 5)  # all of them together, then each
         desk.faults.fails = lambda _: None
         rests.clear()
-        serving = asyncio.create_task(queue.serve(work))
+        serving = asyncio.create_task(queue.serve(in_tasks(work)))
         feeding.wake()
         await until(lambda: worked == set(HASHES[:4]))
         for one in (loop, serving):

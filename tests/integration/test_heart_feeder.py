@@ -25,6 +25,7 @@ from tests.integration.heart_support import (
     trouble,
     with_heart,
 )
+from tests.works import in_tasks
 from truename import calibration
 from truename.applier import Applier
 from truename.calibration import Granted, OfTask, Priority, Rules, Submission, Told
@@ -122,7 +123,8 @@ class Works:
     async def going(self) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as group:
             loops = [
-                group.create_task(one) for one in (self.feeder.run(), self.applier.run(), self.queue.serve(self.work))
+                group.create_task(one)
+                for one in (self.feeder.run(), self.applier.run(), self.queue.serve(in_tasks(self.work)))
             ]
             try:
                 yield

@@ -20,6 +20,7 @@ LEVELS = (
         "model",
         "settings",
         "hub",
+        "asked",
         "clock",
         "checked_net",
         "proxy",
@@ -48,7 +49,7 @@ WAYS = (
     ("resolvers.qbittorrent.resolver",),
     ("resolvers.script",),
 )
-SHARED_BY_WAYS = {f"resolvers.{name}" for name in ("base", "addresses", "asked", "ourselves", "reading", "whom")}
+SHARED_BY_WAYS = {f"resolvers.{name}" for name in ("base", "addresses", "ourselves", "reading", "whom")}
 
 EDGES_ACROSS = {
     ("web.health_pages", "terminal.backup"),  # the page tells of backups what `doctor` tells

@@ -3,12 +3,12 @@
 Executed at least once: a look-up may run twice, after a crash say. Who applies the reports makes it count once.
 """
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from truename.asked import Asked, Ended
 from truename.model import Lookup, Outcome, TaskStatus
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,9 @@ class Report:
         return outcome.info_hash == asked or asked in outcome.hashes  # the first is nearly always so, and costs nothing
 
 
-Work = Callable[[Lookup], Awaitable[Outcome]]
+Work = Callable[[Lookup, Ended[Outcome]], Asked[Outcome]]
+"""Begins a look-up, which ends with a call of what it is given, or is stopped by what it returns."""
+
 MOST_STRANDS = 32
 """Of one delivery at a time; who joins when there are so many waits until one has ended."""
 
@@ -75,25 +77,16 @@ class JobQueue(Protocol):
         """Be a worker: run look-ups in the slots until cancelled; what was running then is reported by nobody.
 
         A tenth of the slots, rounded up, is there besides for the highest priority alone, which goes there when the
-        others are taken; what runs there takes nothing from them. Runs `outcome_of` the work.
+        others are taken; what runs there takes nothing from them. Reports the `outcome_of` the work.
         All strands of a delivery are in one slot; an answer in one of them ends the others, which nobody reports.
         """
 
 
-async def outcome_of(work: Work, lookup: Lookup) -> Outcome:
-    """What comes of a look-up, also when the work has a defect: that ends one look-up and not the worker.
-
-    Errors: cancellation by whoever runs it propagates; one that the work itself has raised is a defect too.
-    """
-    try:
-        return await work(lookup)
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        log.exception("a look-up was given up by its own resolver")
-    except Exception:  # the outermost loop of a look-up
-        log.exception("a look-up broke off")
+def outcome_of(lookup: Lookup, answer: Outcome | Exception) -> Outcome:
+    """What comes of a look-up, also when the work has a defect: that ends one look-up and not the worker."""
+    if isinstance(answer, Outcome):
+        return answer
+    log.error("a look-up broke off", exc_info=answer)
     return Outcome(
         info_hash=lookup.magnet.info_hash,
         info_hash_v2=lookup.magnet.info_hash_v2,

@@ -8,7 +8,8 @@ from dataclasses import replace
 from functools import partial
 from math import ceil
 
-from truename.model import Lookup
+from truename.asked import Asked
+from truename.model import Lookup, Outcome
 from truename.queue.base import MOST_STRANDS, Report, Work, outcome_of
 
 _HIGH = 0
@@ -27,9 +28,10 @@ class LocalQueue:
         self._order = itertools.count()
         self._waiting: list[tuple[int, int, str]] = []
         self._here: dict[str, Lookup] = {}  # the deliveries that wait or run
-        self._running: dict[str, list[asyncio.Task[None]]] = {}  # the strands of each delivery
+        self._running: dict[str, tuple[_Strand, ...]] = {}  # the strands of each delivery
         self._in_reserve: set[str] = set()
         self._strands = itertools.count(1)
+        self._leaving: set[asyncio.Task[None]] = set()
         self._begin_again: Callable[[Lookup], None] = _nobody_serves
         self._changed = asyncio.Event()
         self._said: list[Report] = []
@@ -62,7 +64,7 @@ class LocalQueue:
             self._waiting = [one for one in self._waiting if one[2] not in unwanted]
             heapq.heapify(self._waiting)
         for delivery in running:
-            _stop(self._running[delivery])
+            self._stop(self._running[delivery])
 
     def room(self) -> int:
         """See `JobQueue.room`."""
@@ -83,16 +85,18 @@ class LocalQueue:
 
     async def serve(self, work: Work) -> None:
         """See `JobQueue.serve`."""
-        async with asyncio.TaskGroup() as group:
-            self._begin_again = partial(self._begin, group, work)
-            try:
-                while True:
-                    while (delivery := self._next()) is not None:
-                        self._begin(group, work, self._here[delivery])
-                    self._changed.clear()
-                    await self._changed.wait()
-            finally:
-                self._begin_again = _nobody_serves
+        self._begin_again = partial(self._begin, work)
+        try:
+            while True:
+                while (delivery := self._next()) is not None:
+                    self._begin(work, self._here[delivery])
+                self._changed.clear()
+                await self._changed.wait()
+        finally:
+            self._begin_again = _nobody_serves
+            for strands in list(self._running.values()):
+                self._stop(strands)
+            await asyncio.gather(*self._leaving, return_exceptions=True)
 
     def _free(self) -> int:
         return self._slots - len(self._running) + len(self._in_reserve)
@@ -100,13 +104,14 @@ class LocalQueue:
     def _free_in_reserve(self) -> int:
         return self._reserve - len(self._in_reserve)
 
-    def _begin(self, group: asyncio.TaskGroup, work: Work, lookup: Lookup) -> None:
-        if lookup.delivery not in self._running and not self._free():
-            self._in_reserve.add(lookup.delivery)
-        strand = group.create_task(self._run(work, lookup))
-        self._running.setdefault(lookup.delivery, []).append(strand)
-        # A task that is cancelled before its first step never gets to its own `finally`.
-        strand.add_done_callback(partial(self._over, lookup.delivery))
+    def _begin(self, work: Work, lookup: Lookup) -> None:
+        delivery = lookup.delivery
+        if delivery not in self._running and not self._free():
+            self._in_reserve.add(delivery)
+        strand = _Strand(self, lookup)
+        self._running[delivery] = (*self._running.get(delivery, ()), strand)
+        self._say(Report(lookup=lookup))
+        strand.begin(work)
 
     def _next(self) -> str | None:
         """The next look-up, if there is a slot for it."""
@@ -117,26 +122,39 @@ class LocalQueue:
             return heapq.heappop(self._waiting)[2]
         return None
 
-    async def _run(self, work: Work, lookup: Lookup) -> None:
-        strand = asyncio.current_task()
-        self._say(Report(lookup=lookup))
-        try:
-            said = Report(lookup=lookup, outcome=await outcome_of(work, lookup))
-            others = [one for one in self._running[lookup.delivery] if one is not strand]
-            if others and said.is_answer:
-                _stop(others)
-            elif others:
-                said = replace(said, goes_on=True)
-            self._say(said)
-        finally:
-            self._over(lookup.delivery, strand)
+    def ended(self, strand: "_Strand", outcome: Outcome) -> None:
+        """A strand has come to its end by itself."""
+        said = Report(lookup=strand.lookup, outcome=outcome)
+        others = [one for one in self._running[strand.lookup.delivery] if one is not strand]
+        if others and said.is_answer:
+            self._stop(others)
+        elif others:
+            said = replace(said, goes_on=True)
+        self._say(said)
+        self._over(strand)
 
-    def _over(self, delivery: str, strand: asyncio.Task[None] | None) -> None:
-        strands = self._running.get(delivery, [])
+    def _stop(self, strands: Iterable["_Strand"]) -> None:
+        """A strand that puts its things away keeps its place until it has."""
+        for strand in strands:
+            leaving = strand.stop()
+            if leaving is None:
+                self._over(strand)
+            elif leaving not in self._leaving:
+                self._leaving.add(leaving)
+                leaving.add_done_callback(partial(self._has_left, strand))
+
+    def _has_left(self, strand: "_Strand", leaving: asyncio.Task[None]) -> None:
+        self._leaving.discard(leaving)
+        self._over(strand)
+
+    def _over(self, strand: "_Strand") -> None:
+        delivery = strand.lookup.delivery
+        strands = self._running.get(delivery, ())
         if strand not in strands:  # this has been told before; the delivery may have been put again since
             return
-        strands.remove(strand)
-        if not strands:
+        if len(strands) > 1:
+            self._running[delivery] = tuple(one for one in strands if one is not strand)
+        else:
             self._running.pop(delivery, None)
             self._in_reserve.discard(delivery)
             self._here.pop(delivery, None)
@@ -151,7 +169,29 @@ def _nobody_serves(_: Lookup) -> None:
     """Before a worker is there nothing runs."""
 
 
-def _stop(strands: Iterable[asyncio.Task[None]]) -> None:
-    for strand in strands:
-        if not strand.cancelling():  # a second time would break into its tidying up
-            strand.cancel()
+class _Strand:
+    """One try at a look-up, from its beginning until it has ended or is stopped."""
+
+    __slots__ = ("_asked", "_queue", "lookup")
+
+    def __init__(self, queue: LocalQueue, lookup: Lookup) -> None:
+        self.lookup = lookup
+        self._queue = queue
+        self._asked: Asked[Outcome] | None = None
+
+    def begin(self, work: Work) -> None:
+        """Let the work begin."""
+        try:
+            self._asked = work(self.lookup, self._has_ended)
+        except Exception as error:  # a defect ends one look-up and not the worker
+            asyncio.get_running_loop().call_soon(self._has_ended, error)
+
+    def stop(self) -> asyncio.Task[None] | None:
+        """Work no more. Output: what is still being put away."""
+        if self._asked is None:
+            return None
+        self._asked.stop()
+        return self._asked.leaving
+
+    def _has_ended(self, answer: Outcome | Exception) -> None:
+        self._queue.ended(self, outcome_of(self.lookup, answer))

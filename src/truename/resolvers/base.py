@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from truename.asked import Asked, Ended
 from truename.magnet import Magnet
 from truename.metainfo import Metainfo
-from truename.resolvers.asked import Asked, Ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,12 +7,14 @@ so one that never answers costs a few seconds and not the look-up. No database, 
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
+from truename.asked import Asked, Ended, answer_of
 from truename.infohash import InfoHash
 from truename.magnet import Magnet
 from truename.model import Outcome
-from truename.resolvers.base import Claim, Resolver, ResolverHealth, Told
+from truename.resolvers.base import Claim, Resolver, ResolverHealth, Told, Trail
 from truename.resolvers.leg import Leg
 from truename.resolvers.looks import Looks, when_up
 from truename.resolvers.verdict import judge
@@ -47,34 +49,42 @@ class Chain:
 
     def __init__(self, resolvers: Sequence[Resolver], *, patience: Patience | None = None) -> None:
         self.resolvers = tuple(resolvers)
-        self._patience = patience or Patience()
+        self.patience = patience or Patience()
         self._looks = Looks(self.resolvers)
         self._leaving: set[asyncio.Task[None]] = set()  # losers, whose good manners hold nobody up
-        self._under_way: dict[InfoHash, list[Magnet]] = {}
+        self._under_way: dict[InfoHash, tuple[Magnet, ...]] = {}
 
     async def look_up(self, magnet: Magnet, *, timeout_s: float, beside: bool = False) -> Outcome:
+        """As `begin`, for who waits. Errors: none of its own; cancellation ends every conversation, then propagates."""
+        return await answer_of(partial(self.begin, magnet, timeout_s=timeout_s, beside=beside))
+
+    def begin(self, magnet: Magnet, ended: Ended[Outcome], *, timeout_s: float, beside: bool = False) -> Asked[Outcome]:
         """Ask for the name of a magnet.
 
         Input:  `beside`: somebody has joined a look-up of the hash that goes on; whom the magnet adds comes first.
-        Output: an outcome that is final in every case.
+                `ended` is called with an outcome that is final in every case.
+        Output: the look-up, by which all its conversations can be ended.
         Units:  `timeout_s` is for all resolvers together, and counts from the first question that one of them sends.
-        Errors: none of its own; cancellation ends every conversation, then propagates.
         """
-        running = self._under_way.setdefault(magnet.info_hash, [])
+        running = self._under_way.get(magnet.info_hash, ())
         if beside:
             magnet = _new_ones_first(magnet, running)
-        race = _Race(magnet, self.resolvers, timeout_s, self._patience)
-        running.append(magnet)
-        try:
-            await race.run()
-        finally:
-            running.remove(magnet)
-            if not running:
-                del self._under_way[magnet.info_hash]
-            for leaving in race.stop():
-                self._leaving.add(leaving)
-                leaving.add_done_callback(self._leaving.discard)
-        return race.outcome()
+        self._under_way[magnet.info_hash] = (*running, magnet)
+        race = _Race(self, magnet, ended, timeout_s)
+        race.begin()
+        return race
+
+    def wait_for(self, leaving: asyncio.Task[None]) -> None:
+        """A conversation is being closed, which must not hold up anybody but `aclose`."""
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+
+    def left(self, magnet: Magnet) -> None:
+        """A look-up is over."""
+        running = list(self._under_way.pop(magnet.info_hash))
+        running.remove(magnet)
+        if running:
+            self._under_way[magnet.info_hash] = tuple(running)
 
     async def health(self) -> list[tuple[str, ResolverHealth]]:
         """How each resolver is doing, in their order; each has its time to come up."""
@@ -102,77 +112,99 @@ def _new_ones_first(magnet: Magnet, known: Iterable[Magnet]) -> Magnet:
     )
 
 
-class _Race:
+class _Race(Asked[Outcome]):
     """One look-up, from the first resolver's start to the last one's end."""
 
     __slots__ = (
-        *("_alarm", "_asked_at", "_claimed_at", "_late_s", "_legs", "_loop", "_magnet", "_news", "_patience"),
-        *("_started", "_timeout_s", "_to_come"),
+        *("_alarm", "_asked_at", "_chain", "_claimed_at", "_is_woken", "_late_s", "_legs", "_magnet", "_started"),
+        *("_timeout_s", "_to_come"),
     )
 
-    def __init__(self, magnet: Magnet, resolvers: Sequence[Resolver], timeout_s: float, patience: Patience) -> None:
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, chain: Chain, magnet: Magnet, ended: Ended[Outcome], timeout_s: float) -> None:
+        super().__init__(asyncio.get_running_loop(), ended)
+        self._chain = chain
         self._magnet = magnet
-        self._to_come = list(reversed(resolvers))
         self._timeout_s = timeout_s
-        self._patience = patience
-        self._late_s = min(patience.late_s, timeout_s / max(1, len(resolvers)))
-        self._legs: list[Leg] = []
-        self._news: asyncio.Future[None] = self._loop.create_future()
+        self._late_s = min(chain.patience.late_s, timeout_s / max(1, len(chain.resolvers)))
+        self._to_come = chain.resolvers
+        self._legs: tuple[Leg, ...] = ()
+        self._is_woken = False
         self._alarm: asyncio.TimerHandle | None = None
-        self._started = self._loop.time()
+        self._started = self.loop.time()
         self._asked_at: float | None = None
         self._claimed_at: float | None = None
 
-    def wake(self) -> None:
-        """Something has happened."""
-        if not self._news.done():
-            self._news.set_result(None)
-
-    def left_s(self) -> float:
-        """What is left of the time; all of it until somebody has been asked."""
-        over = self._over_at()
-        return self._timeout_s if over is None else max(0.0, over - self._loop.time())
-
-    async def run(self) -> None:
-        """Go on until there is a winner, or nobody who could still become one."""
+    def begin(self) -> None:
+        """Ask the first resolver."""
         self._begin_next()
-        while True:
-            self._set_alarm()
-            await self._news
-            if self._is_decided():
-                return
-            self._news = self._loop.create_future()
-            self._note_time()
-            self._pass_peers_on()
-            while self._to_come and self._legs[-1].is_late(self._loop.time(), self._late_s):
-                self._begin_next()
-            if self._is_over():
-                return
 
-    def stop(self) -> list[asyncio.Task[None]]:
-        """End what still goes on. Output: the conversations that are being closed."""
+    def _left(self) -> None:
+        self._stop_asking()
+        self._legs = ()
+        self._chain.left(self._magnet)
+
+    def _stop_asking(self) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
-        return [leaving for leg in self._legs if (leaving := leg.stop()) is not None]
+        for leg in self._legs:
+            self._stop(leg)
 
-    def outcome(self) -> Outcome:
+    def _stop(self, leg: Leg) -> None:
+        if (leaving := leg.stop()) is not None:
+            self._chain.wait_for(leaving)
+
+    def _wake(self) -> None:
+        """Something has happened, in the midst of what some resolver does."""
+        if not self._is_woken:
+            self._is_woken = True
+            self.loop.call_soon(self._look)
+
+    def _look(self) -> None:
+        """Go on, until there is a winner, or nobody who could still become one."""
+        self._is_woken = False
+        if self.is_over:
+            return
+        try:
+            if self._is_decided() or not self._goes_on():
+                self._stop_asking()  # so that each has written down what it did
+                self.settle(self._outcome())
+        except Exception as error:  # else nobody would hear of it, and somebody wait for ever
+            self.settle(error)
+
+    def _goes_on(self) -> bool:
+        self._note_time()
+        self._pass_peers_on()
+        while self._to_come and self._legs[-1].is_late(self.loop.time(), self._late_s):
+            self._begin_next()
+        if self._is_at_its_end():
+            return False
+        self._set_alarm()
+        return True
+
+    def _outcome(self) -> Outcome:
         """What came of it all."""
         return judge(
             self._magnet,
             [(leg.resolver.name, leg.ended) for leg in self._legs],
             accounts=tuple(leg.account() for leg in self._legs),
-            elapsed_s=self._loop.time() - self._started,
+            elapsed_s=self.loop.time() - self._started,
         )
 
     def _begin_next(self) -> None:
-        self._legs.append(self._begin(self._to_come.pop(), self._magnet))
+        resolver, *_ = self._to_come
+        self._to_come = self._to_come[1:]
+        self._legs = (*self._legs, self._begin(resolver))
 
-    def _begin(self, resolver: Resolver, magnet: Magnet) -> Leg:
-        known = self._known_peers()
+    def _begin(self, resolver: Resolver) -> Leg:
+        magnet, known = self._magnet, self._known_peers()
         if known:
             magnet = replace(magnet, peers=tuple(dict.fromkeys((*known, *magnet.peers))))
-        return Leg(resolver, magnet, self.left_s(), self.wake)
+        return Leg(resolver, magnet, self._left_s(), trail=Trail(self._wake), over=self._look)
+
+    def _left_s(self) -> float:
+        """What is left of the time; all of it until somebody has been asked."""
+        over = self._over_at()
+        return self._timeout_s if over is None else max(0.0, over - self.loop.time())
 
     def _known_peers(self) -> tuple[str, ...]:
         known: dict[str, None] = {}
@@ -186,13 +218,14 @@ class _Race:
         known = self._known_peers()
         if not known:
             return
-        for place, leg in enumerate(self._legs):
+        for leg in self._legs:
             if leg.resolver.name in _TAKES_PEERS and not set(known) <= set(leg.magnet.peers):
-                self._legs[place] = self._begin(leg.resolver, self._magnet)
-                leg.stop()
+                another = self._begin(leg.resolver)
+                self._stop(leg)
+                self._legs = tuple(another if one is leg else one for one in self._legs)
 
     def _note_time(self) -> None:
-        now = self._loop.time()
+        now = self.loop.time()
         for leg in self._legs:
             if leg.asked_at is None and leg.trail.asked:
                 leg.asked_at = now
@@ -207,21 +240,21 @@ class _Race:
             return
         if self._alarm is not None:
             self._alarm.cancel()
-        self._alarm = self._loop.call_at(at, self._ring)
+        self._alarm = self.loop.call_at(at, self._ring)
 
     def _ring(self) -> None:
         self._alarm = None
-        self.wake()
+        self._look()
 
     def _next_look(self) -> float | None:
         """When something is to be done though nothing happens."""
         times = []
         if (over := self._over_at()) is not None:
-            times.append(over + self._patience.last_word_s)
+            times.append(over + self._chain.patience.last_word_s)
         if self._to_come and (asked_at := self._legs[-1].asked_at) is not None:
             times.append(asked_at + self._late_s)
         if self._claimed_at is not None:
-            times.append(self._claimed_at + self._patience.proof_s)
+            times.append(self._claimed_at + self._chain.patience.proof_s)
         return min(times, default=None)
 
     def _over_at(self) -> float | None:
@@ -231,12 +264,12 @@ class _Race:
         """Whether a name is proven, or it is proven that there is none."""
         return any(leg.is_proof for leg in self._legs)
 
-    def _is_over(self) -> bool:
+    def _is_at_its_end(self) -> bool:
         """Whether nobody is left, or the time is over."""
         if not self._to_come and all(leg.ended is not None for leg in self._legs):
             return True
-        now = self._loop.time()
-        if self._claimed_at is not None and now >= self._claimed_at + self._patience.proof_s:
+        now = self.loop.time()
+        if self._claimed_at is not None and now >= self._claimed_at + self._chain.patience.proof_s:
             return True
         over = self._over_at()
-        return over is not None and now >= over + self._patience.last_word_s
+        return over is not None and now >= over + self._chain.patience.last_word_s

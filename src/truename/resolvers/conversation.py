@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from truename.asked import Asked, Ended
 from truename.errors import NotYet, ResolverDown
 from truename.infohash import InfoHash
 from truename.metainfo import InfoBytes
-from truename.resolvers.asked import Asked, Ended
 from truename.resolvers.base import Trail
 from truename.resolvers.events import Handle
 from truename.resolvers.whom import NO_OTHERS, NOBODY, Others, Peer, Whom

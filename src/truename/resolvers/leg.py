@@ -8,11 +8,11 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
+from truename.asked import Asked, InATask
 from truename.errors import BadName, Refused, ResolverDown
 from truename.magnet import Magnet
 from truename.metainfo import Metainfo
 from truename.model import Account
-from truename.resolvers.asked import Asked, Ended
 from truename.resolvers.base import Found, Resolver, Trail
 from truename.resolvers.verdict import FAILURES, Ending, word_of
 
@@ -20,13 +20,17 @@ log = logging.getLogger(__name__)
 
 
 class Leg:
-    """From the moment when the resolver is asked. `ended` is what came of it, None while it goes on or once stopped."""
+    """From the moment when the resolver is asked.
+
+    `ended` is what came of it, None while it goes on or when it was stopped. `over` is called when that is there, in a
+    turn of the loop of its own.
+    """
 
     __slots__ = (
         "_asked",
         "_loop",
+        "_over",
         "_started",
-        "_wake",
         "asked_at",
         "elapsed_s",
         "ended",
@@ -35,14 +39,16 @@ class Leg:
         "trail",
     )
 
-    def __init__(self, resolver: Resolver, magnet: Magnet, deadline_s: float, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, resolver: Resolver, magnet: Magnet, deadline_s: float, *, trail: Trail, over: Callable[[], None]
+    ) -> None:
         self.resolver = resolver
         self.magnet = magnet
-        self.trail = Trail(wake)
+        self.trail = trail
         self.ended: Ending | None = None
         self.asked_at: float | None = None
         self.elapsed_s = 0.0
-        self._wake = wake
+        self._over = over
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()
         self._asked = self._ask(deadline_s)
@@ -53,7 +59,7 @@ class Leg:
         if asked is None:
             return None
         asked.stop()
-        return asked.leaving if isinstance(asked, _InATask) else None
+        return asked.leaving
 
     @property
     def is_proof(self) -> bool:
@@ -82,7 +88,8 @@ class Leg:
     def _ask(self, deadline_s: float) -> Asked[Found] | None:
         begin: Callable[..., Asked[Found]] | None = getattr(self.resolver, "begin", None)
         if begin is None:
-            begin = partial(_InATask, self._loop, self.resolver)
+            ask = partial(self.resolver.resolve, self.magnet, deadline_s=deadline_s, trail=self.trail)
+            return InATask(ask, self._has_ended)
         try:
             return begin(self.magnet, self._has_ended, deadline_s=deadline_s, trail=self.trail)
         except Exception as error:
@@ -97,43 +104,4 @@ class Leg:
         self.ended = answer
         self.elapsed_s = self._loop.time() - self._started
         self._asked = None
-        self._wake()
-
-
-class _InATask(Asked[Found]):
-    """A resolver that is asked by `resolve`."""
-
-    __slots__ = ("_task",)
-
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        resolver: Resolver,
-        magnet: Magnet,
-        ended: Ended[Found],
-        *,
-        deadline_s: float,
-        trail: Trail,
-    ) -> None:
-        super().__init__(loop, ended)
-        self._task = loop.create_task(self._run(resolver, magnet, deadline_s, trail))
-
-    @property
-    def leaving(self) -> asyncio.Task[None] | None:
-        """What has been stopped and still puts its things away."""
-        return None if self._task.done() else self._task
-
-    async def _run(self, resolver: Resolver, magnet: Magnet, deadline_s: float, trail: Trail) -> None:
-        try:
-            self.settle(await resolver.resolve(magnet, deadline_s=deadline_s, trail=trail))
-        except asyncio.CancelledError:
-            if self._task.cancelling():
-                raise
-            log.exception("a look-up was given up by its own resolver", extra={"resolver": resolver.name})
-            self.settle(Refused(""))
-        except Exception as error:
-            self.settle(error)
-
-    def _left(self) -> None:
-        if not self._task.done():
-            self._task.cancel()
+        self._over()

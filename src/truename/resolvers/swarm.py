@@ -10,10 +10,10 @@ import contextlib
 from functools import partial
 from typing import Final
 
+from truename.asked import Asked, Ended, answer_of
 from truename.errors import ResolverDown
 from truename.magnet import Magnet
 from truename.metainfo import InfoBytes, Metainfo
-from truename.resolvers.asked import Asked, Ended, answer_of
 from truename.resolvers.base import ResolverHealth, Trail
 from truename.resolvers.reading import Reading
 from truename.resolvers.swarm_config import SwarmConfig

@@ -9,12 +9,12 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
+from truename.asked import Ended
 from truename.errors import BadMetadata, ResolverDown, TruenameError
 from truename.magnet import Magnet
 from truename.metainfo import V2_MARK, InfoBytes
 from truename.resolvers import addresses
 from truename.resolvers.addresses import usable_peers, usable_trackers
-from truename.resolvers.asked import Ended
 from truename.resolvers.asking import Asking
 from truename.resolvers.base import Trail
 from truename.resolvers.connectivity import DhtPulse, Sockets

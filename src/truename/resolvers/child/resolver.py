@@ -13,11 +13,11 @@ from functools import partial
 from itertools import count
 from typing import Any, Final
 
+from truename.asked import Asked, Ended, answer_of
 from truename.errors import NotYet, Refused, ResolverDown
 from truename.magnet import Magnet
 from truename.metainfo import InfoBytes, Metainfo
 from truename.model import peers_in
-from truename.resolvers.asked import Asked, Ended, answer_of
 from truename.resolvers.base import ResolverHealth, Trail
 from truename.resolvers.child import messages
 from truename.resolvers.child.frames import BadFrame, encode

@@ -11,9 +11,9 @@ import socket
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from truename.asked import Asked
 from truename.errors import Refused, ResolverDown
 from truename.metainfo import InfoBytes
-from truename.resolvers.asked import Asked
 from truename.resolvers.base import ResolverHealth, Trail
 from truename.resolvers.child import messages
 from truename.resolvers.child.frames import encode

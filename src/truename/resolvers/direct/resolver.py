@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final
 
+from truename.asked import Asked, Ended, answer_of
 from truename.errors import NotYet, ResolverDown
 from truename.gateway import Gateway
 from truename.magnet import Magnet
 from truename.metainfo import InfoBytes, Metainfo
 from truename.resolvers.addresses import usable_peers, usable_trackers
-from truename.resolvers.asked import Asked, Ended, answer_of
 from truename.resolvers.base import ResolverHealth, Trail
 from truename.resolvers.direct.allowance import Room
 from truename.resolvers.direct.announce import Peer

@@ -1,16 +1,16 @@
-"""A question to a resolver that has neither a task nor a future of its own: thousands of them may wait.
+"""A question that has neither a task nor a future of its own: thousands of them may wait.
 
 Whoever asks hands over a function that is called with the answer, and holds the question to take it back.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 Answer = TypeVar("Answer")
 
 Ended = Callable[[Answer | Exception], None]
-"""Called once at most: with what was asked for, or with an error of the port `Resolver`."""
+"""Called once at most: with what was asked for, or with what went wrong."""
 
 
 class Asked(Generic[Answer]):
@@ -43,6 +43,11 @@ class Asked(Generic[Answer]):
             self.answer = answer
             self.loop.call_soon(self._tell)
 
+    @property
+    def leaving(self) -> asyncio.Task[None] | None:
+        """What goes on for a while after `stop`, to put things away."""
+        return None
+
     def stop(self) -> None:
         """Take it back: nobody is told of an answer any more. Idempotent, and nothing after the answer."""
         if self._ended is not None:
@@ -57,6 +62,39 @@ class Asked(Generic[Answer]):
         if ended is not None and answer is not None:
             self.stop()
             ended(answer)
+
+
+class GivenUp(Exception):  # noqa: N818 - named after what happened
+    """Whoever should have answered was cancelled by itself, and not because nobody waits."""
+
+
+class InATask(Asked[Answer]):
+    """A question that a coroutine answers."""
+
+    __slots__ = ("_task",)
+
+    def __init__(self, work: Callable[[], Awaitable[Answer]], ended: Ended[Answer]) -> None:
+        super().__init__(asyncio.get_running_loop(), ended)
+        self._task = self.loop.create_task(self._run(work))
+
+    @property
+    def leaving(self) -> asyncio.Task[None] | None:
+        """The task, while it is still there: what has been stopped may put its things away."""
+        return None if self._task.done() else self._task
+
+    async def _run(self, work: Callable[[], Awaitable[Answer]]) -> None:
+        try:
+            self.settle(await work())
+        except asyncio.CancelledError:
+            if self._task.cancelling():
+                raise
+            self.settle(GivenUp())
+        except Exception as error:  # whoever asked is told of it
+            self.settle(error)
+
+    def _left(self) -> None:
+        if not self._task.done():
+            self._task.cancel()
 
 
 async def answer_of(ask: Callable[[Ended[Answer]], Asked[Answer]]) -> Answer:
