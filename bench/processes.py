@@ -3,11 +3,11 @@
 import asyncio
 import os
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
-PAGE = os.sysconf("SC_PAGESIZE")
 
 
 def family(pid: int) -> list[int]:
@@ -23,8 +23,13 @@ def family(pid: int) -> list[int]:
 
 
 def resident_mb(pids: Sequence[int]) -> float:
-    """The memory that they hold now. Pages that they share count for each of them."""
-    return sum(int(fields[21]) * PAGE for each in pids if (fields := _stat(each))) / 1e6
+    """The memory that they hold now, all together; pages of a file that they share, such as a library, count once."""
+    private, shared = 0, Counter[str]()
+    for pid in pids:
+        for place, (own, common) in _mappings(pid).items():
+            private += own
+            shared[place] = max(shared[place], common)
+    return (private + shared.total()) * 1024 / 1e6
 
 
 def used_s(pids: Sequence[int]) -> float:
@@ -37,6 +42,25 @@ async def busy_percent(pids: Sequence[int], seconds: float) -> float:
     began, used = time.perf_counter(), used_s(pids)
     await asyncio.sleep(seconds)
     return 100 * (used_s(pids) - used) / (time.perf_counter() - began)
+
+
+def _mappings(pid: int) -> dict[str, tuple[int, int]]:
+    """Of each place in a file, and of what is in none: the kB that this process alone holds, and those it shares."""
+    held: dict[str, tuple[int, int]] = {}
+    place = ""
+    try:
+        lines = Path(f"/proc/{pid}/smaps").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return held
+    for line in lines:
+        word, *rest = line.split()
+        if not word.endswith(":"):  # addresses, rights, offset, device, inode, path
+            place = f"{rest[4]} {rest[1]} {rest[3]}" if len(rest) > 4 else f"{pid} {word}"
+        elif word in ("Private_Clean:", "Private_Dirty:", "Shared_Clean:", "Shared_Dirty:"):
+            own, common = held.get(place, (0, 0))
+            size = int(rest[0])
+            held[place] = (own + size, common) if word.startswith("Private") else (own, common + size)
+    return held
 
 
 def _stat(pid: int) -> list[str]:
