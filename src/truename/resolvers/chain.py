@@ -14,7 +14,7 @@ from truename.asked import Asked, Ended, answer_of
 from truename.infohash import InfoHash
 from truename.magnet import Magnet
 from truename.model import Outcome
-from truename.resolvers.base import Claim, Resolver, ResolverHealth, Told, Trail
+from truename.resolvers.base import Claim, Resolver, ResolverHealth, Told
 from truename.resolvers.leg import Leg
 from truename.resolvers.looks import Looks, when_up
 from truename.resolvers.verdict import judge
@@ -153,14 +153,14 @@ class _Race(Asked[Outcome]):
         if (leaving := leg.stop()) is not None:
             self._chain.wait_for(leaving)
 
-    def _wake(self) -> None:
-        """Something has happened, in the midst of what some resolver does."""
+    def wake(self) -> None:
+        """See `leg.Race`."""
         if not self._is_woken:
             self._is_woken = True
-            self.loop.call_soon(self._look)
+            self.loop.call_soon(self.look)
 
-    def _look(self) -> None:
-        """Go on, until there is a winner, or nobody who could still become one."""
+    def look(self) -> None:
+        """Go on, until there is a winner, or nobody who could still become one. See `leg.Race`."""
         self._is_woken = False
         if self.is_over:
             return
@@ -199,7 +199,7 @@ class _Race(Asked[Outcome]):
         magnet, known = self._magnet, self._known_peers()
         if known:
             magnet = replace(magnet, peers=tuple(dict.fromkeys((*known, *magnet.peers))))
-        return Leg(resolver, magnet, self._left_s(), trail=Trail(self._wake), over=self._look)
+        return Leg(resolver, magnet, self._left_s(), self)
 
     def _left_s(self) -> float:
         """What is left of the time; all of it until somebody has been asked."""
@@ -244,7 +244,7 @@ class _Race(Asked[Outcome]):
 
     def _ring(self) -> None:
         self._alarm = None
-        self._look()
+        self.look()
 
     def _next_look(self) -> float | None:
         """When something is to be done though nothing happens."""

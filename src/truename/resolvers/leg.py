@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from functools import partial
+from typing import Protocol
 
 from truename.asked import Asked, InATask
 from truename.errors import BadName, Refused, ResolverDown
@@ -19,17 +20,26 @@ from truename.resolvers.verdict import FAILURES, Ending, word_of
 log = logging.getLogger(__name__)
 
 
+class Race(Protocol):
+    """Those who run it together."""
+
+    def wake(self) -> None:
+        """One of them has news; the resolver is in the midst of something."""
+
+    def look(self) -> None:
+        """One of them has ended, in a turn of the loop of its own."""
+
+
 class Leg:
     """From the moment when the resolver is asked.
 
-    `ended` is what came of it, None while it goes on or when it was stopped. `over` is called when that is there, in a
-    turn of the loop of its own.
+    `ended` is what came of it, None while it goes on or when it was stopped.
     """
 
     __slots__ = (
         "_asked",
         "_loop",
-        "_over",
+        "_race",
         "_started",
         "asked_at",
         "elapsed_s",
@@ -39,16 +49,14 @@ class Leg:
         "trail",
     )
 
-    def __init__(
-        self, resolver: Resolver, magnet: Magnet, deadline_s: float, *, trail: Trail, over: Callable[[], None]
-    ) -> None:
+    def __init__(self, resolver: Resolver, magnet: Magnet, deadline_s: float, race: Race) -> None:
         self.resolver = resolver
         self.magnet = magnet
-        self.trail = trail
+        self.trail = Trail(race.wake)
         self.ended: Ending | None = None
         self.asked_at: float | None = None
         self.elapsed_s = 0.0
-        self._over = over
+        self._race = race
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()
         self._asked = self._ask(deadline_s)
@@ -104,4 +112,4 @@ class Leg:
         self.ended = answer
         self.elapsed_s = self._loop.time() - self._started
         self._asked = None
-        self._over()
+        self._race.look()

@@ -8,6 +8,7 @@ about a second hash is nothing to anybody, and both hashes of a hybrid lead to i
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from truename.asked import Ended
 from truename.errors import BadMetadata, ResolverDown, TruenameError
@@ -50,6 +51,7 @@ log = logging.getLogger(__name__)
 MAX_TRACKERS_ASKED = 50
 MAX_PEERS_ASKED = 50
 _MAX_ASKED_FOR_ONE_HASH = 500
+_REMEMBERED_CHARS = 1024
 _TICK_S = 0.25
 _COUNT_EVERY_S = 1.0
 
@@ -65,6 +67,7 @@ class Switchboard:
         self._loop = asyncio.get_running_loop()
         self._session = SwarmSession(config, self._take)
         self._asking = Asking(self._session, dht=config.asks_dht)
+        self._remembered = lru_cache(maxsize=256)(self._choose)  # most magnets name the same few
         self._by_hash: dict[str, Conversation] = {}
         self._by_handle: dict[Handle, Conversation] = {}
         self._patrol: asyncio.TimerHandle | None = None
@@ -139,12 +142,16 @@ class Switchboard:
                 self._ask_more(conversation, waiter.whom)
 
     def _whom_to_ask(self, magnet: Magnet) -> Whom:
+        is_plain = not magnet.peers and sum(map(len, magnet.trackers)) <= _REMEMBERED_CHARS
+        return (self._remembered if is_plain else self._choose)(magnet.trackers, magnet.peers)
+
+    def _choose(self, named: Sequence[str], peers: Sequence[str]) -> Whom:
         """The administrator's trackers come first, and take nobody's place."""
         private, own = self._config.allow_private, self._own_trackers
-        named = usable_trackers(magnet.trackers if self._config.magnet_trackers else (), allow_private=private)
-        trackers = tuple(dict.fromkeys((*own[:MAX_TRACKERS_ASKED], *named[:MAX_TRACKERS_ASKED])))
-        later = (*named[MAX_TRACKERS_ASKED:], *own[MAX_TRACKERS_ASKED:])
-        return Whom(trackers, later, tuple(usable_peers(magnet.peers, allow_private=private)[:MAX_PEERS_ASKED]))
+        usable = usable_trackers(named if self._config.magnet_trackers else (), allow_private=private)
+        trackers = tuple(dict.fromkeys((*own[:MAX_TRACKERS_ASKED], *usable[:MAX_TRACKERS_ASKED])))
+        later = (*usable[MAX_TRACKERS_ASKED:], *own[MAX_TRACKERS_ASKED:])
+        return Whom(trackers, later, tuple(usable_peers(peers, allow_private=private)[:MAX_PEERS_ASKED]))
 
     def _begin(self, hash20: str, waiter: Waiter) -> None:
         trackers, later, peers = waiter.whom

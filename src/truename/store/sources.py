@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 from truename.infohash import InfoHash
@@ -11,6 +12,7 @@ from truename.magnet import Magnet, in_turns
 MAX_SOURCES = 100
 _ASKED_AT_ONCE = 50
 NOBODY = "[[], []]"
+_REMEMBERED_CHARS = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +67,13 @@ class Sources:
 
     @classmethod
     def of_text(cls, text: str) -> "Sources":
-        """Read its column."""
-        if text == NOBODY:
-            return cls()
-        trackers, peers = json.loads(text)
-        return cls(trackers=tuple(trackers), peers=tuple(peers))
+        """Read its column. Short ones are remembered, since most magnets name the same few; look-ups share them."""
+        return (_remembered if len(text) <= _REMEMBERED_CHARS else _read)(text)
+
+
+def _read(text: str) -> Sources:
+    trackers, peers = json.loads(text)
+    return Sources(trackers=tuple(trackers), peers=tuple(peers))
+
+
+_remembered = lru_cache(maxsize=1024)(_read)

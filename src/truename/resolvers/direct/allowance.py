@@ -14,6 +14,8 @@ _HEADERS = 64
 class Allowance:
     """So many bytes. Invariant: what was taken and not given back is at most `limit`."""
 
+    __slots__ = ("left",)
+
     def __init__(self, limit: int) -> None:
         self.left = limit
 

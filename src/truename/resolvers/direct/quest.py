@@ -5,10 +5,11 @@ of its own: thousands of them are cheap.
 """
 
 import asyncio
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
+from typing import Protocol
 
 from truename.errors import ResolverDown
 from truename.metainfo import InfoBytes
@@ -58,52 +59,40 @@ class _Asking:
             self.again.cancel()
 
 
-class Quest:
-    """One quest, from `begin` to its end.
+class Client(Protocol):
+    """Whoever a quest is for."""
 
-    `on_asked` is called when the first question is sent, and `on_over` after the end, when nobody is asked any more:
-    with the dictionary, whose digest is the hash; with `ResolverDown` as soon as there is nobody to ask, and after
-    `stop`. It knows no deadline.
-    """
+    def asked(self) -> None:
+        """The first question is being sent."""
+
+    def over(self, ending: InfoBytes | ResolverDown) -> None:
+        """It has ended, and nobody is asked any more.
+
+        With the dictionary, whose digest is the hash; with `ResolverDown` as soon as there is nobody to ask, and after
+        `stop`.
+        """
+
+
+class Quest:
+    """One quest, from `begin` to its end. It knows no deadline."""
 
     __slots__ = (
-        *(
-            "_announce",
-            "_asked",
-            "_begun",
-            "_ending",
-            "_given",
-            "_hash20",
-            "_named",
-            "_on_asked",
-            "_on_over",
-            "_race",
-            "_reach",
-        ),
-        *("_trackers", "_waiting"),
+        *("_asked", "_begun", "_client", "_ending", "_given", "_hash20", "_named", "_race", "_reach", "_trackers"),
+        "_waiting",
     )
 
-    def __init__(
-        self,
-        hash20: str,
-        reach: Reach,
-        *,
-        on_asked: Callable[[], None],
-        on_over: Callable[[InfoBytes | ResolverDown], None],
-    ) -> None:
+    def __init__(self, hash20: str, reach: Reach, client: Client) -> None:
         self._hash20 = bytes.fromhex(hash20)
         self._reach = reach
-        self._on_asked = on_asked
-        self._on_over = on_over
+        self._client = client
         self._begun = False
         self._asked = False
         self._ending: InfoBytes | ResolverDown | None = None
         self._trackers: dict[str, _Asking] = {}
         self._waiting: dict[str, Tracker] | None = None  # those without a place yet; few magnets name so many
-        self._named: dict[Peer, bool] = {}  # by trackers, and whether it may be called
+        self._named: dict[Peer, bool] | None = None  # by trackers, and whether it may be called
         self._given: set[Peer] | None = None  # those that magnets name; few do
         self._race: PeerRace | None = None
-        self._announce: Announce | None = None
 
     @property
     def asked(self) -> bool:
@@ -145,7 +134,8 @@ class Quest:
     def counts(self, others: Others = NO_OTHERS) -> dict[str, int]:
         """What was done so far, by the words of `truename.model.COUNTS`, without what others brought."""
         own = self._own_trackers(others)
-        named, left_out = len(self._named), sum(not may_be_called for may_be_called in self._named.values())
+        everybody = self._named or {}
+        named, left_out = len(everybody), sum(not may_be_called for may_be_called in everybody.values())
         if others.trackers:  # then who named whom is known by number alone
             fullest = max(own, key=lambda one: (one.named, -one.left_out), default=None)
             named, left_out = (fullest.named, fullest.left_out) if fullest is not None else (0, 0)
@@ -192,7 +182,7 @@ class Quest:
         """Somebody is being asked."""
         if not self._asked:
             self._asked = True
-            self._on_asked()
+            self._client.asked()
 
     def found(self, info: InfoBytes) -> None:
         """The dictionary is there, its digest checked."""
@@ -207,7 +197,7 @@ class Quest:
             asking.leave()
         if self._race is not None:
             self._race.stop()
-        asyncio.get_running_loop().call_soon(self._on_over, ending)
+        asyncio.get_running_loop().call_soon(self._client.over, ending)
 
     def _look_for_hope(self) -> None:
         is_alone = self._race is None or self._race.is_empty
@@ -237,15 +227,11 @@ class Quest:
 
     def _ask(self, asking: _Asking) -> None:
         reach = self._reach
-        if self._announce is None:
-            self._announce = Announce(
-                hash20=self._hash20, peer_id=reach.peer_id, port=reach.announced_port, key=reach.key
-            )
         asking.again = None
         asking.question = Question(
             reach.trackers,
             asking.tracker,
-            self._announce,
+            Announce(hash20=self._hash20, peer_id=reach.peer_id, port=reach.announced_port, key=reach.key),
             may_say=asking.may_say,
             on_turn=partial(self._asks, asking),
             on_end=partial(self._answered, asking),
@@ -282,8 +268,8 @@ class Quest:
         named = {peer: self._reach.may_call(peer[0]) for peer in peers}
         if len(named) >= asking.named:
             asking.named, asking.left_out = len(named), sum(not may_be_called for may_be_called in named.values())
-        if len(self._named) < _MOST_COUNTED:
-            self._named |= named
+        if named and len(self._named or ()) < _MOST_COUNTED:
+            self._named = (self._named or {}) | named
         self._take_peers(peers, asking.tracker.url)
 
     def _asks(self, asking: _Asking) -> None:

@@ -8,7 +8,7 @@ Source: BEP 3, 7, 9, 10, 15, 23.
 import asyncio
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 from truename.asked import Asked, Ended, answer_of
@@ -19,7 +19,6 @@ from truename.metainfo import InfoBytes, Metainfo
 from truename.resolvers.addresses import usable_peers, usable_trackers
 from truename.resolvers.base import ResolverHealth, Trail
 from truename.resolvers.direct.allowance import Room
-from truename.resolvers.direct.announce import Peer
 from truename.resolvers.direct.config import DirectConfig
 from truename.resolvers.direct.dialer import Dialer
 from truename.resolvers.direct.hosts import HostNames, LookUp, ask_system
@@ -31,6 +30,7 @@ from truename.resolvers.ourselves import Ourselves
 from truename.resolvers.reading import Reading
 from truename.resolvers.whom import Whom
 
+_REMEMBERED_CHARS = 1024
 _PORTS = range(61_000, 65_536)
 """One of these is announced. Systems take ports for connections from below, so no neighbour is taken for ourselves."""
 
@@ -135,7 +135,7 @@ class _Errand:
     def __init__(self, hash20: str, reach: Reach, on_over: "Callable[[_Errand], None]") -> None:
         self.hash20 = hash20
         self.waiters: dict[_Waiter, None] = {}
-        self.quest = Quest(hash20, reach, on_asked=self._asked, on_over=self._over)
+        self.quest = Quest(hash20, reach, self)
         self._on_over = on_over
 
     def admit(self, waiter: _Waiter) -> None:
@@ -150,11 +150,13 @@ class _Errand:
         self.waiters.pop(waiter, None)
         waiter.leave(self)
 
-    def _asked(self) -> None:
+    def asked(self) -> None:
+        """See `Client`."""
         for waiter in self.waiters:
             waiter.start_clock()
 
-    def _over(self, ending: InfoBytes | ResolverDown) -> None:
+    def over(self, ending: InfoBytes | ResolverDown) -> None:
+        """See `Client`."""
         for waiter in list(self.waiters):
             if isinstance(ending, InfoBytes):
                 waiter.take(ending)
@@ -199,6 +201,7 @@ class DirectResolver:
         self._own = [
             Tracker(url, exempt=True) for url in self._askable(usable_trackers(config.trackers, allow_private=True))
         ]
+        self._remembered = lru_cache(maxsize=256)(self._choose)  # most magnets name the same few
         self._reading = Reading()
         self._errands: dict[str, _Errand] = {}
         self._live: set[_Errand] = set()
@@ -212,10 +215,9 @@ class DirectResolver:
         """See `Beginning.begin`."""
         if self._closed:
             raise ResolverDown("stopping")
-        trackers, peers = self._whom_to_ask(magnet)
-        whom = Whom(tuple(tracker.url for tracker in trackers), peers=tuple(peers))
+        trackers, whom = self._whom_to_ask(magnet)
         waiter = _Waiter(magnet, deadline_s, trail, ended, whom=whom, reading=self._reading, on_left=self._leave)
-        self._join(waiter, magnet, trackers, peers)
+        self._join(waiter, magnet, trackers)
         return waiter
 
     async def health(self) -> ResolverHealth:
@@ -234,24 +236,29 @@ class DirectResolver:
         if self._hosts is not None:
             self._hosts.close()
 
-    def _whom_to_ask(self, magnet: Magnet) -> tuple[list[Tracker], list[Peer]]:
+    def _whom_to_ask(self, magnet: Magnet) -> tuple[Sequence[Tracker], Whom]:
+        is_plain = not magnet.peers and sum(map(len, magnet.trackers)) <= _REMEMBERED_CHARS
+        return (self._remembered if is_plain else self._choose)(magnet.trackers, magnet.peers)
+
+    def _choose(self, named: Sequence[str], peers: Sequence[str]) -> tuple[Sequence[Tracker], Whom]:
         private = self._config.allow_private
-        named = magnet.trackers if self._config.magnet_trackers else ()
-        trackers = [*self._own, *map(Tracker, self._askable(usable_trackers(named, allow_private=private)))]
-        return trackers, usable_peers(magnet.peers, allow_private=private)
+        usable = usable_trackers(named if self._config.magnet_trackers else (), allow_private=private)
+        trackers = (*self._own, *map(Tracker, self._askable(usable)))
+        usable_ones = tuple(usable_peers(peers, allow_private=private))
+        return trackers, Whom(tuple(tracker.url for tracker in trackers), peers=usable_ones)
 
     def _askable(self, urls: Iterable[str]) -> Iterable[str]:
         """Without those over UDP where a proxy is the only way out."""
         return urls if self._hosts is not None else (url for url in urls if not url.startswith("udp:"))
 
-    def _join(self, waiter: _Waiter, magnet: Magnet, trackers: Sequence[Tracker], peers: Sequence[Peer]) -> None:
+    def _join(self, waiter: _Waiter, magnet: Magnet, trackers: Sequence[Tracker]) -> None:
         for hash20 in dict.fromkeys(info_hash.hash20 for info_hash in magnet.hashes):
             errand = self._errands.get(hash20)
             is_new = errand is None or errand.quest.is_over
             if errand is None or is_new:
                 errand = self._errands[hash20] = _Errand(hash20, self._reach, self._over)
                 self._live.add(errand)
-            errand.quest.add(trackers, peers)
+            errand.quest.add(trackers, waiter.whom.peers)
             errand.admit(waiter)
             if is_new:
                 errand.quest.begin()
