@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from tests.integration.backup_support import everything, execute, filled
+from truename.backups import backup_states
 from truename.settings import Settings
 from truename.store.backup import back_up
 from truename.store.database import FILE_NAME, DatabaseError
 from truename.store.shelf import RECORD_NAME
-from truename.terminal.backup import backup, backup_states, restore
+from truename.terminal.backup import backup, restore
 from truename.terminal.screen import Screen
 from truename.texts import Language
 

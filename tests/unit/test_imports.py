@@ -32,7 +32,7 @@ LEVELS = (
     },
     {"manager", "crew", "ad_hoc", "journal", "resolvers", "store", "queue"},
     {"worker", "calibration", "feeder", "joining", "applier", "outlook", "cleaner", "line"}
-    | {"service", "batching", "watch", "notes", "mode", "health"},
+    | {"service", "batching", "watch", "notes", "mode", "health", "backups"},
     {"terminal", "demo", "web"},
     {"app", "serving", "ways"},
     {"cli", "commands", "blocking"},
@@ -52,7 +52,6 @@ WAYS = (
 SHARED_BY_WAYS = {f"resolvers.{name}" for name in ("base", "addresses", "ourselves", "reading", "whom")}
 
 EDGES_ACROSS = {
-    ("web.health_pages", "terminal.backup"),  # the page tells of backups what `doctor` tells
     ("terminal.people", "web.passwords"),  # a password is the same, wherever it is set
     ("terminal.tasks", "web.views"),  # and the command of tasks what the API tells
 }

@@ -1,4 +1,4 @@
-"""`truename backup` and `truename restore`: what they show, ask and say. And what `doctor` tells of backups.
+"""`truename backup` and `truename restore`: what they show, ask and say.
 
 Blocking, as a command may be; the work is `store.shelf`, `store.backup` and `store.restore`.
 """
@@ -6,26 +6,18 @@ Blocking, as a command may be; the work is `store.shelf`, `store.backup` and `st
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
+from truename.backups import date_of, shelf_of
 from truename.names import make_visible
 from truename.settings import Settings
 from truename.store.backup import back_up
 from truename.store.database import FILE_NAME, Database, DatabaseError, sqlite_url
 from truename.store.files import Summary, told_as
 from truename.store.restore import Present, Rebuilt, look_at, rebuilt, replace, wait_again
-from truename.store.shelf import Shelf, stamp
+from truename.store.shelf import stamp
 from truename.terminal.screen import Screen
-from truename.texts import Language, say
-
-_FAILURES = ("backup_failed", "backup_damaged", "backup_differs", "database_newer", "database_of_another_program")
-
-
-def shelf_of(settings: Settings) -> Shelf:
-    """Where the backups of these settings are."""
-    return Shelf(data_dir=settings.data_dir, folder=settings.backup_folder, keep=settings.backup_keep)
+from truename.texts import say
 
 
 def backup(settings: Settings, screen: Screen, file: Path | None) -> None:
@@ -68,37 +60,6 @@ async def restore(settings: Settings, screen: Screen, file: Path, *, dry_run: bo
         screen.say("restore_kept", where=kept)
     screen.say("restore_done", people=new.summary.people, notes=new.summary.notes, names=new.summary.names)
     return True
-
-
-def date_of(at: float | None) -> str:
-    """A moment as people here write it; a dash for none, or for a number that is none."""
-    try:
-        return "-" if at is None else datetime.fromtimestamp(at, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
-    except (OverflowError, OSError, ValueError):
-        return "-"
-
-
-def backup_states(
-    settings: Settings, language: Language, *, date_of: Callable[[float | None], str] = date_of
-) -> Iterator[tuple[bool, str]]:
-    """The lines of `doctor` about the last backup. `date_of` writes the moments in them."""
-    record = shelf_of(settings).record()
-    if record.failed is not None:
-        word = record.failed.word if record.failed.word in _FAILURES else "backup_failed"
-        why = make_visible(say(word, language, what=record.failed.what, why=record.failed.why))
-        yield False, say("doctor_backup_bad", language, date=date_of(record.failed.at), why=why)
-    if record.made is not None:
-        where = make_visible(record.made.file)
-        summary = record.made.summary
-        if Path(record.made.file).exists():
-            fields = {"where": where, "date": date_of(record.made.at)}
-            yield True, say("doctor_backup_ok", language, notes=summary.notes, names=summary.names, **fields)
-        else:
-            yield False, say("doctor_backup_gone", language, where=where)
-        if summary.unusual is not None:
-            yield False, say("backup_unusual", language, name=make_visible(summary.unusual))
-    elif record.failed is None:
-        yield True, say("doctor_backup_none" if settings.backup_interval_s else "doctor_backup_never", language)
 
 
 def _workplace(data_dir: Path, *, dry_run: bool) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from truename.backups import backup_states, date_of
 from truename.health import resolver_states
 from truename.names import make_visible
 from truename.resolvers.chain import Chain
@@ -18,7 +19,6 @@ from truename.store import names
 from truename.store.database import FILE_NAME as FILE_NAME_OF_DATABASE
 from truename.store.database import DatabaseError, StoreUnavailable
 from truename.store.disk import free_bytes, is_read_only
-from truename.terminal.backup import backup_states, date_of
 from truename.terminal.catalogue import open_database
 from truename.terminal.screen import Screen
 from truename.texts import Language, say

@@ -7,15 +7,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Self, TextIO
-
-from rich.console import Console
-from rich.live import Live
-from rich.spinner import Spinner
-from rich.text import Text
+from typing import TYPE_CHECKING, Self, TextIO
 
 from truename.names import make_visible
 from truename.texts import Language, say
+
+if TYPE_CHECKING:
+    from truename.terminal.progress import Progress
 
 
 class Screen:
@@ -30,28 +28,20 @@ class Screen:
         # Not `sys.stderr`, whose lock a thread that waits for a reader would hold against the end of the process.
         self._err = _buffered(sys.stderr)
         self._writer = ThreadPoolExecutor(1, "truename-screen")
-        self._spinner = Spinner("dots", self._counts())
-        self._live: Live | None = None
-        if progress and sys.stderr.isatty():
-            # Not redirected: an answer belongs on standard output, wherever that leads.
-            self._live = Live(
-                self._spinner,
-                console=Console(file=self._err, highlight=False),
-                transient=True,
-                redirect_stdout=False,
-                redirect_stderr=False,
-            )
+        self._progress = _progress_on(self._err) if progress and sys.stderr.isatty() else None
+        if self._progress is not None:
+            self._progress.tell(self._counts())
 
     def __enter__(self) -> Self:
-        if self._live is not None:
-            self._live.start()
+        if self._progress is not None:
+            self._progress.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._live is not None:
-            self._live.stop()
+        if self._progress is not None:
+            self._progress.stop()
 
     @property
     def shows_everything(self) -> bool:
@@ -73,25 +63,25 @@ class Screen:
 
     def answer(self, line: str) -> None:
         """One line of standard output, there at once."""
-        if self._live is not None and self.answers_are_seen:
-            self._above_the_progress(line)
+        if self._progress is not None and self.answers_are_seen:
+            self._progress.above(line)
         else:
             self._out.write(line + "\n")
             self._out.flush()
 
     def data(self, data: bytes) -> None:
         """Bytes of standard output, as they are. The line of progress ends, or it would be in the midst of them."""
-        if self._live is not None and self.answers_are_seen:
-            self._live.stop()
-            self._live = None
+        if self._progress is not None and self.answers_are_seen:
+            self._progress.stop()
+            self._progress = None
         self._out.flush()
         self._out.buffer.write(data)
         self._out.buffer.flush()
 
     def note(self, line: str) -> None:
         """One line of standard error."""
-        if self._live is not None:
-            self._above_the_progress(line)
+        if self._progress is not None:
+            self._progress.above(line)
         else:
             self._err.write(line + "\n")
             self._err.flush()
@@ -106,14 +96,17 @@ class Screen:
             self.named += 1
             self.last_name_at = time.monotonic()
         self.unnamed += not named
-        self._spinner.update(text=self._counts())
-
-    def _above_the_progress(self, line: str) -> None:
-        if self._live is not None:
-            self._live.console.print(Text(line), soft_wrap=True)
+        if self._progress is not None:
+            self._progress.tell(self._counts())
 
     def _counts(self) -> str:
         return say("progress", self.language, named=self.named, unnamed=self.unnamed)
+
+
+def _progress_on(stream: TextIO) -> "Progress | None":
+    from truename.terminal.progress import Progress
+
+    return Progress(stream)
 
 
 def _buffered(stream: TextIO) -> io.TextIOWrapper:

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from truename.backups import backup_states, date_of
 from truename.health import State, resolver_states
 from truename.settings import Settings
 from truename.store import lookups, names
-from truename.terminal.backup import backup_states, date_of
 from truename.texts import Language, say
 from truename.web.calibrate import work_of
 from truename.web.entry import services_of
