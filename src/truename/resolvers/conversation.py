@@ -154,7 +154,7 @@ class Conversation:
     """
 
     hash20: str
-    waiters: dict[Waiter, None] = field(default_factory=dict)
+    waiters: list[Waiter] = field(default_factory=list)
     handle: Handle | None = None
     second_try: bool = False
     trackers: dict[str, None] = field(default_factory=dict)
@@ -183,7 +183,7 @@ class Conversation:
 
     def admit(self, waiter: Waiter) -> None:
         """Somebody else waits, with the whole of their own time."""
-        self.waiters[waiter] = None
+        self.waiters.append(waiter)
         waiter.conversations.append(self)
         waiter.look_at_the_clock()
         if self.handed or self.is_out:
@@ -191,7 +191,8 @@ class Conversation:
 
     def dismiss(self, waiter: Waiter) -> None:
         """Somebody does not wait any more, for this hash."""
-        self.waiters.pop(waiter, None)
+        if waiter in self.waiters:
+            self.waiters.remove(waiter)
         waiter.leave(self)
 
     def question_sent(self) -> None:

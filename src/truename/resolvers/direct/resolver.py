@@ -134,20 +134,21 @@ class _Errand:
 
     def __init__(self, hash20: str, reach: Reach, on_over: "Callable[[_Errand], None]") -> None:
         self.hash20 = hash20
-        self.waiters: dict[_Waiter, None] = {}
+        self.waiters: list[_Waiter] = []
         self.quest = Quest(hash20, reach, self)
         self._on_over = on_over
 
     def admit(self, waiter: _Waiter) -> None:
         """Somebody else waits, with the whole of their own time."""
-        self.waiters[waiter] = None
+        self.waiters.append(waiter)
         waiter.errands.append(self)
         if self.quest.asked:
             waiter.start_clock()
 
     def dismiss(self, waiter: _Waiter) -> None:
         """Somebody does not wait any more, and may know what was done."""
-        self.waiters.pop(waiter, None)
+        if waiter in self.waiters:
+            self.waiters.remove(waiter)
         waiter.leave(self)
 
     def asked(self) -> None:
