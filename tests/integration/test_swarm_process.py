@@ -521,9 +521,8 @@ def test_a_child_whose_libtorrent_stands_still_is_killed_and_replaced(tmp_path: 
     async def test() -> None:
         info = info_named("moving")
         still = """
-import threading
 from truename.resolvers.session import SwarmSession
-SwarmSession._pass_on = lambda *_: threading.Event().wait()
+SwarmSession._read = lambda self: self._bell.recv(4096)
 """
         command = first_child(tmp_path / "been here", still)
         async with Peer(info).serving() as peer, a_process(command=command) as swarm:

@@ -89,8 +89,10 @@ class Waiter(Asked[InfoBytes]):
 
     def leave(self, conversation: "Conversation") -> None:
         """One of its hashes helps no more; what was done for that remains done."""
-        if conversation in self.conversations:
-            self.conversations.remove(conversation)
+        if conversation not in self.conversations:
+            return
+        self.conversations.remove(conversation)
+        if self.conversations or not self.is_answered:  # else nobody will ask for it
             others = conversation.others(self.whom)
             self._left_counts = _most([self._left_counts or {}, conversation.counts(others)])
             self._left_seen = max(self._left_seen, conversation.seen(others))

@@ -1,13 +1,14 @@
-"""The libtorrent session of the swarm resolver and the one thread that reads its alerts.
+"""The libtorrent session of the swarm resolver, and the thread that sees it to its end.
 
-Alerts become plain events in that thread; batches of events go to the event loop. Commands are posted from the loop
-and never wait. Knows nothing of look-ups, deadlines or names.
+Alerts become plain events in the event loop, in batches: libtorrent writes to a socket when there are some. Commands
+are posted from the loop and never wait. Knows nothing of look-ups, deadlines or names.
 Source: the libtorrent 2.1 reference.
 """
 
 import asyncio
 import contextlib
 import logging
+import socket
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,7 +23,8 @@ from truename.resolvers.tuning import SLOW_BYTES_A_S, TORRENT_FLAGS, Room, setti
 
 log = logging.getLogger(__name__)
 
-_ALERT_WAIT_MS = 100
+_LOOK_ROUND_S = 0.1
+_RINGS = 4096
 
 Deliver = Callable[[Sequence[Event]], None]
 
@@ -54,6 +56,11 @@ class SwarmSession:
         self._session: lt.session | None = lt.session(settings)
         if not config.allow_private:
             self._session.set_ip_filter(_public_only())
+        self._bell, self._rope = socket.socketpair()
+        for end in (self._bell, self._rope):
+            end.setblocking(False)  # noqa: FBT003 - the standard library's own
+        self._loop.add_reader(self._bell, self._read)
+        self._session.set_alert_fd(self._rope.fileno())
         self.count()
         self._thread = threading.Thread(target=self._run, name="truename-swarm", daemon=False)
         self._thread.start()
@@ -176,35 +183,37 @@ class SwarmSession:
 
     async def close(self, timeout_s: float) -> None:
         """End the session and its thread, waiting at most so long for them. Idempotent."""
-        self._closing.set()
-        self.count()  # wakes the thread
+        if not self._closing.is_set():
+            self._closing.set()
+            self._loop.remove_reader(self._bell)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._ended.wait()
                 self._thread.join()
 
     def _run(self) -> None:
-        session = self._session
-        try:
-            while session is not None and not self._is_over():
-                if session.wait_for_alert(_ALERT_WAIT_MS) is not None:
-                    self._pass_on(session.pop_alerts())
-        except RuntimeError:  # the loop was closed meanwhile, and nobody is left to tell
-            pass
-        finally:
-            with self._lock:
-                self._session = None
-            del session  # blocks this thread, and no other, until libtorrent has cleaned up
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._ended.set)
+        while not self._is_over():
+            self._closing.wait(_LOOK_ROUND_S)
+        with self._lock:
+            session, self._session = self._session, None
+        del session  # blocks this thread, and no other, until libtorrent has cleaned up
+        self._bell.close()
+        self._rope.close()
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile, and nobody is left to tell
+            self._loop.call_soon_threadsafe(self._ended.set)
+
+    def _read(self) -> None:
+        """Pass on what there is. libtorrent rings again only when all of it has been taken."""
+        with contextlib.suppress(BlockingIOError, InterruptedError):
+            self._bell.recv(_RINGS)
+        with self._lock:
+            alerts = self._session.pop_alerts() if self._session is not None else ()
+            events = [event for alert in alerts if (event := _read(alert)) is not None]
+        if events:
+            self._deliver(events)
 
     def _is_over(self) -> bool:
         return self._closing.is_set() or self._loop.is_closed() or not threading.main_thread().is_alive()
-
-    def _pass_on(self, alerts: Sequence[Any]) -> None:
-        events = [event for alert in alerts if (event := _read(alert)) is not None]
-        if events:
-            self._loop.call_soon_threadsafe(self._deliver, events)
 
 
 def _read(alert: Any) -> Event | None:

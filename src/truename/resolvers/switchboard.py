@@ -235,7 +235,7 @@ class Switchboard:
         """This hash does not help somebody any more; the end, unless they wait for another one as well."""
         waiter.note()
         conversation.dismiss(waiter)
-        if not waiter.conversations:
+        if not (waiter.conversations or waiter.is_over):
             waiter.settle(error())
 
     def _end_all(self, error: Callable[[], TruenameError]) -> None:
