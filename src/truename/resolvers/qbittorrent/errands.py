@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from truename.errors import NotYet, TruenameError
+from truename.errors import NotYet, ResolverDown, TruenameError
 from truename.infohash import InfoHash
 from truename.magnet import Magnet
 from truename.resolvers.base import Found, Trail
@@ -19,23 +19,31 @@ FETCH, ADD = "fetch", "add"
 
 @dataclass(slots=True, eq=False)
 class Waiter:
-    """One caller of `resolve`. `answer` becomes what was found, or one of the port's errors."""
+    """One caller of `resolve`. `answer` becomes what was found, or one of the port's errors.
+
+    `heard`: the server has taken the question. Who waits for a server that hangs has an end of their time too.
+    """
 
     deadline_s: float
     answer: asyncio.Future[Found]
     trail: Trail
+    heard: bool = False
     clock: asyncio.TimerHandle | None = None
 
-    def start_clock(self) -> None:
-        """The first question has been sent."""
+    def start_clock(self, *, heard: bool = True) -> None:
+        """The server has been spoken to."""
+        self.heard = self.heard or heard
         if self.clock is None and not self.answer.done():
-            self.clock = self.answer.get_loop().call_later(self.deadline_s, self.fail, NotYet(peers_seen=None))
+            self.clock = self.answer.get_loop().call_later(self.deadline_s, self._time_is_over)
             self.trail.question_sent()
 
     def fail(self, error: TruenameError) -> None:
         """End with an error, unless it has ended."""
         if not self.answer.done():
             self.answer.set_exception(error)
+
+    def _time_is_over(self) -> None:
+        self.fail(NotYet(peers_seen=None) if self.heard else ResolverDown("qbittorrent_silent"))
 
 
 @dataclass(slots=True, eq=False)

@@ -132,10 +132,13 @@ class QbittorrentResolver:
             helped.cancel()
 
     def _let_others_begin(self) -> None:
-        """The server is slow: whoever comes next need not wait for it."""
+        """The server is slow: whoever comes next need not wait for it, and who waits for it has an end too."""
         for errand in self._errands:
             for waiter in errand.waiters:
                 waiter.trail.needs_help()
+        for errand in self._errands.turn.values():
+            for waiter in errand.waiters:
+                waiter.start_clock(heard=errand.asked)
 
     async def _run(self) -> None:
         every_s = _SOON_S
