@@ -65,7 +65,7 @@ class Asked(Generic[Answer]):
 
 
 class GivenUp(Exception):  # noqa: N818 - named after what happened
-    """Whoever should have answered was cancelled by itself, and not because nobody waits."""
+    """Whoever should have answered was cancelled by itself, and not because nobody waits; or has answered nothing."""
 
 
 class InATask(Asked[Answer]):
@@ -84,7 +84,8 @@ class InATask(Asked[Answer]):
 
     async def _run(self, work: Callable[[], Awaitable[Answer]]) -> None:
         try:
-            self.settle(await work())
+            answer = await work()
+            self.settle(GivenUp() if answer is None else answer)
         except asyncio.CancelledError:
             if self._task.cancelling():
                 raise

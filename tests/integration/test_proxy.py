@@ -5,6 +5,7 @@ Whoever is spoken to knows the proxy by its address (`SOURCE`); the hosts have n
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -84,6 +85,20 @@ async def closing(resolver: Behind) -> AsyncIterator[Behind]:
         yield resolver
     finally:
         await resolver.aclose()
+
+
+def test_that_nobody_can_listen_is_told_to_who_asked_before_it_was_known() -> None:
+    async def test() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as held:
+            held.bind(("127.0.0.1", 0))
+            proxy, taken = SocksServer(NAMES), f"127.0.0.1:{held.getsockname()[1]}"
+            async with world(proxy) as (tracker, _), closing(swarm(proxy.url, listen_interfaces=taken)) as one:
+                for _ in range(2):
+                    with pytest.raises(ResolverDown) as ending:
+                        await one.resolve(asking(by_name(tracker)), deadline_s=LONG_S)
+                    assert ending.value.reason == "cannot_listen"
+
+    run(test())
 
 
 @BOTH

@@ -1,12 +1,14 @@
 """Resolvers one after the other: who is asked when, whose answer counts, and who is sent away."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from truename.asked import Asked, Ended
 from truename.errors import BadMetadata, BadName, NotYet, Refused, ResolverDown
 from truename.magnet import InfoHash, Magnet
 from truename.metainfo import Metainfo
@@ -383,6 +385,70 @@ def test_a_loser_that_takes_its_time_to_leave_holds_up_nobody() -> None:
         assert gone.is_set()
 
     asyncio.run(scenario())
+
+
+class Settling:
+    """A resolver without a task; its answer comes at a moment of the loop's clock, as that of a socket would."""
+
+    def __init__(self, name: str, found: Found, after_s: float) -> None:
+        self.name = name
+        self._found = found
+        self._after_s = after_s
+
+    def begin(self, _: Magnet, ended: Ended[Found], *, deadline_s: float, trail: Trail) -> Asked[Found]:
+        loop = asyncio.get_running_loop()
+        question = Asked[Found](loop, ended)
+        trail.question_sent()
+        loop.call_later(self._after_s, question.settle, self._found)
+        return question
+
+    async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Found:
+        raise AssertionError
+
+    async def health(self) -> ResolverHealth:
+        return ResolverHealth(able=True)
+
+    async def aclose(self) -> None:
+        return
+
+
+def test_a_name_that_came_while_the_loop_stood_still_over_the_end_of_the_time_counts() -> None:
+    async def scenario() -> Outcome:
+        chain = Chain([Settling("swarm", torrent("Dunes.mkv"), after_s=0.02)], patience=AT_ONCE)
+        asyncio.get_running_loop().call_soon(time.sleep, 0.1)
+        return await chain.look_up(MAGNET, timeout_s=0.01)
+
+    assert run(scenario()).name == "Dunes.mkv"
+
+
+def test_a_proof_that_came_while_the_loop_stood_still_goes_before_a_claim() -> None:
+    async def scenario() -> Outcome:
+        patience = replace(PATIENT, late_s=0.0, proof_s=0.03)
+        resolvers = [answering("script", Claim("a claim")), Settling("swarm", torrent("Dunes.mkv"), after_s=0.04)]
+        asyncio.get_running_loop().call_later(0.02, time.sleep, 0.2)
+        return await Chain(resolvers, patience=patience).look_up(MAGNET, timeout_s=NEVER_S)
+
+    outcome = run(scenario())
+    assert (outcome.name, outcome.verified) == ("Dunes.mkv", True)
+
+
+def test_one_that_breaks_as_it_begins_or_answers_nothing_brings_in_the_next() -> None:
+    class Breaking(Settling):
+        def begin(self, *_: object, **__: object) -> Asked[Found]:
+            raise ZeroDivisionError
+
+    async def nothing(_: Magnet, trail: Trail) -> Found:
+        trail.question_sent()
+        return None  # type: ignore[return-value]
+
+    first = Breaking("swarm", Claim("never"), after_s=0)
+    outcome = look_up(first, Scripted("qbittorrent", nothing), answering("direct", torrent("Dunes.mkv")))  # type: ignore[arg-type]
+    assert outcome.name == "Dunes.mkv"
+    assert [one.ended for one in outcome.accounts] == ["resolver_failed", "resolver_failed", "named"]
+
+
+def test_where_there_is_no_resolver_nothing_can_be_asked() -> None:
+    assert look_up().code == "resolver_unavailable"
 
 
 def test_the_health_of_each_is_told_in_their_order() -> None:

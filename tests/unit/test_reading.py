@@ -49,3 +49,21 @@ def test_those_of_very_many_values_are_read_beside_the_loop_one_at_a_time(monkey
     monkeypatch.setattr(reading, "read_info", slow)
     asyncio.run(test())
     assert [name for name, in_the_loop in readers if in_the_loop] == ["small", "long"]
+
+
+@pytest.mark.parametrize("raw", [SMALL, LARGE[0]])
+def test_whatever_goes_wrong_while_one_is_read_is_told(monkeypatch: pytest.MonkeyPatch, raw: bytes) -> None:
+    def no_memory(raw: InfoBytes, expected: Collection[str], *, max_values: int | None = None) -> Metainfo:
+        if raw.raw == SMALL or max_values is None:
+            raise MemoryError
+        return read_info(raw, expected, max_values=max_values)
+
+    async def test() -> None:
+        told: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        Reading().begin(InfoBytes(raw), [sha1(raw)], told.set_result)
+        async with asyncio.timeout(30):
+            assert isinstance(await told, MemoryError)
+
+    monkeypatch.setattr(reading, "read_info", no_memory)
+    monkeypatch.setattr(reading, "_AT_ONCE_VALUES", 1000)
+    asyncio.run(test())

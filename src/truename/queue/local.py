@@ -96,7 +96,8 @@ class LocalQueue:
             self._begin_again = _nobody_serves
             for strands in list(self._running.values()):
                 self._stop(strands)
-            await asyncio.gather(*self._leaving, return_exceptions=True)
+            if self._leaving:
+                await asyncio.wait(self._leaving)  # who is impatient does not break into what is being put away
 
     def _free(self) -> int:
         return self._slots - len(self._running) + len(self._in_reserve)
@@ -172,12 +173,13 @@ def _nobody_serves(_: Lookup) -> None:
 class _Strand:
     """One try at a look-up, from its beginning until it has ended or is stopped."""
 
-    __slots__ = ("_asked", "_queue", "lookup")
+    __slots__ = ("_asked", "_is_stopped", "_queue", "lookup")
 
     def __init__(self, queue: LocalQueue, lookup: Lookup) -> None:
         self.lookup = lookup
         self._queue = queue
         self._asked: Asked[Outcome] | None = None
+        self._is_stopped = False
 
     def begin(self, work: Work) -> None:
         """Let the work begin."""
@@ -188,10 +190,12 @@ class _Strand:
 
     def stop(self) -> asyncio.Task[None] | None:
         """Work no more. Output: what is still being put away."""
+        self._is_stopped = True
         if self._asked is None:
             return None
         self._asked.stop()
         return self._asked.leaving
 
     def _has_ended(self, answer: Outcome | Exception) -> None:
-        self._queue.ended(self, outcome_of(self.lookup, answer))
+        if not self._is_stopped:
+            self._queue.ended(self, outcome_of(self.lookup, answer))

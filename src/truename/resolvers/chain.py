@@ -135,8 +135,11 @@ class _Race(Asked[Outcome]):
         self._claimed_at: float | None = None
 
     def begin(self) -> None:
-        """Ask the first resolver."""
-        self._begin_next()
+        """Ask the first resolver; where there is none, that is the end."""
+        if self._to_come:
+            self._begin_next()
+        else:
+            self.wake()
 
     def _left(self) -> None:
         self._stop_asking()
@@ -172,6 +175,8 @@ class _Race(Asked[Outcome]):
             self.settle(error)
 
     def _goes_on(self) -> bool:
+        if any(leg.is_about_to_end for leg in self._legs):
+            return True  # that counts, though the time may be over by now; it looks again itself
         self._note_time()
         self._pass_peers_on()
         while self._to_come and self._legs[-1].is_late(self.loop.time(), self._late_s):
@@ -244,7 +249,7 @@ class _Race(Asked[Outcome]):
 
     def _ring(self) -> None:
         self._alarm = None
-        self.look()
+        self.wake()  # what came in this same turn of the loop is told first
 
     def _next_look(self) -> float | None:
         """When something is to be done though nothing happens."""

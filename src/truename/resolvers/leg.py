@@ -66,6 +66,7 @@ class Leg:
         asked, self._asked = self._asked, None
         if asked is None:
             return None
+        self.elapsed_s = self._loop.time() - self._started
         asked.stop()
         return asked.leaving
 
@@ -73,6 +74,11 @@ class Leg:
     def is_proof(self) -> bool:
         """Whether it proves a name, or that there is none."""
         return isinstance(self.ended, Metainfo | BadName)
+
+    @property
+    def is_about_to_end(self) -> bool:
+        """Whether it has an answer that the race will be told in the next turn of the loop."""
+        return self._asked is not None and self._asked.is_answered
 
     def is_late(self, now: float, late_s: float) -> bool:
         """Whether the next resolver is to be asked as well."""

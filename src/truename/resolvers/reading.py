@@ -1,10 +1,10 @@
 """Reads info dictionaries without holding up the event loop: what a stranger made takes a second for four megabytes."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
+from truename.asked import Ended
 from truename.bencode import TooManyValues
-from truename.errors import TruenameError
 from truename.metainfo import InfoBytes, Metainfo, read_info
 
 _AT_ONCE_VALUES = 30_000
@@ -28,9 +28,7 @@ class Reading:
         except TooManyValues:
             return await self._read_aside(raw, expected)
 
-    def begin(
-        self, raw: InfoBytes, expected: Collection[str], ended: Callable[[Metainfo | TruenameError], None]
-    ) -> asyncio.Task[None] | None:
+    def begin(self, raw: InfoBytes, expected: Collection[str], ended: Ended[Metainfo]) -> asyncio.Task[None] | None:
         """The same for somebody who is called with what comes of it, mostly before this returns.
 
         Output: what reads it aside, when it does.
@@ -39,16 +37,14 @@ class Reading:
             ended(read_info(raw, expected, max_values=_AT_ONCE_VALUES))
         except TooManyValues:
             return asyncio.get_running_loop().create_task(self._tell_later(raw, expected, ended))
-        except TruenameError as error:
+        except Exception as error:  # whatever it is, nobody else will answer
             ended(error)
         return None
 
-    async def _tell_later(
-        self, raw: InfoBytes, expected: Collection[str], ended: Callable[[Metainfo | TruenameError], None]
-    ) -> None:
+    async def _tell_later(self, raw: InfoBytes, expected: Collection[str], ended: Ended[Metainfo]) -> None:
         try:
             ended(await self._read_aside(raw, expected))
-        except TruenameError as error:
+        except Exception as error:  # whatever it is, nobody else will answer
             ended(error)
 
     async def _read_aside(self, raw: InfoBytes, expected: Collection[str]) -> Metainfo:

@@ -84,8 +84,6 @@ class Switchboard:
         self, magnet: Magnet, deadline_s: float, trail: Trail, ended: Ended[InfoBytes], *, after_s: float = 0
     ) -> Waiter:
         """Ask for the raw info dictionary of one of the magnet's hashes, now or in a while. Errors: none here."""
-        if self.sockets.failure is not None:
-            self._listen_again()
         whom = self._whom_to_ask(magnet)
         waiter = Waiter(magnet.info_hash, deadline_s, self._loop, ended, trail=trail, whom=whom, patrons=self)
         if after_s > 0:
@@ -133,6 +131,14 @@ class Switchboard:
             waiter.settle(ResolverDown("stopping"))
         if waiter.is_over:
             return
+        if self.sockets.failure is not None:
+            self._listen_again()
+        try:
+            self._talk_about(waiter, magnet)
+        except Exception as error:  # a defect must leave nobody behind
+            waiter.settle(error)
+
+    def _talk_about(self, waiter: Waiter, magnet: Magnet) -> None:
         for hash20 in dict.fromkeys(info_hash.hash20 for info_hash in magnet.hashes):
             conversation = self._by_hash.get(hash20)
             if conversation is None:

@@ -218,7 +218,10 @@ class DirectResolver:
             raise ResolverDown("stopping")
         trackers, whom = self._whom_to_ask(magnet)
         waiter = _Waiter(magnet, deadline_s, trail, ended, whom=whom, reading=self._reading, on_left=self._leave)
-        self._join(waiter, magnet, trackers)
+        try:
+            self._join(waiter, magnet, trackers)
+        except Exception as error:  # a defect must leave nobody behind
+            waiter.settle(error)
         return waiter
 
     async def health(self) -> ResolverHealth:
@@ -259,8 +262,8 @@ class DirectResolver:
             if errand is None or is_new:
                 errand = self._errands[hash20] = _Errand(hash20, self._reach, self._over)
                 self._live.add(errand)
-            errand.quest.add(trackers, waiter.whom.peers)
             errand.admit(waiter)
+            errand.quest.add(trackers, waiter.whom.peers)
             if is_new:
                 errand.quest.begin()
 
