@@ -415,7 +415,7 @@ class Settling:
 def test_a_name_that_came_while_the_loop_stood_still_over_the_end_of_the_time_counts() -> None:
     async def scenario() -> Outcome:
         chain = Chain([Settling("swarm", torrent("Dunes.mkv"), after_s=0.02)], patience=AT_ONCE)
-        asyncio.get_running_loop().call_soon(time.sleep, 0.1)
+        asyncio.get_running_loop().call_later(0.005, time.sleep, 0.1)
         return await chain.look_up(MAGNET, timeout_s=0.01)
 
     assert run(scenario()).name == "Dunes.mkv"
