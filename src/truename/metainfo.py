@@ -25,10 +25,10 @@ V2_MARK = b"12:meta version"
 
 
 class TorrentFile(NamedTuple):
-    """One file of a torrent: the path as it is written there (hostile), and its size."""
+    """One file of a torrent: the path as it is written there (hostile), and its size, if it is one that can be."""
 
     path: str
-    size_bytes: int
+    size_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class Metainfo:
 
     `name` is the true name, unchanged; `raw_name` its bytes; `name_guessed`: those bytes were not UTF-8.
     `files` holds at most `MAX_FILES_KEPT` of the `file_count`, none with a path over `MAX_PATH_BYTES`; `size_bytes`
-    counts them all.
+    counts them all, and is None when one of them has none that can be.
     """
 
     info_hash: InfoHash
@@ -45,7 +45,7 @@ class Metainfo:
     name: str
     raw_name: bytes
     name_guessed: bool
-    size_bytes: int
+    size_bytes: int | None
     file_count: int
     files: tuple[TorrentFile, ...]
 
@@ -148,9 +148,9 @@ def _hashes(
     return (digests.v1, digests.v2 if has_v2 else None) if has_v1 else (digests.v2, None)
 
 
-def _files(info: dict[bytes, bencode.Value], raw_name: bytes) -> tuple[int, int, tuple[TorrentFile, ...]]:
+def _files(info: dict[bytes, bencode.Value], raw_name: bytes) -> tuple[int | None, int, tuple[TorrentFile, ...]]:
     """The size of all files, their number, and the files that are kept."""
-    entries: Iterator[tuple[Sequence[bytes], int]]
+    entries: Iterator[tuple[Sequence[bytes], int | None]]
     match info.get(b"files"), info.get(b"file tree"), info.get(b"length"):
         case list(listed), _, _:
             entries = _listed(listed)
@@ -160,19 +160,21 @@ def _files(info: dict[bytes, bencode.Value], raw_name: bytes) -> tuple[int, int,
             entries = _tree(tree)
         case _:
             entries = iter(())
-    total = count = 0
+    total = count = unknown = 0
     paths: list[bytes] = []
-    sizes: list[int] = []
+    sizes: list[int | None] = []
     for path, size_bytes in entries:
-        total += size_bytes
+        total += size_bytes or 0
+        unknown += size_bytes is None
         count += 1
         if len(paths) < MAX_FILES_KEPT and sum(map(len, path)) + len(path) <= MAX_PATH_BYTES:
             paths.append(b"/".join(path))
             sizes.append(size_bytes)
-    return min(total, MAX_SIZE_BYTES), count, tuple(map(TorrentFile, decode_alike(paths), sizes))
+    is_known = not unknown and total <= MAX_SIZE_BYTES
+    return total if is_known else None, count, tuple(map(TorrentFile, decode_alike(paths), sizes))
 
 
-def _listed(files: list[bencode.Value]) -> Iterator[tuple[Sequence[bytes], int]]:
+def _listed(files: list[bencode.Value]) -> Iterator[tuple[Sequence[bytes], int | None]]:
     """The files of a v1 dictionary; padding files (BEP 47) are not files."""
     for entry in files:
         if not isinstance(entry, dict):
@@ -186,7 +188,7 @@ def _listed(files: list[bencode.Value]) -> Iterator[tuple[Sequence[bytes], int]]
             yield parts, _size(entry.get(b"length"))
 
 
-def _tree(tree: dict[bytes, bencode.Value]) -> Iterator[tuple[Sequence[bytes], int]]:
+def _tree(tree: dict[bytes, bencode.Value]) -> Iterator[tuple[Sequence[bytes], int | None]]:
     """The files of a v2 file tree, where a file is a directory with the empty name in it.
 
     The path is one list that grows and shrinks: many files may share a directory whose name is a megabyte long.
@@ -209,6 +211,6 @@ def _tree(tree: dict[bytes, bencode.Value]) -> Iterator[tuple[Sequence[bytes], i
                 path.pop()
 
 
-def _size(value: bencode.Value | None) -> int:
-    """A size that can be one, else 0."""
-    return value if isinstance(value, int) and 0 <= value <= MAX_SIZE_BYTES else 0
+def _size(value: bencode.Value | None) -> int | None:
+    """A size that can be one."""
+    return value if isinstance(value, int) and 0 <= value <= MAX_SIZE_BYTES else None

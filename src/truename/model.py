@@ -166,9 +166,9 @@ class Outcome:
     elapsed_s: float = 0.0
 
     @property
-    def peers_seen(self) -> int:
-        """How many peers somebody named, as far as the resolvers have told."""
-        return max((peers_in(one.counts) for one in self.accounts), default=0)
+    def peers_seen(self) -> int | None:
+        """How many peers somebody named; None when none of the resolvers has told of peers."""
+        return max((peers_in(one.counts) for one in self.accounts if one.counts), default=None)
 
     @property
     def hashes(self) -> tuple[str, ...]:

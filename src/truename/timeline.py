@@ -23,7 +23,7 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode  # `json.dumps` would m
 
 ENDINGS = frozenset(
     (
-        *("named", "claimed", "stopped", "nobody_to_ask", "script_no_name", "script_too_much"),
+        *("named", "claimed", "stopped", "nobody_to_ask", "script_no_name", "script_too_much", "script_failed"),
         *("no_peers", "no_metadata", "deadline", "bad_name", "resolver_failed", "resolver_unavailable"),
     )
 )
@@ -120,6 +120,8 @@ def next_step(accounts: Sequence[Account], code: str | None, language: Language)
         word = "step_refused"
     elif code in _NOT_YET:
         word = "step_later"
+    elif code == "deadline":
+        word = "step_slow"
     else:
         return None
     return say(word, language)

@@ -91,7 +91,7 @@ STRANGERS: dict[str, tuple[Callable[[], StandIn], str]] = {
     "a number for torrents": (lambda: after_login(b'{"rid": 1, "torrents": 5}'), "stranger"),
     "not UTF-8": (lambda: after_login(b'{"rid": "\xff\xfe'), "stranger"),
     "packed": (lambda: after_login(b"x", **{"Content-Encoding": "gzip"}), "stranger"),
-    "without an end": (lambda: after_login(b"x" * 65536, **{"X-Times": "10000", "Content-Length": "-1"}), "stranger"),
+    "without an end": (lambda: after_login(b"x" * 65536, **{"X-Times": "10000", "Content-Length": "-1"}), "too_large"),
 }
 
 

@@ -105,6 +105,23 @@ def test_a_child_that_dies_or_hangs_with_a_hundred_look_ups_costs_none_of_them(h
     run(test())
 
 
+def test_somebody_who_kills_it_again_and_again_costs_no_look_up() -> None:
+    async def test() -> None:
+        info = info_named("patient")
+        async with SilentPeer(info).serving() as silent, Peer(info).serving() as honest, a_process() as swarm:
+            (task,) = asking(swarm, silent, [info])
+            for _ in range(4):
+                await silent.met.wait()
+                silent.met.clear()
+                os.kill(pid_of(swarm), signal.SIGKILL)
+            await silent.met.wait()
+            assert not task.done()
+            assert (await swarm.resolve(of_peer(info, honest), deadline_s=LONG_S)).name == "patient"
+            assert (await task).name == "patient"
+
+    run(test())
+
+
 def test_killed_between_two_look_ups_it_is_there_again_for_the_second() -> None:
     async def test() -> None:
         info = info_named("twice")

@@ -148,7 +148,7 @@ def test_no_value_of_any_key_is_more_than_a_missing_name(info: dict[bytes, Value
     with contextlib.suppress(BadName):
         found = read_info(raw, [sha256(raw)])
         assert found.name.strip() not in {"", ".", ".."}
-        assert 0 <= found.size_bytes <= MAX_SIZE_BYTES
+        assert found.size_bytes is None or 0 <= found.size_bytes <= MAX_SIZE_BYTES
         assert len(found.files) <= found.file_count
         assert sha256(raw) in (found.info_hash, found.info_hash_v2)
 
@@ -278,15 +278,17 @@ def test_an_entry_without_a_path_is_no_file(entry: Value) -> None:
 
 
 @pytest.mark.parametrize("length", [-1, -(2**63), 2**63, 10**20 - 1, b"5", [], {}])
-def test_a_size_that_cannot_be_one_is_nothing(length: Value) -> None:
-    assert paths(several(file(length, b"a"))) == [("a", 0)]
-    assert read({b"name": b"A name", b"length": length, **PIECES}).size_bytes == 0
-    assert read(V2 | {b"file tree": {b"a": {b"": {b"length": length}}}}).size_bytes == 0
+def test_a_size_that_cannot_be_one_is_not_known(length: Value) -> None:
+    found = several(file(length, b"a"), file(2, b"b"))
+    assert (paths(found), found.size_bytes, found.file_count) == ([("a", None), ("b", 2)], None, 2)
+    assert read({b"name": b"A name", b"length": length, **PIECES}).size_bytes in (None, 0)
+    assert read(V2 | {b"file tree": {b"a": {b"": {b"length": length}}}}).size_bytes is None
 
 
-def test_the_sum_of_sizes_has_a_limit() -> None:
+def test_a_sum_of_sizes_that_cannot_be_one_is_not_known() -> None:
     found = several(*(file(MAX_SIZE_BYTES, b"%d" % n) for n in range(3)))
-    assert found.size_bytes == MAX_SIZE_BYTES
+    assert found.size_bytes is None
+    assert several(file(MAX_SIZE_BYTES, b"a")).size_bytes == MAX_SIZE_BYTES
 
 
 def test_only_some_of_many_files_are_kept_and_all_are_counted() -> None:

@@ -40,6 +40,32 @@ def test_the_only_one_inside_is_given_up_after_three_crashes() -> None:
     assert hunt([7], {7}) == ([7], 3)
 
 
+def test_who_was_inside_when_somebody_killed_the_child_is_no_suspect() -> None:
+    trials = Trials()
+    for _ in range(5):
+        assert trials.killed([7]) == []
+    assert not trials.on_trial
+    assert trials.crashed([7]) == trials.crashed([7]) == []
+    assert trials.crashed([7]) == [7]
+
+
+def test_who_is_on_trial_when_somebody_kills_the_child_has_the_trial_again() -> None:
+    trials = Trials()
+    for _ in range(2):
+        trials.crashed(range(4))
+    first = set(trials.on_trial)
+    assert trials.killed(sorted(first)) == []
+    assert trials.on_trial == first
+
+
+def test_a_child_is_not_killed_around_a_look_up_for_ever() -> None:
+    trials = Trials()
+    killed = 1
+    while not trials.killed([7]):
+        killed += 1
+        assert killed < 100
+
+
 def test_one_of_ten_thousand_is_found_in_a_few_crashes() -> None:
     given_up, crashes = hunt(list(range(10_000)), {1234})
     assert given_up == [1234]

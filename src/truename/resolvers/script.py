@@ -214,7 +214,8 @@ def read_answer(ended: Ended, info_hash: str) -> Claim:
     if ended.too_much:
         raise Refused(reason="script_too_much")
     if ended.status != 0:
-        raise Refused(reason_in(ended.errors))
+        said = reason_in(ended.errors)
+        raise Refused(said, reason="" if said else "script_failed")
     name = name_in(ended.output)
     if name in ("", ".", "..") or name.lower() == info_hash or "\0" in name:
         raise Refused(reason="script_no_name")

@@ -44,7 +44,7 @@ from truename.resolvers.guard import LOOK_S
 from truename.resolvers.rescue import Endings, Rescue
 from truename.resolvers.session import SwarmSession
 from truename.resolvers.swarm_config import SwarmConfig
-from truename.resolvers.whom import Peer, Whom
+from truename.resolvers.whom import FIRST_PEER_PORT, Peer, Whom
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +157,8 @@ class Switchboard:
         usable = usable_trackers(named if self._config.magnet_trackers else (), allow_private=private)
         trackers = tuple(dict.fromkeys((*own[:MAX_TRACKERS_ASKED], *usable[:MAX_TRACKERS_ASKED])))
         later = (*usable[MAX_TRACKERS_ASKED:], *own[MAX_TRACKERS_ASKED:])
-        return Whom(trackers, later, tuple(usable_peers(peers, allow_private=private)[:MAX_PEERS_ASKED]))
+        callable_peers = [peer for peer in usable_peers(peers, allow_private=private) if peer[1] >= FIRST_PEER_PORT]
+        return Whom(trackers, later, tuple(callable_peers[:MAX_PEERS_ASKED]))
 
     def _begin(self, hash20: str, waiter: Waiter) -> None:
         trackers, later, peers = waiter.whom

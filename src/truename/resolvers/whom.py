@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 Peer = tuple[str, int]
 
+FIRST_PEER_PORT = 1024
+"""Nobody who shares files listens below; a magnet or a tracker that says so means somebody else."""
+
 
 class Whom(NamedTuple):
     """Whom a magnet and the administrator let us ask: trackers now, `later` when some of those have failed; peers."""

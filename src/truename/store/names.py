@@ -298,6 +298,9 @@ def _packed(files: Iterable[TorrentFile]) -> str:
 
 def _unpacked(text: str | None) -> tuple[TorrentFile, ...]:
     try:
-        return tuple(TorrentFile(str(path), int(size_bytes)) for path, size_bytes in json.loads(text or "[]"))
+        return tuple(
+            TorrentFile(str(path), None if size_bytes is None else int(size_bytes))
+            for path, size_bytes in json.loads(text or "[]")
+        )
     except (ValueError, TypeError):  # a file that came from elsewhere
         return ()

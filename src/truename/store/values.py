@@ -126,7 +126,8 @@ def _is_size(value: object) -> bool:
 
 def _are_files(value: object) -> bool:
     try:
-        return all(_is_text(path) and _is_size(size_bytes) for path, size_bytes in json.loads(str(value)))
+        files = json.loads(str(value))
+        return all(_is_text(path) and (size_bytes is None or _is_size(size_bytes)) for path, size_bytes in files)
     except (ValueError, TypeError, RecursionError):
         return False
 

@@ -120,6 +120,12 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "What answers at TRUENAME_QBT_URL is not qBittorrent's Web UI; set the address that a browser shows there.",
         "TRUENAME_QBT_URL 处应答的不是 qBittorrent 的 Web UI：请填写在浏览器中打开它时的地址。",
     ),
+    "qbittorrent_too_large": (
+        "What answers at TRUENAME_QBT_URL sends more than 32 MiB at once, or without an end; a qBittorrent with so "
+        "many torrents cannot be asked, and anything else has another address.",
+        "TRUENAME_QBT_URL 处的应答超过 32 MiB 或没有尽头：种子过多的 qBittorrent 无法询问；"
+        "如果那里不是 qBittorrent，请改正地址。",
+    ),
     "qbittorrent_old": (
         "This qBittorrent is too old; 4.5 or newer is needed.",
         "qBittorrent 版本过旧：需要 4.5 或更新的版本。",
@@ -129,22 +135,25 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "解析器回复未能查到名称。",
     ),
     "script_missing": (
-        "The script of the resolver script is not there; put it where TRUENAME_SCRIPT_PATH says.",
+        "The script that TRUENAME_SCRIPT_PATH names is not there; put it there, or name another one.",
         "找不到解析器 script 的脚本；请把它放到 TRUENAME_SCRIPT_PATH 所指的位置。",
     ),
     "script_not_started": (
-        "The script of the resolver script cannot be run; make it readable and executable, and let its first line (#!) "
-        "name a program that is there.",
+        "The script that TRUENAME_SCRIPT_PATH names cannot be run; make it readable and executable, and let its first "
+        "line (#!) name a program that is there.",
         "无法运行解析器 script 的脚本；请使其可读且可执行，并确认其首行（#!）所指的程序存在。",
     ),
     "script_no_name": (
-        "The script of the resolver script ended well without printing a usable name; it has to print the name as its "
-        "last line.",
+        "The script ended well without printing a usable name; it has to print the name as its last line.",
         "解析器 script 的脚本正常结束，但没有输出可用的名称；名称应是它输出的最后一行。",
     ),
     "script_too_much": (
-        "The script of the resolver script printed too much and was ended; it has to print little more than the name.",
+        "The script printed too much and was ended; it has to print little more than the name.",
         "解析器 script 的脚本输出过多，已被终止；它只应输出名称和少量内容。",
+    ),
+    "script_failed": (
+        "The script ended without a name and without a word of why; run it by hand with this info-hash to see.",
+        "脚本没有给出名称，也没有说明原因；请用该 info-hash 手动运行它查看。",
     ),
     "resolver_said": ("A resolver answered: {said}", "解析器回复：{said}"),
     "resolver_unavailable": ("Nobody could be asked at that time.", "当时没有可以询问的对象。"),
@@ -186,6 +195,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "ended_resolver_failed": ("failed", "失败"),
     "ended_script_no_name": ("gave no usable name", "没有给出可用的名称"),
     "ended_script_too_much": ("printed too much", "输出过多"),
+    "ended_script_failed": ("failed without a word", "失败，没有说明原因"),
     "ended_resolver_unavailable": ("not available", "不可用"),
     "step_nobody": (
         "Next: give a magnet with other trackers, or see with `truename doctor` whether the DHT is on and answers.",
@@ -206,6 +216,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "step_refused": (
         "Next: check that TCP may leave this machine, or ask later; most of the peers could not be spoken to.",
         "下一步：请检查本机的 TCP 是否可以外出，或稍后再查；大多数节点无法通话。",
+    ),
+    "step_slow": (
+        "Next: ask again later, or give it more time (TRUENAME_LOOKUP_TIMEOUT_S).",
+        "下一步：稍后再查，或给它更多时间（TRUENAME_LOOKUP_TIMEOUT_S）。",
     ),
     "step_later": (
         "Next: ask again later, or save the magnet in a note, where it is asked for again by itself.",

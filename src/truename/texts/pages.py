@@ -15,7 +15,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "health_mode_async": ("on", "开启"),
     "health_mode_sync": ("on, pages wait for the answer", "开启，页面等待结果"),
     "health_mode_off": ("off; nothing new is asked", "关闭，不发起新的查询"),
-    "health_waiting": ("{count} look-ups wait", "{count} 个查询在等待"),
+    "health_waiting": ("waiting look-ups: {count}", "{count} 个查询在等待"),
     "health_running": ("{count} of {slots} slots are in use", "{slots} 个位置中有 {count} 个在用"),
     "health_backup": ("Backup", "备份"),
     "health_again": ("Look again", "再看一次"),

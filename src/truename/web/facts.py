@@ -46,7 +46,10 @@ def facts_of(known: KnownName, language: Language) -> list[str]:
 
 def file_lines(files: Sequence[TorrentFile]) -> list[FileLine]:
     """The first files of a torrent."""
-    return [FileLine(shown(file.path), size_in_words(file.size_bytes)) for file in files[:MAX_FILES_SHOWN]]
+    return [
+        FileLine(shown(file.path), "" if file.size_bytes is None else size_in_words(file.size_bytes))
+        for file in files[:MAX_FILES_SHOWN]
+    ]
 
 
 def story_of(row: TaskRow, language: Language) -> list[str]:
@@ -69,10 +72,16 @@ def provenance_body(about: Provenance) -> dict[str, Any]:
     """What a status says of a name that was found."""
     body: dict[str, Any] = {"found_at": about.found_at}
     if about.known.size_bytes is not None:
-        body |= {"size_bytes": about.known.size_bytes, "file_count": about.known.file_count}
-        body["files"] = [{"path": file.path, "size_bytes": file.size_bytes} for file in about.files]
+        body["size_bytes"] = about.known.size_bytes
+    if about.known.file_count is not None:
+        body["file_count"] = about.known.file_count
+        body["files"] = [_file_body(file) for file in about.files]
     if about.peers_seen is not None:
         body["peers_seen"] = about.peers_seen
     if about.name_guessed:
         body["name_guessed"] = True
     return body
+
+
+def _file_body(file: TorrentFile) -> dict[str, Any]:
+    return {"path": file.path, **({} if file.size_bytes is None else {"size_bytes": file.size_bytes})}

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -30,6 +31,9 @@ _ENVIRONMENT = (
 )
 _OF_ITS_OWN = {"MALLOC_ARENA_MAX": "1"}
 """What one of its threads has given back, another one takes. glibc keeps a place for each, and megabytes lie idle."""
+
+_BY_OTHERS = tuple(-number for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT))
+"""How a child ends that did nothing wrong itself."""
 
 _FIRST_FREE = 3
 _REAP_S = 1.0
@@ -75,6 +79,7 @@ class Child:
         self._awaiting: list[tuple[int, Callable[[], None]]] = []
         self.is_up = False
         self.how = ""
+        self.was_killed = False
         self.over = asyncio.Event()
         self._beat = self._loop.call_later(pulse.every_s, self._look)
         _living.add(self)
@@ -180,6 +185,7 @@ class Child:
             pass
         self._wire.close()
         status = self._process.poll()
+        self.was_killed = not self.how and status in _BY_OTHERS
         self.how = self.how or _told(status)
         self.over.set()
         self._ended()

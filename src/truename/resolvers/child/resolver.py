@@ -239,7 +239,8 @@ class SwarmProcess:
         if not child.is_up:
             self._not_started()
             return
-        for number in self._trials.crashed([question.number for question in inside]):
+        numbers = [question.number for question in inside]
+        for number in self._trials.killed(numbers) if child.was_killed else self._trials.crashed(numbers):
             log.error(
                 "a look-up has killed the swarm's process", extra={"hash": self._waiting[number].magnet.info_hash}
             )

@@ -19,6 +19,7 @@ class Trials:
 
     def __init__(self) -> None:
         self._crashes: dict[int, int] = {}
+        self._kills: dict[int, int] = {}
         self._groups: list[list[int]] = []  # the last one is next
         self._on_trial: set[int] = set()
         self._doubt = 0
@@ -51,6 +52,16 @@ class Trials:
         self._next()
         return given_up
 
+    def killed(self, inside: Sequence[int]) -> list[int]:
+        """Somebody has killed the child with these inside, which is hardly their fault. Output: those to give up."""
+        for number in inside:
+            self._kills[number] = self._kills.get(number, 0) + 1
+        if self._on_trial:  # once more, as nothing has been shown
+            self._groups.append(list(self._on_trial))
+            self._on_trial = set()
+            self._next()
+        return [number for number in inside if self._kills[number] >= _MOST_CRASHES]
+
     def passed(self) -> None:
         """Those on trial have done no harm in the time given."""
         if self._on_trial:
@@ -61,6 +72,7 @@ class Trials:
 
     def forget(self, number: int) -> bool:
         """A look-up has ended. Output: whether that ended a trial, so that it is somebody else's turn."""
+        self._kills.pop(number, None)
         if self._crashes.pop(number, None) is None:
             return False
         if not self._crashes:

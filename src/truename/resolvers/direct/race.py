@@ -17,12 +17,10 @@ from truename.resolvers.direct.peer import Conversation
 from truename.resolvers.direct.places import Place, give_way
 from truename.resolvers.direct.reach import Reach
 from truename.resolvers.direct.talk import Talk, Trouble
+from truename.resolvers.whom import FIRST_PEER_PORT
 
 _PEER_AGAIN_S = (5.0, 15.0, 60.0, 300.0)
 """After the last of these a peer is given up."""
-
-_FIRST_PORT = 1024
-"""Nobody who shares files listens below; a magnet or a tracker that says so means somebody else."""
 
 _AGAIN: Final = "again"
 """Whoever named them, peers that are asked again have a turn as one."""
@@ -88,7 +86,7 @@ class PeerRace:
         for peer in peers:
             if peer in self._met or not self._reach.may_call(peer[0]):
                 continue
-            if peer[1] >= _FIRST_PORT:
+            if peer[1] >= FIRST_PEER_PORT:
                 self._line.put(named_by, peer)
             elif len(self._passed_over) < self._reach.limits.peers_waiting:
                 self._passed_over.add(peer)

@@ -10,7 +10,8 @@ _SELDOM: Final = (60.0, 600.0, 3600.0)
 """For what somebody has to mend: qBittorrent bans an address after five wrong passwords."""
 
 _TO_BE_MENDED: Final = frozenset(
-    f"qbittorrent_{word}" for word in ("password", "banned", "host", "certificate", "stranger", "old", "missing")
+    f"qbittorrent_{word}"
+    for word in ("password", "banned", "host", "certificate", "stranger", "too_large", "old", "missing")
 )
 
 

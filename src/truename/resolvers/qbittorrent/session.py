@@ -32,7 +32,7 @@ REASONS: Final = tuple(
     f"qbittorrent_{word}"
     for word in (
         *("missing", "down", "silent", "broken", "certificate"),
-        *("password", "banned", "host", "stranger", "old"),
+        *("password", "banned", "host", "stranger", "too_large", "old"),
     )
 )
 """Why a qBittorrent cannot be asked: words of `truename.texts`."""
@@ -54,6 +54,10 @@ class Server:
 
 class _TooLarge(Exception):  # noqa: N818 - named after what it is
     """An answer is larger, or takes longer, than any of qBittorrent's."""
+
+
+class _Packed(_TooLarge):
+    """An answer that would have to be unpacked, which is not asked for."""
 
 
 class Session:
@@ -241,7 +245,7 @@ class Session:
 
         try:
             if response.headers.get("Content-Encoding", "identity") != "identity":
-                raise _TooLarge
+                raise _Packed
             body = _bounded(response.raw, self._limits)
             response._content = body  # where requests keeps it
             response._content_consumed = True
@@ -290,7 +294,7 @@ def _why_no_connection(error: BaseException) -> str:
 
     cause = error.__context__
     if isinstance(cause, _TooLarge):
-        return "qbittorrent_stranger"
+        return "qbittorrent_stranger" if isinstance(cause, _Packed) else "qbittorrent_too_large"
     if isinstance(cause, requests.exceptions.SSLError):
         return "qbittorrent_certificate"
     if isinstance(cause, requests.exceptions.Timeout):
