@@ -191,7 +191,12 @@ def test_only_what_ends_a_line_on_some_system_ends_a_name(char: str) -> None:
 
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize(
-    ("text", "reason"), [("#!/bin/sh\n", "script_no_name"), ("#!/bin/sh\nyes | head -c 200000\n", "script_too_much")]
+    ("text", "reason"),
+    [
+        ("#!/bin/sh\n", "script_no_name"),
+        ("#!/bin/sh\nyes | head -c 200000\n", "script_too_much"),
+        ("#!/bin/sh\nexit 3\n", "script_failed"),
+    ],
 )
 def test_what_is_wrong_with_an_answer_is_said_in_the_readers_language(
     tmp_path: Path, text: str, reason: str, language: Language

@@ -60,6 +60,18 @@ def of_peer(info: bytes, peer: Peer) -> Magnet:
     return Magnet.parse(f"magnet:?xt=urn:btih:{sha1(info)}&x.pe={peer.endpoint}")
 
 
+def test_a_peer_at_a_port_where_nobody_shares_files_is_nobody_to_ask() -> None:
+    async def test() -> None:
+        async with resolver() as swarm:
+            with pytest.raises(ResolverDown) as ending:
+                await swarm.resolve(
+                    Magnet.parse(f"magnet:?xt=urn:btih:{'5a' * 20}&x.pe=127.0.0.1:2"), deadline_s=LONG_S
+                )
+            assert ending.value.reason == "nobody_to_ask"
+
+    run(test())
+
+
 def test_a_torrent_is_in_the_session_while_somebody_waits_and_not_a_moment_longer() -> None:
     async def test() -> None:
         async with SilentPeer(INFO).serving() as peer, resolver() as swarm:

@@ -11,13 +11,16 @@ import httpx
 import pytest
 
 from tests.integration.live_support import Live, with_live
-from tests.integration.test_web_notes import LINK, NAMED, OTHER, named, save
+from tests.integration.test_web_calibrate import task_of
+from tests.integration.test_web_notes import HASH, LINK, NAMED, OTHER, named, save
 from tests.integration.web_support import ENGLISH, PAGE, message_in
 from truename.own_names import OwnNames
 from truename.store.database import StoreUnavailable
 from truename.store.notes import own_names
 from truename.web.line_ends import bare
 
+CLAIMED = '<span class="magnet-state state state-claimed">claimed</span>'
+PROVEN = '<span class="magnet-state state">named</span>'
 FIELD = re.compile(r"<textarea[^>]*>\n(.*?)</textarea>", re.DOTALL)
 
 
@@ -57,6 +60,21 @@ def test_a_page_of_a_note_that_is_gone_says_nothing_of_the_next_new_one(tmp_path
         assert new["id"] != old["id"]
         stale = await client.patch(f"/api/notes/{old['id']}", json={"text": "edited", "version": 1})
         assert stale.status_code == 404
+
+    with_live(tmp_path, scenario)
+
+
+def test_a_name_that_nobody_has_proven_is_shown_as_claimed_until_it_is(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        client = await site.signed_in()
+        number = (await save(client, LINK))["id"]
+        site.oracle.claims[HASH] = "What a script says"
+        for shown, hidden in ((CLAIMED, PROVEN), (PROVEN, CLAIMED)):
+            await site.ended(client, await task_of(client, HASH))
+            page = (await client.get(f"/notes/{number}", headers=PAGE | ENGLISH)).text
+            assert shown in page
+            assert hidden not in page
+            site.oracle.claims.clear()
 
     with_live(tmp_path, scenario)
 

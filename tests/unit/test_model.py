@@ -7,7 +7,7 @@ import time
 import pytest
 
 from truename.infohash import InfoHash
-from truename.model import TRANSITIONS, CalibrationTask, Outcome, TaskEvent, TaskStatus, transition
+from truename.model import TRANSITIONS, Account, CalibrationTask, Outcome, TaskEvent, TaskStatus, transition
 
 V1 = InfoHash("cfe1119f124881ca70f7306f32e292194c88c195")
 V2 = InfoHash("caf1e1c30e81cb361b9ee167c4aa64228a7fa4fa9f6105232b28ad099f3a302e")
@@ -104,3 +104,11 @@ def test_an_outcome_proves_its_name_for_all_forms_of_its_hashes(
     outcome = Outcome(info_hash=info_hash, info_hash_v2=info_hash_v2, **named)
     assert outcome.hashes == proven
     assert dataclasses.replace(outcome, verified=False).hashes == (info_hash,)
+
+
+def test_of_peers_nothing_is_said_when_no_resolver_knows_of_any() -> None:
+    silent = Account(resolver="script", ended="claimed")
+    swarm = Account(resolver="swarm", ended="no_peers", counts={"trackers": 1})
+    outcome = Outcome(info_hash=V1, status=TaskStatus.COMPLETED, accounts=(silent,))
+    assert outcome.peers_seen is None
+    assert dataclasses.replace(outcome, accounts=(silent, swarm)).peers_seen == 0

@@ -143,6 +143,7 @@ def test_whoever_joined_in_vain_learns_what_was_seen_and_nothing_of_trackers() -
         ({"refused": 2, "silent": 1}, "no_metadata", "Next: check that TCP"),
         ({"refused": 1, "silent": 2}, "no_metadata", "Next: ask again later"),
         ({"refused": 1, "lied": 1}, "no_metadata", "Next: ask again later"),
+        ({}, "deadline", "Next: ask again later, or give it more time"),
     ],
 )
 def test_the_next_step_fits_what_happened(counts: dict[str, int], code: str, begins: str) -> None:

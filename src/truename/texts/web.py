@@ -106,6 +106,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "state_pending": ("waiting", "等待中"),
     "state_running": ("asking", "查询中"),
     "state_completed": ("named", "已得名称"),
+    "state_claimed": ("claimed", "仅为声称"),
     "state_failed": ("no name", "未得名称"),
     "state_timeout": ("no answer", "无应答"),
     "state_cancelled": ("cancelled", "已取消"),
