@@ -41,6 +41,7 @@ class Oracle:
         self.refused: dict[str, str] = {}
         self.names: dict[str, str] = {}
         self.claims: dict[str, str] = {}
+        self.counts: dict[str, int] = {}
         self._changed = asyncio.Condition()
 
     async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Found:
@@ -49,6 +50,8 @@ class Oracle:
             self.asked.append(info_hash)
             self._changed.notify_all()
             await self._changed.wait_for(lambda: info_hash not in self.held)
+        if trail is not None and self.counts:
+            trail.note(self.counts)
         if info_hash in self.dead:
             raise NotYet(peers_seen=0)
         if info_hash in self.refused:

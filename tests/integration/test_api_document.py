@@ -60,6 +60,7 @@ def test_the_examples_have_the_shape_of_real_answers(tmp_path: Path) -> None:
     async def scenario(site: Live) -> None:
         dead = "0a132f590df6edbbc68f7970dd07247580dbe489"
         site.oracle.names, site.oracle.dead = {HASH: "alice.txt"}, {dead}
+        site.oracle.counts = {"tried": 1}
         client = await site.signed_in(admin=True)
         submitted = await client.post("/api/calibrate/async", json=example("info_hash", "priority"))
         assert set(submitted.json()) == set(example("task_id", "status"))

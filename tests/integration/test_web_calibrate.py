@@ -61,7 +61,6 @@ def test_a_new_hash_is_pending_and_its_task_ends_with_the_name(tmp_path: Path) -
             "size_bytes": 1,
             "file_count": 1,
             "files": [],
-            "peers_seen": 0,
         }
 
     with_live(tmp_path, scenario)
