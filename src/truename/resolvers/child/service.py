@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 import socket
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -25,6 +26,7 @@ from truename.resolvers.verdict import FAILURES
 
 log = logging.getLogger(__name__)
 
+_AT_ONCE = 50
 _NEWS_EVERY_S = 0.25
 """Most look-ups have ended by then, and what is new of them goes with their end."""
 
@@ -38,6 +40,7 @@ class Service:
         self._resolver = SwarmResolver(SwarmConfig())
         self._asked: dict[int, _LookUp] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._said: deque[list[Any]] = deque()
         self._news: set[int] = set()
         self._bell: asyncio.TimerHandle | None = None
         logging.getLogger().addHandler(
@@ -45,19 +48,32 @@ class Service:
         )
 
     def _take(self, said: list[list[Any]]) -> None:
-        for message in said:
-            match message[0]:
-                case "ask":
-                    self._ask(messages.read_ask(message))
-                case "cancel":
-                    if (asked := self._asked.pop(message[1], None)) is not None:
-                        asked.stop()
-                case "ping":
-                    self._begin(self._answer_ping(message[1]))
-                case "health":
-                    self._begin(self._tell_health(message[1]))
-                case "begin":
-                    self._open(SwarmConfig(**messages.read_begin(message)))
+        self._said.extend(said)
+        if len(self._said) == len(said):
+            self._read_on()
+
+    def _read_on(self) -> None:
+        """A few at a time: between them is heard what libtorrent says of those before, or it would pile up there."""
+        try:
+            for _ in range(min(_AT_ONCE, len(self._said))):
+                self._hear(self._said.popleft())
+        finally:
+            if self._said:
+                self._loop.call_soon(self._read_on)
+
+    def _hear(self, message: list[Any]) -> None:
+        match message[0]:
+            case "ask":
+                self._ask(messages.read_ask(message))
+            case "cancel":
+                if (asked := self._asked.pop(message[1], None)) is not None:
+                    asked.stop()
+            case "ping":
+                self._begin(self._answer_ping(message[1]))
+            case "health":
+                self._begin(self._tell_health(message[1]))
+            case "begin":
+                self._open(SwarmConfig(**messages.read_begin(message)))
 
     def _open(self, config: SwarmConfig) -> None:
         """Begin the session. One that cannot begin says so to everybody who asks."""
