@@ -17,6 +17,8 @@ _NAMED = ("named", "claimed")
 _HAD_METADATA = ("named", "bad_name")
 _BY_TRACKERS = frozenset(("trackers", "trackers_answered", "tracker_peers", "left_out"))
 _NOT_YET = ("no_peers", "no_metadata")
+_NO_FAULT = frozenset(("nobody_to_ask", "stopping", "offline"))
+"""Why a resolver could not be asked, when it is not the resolver that is to be mended."""
 _MOST_KEPT = 8
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode  # `json.dumps` would make one for each
@@ -107,8 +109,13 @@ def why(reason: str, accounts: Iterable[Account], language: Language) -> str:
     return say(reason, language) if reason in TEXTS else shown(reason)
 
 
-def next_step(accounts: Sequence[Account], code: str | None, language: Language) -> str | None:
-    """What a person can do now, besides what the error itself says; None when there is nothing."""
+def next_steps(accounts: Sequence[Account], code: str | None, language: Language) -> list[str]:
+    """What a person can do now, besides what the error itself says; a sentence each."""
+    word = _step(accounts, code)
+    return ([say(word, language)] if word else []) + _mends(accounts, code, language)
+
+
+def _step(accounts: Sequence[Account], code: str | None) -> str | None:
     total = _total(accounts)
     if code in _NOT_YET and _all_left_out(accounts):
         word = "step_private"
@@ -124,7 +131,21 @@ def next_step(accounts: Sequence[Account], code: str | None, language: Language)
         word = "step_slow"
     else:
         return None
-    return say(word, language)
+    return word
+
+
+def _mends(accounts: Iterable[Account], code: str | None, language: Language) -> list[str]:
+    """What is wrong with resolvers themselves, while the error speaks of something else."""
+    wrong: dict[str, Account] = {}
+    for one in accounts:
+        if one.reason in TEXTS and one.reason not in _NO_FAULT:
+            wrong.setdefault(one.reason, one)
+    told_by_error = next((one for one in wrong.values() if one.ended == code), None)
+    return [
+        say("told_line", language, resolver=one.resolver, what=say(one.reason, language))
+        for one in wrong.values()
+        if one is not told_by_error
+    ]
 
 
 def _total(accounts: Iterable[Account]) -> dict[str, int]:

@@ -243,7 +243,22 @@ def test_the_memory_for_what_is_not_whole_is_bounded_and_given_back() -> None:
             too_large = info_named("no room for this", pieces=2_100)
             async with Peer(too_large).serving() as another:
                 with pytest.raises(NotYet):
-                    await direct.resolve(magnet(too_large, another), deadline_s=SHORT_S)
+                    await direct.resolve(magnet(too_large, another), deadline_s=SHORT_S / 2)
+
+    run(test())
+
+
+def test_more_large_metadata_at_once_than_there_is_room_for_comes_by_and_by() -> None:
+    async def test() -> None:
+        raws = [info_named(f"one of many {number:02}", pieces=4_000) for number in range(12)]
+        async with contextlib.AsyncExitStack() as stack:
+            direct = await stack.enter_async_context(resolver(held_bytes=4 * len(raws[0])))
+            peers = [await stack.enter_async_context(Peer(raw).serving()) for raw in raws]
+            asked = (
+                direct.resolve(magnet(raw, peer), deadline_s=LONG_S) for raw, peer in zip(raws, peers, strict=True)
+            )
+            named = await asyncio.gather(*asked)
+            assert [each.name for each in named] == [f"one of many {number:02}" for number in range(12)]
 
     run(test())
 

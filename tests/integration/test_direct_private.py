@@ -24,7 +24,7 @@ from truename.resolvers.direct.config import DirectConfig
 from truename.resolvers.direct.hosts import LookUp, ask_system
 from truename.resolvers.direct.resolver import DirectResolver
 from truename.texts import Language
-from truename.timeline import lines, next_step, why
+from truename.timeline import lines, next_steps, why
 
 BRIEF_S = 0.4
 """Long enough for a canary on loopback to be touched, were it not forbidden."""
@@ -235,7 +235,7 @@ def test_where_all_who_are_named_are_private_the_setting_that_lets_them_in_is_to
         ]
         for language in Language:
             assert "TRUENAME_ALLOW_PRIVATE_NETWORK" in why(outcome.reason, outcome.accounts, language)
-            assert "TRUENAME_ALLOW_PRIVATE_NETWORK=on" in (next_step(outcome.accounts, outcome.code, language) or "")
+            assert "TRUENAME_ALLOW_PRIVATE_NETWORK=on" in next_steps(outcome.accounts, outcome.code, language)[0]
 
     run(test())
 

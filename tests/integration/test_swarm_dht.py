@@ -26,7 +26,7 @@ from truename.resolvers.looks import when_up
 from truename.resolvers.swarm import SwarmResolver
 from truename.resolvers.swarm_config import SwarmConfig
 from truename.texts import Language
-from truename.timeline import lines, next_step
+from truename.timeline import lines, next_steps
 
 MAKERS = [SwarmResolver, SwarmProcess]
 
@@ -95,7 +95,7 @@ async def outcomes(
 
 def story(outcome: Outcome) -> tuple[str, str | None]:
     (line,) = lines(outcome.accounts, Language.ENGLISH)
-    return line, next_step(outcome.accounts, outcome.code, Language.ENGLISH)
+    return line, next(iter(next_steps(outcome.accounts, outcome.code, Language.ENGLISH)), None)
 
 
 @pytest.mark.parametrize("make", MAKERS)

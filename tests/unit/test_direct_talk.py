@@ -34,8 +34,12 @@ def sha1(raw: bytes) -> bytes:
     return hashlib.sha1(raw, usedforsecurity=False).digest()
 
 
+def a_room(limit: int, clock: Callable[[], float] = lambda: 0.0) -> Room:
+    return Room(limit, clock, turn_s=3.0)
+
+
 def a_talk(raw: bytes = SMALL, *, room: Room | None = None, traffic: Traffic | None = None) -> Talk:
-    return Talk(sha1(raw), US, room=room or Room(PLENTY), traffic=traffic or Traffic(PLENTY, 0))
+    return Talk(sha1(raw), US, room=room or a_room(PLENTY), traffic=traffic or Traffic(PLENTY, 0))
 
 
 def raw_of(talk: Talk) -> bytes | None:
@@ -97,7 +101,7 @@ def trouble_of(talk: Talk, *heard: bytes) -> Trouble:
 
 
 def test_we_greet_without_waiting_and_ask_as_soon_as_the_size_is_known() -> None:
-    talk = Talk(NUMBERS, US, room=Room(PLENTY), traffic=Traffic(PLENTY, 0))
+    talk = Talk(NUMBERS, US, room=a_room(PLENTY), traffic=Traffic(PLENTY, 0))
     assert talk.opening() == build_handshake(NUMBERS, US) + b"\0\0\0\x1a\x14\0d1:md11:ut_metadatai1eee"
     assert talk.hear(HANDSHAKE) == b""
     assert talk.hear(build_extended(0, GREETING)) == b"\0\0\0\x1b\x14\x02d8:msg_typei0e5:piecei0ee"
@@ -145,7 +149,7 @@ def test_a_stream_of_single_bytes_is_a_talk_too() -> None:
 def test_a_v2_torrent_is_proved_by_sha_256() -> None:
     info = v2_info("version two")
     hash20 = hashlib.sha256(info).digest()[:20]
-    talk = Talk(hash20, US, room=Room(PLENTY), traffic=Traffic(PLENTY, 0))
+    talk = Talk(hash20, US, room=a_room(PLENTY), traffic=Traffic(PLENTY, 0))
     talk.hear(build_handshake(hash20, THEM) + greet(len(info)) + block(info, 0))
     assert raw_of(talk) == info
 
@@ -293,7 +297,7 @@ def test_a_lie_about_the_size_is_found_out(raw: bytes, wrong: int) -> None:
 
 @pytest.mark.parametrize("size", [MAX_METADATA_BYTES + 1, 1 << 31, (1 << 31) - 1, 1 << 63, -7])
 def test_an_impossible_size_is_believed_to_nobody(size: int) -> None:
-    room = Room(0)
+    room = a_room(0)
     assert trouble_of(a_talk(room=room), shake(), greet(size)) is Trouble.TOO_MUCH
 
 
@@ -375,7 +379,7 @@ def test_noise_brings_nobody_nearer() -> None:
 
 
 def test_what_is_held_is_counted_and_given_back() -> None:
-    room = Room(len(LARGE))
+    room = a_room(len(LARGE))
     talk = a_talk(LARGE, room=room)
     talk.hear(shake(LARGE) + greet(len(LARGE)) + block(LARGE, 0) + block(LARGE, 1))
     assert room.left == len(LARGE) - 2 * BLOCK_BYTES
@@ -385,8 +389,8 @@ def test_what_is_held_is_counted_and_given_back() -> None:
 
 
 def test_without_room_a_talk_is_put_off() -> None:
-    trouble = trouble_of(a_talk(LARGE, room=Room(3 * BLOCK_BYTES)), shake(LARGE) + greet(len(LARGE)), *blocks(LARGE))
-    assert trouble is Trouble.NO_ROOM
+    trouble = trouble_of(a_talk(LARGE, room=a_room(3 * BLOCK_BYTES)), shake(LARGE) + greet(len(LARGE)), *blocks(LARGE))
+    assert trouble is Trouble.CROWDED
     assert trouble.may_pass
 
 
@@ -434,7 +438,7 @@ def test_who_has_brought_most_is_sure_of_the_rest() -> None:
 
 
 def test_a_hash_that_holds_little_has_room_though_another_has_taken_all_of_it() -> None:
-    room = Room(12 * BLOCK_BYTES)
+    room = a_room(12 * BLOCK_BYTES)
     greedy = [a_talk(HUGE, room=room) for _ in range(3)]
     for count, talk in enumerate(greedy, 3):
         hear_all(talk, (shake(HUGE), greet(len(HUGE)), *(block(HUGE, piece) for piece in range(count))))
@@ -443,20 +447,53 @@ def test_a_hash_that_holds_little_has_room_though_another_has_taken_all_of_it() 
     hear_all(honest, (shake(LARGE), greet(len(LARGE)), *blocks(LARGE)))
     assert raw_of(honest) == LARGE
     assert [talk.held > 0 for talk in greedy] == [False, False, True]  # those who had brought least gave way
-    assert trouble_of(greedy[0], block(HUGE, 7)) is Trouble.NO_ROOM
+    assert trouble_of(greedy[0], block(HUGE, 7)) is Trouble.CROWDED
 
 
 def test_a_hash_has_no_more_room_than_others_when_there_is_none_left() -> None:
-    room = Room(6 * BLOCK_BYTES)
+    room = a_room(6 * BLOCK_BYTES)
     first, second = a_talk(HUGE, room=room), a_talk(LARGE, room=room)
     hear_all(first, (shake(HUGE), greet(len(HUGE)), *(block(HUGE, piece) for piece in range(3))))
     hear_all(second, (shake(LARGE), greet(len(LARGE)), *blocks(LARGE)[:3]))
-    assert trouble_of(first, block(HUGE, 3)) is Trouble.NO_ROOM
+    assert trouble_of(first, block(HUGE, 3)) is Trouble.CROWDED
     assert second.held == 3 * BLOCK_BYTES
 
 
+def test_of_equally_large_metadata_those_end_first_who_have_most() -> None:
+    room = a_room(8 * BLOCK_BYTES)
+    raws = [info_named(f"large {number}", pieces=4_000) for number in range(4)]
+    talks = [a_talk(raw, room=room) for raw in raws]
+    for talk, raw in zip(talks, raws, strict=True):
+        hear_all(talk, (shake(raw), greet(len(raw)), *blocks(raw)[:2]))
+    assert room.left == 0
+    last = talks[3]
+    assert trouble_of(last, block(raws[3], 2)) is Trouble.CROWDED
+    last.close()
+    hear_all(talks[0], blocks(raws[0])[2:4])
+    assert trouble_of(talks[1], block(raws[1], 2)) is Trouble.CROWDED
+    talks[1].close()
+    hear_all(talks[0], blocks(raws[0])[4:])
+    assert raw_of(talks[0]) == raws[0]
+    assert talks[2].held == 2 * BLOCK_BYTES
+
+
+def test_who_has_brought_nothing_for_a_turn_gives_way_to_as_large_metadata() -> None:
+    now = 0.0
+    room = a_room(4 * BLOCK_BYTES, lambda: now)
+    asleep, awake = info_named("asleep", pieces=4_000), info_named("awake!", pieces=4_000)
+    hog, honest = a_talk(asleep, room=room), a_talk(awake, room=room)
+    hear_all(hog, (shake(asleep), greet(len(asleep)), *blocks(asleep)[:4]))
+    hear_all(honest, (shake(awake), greet(len(awake))))
+    now = 2.9
+    assert trouble_of(honest, block(awake, 0)) is Trouble.CROWDED
+    now = 3.0
+    again = a_talk(awake, room=room)
+    hear_all(again, (shake(awake), greet(len(awake)), block(awake, 0)))
+    assert (hog.held, again.held) == (0, BLOCK_BYTES)
+
+
 def test_of_one_hash_the_talk_that_has_most_is_given_the_room() -> None:
-    room = Room(4 * BLOCK_BYTES)
+    room = a_room(4 * BLOCK_BYTES)
     ahead, behind = a_talk(HUGE, room=room), a_talk(HUGE, room=room)
     hear_all(ahead, (shake(HUGE), greet(len(HUGE)), *(block(HUGE, piece) for piece in range(3))))
     hear_all(behind, (shake(HUGE), greet(len(HUGE)), block(HUGE, 0)))
@@ -482,7 +519,7 @@ def test_a_peer_that_claims_much_is_heard_no_further_than_it_is_asked() -> None:
     )
 )
 def test_arbitrary_bytes_after_the_handshake_end_the_talk_or_are_passed_over(said: list[bytes]) -> None:
-    room = Room(PLENTY)
+    room = a_room(PLENTY)
     talk = a_talk(LARGE, room=room)
     with contextlib.suppress(TalkFailed):
         for data in (shake(LARGE), *said):

@@ -7,7 +7,7 @@ import pytest
 
 from truename.model import COUNTS, Account
 from truename.texts import TEXTS, Language
-from truename.timeline import ENDINGS, lines, next_step, own, pack, told, unpack, why
+from truename.timeline import ENDINGS, lines, next_steps, own, pack, told, unpack, why
 
 SWARM = Account(
     resolver="swarm",
@@ -147,8 +147,7 @@ def test_whoever_joined_in_vain_learns_what_was_seen_and_nothing_of_trackers() -
     ],
 )
 def test_the_next_step_fits_what_happened(counts: dict[str, int], code: str, begins: str) -> None:
-    step = next_step([Account(resolver="swarm", ended=code, counts=counts)], code, Language.ENGLISH)
-    assert step is not None
+    (step,) = next_steps([Account(resolver="swarm", ended=code, counts=counts)], code, Language.ENGLISH)
     assert step.startswith(begins)
 
 
@@ -167,7 +166,7 @@ def test_where_all_who_were_named_are_at_private_addresses_the_setting_is_told(
     accounts = [swarm, ALL_PRIVATE]
     for language in Language:
         assert "TRUENAME_ALLOW_PRIVATE_NETWORK" in why(code, accounts, language)
-        assert "TRUENAME_ALLOW_PRIVATE_NETWORK=on" in (next_step(accounts, code, language) or "")
+        assert "TRUENAME_ALLOW_PRIVATE_NETWORK=on" in next_steps(accounts, code, language)[0]
     assert lines([ALL_PRIVATE], Language.ENGLISH) == [
         "direct: asked 1 tracker: 1 peer, 1 at a private address, left out; deadline"
     ]
@@ -182,7 +181,7 @@ def test_where_others_were_named_or_tried_the_setting_is_not_told(others: dict[s
     part = [replace(ALL_PRIVATE, counts=ALL_PRIVATE.counts | {"tracker_peers": 2})]
     for some in (accounts, part):
         assert "PRIVATE" not in why("no_metadata", some, Language.ENGLISH)
-        assert "PRIVATE" not in (next_step(some, "no_metadata", Language.ENGLISH) or "")
+        assert "PRIVATE" not in next_steps(some, "no_metadata", Language.ENGLISH)[0]
 
 
 def test_whoever_joined_is_not_told_whom_trackers_of_others_have_named() -> None:
@@ -191,7 +190,39 @@ def test_whoever_joined_is_not_told_whom_trackers_of_others_have_named() -> None
 
 @pytest.mark.parametrize("code", ["bad_name", "resolver_failed", "resolver_unavailable", "cancelled", None])
 def test_where_the_error_says_all_there_is_no_next_step(code: str | None) -> None:
-    assert next_step([SWARM], code, Language.ENGLISH) is None
+    assert next_steps([SWARM], code, Language.ENGLISH) == []
+
+
+MISSING = Account(resolver="script", ended="resolver_unavailable", reason="script_missing")
+BANNED = Account(resolver="qbittorrent", ended="resolver_unavailable", reason="qbittorrent_banned")
+
+
+def test_of_a_resolver_that_is_wrong_itself_it_is_told_how_to_mend_it() -> None:
+    accounts = [MISSING, SWARM, BANNED]
+    for language in Language:
+        later, *mends = next_steps(accounts, "no_metadata", language)
+        assert later == TEXTS["step_later"][language is Language.CHINESE]
+        for account, mend in zip((MISSING, BANNED), mends, strict=True):
+            assert account.resolver in mend
+            assert TEXTS[account.reason][language is Language.CHINESE] in mend
+
+
+@pytest.mark.parametrize(
+    ("accounts", "code", "resolvers"),
+    [
+        ([MISSING], "resolver_unavailable", []),
+        ([MISSING, BANNED, DIRECT], "resolver_unavailable", ["qbittorrent"]),
+        (
+            [replace(MISSING, ended="resolver_failed", reason="script_failed"), BANNED],
+            "resolver_failed",
+            ["qbittorrent"],
+        ),
+        ([MISSING, replace(SWARM, ended="named")], None, ["script"]),
+        ([replace(MISSING, reason="proxy_down"), replace(BANNED, reason="proxy_down")], None, ["script"]),
+    ],
+)
+def test_what_the_error_says_is_not_said_twice(accounts: list[Account], code: str | None, resolvers: list[str]) -> None:
+    assert [step.split(":")[0] for step in next_steps(accounts, code, Language.ENGLISH)] == resolvers
 
 
 def test_every_ending_has_its_words() -> None:

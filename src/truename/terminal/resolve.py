@@ -13,7 +13,7 @@ from truename.terminal.catalogue import Catalogue
 from truename.terminal.requests import Request
 from truename.terminal.screen import Screen
 from truename.texts import Language, say
-from truename.timeline import gave_a_name, lines, next_step, why
+from truename.timeline import gave_a_name, lines, next_steps, why
 from truename.worker import Worker
 
 _NOT_ASCII = re.compile(r"[^\x20-\x7e]")
@@ -87,10 +87,10 @@ def explanation(outcome: Outcome, language: Language) -> list[str]:
     """What each resolver did, a line for each, and what a person can do next."""
     if not outcome.accounts:
         return [say("told_known", language)] if outcome.name is not None else []
-    step = next_step(outcome.accounts, outcome.code, language)
+    steps = next_steps(outcome.accounts, outcome.code, language)
     if outcome.name is not None and not any(gave_a_name(one) for one in outcome.accounts):
-        step = say("told_known", language)
-    return [*lines(outcome.accounts, language), *([step] if step else [])]
+        steps = [say("told_known", language)]
+    return [*lines(outcome.accounts, language), *steps]
 
 
 def json_line(

@@ -8,7 +8,7 @@ from truename.names import shown
 from truename.store.names import KnownName, Provenance
 from truename.store.tasks import TaskRow
 from truename.texts import Language, say
-from truename.timeline import lines, next_step, told, unpack
+from truename.timeline import lines, next_steps, told, unpack
 
 MAX_FILES_SHOWN = 20
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
@@ -55,8 +55,7 @@ def file_lines(files: Sequence[TorrentFile]) -> list[FileLine]:
 def story_of(row: TaskRow, language: Language) -> list[str]:
     """What was done for a task that has ended, a line for each resolver, and what a person can do next."""
     accounts = unpack(row.detail)
-    step = next_step(accounts, row.code, language) if accounts else None
-    return lines(accounts, language) + ([step] if step else [])
+    return lines(accounts, language) + (next_steps(accounts, row.code, language) if accounts else [])
 
 
 def detail_of(row: TaskRow, language: Language) -> str | None:
@@ -64,8 +63,8 @@ def detail_of(row: TaskRow, language: Language) -> str | None:
     accounts = unpack(row.detail)
     if not accounts:
         return None
-    step = next_step(accounts, row.code, language)
-    return told(accounts, language) + (say("told_then", language) + step if step else "")
+    steps = " ".join(next_steps(accounts, row.code, language))
+    return told(accounts, language) + (say("told_then", language) + steps if steps else "")
 
 
 def provenance_body(about: Provenance) -> dict[str, Any]:

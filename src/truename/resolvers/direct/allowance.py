@@ -1,10 +1,11 @@
-"""How much strangers may make us hear and hold, and who comes first when it is short. Pure.
+"""How much strangers may make us hear and hold, and who comes first when it is short. Pure; the clock is an argument.
 
 Whoever comes first would otherwise take all of it: a few peers that claim and send as much as they may, or twenty
 honest ones that get a twentieth each.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Protocol
 
 _HEADERS = 64
@@ -86,13 +87,18 @@ class Traffic:
 class Room:
     """What all talks of a program hold: never more than `limit` bytes of metadata that is not whole yet.
 
-    When it is full, the hash that holds most gives way to those that hold less, and of its talks the one with least.
+    When it is full, a hash that holds more gives way to one that holds less: of its talks the one with least, and its
+    last one only to smaller metadata, or when it has brought nothing for `turn_s` of the `clock`. If it gave way to
+    whatever holds less, large ones would begin again and again at the cost of those nearly done, and none would end.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, clock: Callable[[], float], *, turn_s: float) -> None:
         self.left = limit
+        self._clock = clock
+        self._turn_s = turn_s
         self._talks: dict[bytes, dict[Bringing, int]] = {}
         self._held: Counter[bytes] = Counter()
+        self._brought_at: dict[bytes, float] = {}
 
     def take(self, talk: Bringing, count: int) -> bool:
         """Whether there is room for so much more of it, others having given way if need be."""
@@ -105,6 +111,7 @@ class Room:
         own = self._talks.setdefault(talk.hash20, {})
         own[talk] = own.get(talk, 0) + count
         self._held[talk.hash20] += count
+        self._brought_at[talk.hash20] = self._clock()
         self.left -= count
         return True
 
@@ -116,14 +123,25 @@ class Room:
         self._held[talk.hash20] -= held
         if not own:
             self._talks.pop(talk.hash20, None)
+            self._brought_at.pop(talk.hash20, None)
             del self._held[talk.hash20]
 
     def _who_gives_way_to(self, talk: Bringing, count: int) -> Bringing | None:
         if not self._held:
             return None
         greediest = max(self._held, key=self._held.__getitem__)
-        talks = self._talks[greediest]
-        weakest = min(talks, key=talks.__getitem__)
         if greediest == talk.hash20:
-            return weakest if talks[weakest] < talks.get(talk, 0) else None
-        return weakest if self._held[greediest] > self._held[talk.hash20] + count else None
+            weakest = self._weakest_of(greediest)
+            return weakest if self._talks[greediest][weakest] < self._talks[greediest].get(talk, 0) else None
+        wanted = self._held[talk.hash20] + count
+        yielding = [each for each, held in self._held.items() if held > wanted and self._yields_to(talk, each)]
+        return self._weakest_of(max(yielding, key=self._held.__getitem__)) if yielding else None
+
+    def _yields_to(self, talk: Bringing, hash20: bytes) -> bool:
+        if len(self._talks[hash20]) > 1 or self._clock() - self._brought_at[hash20] >= self._turn_s:
+            return True
+        return any(each.size > talk.size for each in self._talks[hash20])
+
+    def _weakest_of(self, hash20: bytes) -> Bringing:
+        talks = self._talks[hash20]
+        return min(talks, key=talks.__getitem__)

@@ -22,6 +22,9 @@ from truename.resolvers.whom import FIRST_PEER_PORT
 _PEER_AGAIN_S = (5.0, 15.0, 60.0, 300.0)
 """After the last of these a peer is given up."""
 
+_ROOM_AGAIN_S = 1.0
+"""Who was crowded out comes again as soon as that: it is no fault of the peer's, and no try of its own."""
+
 _AGAIN: Final = "again"
 """Whoever named them, peers that are asked again have a turn as one."""
 
@@ -167,7 +170,7 @@ class PeerRace:
         if isinstance(end, InfoBytes):
             self._course.found(end)
             return
-        if end is Trouble.NO_ROOM:
+        if end in (Trouble.NO_ROOM, Trouble.CROWDED):
             self._let_leave(len(self._places))  # what is set aside for those who bring little, others need now
         self._failed(peer, end)
         self.go_on()
@@ -178,9 +181,14 @@ class PeerRace:
             self._trouble.pop(peer)
             self._called.discard(peer)
             del self._met[peer]  # and if it is named once more, it costs a handshake once more
-        elif trouble.may_pass and self._met[peer] < len(_PEER_AGAIN_S) and self._course.is_running:
-            pause_s = _PEER_AGAIN_S[self._met[peer]]
+        elif trouble is Trouble.CROWDED:
+            self._try_again_in(_ROOM_AGAIN_S, peer)
+        elif trouble.may_pass and self._met[peer] < len(_PEER_AGAIN_S):
             self._met[peer] += 1
+            self._try_again_in(_PEER_AGAIN_S[self._met[peer] - 1], peer)
+
+    def _try_again_in(self, pause_s: float, peer: Peer) -> None:
+        if self._course.is_running:
             timer = asyncio.get_running_loop().call_later(pause_s, self._second_try, peer)
             self._second_tries.add(timer)
 

@@ -7,6 +7,7 @@ Source: BEP 3, 7, 9, 10, 15, 23.
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
 from typing import Final
@@ -196,7 +197,7 @@ class DirectResolver:
             port=secrets.choice(_PORTS),
             key=secrets.randbits(32),
             connections=Turns(config.limits.connections),
-            room=Room(config.limits.held_bytes),
+            room=Room(config.limits.held_bytes, time.monotonic, turn_s=config.limits.turn_s),
             ourselves=ourselves or Ourselves(),
         )
         self._own = [

@@ -50,7 +50,8 @@ class Trouble(Enum):
     SILENT = "too slow"
     HUNG_UP = "the connection ended"
     WITHOUT = "has no metadata now"
-    NO_ROOM = "no room for more metadata at the moment"
+    NO_ROOM = "no room for more metadata of this torrent at the moment"
+    CROWDED = "others have the room for metadata at the moment"
     STRANGER = "does not speak of metadata, or of another torrent"
     OURSELVES = "it is us"
     LIED = "not the metadata"
@@ -62,7 +63,9 @@ class Trouble(Enum):
         return self in _PASSING
 
 
-_PASSING = frozenset((Trouble.UNREACHED, Trouble.SILENT, Trouble.HUNG_UP, Trouble.WITHOUT, Trouble.NO_ROOM))
+_PASSING = frozenset(
+    (Trouble.UNREACHED, Trouble.SILENT, Trouble.HUNG_UP, Trouble.WITHOUT, Trouble.NO_ROOM, Trouble.CROWDED)
+)
 
 
 class TalkFailed(TruenameError):  # noqa: N818 - named after what it is
@@ -126,7 +129,9 @@ class Talk:
 
         Errors: `TalkFailed`, after which there is nothing more to say.
         """
-        if self._gave_way or not self._traffic.hear(self, len(data)):
+        if self._gave_way:
+            raise TalkFailed(Trouble.CROWDED)
+        if not self._traffic.hear(self, len(data)):
             raise TalkFailed(Trouble.NO_ROOM)
         self._may_hear -= len(data)
         if self._may_hear < 0:
@@ -272,7 +277,7 @@ class Talk:
         if len(block) != min(BLOCK_BYTES, self.size - piece * BLOCK_BYTES):
             raise TalkFailed(Trouble.LIED)
         if not self._room.take(self, len(block)):
-            raise TalkFailed(Trouble.NO_ROOM)
+            raise TalkFailed(Trouble.CROWDED)
         self.held += len(block)
         self._asked.discard(piece)
         self._blocks[piece] = block
