@@ -17,7 +17,7 @@ _NAMED = ("named", "claimed")
 _HAD_METADATA = ("named", "bad_name")
 _BY_TRACKERS = frozenset(("trackers", "trackers_answered", "tracker_peers", "left_out"))
 _NOT_YET = ("no_peers", "no_metadata")
-_NO_FAULT = frozenset(("nobody_to_ask", "stopping", "offline"))
+_NO_FAULT = frozenset(("nobody_to_ask", "nobody_usable", "stopping", "offline"))
 """Why a resolver could not be asked, when it is not the resolver that is to be mended."""
 _MOST_KEPT = 8
 
@@ -25,7 +25,16 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode  # `json.dumps` would m
 
 ENDINGS = frozenset(
     (
-        *("named", "claimed", "stopped", "nobody_to_ask", "script_no_name", "script_too_much", "script_failed"),
+        *(
+            "named",
+            "claimed",
+            "stopped",
+            "nobody_to_ask",
+            "nobody_usable",
+            "script_no_name",
+            "script_too_much",
+            "script_failed",
+        ),
         *("no_peers", "no_metadata", "deadline", "bad_name", "resolver_failed", "resolver_unavailable"),
     )
 )
@@ -181,7 +190,8 @@ def _answered(counts: Mapping[str, int]) -> int:
 
 
 def _without_trackers(account: Account) -> Account:
-    return replace(account, counts={key: count for key, count in account.counts.items() if key not in _BY_TRACKERS})
+    counts = {key: count for key, count in account.counts.items() if key not in _BY_TRACKERS}
+    return replace(account, counts=counts, reason=account.reason.replace("nobody_usable", "nobody_to_ask"))
 
 
 def _parts(account: Account, language: Language) -> Iterator[str]:

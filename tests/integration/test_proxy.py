@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.contract.resolver_contract import LONG_S, SHORT_S, run
-from tests.loopback import refusing_port
+from tests.loopback import Canary, refusing_port
 from tests.socks import ASSOCIATE, CONNECT, SOURCE, SeenDhtNode, SeenPeer, SeenTracker, SeenUdpTracker, SocksServer
 from tests.wire import info_named, sha1
 from truename import gateway as gateways
@@ -23,6 +23,7 @@ from truename.magnet import Magnet
 from truename.model import TaskStatus
 from truename.proxy import Proxy
 from truename.resolvers import connectivity
+from truename.resolvers.base import Trail
 from truename.resolvers.behind import Behind
 from truename.resolvers.chain import Chain
 from truename.resolvers.direct.allowance import Allowance
@@ -297,13 +298,33 @@ def test_private_addresses_are_refused_through_the_proxy_as_well() -> None:
             async with closing(direct(proxy.url, allow_private=False)) as resolver:
                 with pytest.raises(ResolverDown) as ending:
                     await resolver.resolve(magnet, deadline_s=LONG_S)
-            assert ending.value.reason == "nobody_to_ask"
+            assert ending.value.reason == "nobody_usable"
             # A tracker that the proxy alone can find names a peer that is private.
             async with closing(direct(proxy.url, allow_private=False)) as resolver:
                 with pytest.raises(NotYet):
                     await resolver.resolve(asking(by_name(tracker)), deadline_s=SHORT_S)
         assert proxy.asked == [(CONNECT, "tracker.example", tracker.port)]
         assert peer.sources == set()
+
+    run(test())
+
+
+def test_libtorrent_is_told_of_no_tracker_that_could_send_it_on_into_this_network() -> None:
+    async def test() -> None:
+        proxy = SocksServer(NAMES)
+        async with world(proxy) as (tracker, _), Canary().serving() as canary:
+            target = f"Location: http://127.0.0.1:{canary.port}/announce\r\nContent-Length: 0\r\n\r\n"
+            tracker.response = f"HTTP/1.1 302 Found\r\n{target}".encode()
+            trail = Trail()
+            async with closing(swarm(proxy.url, allow_private=False)) as resolver:
+                with pytest.raises((NotYet, ResolverDown)):
+                    await resolver.resolve(asking(by_name(tracker)), deadline_s=SHORT_S, trail=trail)
+            async with closing(direct(proxy.url, allow_private=False)) as resolver:
+                with pytest.raises(ResolverDown):
+                    await resolver.resolve(asking(by_name(tracker)), deadline_s=SHORT_S)
+        assert canary.touched == []
+        assert [one for one in proxy.asked if one[0] == CONNECT] == [(CONNECT, "tracker.example", tracker.port)]
+        assert trail.stuck  # whoever comes next need not wait
 
     run(test())
 
@@ -340,7 +361,7 @@ def test_direct_asks_no_udp_tracker_through_a_proxy() -> None:
                 more = {"may_say": Allowance(10**6), "on_turn": lambda: None, "on_end": answer.set_result}
                 Question(trackers, tracker, announce, **more).begin()
                 assert await answer is Unanswered.UNREACHED
-            assert (ending.value.reason, udp.sources, proxy.asked) == ("nobody_to_ask", set(), [])
+            assert (ending.value.reason, udp.sources, proxy.asked) == ("nobody_usable", set(), [])
 
     run(test())
 

@@ -61,7 +61,7 @@ def test_no_spelling_of_loopback_is_asked() -> None:
             for path in ("/announce", "/admin"):
                 with pytest.raises(ResolverDown) as ending:
                     await resolver.resolve(naming(SPELLINGS, canary.port, path=path), deadline_s=LONG_S)
-                assert ending.value.reason == "nobody_to_ask"
+                assert ending.value.reason == "nobody_usable"
             assert canary.touched == []
 
     run(test())

@@ -103,7 +103,7 @@ class Waiter(Asked[InfoBytes]):
         """What to say when it was asked in vain, or would have been, had it had anybody to ask."""
         waits = [(each, each.others(self.whom)) for each in self.conversations]
         if not self._left_asked and not any(each.asks_for(others) for each, others in waits):
-            return ResolverDown("nobody_to_ask")
+            return self.whom.nobody_to_ask()
         return NotYet(peers_seen=max((self._left_seen, *(each.seen(others) for each, others in waits))))
 
     def _left(self) -> None:

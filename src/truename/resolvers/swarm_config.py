@@ -1,5 +1,6 @@
 """What a person can choose about the swarm. Known without libtorrent, which lives in another process."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from truename.resolvers.addresses import usable_nodes
@@ -30,6 +31,15 @@ class SwarmConfig:
     def dht_entrances(self) -> list[str]:
         """Those nodes of `dht_bootstrap` that may be spoken to."""
         return usable_nodes(self.dht_bootstrap, allow_private=self.allow_private, only_addresses=bool(self.proxy))
+
+    def askable(self, trackers: Sequence[str]) -> Sequence[str]:
+        """Those that libtorrent may be told of; the others are left to who checks where a tracker sends us on to.
+
+        Behind a proxy libtorrent follows a redirect wherever it leads, and its address filter sees the proxy alone.
+        """
+        if not self.proxy or self.allow_private:
+            return trackers
+        return [url for url in trackers if url.startswith("udp:")]
 
     @property
     def asks_dht(self) -> bool:

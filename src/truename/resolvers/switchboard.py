@@ -61,7 +61,7 @@ class Switchboard:
 
     def __init__(self, config: SwarmConfig) -> None:
         self._config = config
-        self._own_trackers = usable_trackers(config.trackers, allow_private=config.allow_private)
+        self._own_trackers = config.askable(usable_trackers(config.trackers, allow_private=config.allow_private))
         self.dht = DhtPulse(enabled=config.asks_dht, has_entrance=bool(config.dht_entrances))
         self.sockets = Sockets(config.listen_interfaces, only_udp=bool(config.proxy))
         self._loop = asyncio.get_running_loop()
@@ -86,6 +86,8 @@ class Switchboard:
         """Ask for the raw info dictionary of one of the magnet's hashes, now or in a while. Errors: none here."""
         whom = self._whom_to_ask(magnet)
         waiter = Waiter(magnet.info_hash, deadline_s, self._loop, ended, trail=trail, whom=whom, patrons=self)
+        if whom.is_left:
+            trail.needs_help()
         if after_s > 0:
             self._loop.call_later(after_s, self._join, waiter, magnet)
         else:
@@ -113,7 +115,7 @@ class Switchboard:
         if not self._closed:
             self._ticker.cancel()
             self._closed = True  # from here on no torrent is put out one by one: the session goes as a whole
-            self._end_all(lambda: ResolverDown("stopping"))
+            self._end_all(lambda _: ResolverDown("stopping"))
             self._looked.set()
             if self._patrol is not None:
                 self._patrol.cancel()
@@ -154,14 +156,23 @@ class Switchboard:
     def _choose(self, named: Sequence[str], peers: Sequence[str]) -> Whom:
         """The administrator's trackers come first, and take nobody's place."""
         private, own = self._config.allow_private, self._own_trackers
-        usable = usable_trackers(named if self._config.magnet_trackers else (), allow_private=private)
-        trackers = tuple(dict.fromkeys((*own[:MAX_TRACKERS_ASKED], *usable[:MAX_TRACKERS_ASKED])))
-        later = (*usable[MAX_TRACKERS_ASKED:], *own[MAX_TRACKERS_ASKED:])
-        callable_peers = [peer for peer in usable_peers(peers, allow_private=private) if peer[1] >= FIRST_PEER_PORT]
-        return Whom(trackers, later, tuple(callable_peers[:MAX_PEERS_ASKED]))
+        named = named if self._config.magnet_trackers else ()
+        usable = usable_trackers(named, allow_private=private)
+        askable = self._config.askable(usable)
+        trackers = tuple(dict.fromkeys((*own[:MAX_TRACKERS_ASKED], *askable[:MAX_TRACKERS_ASKED])))
+        later = (*askable[MAX_TRACKERS_ASKED:], *own[MAX_TRACKERS_ASKED:])
+        given = usable_peers(peers, allow_private=private)
+        callable_peers = [peer for peer in given if peer[1] >= FIRST_PEER_PORT]
+        return Whom(
+            trackers,
+            later,
+            tuple(callable_peers[:MAX_PEERS_ASKED]),
+            is_unusable=bool(named or peers) and not (usable or given or self._config.asks_dht),
+            is_left=len(askable) < len(usable),
+        )
 
     def _begin(self, hash20: str, waiter: Waiter) -> None:
-        trackers, later, peers = waiter.whom
+        trackers, later, peers, *_ = waiter.whom
         conversation = Conversation(hash20, trackers=dict.fromkeys(trackers), peers=dict.fromkeys(peers), later=later)
         at_once = self._asking.begin(conversation, trackers, self._loop.time())
         self._session.add(hash20, at_once, peers)
@@ -229,23 +240,25 @@ class Switchboard:
             del self._by_handle[handle]
             self._session.remove(handle)
 
-    def _end(self, conversation: Conversation, error: Callable[[], TruenameError], *, also_elsewhere: bool) -> None:
+    def _end(
+        self, conversation: Conversation, error: Callable[[Waiter], TruenameError], *, also_elsewhere: bool
+    ) -> None:
         """Fail those who wait, unless they wait for another hash too and the error is not about that one as well."""
         for waiter in list(conversation.waiters):
             if also_elsewhere:
-                waiter.settle(error())
+                waiter.settle(error(waiter))
             self._leads_nowhere(conversation, waiter, error)
         self._forget(conversation)
 
     @staticmethod
-    def _leads_nowhere(conversation: Conversation, waiter: Waiter, error: Callable[[], TruenameError]) -> None:
+    def _leads_nowhere(conversation: Conversation, waiter: Waiter, error: Callable[[Waiter], TruenameError]) -> None:
         """This hash does not help somebody any more; the end, unless they wait for another one as well."""
         waiter.note()
         conversation.dismiss(waiter)
         if not (waiter.conversations or waiter.is_over):
-            waiter.settle(error())
+            waiter.settle(error(waiter))
 
-    def _end_all(self, error: Callable[[], TruenameError]) -> None:
+    def _end_all(self, error: Callable[[Waiter], TruenameError]) -> None:
         for conversation in list(self._by_hash.values()):
             self._end(conversation, error, also_elsewhere=True)
 
@@ -360,7 +373,7 @@ class Switchboard:
             return
         del self._by_hash[conversation.hash20]
         self._asking.leave(conversation)
-        self._end(conversation, lambda: ResolverDown("session_failed"), also_elsewhere=False)
+        self._end(conversation, lambda _: ResolverDown("session_failed"), also_elsewhere=False)
 
     def _named(self, came: MetadataCame) -> None:
         """An info dictionary has come. What is asked for by its other hash has its answer too.
@@ -377,7 +390,7 @@ class Switchboard:
             for waiter in list(conversation.waiters):
                 if waiter.info_hash == hash20 or info.is_one_of((waiter.info_hash,)):
                     waiter.settle(info)
-                self._leads_nowhere(conversation, waiter, waiter.nobody_answered)
+                self._leads_nowhere(conversation, waiter, Waiter.nobody_answered)
             self._forget(conversation)
 
     def _unread(self, conversation: Conversation) -> None:
@@ -387,7 +400,7 @@ class Switchboard:
             if waiter.info_hash.hash20 == conversation.hash20:
                 waiter.note()
                 waiter.settle(BadMetadata(conversation.unread))
-            self._leads_nowhere(conversation, waiter, waiter.nobody_answered)
+            self._leads_nowhere(conversation, waiter, Waiter.nobody_answered)
         self._forget(conversation)
 
     def _counted(self, event: Counted) -> None:
@@ -399,7 +412,7 @@ class Switchboard:
             self.sockets.settle()
             if (failure := self.sockets.failure) is not None:
                 log.warning("cannot listen", extra={"subject": failure.subject})
-                self._end_all(lambda: ResolverDown(failure.reason, failure.subject))
+                self._end_all(lambda _: ResolverDown(failure.reason, failure.subject))
 
     # --- turns ---------------------------------------------------------------------------------------------------
 
@@ -414,7 +427,7 @@ class Switchboard:
             return
         conversation.no_question_left()
         if self.dht.is_hopeless(self._loop.time()):
-            self._end(conversation, lambda: ResolverDown("nobody_to_ask"), also_elsewhere=False)
+            self._end(conversation, lambda waiter: waiter.whom.nobody_to_ask(), also_elsewhere=False)
         else:
             self._without_hope.add(conversation)
 

@@ -7,6 +7,8 @@ does not is what its own magnet could have led to: the others' trackers and peer
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
+from truename.errors import ResolverDown
+
 Peer = tuple[str, int]
 
 FIRST_PEER_PORT = 1024
@@ -14,11 +16,20 @@ FIRST_PEER_PORT = 1024
 
 
 class Whom(NamedTuple):
-    """Whom a magnet and the administrator let us ask: trackers now, `later` when some of those have failed; peers."""
+    """Whom a magnet and the administrator let us ask: trackers now, `later` when some of those have failed; peers.
+
+    `is_unusable`: the magnet names somebody, and none of them may be asked. `is_left`: some are others' to ask.
+    """
 
     trackers: tuple[str, ...] = ()
     later: tuple[str, ...] = ()
     peers: tuple[Peer, ...] = ()
+    is_unusable: bool = False
+    is_left: bool = False
+
+    def nobody_to_ask(self) -> ResolverDown:
+        """What to say when there is nobody else either."""
+        return ResolverDown("nobody_usable" if self.is_unusable else "nobody_to_ask")
 
 
 NOBODY = Whom()

@@ -43,6 +43,12 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "or see `truename doctor`.",
         "无人可问：没有连上任何 tracker 或节点，DHT 也未接通。请检查网络，或运行 `truename doctor`。",
     ),
+    "nobody_usable": (
+        "Nobody whom this magnet names may be asked: only trackers over http, https and udp are, none in a private "
+        "network while TRUENAME_ALLOW_PRIVATE_NETWORK is off. Give a magnet with other trackers.",
+        "该磁力链接中没有可以询问的对象：只询问 http、https、udp 的 tracker，"
+        "且不询问私有网络地址（除非开启 TRUENAME_ALLOW_PRIVATE_NETWORK）。请给出带其他 tracker 的磁力链接。",
+    ),
     "cannot_listen": (
         "No network port could be opened, perhaps because another program uses it. Set TRUENAME_LISTEN_INTERFACES to "
         "a free one; `truename doctor` shows which was tried.",
@@ -188,6 +194,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "ended_claimed": ("claims a name, without proof", "声称一个名称，未经证实"),
     "ended_stopped": ("not waited for any longer", "不再等待"),
     "ended_nobody_to_ask": ("nobody to ask", "无人可问"),
+    "ended_nobody_usable": ("nobody whom the magnet names may be asked", "磁力链接所指的对象均不可询问"),
     "ended_no_peers": ("deadline", "超时"),
     "ended_no_metadata": ("deadline", "超时"),
     "ended_deadline": ("deadline", "超时"),

@@ -7,11 +7,11 @@ of its own: thousands of them are cheap.
 import asyncio
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import partial
 from operator import attrgetter
 from typing import Protocol
 
-from truename.errors import ResolverDown
 from truename.metainfo import InfoBytes
 from truename.resolvers.direct.allowance import Allowance
 from truename.resolvers.direct.announce import Announce, Announced, Peer
@@ -59,17 +59,23 @@ class _Asking:
             self.again.cancel()
 
 
+class Over(Enum):
+    """Why a quest has ended without the dictionary."""
+
+    NOBODY = "there is nobody to ask"
+    STOPPED = "it was stopped"
+
+
 class Client(Protocol):
     """Whoever a quest is for."""
 
     def asked(self) -> None:
         """The first question is being sent."""
 
-    def over(self, ending: InfoBytes | ResolverDown) -> None:
+    def over(self, ending: InfoBytes | Over) -> None:
         """It has ended, and nobody is asked any more.
 
-        With the dictionary, whose digest is the hash; with `ResolverDown` as soon as there is nobody to ask, and after
-        `stop`.
+        With the dictionary, whose digest is the hash; with `Over` as soon as there is nobody to ask, and after `stop`.
         """
 
 
@@ -87,7 +93,7 @@ class Quest:
         self._client = client
         self._begun = False
         self._asked = False
-        self._ending: InfoBytes | ResolverDown | None = None
+        self._ending: InfoBytes | Over | None = None
         self._trackers: dict[str, _Asking] = {}
         self._waiting: dict[str, Tracker] | None = None  # those without a place yet; few magnets name so many
         self._named: dict[Peer, bool] | None = None  # by trackers, and whether it may be called
@@ -125,7 +131,7 @@ class Quest:
 
     def asks_for(self, others: Others) -> bool:
         """Whether somebody was reached, or may yet be, and not only on behalf of others."""
-        if not self._asked or isinstance(self._ending, ResolverDown):
+        if not self._asked or isinstance(self._ending, Over):
             return False
         own = self._own_trackers(others)
         waits = (self._waiting or {}).keys() - others.trackers
@@ -174,7 +180,7 @@ class Quest:
 
     def stop(self) -> None:
         """End it at once."""
-        self._end(ResolverDown("stopping"))
+        self._end(Over.STOPPED)
 
     # --- the course of the race ----------------------------------------------------------------------------------
 
@@ -188,7 +194,7 @@ class Quest:
         """The dictionary is there, its digest checked."""
         self._end(info)
 
-    def _end(self, ending: InfoBytes | ResolverDown) -> None:
+    def _end(self, ending: InfoBytes | Over) -> None:
         if self._ending is not None:
             return
         self._ending = ending
@@ -202,7 +208,7 @@ class Quest:
     def _look_for_hope(self) -> None:
         is_alone = self._race is None or self._race.is_empty
         if is_alone and all(asking.unreached for asking in self._trackers.values()):
-            self._end(ResolverDown("nobody_to_ask"))
+            self._end(Over.NOBODY)
 
     # --- trackers ------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from functools import lru_cache, partial
 from typing import Final
 
 from truename.asked import Asked, Ended, answer_of
-from truename.errors import NotYet, ResolverDown
+from truename.errors import NotYet, ResolverDown, TruenameError
 from truename.gateway import Gateway
 from truename.magnet import Magnet
 from truename.metainfo import InfoBytes, Metainfo
@@ -23,7 +23,7 @@ from truename.resolvers.direct.allowance import Room
 from truename.resolvers.direct.config import DirectConfig
 from truename.resolvers.direct.dialer import Dialer
 from truename.resolvers.direct.hosts import HostNames, LookUp, ask_system
-from truename.resolvers.direct.quest import Quest
+from truename.resolvers.direct.quest import Over, Quest
 from truename.resolvers.direct.reach import Reach
 from truename.resolvers.direct.trackers import Tracker, Trackers
 from truename.resolvers.direct.turns import Turns
@@ -111,7 +111,7 @@ class _Waiter(Asked[Metainfo]):
         """What to say when it was asked in vain, or would have been, had it had anybody to ask."""
         waits = [(errand.quest, errand.quest.others(self.whom)) for errand in self.errands]
         if not self._left_asked and not any(quest.asks_for(others) for quest, others in waits):
-            return ResolverDown("nobody_to_ask")
+            return self.whom.nobody_to_ask()
         return NotYet(peers_seen=max((self._left_seen, *(quest.seen(others) for quest, others in waits))))
 
     def _left(self) -> None:
@@ -157,15 +157,25 @@ class _Errand:
         for waiter in self.waiters:
             waiter.start_clock()
 
-    def over(self, ending: InfoBytes | ResolverDown) -> None:
+    def over(self, ending: InfoBytes | Over) -> None:
         """See `Client`."""
         for waiter in list(self.waiters):
             if isinstance(ending, InfoBytes):
                 waiter.take(ending)
             self.dismiss(waiter)
-            if not waiter.errands:  # some peer had a torrent, and it is not the one of this waiter
-                waiter.fail(ending if isinstance(ending, ResolverDown) else waiter.nobody_answered())
+            if not waiter.errands:
+                waiter.fail(_why(ending, waiter))
         self._on_over(self)
+
+
+def _why(ending: InfoBytes | Over, waiter: _Waiter) -> TruenameError:
+    match ending:
+        case Over.NOBODY:
+            return waiter.whom.nobody_to_ask()
+        case Over.STOPPED:
+            return ResolverDown("stopping")
+        case _:  # some peer had a torrent, and it is not the one of this waiter
+            return waiter.nobody_answered()
 
 
 class DirectResolver:
@@ -247,10 +257,12 @@ class DirectResolver:
 
     def _choose(self, named: Sequence[str], peers: Sequence[str]) -> tuple[Sequence[Tracker], Whom]:
         private = self._config.allow_private
-        usable = usable_trackers(named if self._config.magnet_trackers else (), allow_private=private)
+        named = named if self._config.magnet_trackers else ()
+        usable = usable_trackers(named, allow_private=private)
         trackers = (*self._own, *map(Tracker, self._askable(usable)))
         usable_ones = tuple(usable_peers(peers, allow_private=private))
-        return trackers, Whom(tuple(tracker.url for tracker in trackers), peers=usable_ones)
+        is_unusable = bool(named or peers) and not (usable or usable_ones)
+        return trackers, Whom(tuple(one.url for one in trackers), peers=usable_ones, is_unusable=is_unusable)
 
     def _askable(self, urls: Iterable[str]) -> Iterable[str]:
         """Without those over UDP where a proxy is the only way out."""
