@@ -27,10 +27,11 @@ from truename.queue.local import LocalQueue
 from truename.resolvers.chain import Chain
 from truename.service import Calibrations, Desk
 from truename.settings import Settings
-from truename.store.database import FILE_NAME, Database, DatabaseError, StoreUnavailable, sqlite_url
+from truename.store.database import FILE_NAME, Database, StoreUnavailable, sqlite_url
 from truename.store.keeper import Keeper
 from truename.store.migrate import migrate
 from truename.store.shelf import Shelf
+from truename.store.trouble import unusable
 from truename.store.writer import Writer
 from truename.watch import Watch
 from truename.ways import gateway_of
@@ -182,7 +183,7 @@ async def _recover(database: Database, file: Path) -> None:
     try:
         await database.write(calibration.recover, [time.time()])
     except StoreUnavailable as error:
-        raise DatabaseError("database_unusable", what=str(file), why=str(error)) from error
+        raise unusable(str(file), error) from error
 
 
 async def _give_back(writer: Writer, feeder: Feeder) -> None:

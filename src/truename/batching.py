@@ -11,7 +11,7 @@ from truename import calibration
 from truename.calibration import Answer, BatchOrder, Granted, OfBatch, Priority, Retried, Submission
 from truename.magnet import Magnet
 from truename.portions import in_portions
-from truename.service import Desk, Idle, TaskView, views
+from truename.service import Desk, TaskView, views
 from truename.store import batches, tasks
 from truename.store.batches import BatchLine, BatchRow
 from truename.store.database import Connection
@@ -95,16 +95,16 @@ class Batches:
         self, person_id: int, batch_id: str, *, after_place: int, limit: int, ended_after: float
     ) -> BatchView | None:
         asked = {"after_place": after_place, "limit": limit, "ended_after": ended_after}
-        now, idle = self._desk.clock(), self._desk.feeder.idle
-        return await self._desk.database.read(_get, person_id, batch_id, asked, at=now, idle=idle)
+        now = self._desk.clock()
+        return await self._desk.database.read(_get, person_id, batch_id, asked, at=now)
 
 
 async def _get(
-    connection: Connection, person_id: int, batch_id: str, asked: Mapping[str, Any], *, at: float, idle: Idle
+    connection: Connection, person_id: int, batch_id: str, asked: Mapping[str, Any], *, at: float
 ) -> BatchView | None:
     row = await batches.get(connection, batch_id, person_id=person_id, ended_after=asked["ended_after"])
     if row is None:
         return None
     found = await tasks.of_batch(connection, batch_id, after_place=asked["after_place"], limit=asked["limit"])
-    seen = await views(connection, [one for _, one in found], at=at, idle=idle)
+    seen = await views(connection, [one for _, one in found], at=at)
     return BatchView(batch=row, tasks=[(place, one) for (place, _), one in zip(found, seen, strict=True)])

@@ -20,7 +20,6 @@ from truename.magnet import Magnet
 from truename.model import Lookup
 from truename.queue.base import JobQueue, Report
 from truename.store.database import StoreUnavailable
-from truename.store.lookups import Place
 from truename.store.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -163,15 +162,6 @@ class Feeder:
         self.begun.discard(delivery)
         self._joiners.ended(delivery)
         self._owed.discard(delivery)
-
-    def idle(self) -> list[Place]:
-        """The places of what was taken and has not begun. May be called from any thread."""
-        begun = self.begun
-        return [
-            Place(lookup.prio, lookup.rank, lookup.created_at, lookup.lookup_id)
-            for delivery, lookup in list(self.out.items())
-            if delivery not in begun
-        ]
 
     async def drop(self, deliveries: Sequence[str]) -> None:
         """Nobody waits for these any more. One that was taken in this very moment is not put into the queue at all."""

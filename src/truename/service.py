@@ -5,7 +5,7 @@ Reading goes past the writer; whatever changes goes through it. Knows the person
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -17,18 +17,15 @@ from truename.errors import TruenameError
 from truename.feeder import Feeder
 from truename.hub import Hub
 from truename.infohash import InfoHash
-from truename.line import Window
 from truename.magnet import Magnet
 from truename.model import TaskStatus
 from truename.store import names, tasks
 from truename.store.database import Connection, Database
 from truename.store.ids import new_task_id
-from truename.store.lookups import Place
 from truename.store.names import KnownName, Provenance
 from truename.store.tasks import TaskRow
 from truename.store.writer import GROUP, Writer
 
-Idle = Callable[[], Iterable[Place]]
 """Tells the places of look-ups that were taken and have not begun."""
 
 _LOOK_AGAIN_S = 1.0
@@ -156,16 +153,16 @@ class Calibrations:
         limit: int,
     ) -> Sequence[TaskView]:
         """A person's tasks, newest first, from the one after `before` (its time, rank and id) on."""
-        now, idle = self._desk.clock(), self._desk.feeder.idle
+        now = self._desk.clock()
         asked = {"status": status, "before": before, "limit": limit, "ended_after": now - self._desk.task_ttl_s}
-        return await self._desk.database.read(_newest, person_id, asked, at=now, idle=idle)
+        return await self._desk.database.read(_newest, person_id, asked, at=now)
 
     async def these(self, person_id: int, task_ids: Sequence[str]) -> Sequence[TaskView]:
         """Those of these tasks that the person has, as long as they are remembered."""
-        now, idle = self._desk.clock(), self._desk.feeder.idle
+        now = self._desk.clock()
         remembered_from = now - self._desk.task_ttl_s
         return await self._desk.database.read(
-            _these, task_ids, person_id=person_id, ended_after=remembered_from, at=now, idle=idle
+            _these, task_ids, person_id=person_id, ended_after=remembered_from, at=now
         )
 
     async def counts(self, person_id: int) -> Mapping[TaskStatus, int]:
@@ -183,10 +180,10 @@ class Calibrations:
 
     async def status(self, person_id: int, task_id: str) -> TaskView | None:
         """A person's task, or None when there is none: also when it is somebody else's, or its time is over."""
-        now, idle = self._desk.clock(), self._desk.feeder.idle
+        now = self._desk.clock()
         remembered_from = now - self._desk.task_ttl_s
         return await self._desk.database.read(
-            _status, task_id, person_id=person_id, ended_after=remembered_from, at=now, idle=idle
+            _status, task_id, person_id=person_id, ended_after=remembered_from, at=now
         )
 
     async def wait(
@@ -223,13 +220,13 @@ class Calibrations:
 
 
 async def _status(
-    connection: Connection, task_id: str, *, person_id: int, ended_after: float, at: float, idle: Idle
+    connection: Connection, task_id: str, *, person_id: int, ended_after: float, at: float
 ) -> TaskView | None:
     found = await tasks.of_ids(connection, [task_id], person_id=person_id, ended_after=ended_after)
     if task_id not in found:
         return None
     row = found[task_id]
-    (view,) = await views(connection, [row], at=at, idle=idle)
+    (view,) = await views(connection, [row], at=at)
     if row.status is not TaskStatus.COMPLETED:
         return view
     about = (await names.provenance_of(connection, [row.hash])).get(row.hash)
@@ -242,29 +239,27 @@ def _is_of(row: TaskRow, known: KnownName) -> bool:
 
 
 async def _these(
-    connection: Connection, task_ids: Sequence[str], *, person_id: int, ended_after: float, at: float, idle: Idle
+    connection: Connection, task_ids: Sequence[str], *, person_id: int, ended_after: float, at: float
 ) -> Sequence[TaskView]:
     found = await tasks.of_ids(connection, task_ids, person_id=person_id, ended_after=ended_after)
-    return await views(connection, [found[one] for one in task_ids if one in found], at=at, idle=idle)
+    return await views(connection, [found[one] for one in task_ids if one in found], at=at)
 
 
-async def _newest(
-    connection: Connection, person_id: int, asked: Mapping[str, Any], *, at: float, idle: Idle
-) -> Sequence[TaskView]:
-    return await views(connection, await tasks.newest(connection, person_id, **asked), at=at, idle=idle)
+async def _newest(connection: Connection, person_id: int, asked: Mapping[str, Any], *, at: float) -> Sequence[TaskView]:
+    return await views(connection, await tasks.newest(connection, person_id, **asked), at=at)
 
 
-async def views(connection: Connection, rows: Sequence[TaskRow], *, at: float, idle: Idle) -> list[TaskView]:
+async def views(connection: Connection, rows: Sequence[TaskRow], *, at: float) -> list[TaskView]:
     """Tasks as their owners see them. One that waits for another try stands in no queue until that is due."""
     rows = [replace(row, next_attempt_at=None) if _is_due(row, at) else row for row in rows]
-    waiting = {row.id for row in rows if row.status is TaskStatus.PENDING and row.next_attempt_at is None}
-    window = Window(idle() if waiting else ())
+    waiting = [row for row in rows if row.status is TaskStatus.PENDING and row.next_attempt_at is None]
+    places = await tasks.queue_positions(connection, waiting, at=at)
     v1_of = await names.v1_of(connection, [row.hash for row in rows if row.verified and _is_asked_by_v2(row)])
     return [
         TaskView(
             row=row,
             info_hash_v1=v1_of.get(row.hash),
-            queue_position=await _position(connection, row, window, at) if row.id in waiting else None,
+            queue_position=places.get(row.id),
         )
         for row in rows
     ]
@@ -277,8 +272,3 @@ def _is_asked_by_v2(row: TaskRow) -> bool:
 
 def _is_due(row: TaskRow, at: float) -> bool:
     return row.next_attempt_at is not None and row.next_attempt_at <= at
-
-
-async def _position(connection: Connection, row: TaskRow, window: Window, at: float) -> int:
-    behind = window.ahead_of(row)
-    return min(tasks.MOST_COUNTED, behind + await tasks.queue_position(connection, row, at=at))

@@ -77,7 +77,8 @@ class Heart:
         return list((await self.write(calibration.take_all, [wanted]))[0])
 
     async def position(self, submitted: Submitted, who: int = ALICE, *, most: int = 100) -> int:
-        return await self.database.read(tasks.queue_position, await self.task(submitted, who), at=self.now, most=most)
+        row = await self.task(submitted, who)
+        return (await self.database.read(tasks.queue_positions, [row], at=self.now, most=most))[row.id]
 
     async def task(self, submitted: Submitted, who: int = ALICE) -> TaskRow:
         async with self.database.reading() as connection:

@@ -293,7 +293,7 @@ def test_what_lies_in_the_queue_already_and_is_asked_for_again_in_haste_has_what
         works.held = {NORMAL}
         async with works.going():
             await works.submit(range(6), NORMAL)
-            await works.until(lambda: len(works.worked) == 2 and len(works.feeder.idle()) == 2)
+            await works.until(lambda: len(works.worked) == 2 and len(works.feeder.out.keys() - works.feeder.begun) == 2)
             in_the_queue, in_the_database = HASHES[2], HASHES[4]
             await works.submit([2, 4], HIGH)
             await works.until(lambda: len(works.worked) == 4)
@@ -333,7 +333,7 @@ def test_what_is_given_back_to_the_database_was_taken_out_of_a_queue_far_away(tm
         queue = works.queue = works.feeder._queue = works.applier._queue = Slow(slots=2)  # type: ignore[assignment]
         async with works.going():
             await works.submit(range(4), NORMAL)
-            await works.until(lambda: len(works.worked) == 2 and len(works.feeder.idle()) == 2)
+            await works.until(lambda: len(works.worked) == 2 and len(works.feeder.out.keys() - works.feeder.begun) == 2)
             queue.meanwhile = lambda: works.feeder.asked([Granted(magnet(3), is_new=False)], HIGH)
             await works.submit([2], HIGH)
             await works.until(lambda: len(works.worked) >= 3 and not works.feeder._owed)
@@ -527,7 +527,7 @@ def test_whom_a_later_request_names_is_asked_by_what_is_out_already(tmp_path: Pa
         works.held = {NORMAL}
         async with works.going():
             await works.submit(range(2), NORMAL, trackers=(FIRST,))
-            await works.until(lambda: len(works.worked) == 1 and len(works.feeder.idle()) == 1)
+            await works.until(lambda: len(works.worked) == 1 and len(works.feeder.out.keys() - works.feeder.begun) == 1)
             await works.submit(range(2), NORMAL, trackers=(SECOND,))
             await works.submit(range(2), NORMAL, trackers=(SECOND,))
             await works.until(lambda: len(works.worked) == 2)

@@ -154,7 +154,7 @@ def test_who_joins_a_running_look_up_raises_it_should_it_have_to_wait_again(tmp_
         await heart.submit(magnet(10), who=BOB, priority=HIGH)
         await heart.submit(magnet(11), who=CAROL, priority=HIGH)
         await heart.apply((running, dead(running)))  # the first one's time is over, and not that of who joined
-        assert numbers(await heart.take({HIGH: 9})) == [0, 10, 11]
+        assert numbers(await heart.take({HIGH: 9})) == [0, 11, 10]  # BOB has had a place, and CAROL none
 
     with_heart(tmp_path, scenario)
 
@@ -166,6 +166,42 @@ def test_who_joins_with_less_haste_lowers_nothing(tmp_path: Path) -> None:
         await heart.submit(magnet(0), magnet(1), who=BOB, priority=LOW)
         await heart.write(calibration.give_back_all, [(running, heart.now)])
         assert numbers(await heart.take({HIGH: 9})) == [0, 1]
+
+    with_heart(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("joined", [(), (7,), (7, 5), (0, 1, 2, 3), (3, 7, 2, 6)])
+def test_no_place_of_anybody_tells_that_somebody_else_has_asked(tmp_path: Path, joined: tuple[int, ...]) -> None:
+    async def scenario(heart: Heart) -> None:
+        alices = await heart.submit(*map(magnet, range(8)))
+        heart.now += 1
+        wanted = [joined[turn] if turn < len(joined) else 20 + turn for turn in range(4)]
+        bobs = [(await heart.submit(magnet(number), who=BOB))[0] for number in wanted]
+        heart.now += 1
+        (carols,) = await heart.submit(magnet(40), who=CAROL)
+        assert [await heart.position(one) for one in alices] == [1, 4, 6, 8, 10, 11, 12, 13]
+        assert [await heart.position(one, BOB) for one in bobs] == [2, 5, 7, 9]
+        assert await heart.position(carols, CAROL) == 3
+
+    with_heart(tmp_path, scenario)
+
+
+def test_who_joins_waits_no_longer_than_for_something_that_nobody_else_wants(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        await heart.submit(*map(magnet, range(8)))
+        await heart.submit(magnet(7), magnet(20), who=BOB)
+        assert numbers(await heart.take({NORMAL: 5})) == [0, 7, 1, 20, 2]
+
+    with_heart(tmp_path, scenario)
+
+
+def test_when_who_had_the_earlier_place_has_left_the_look_up_has_that_of_who_stays(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        await heart.submit(*map(magnet, range(4)))
+        (joined,) = await heart.submit(magnet(3), who=BOB)
+        await heart.cancel(joined, who=BOB)
+        await heart.submit(magnet(20), who=BOB)  # whoever has cancelled what waited stands behind no ghost
+        assert numbers(await heart.take({NORMAL: 9})) == [0, 20, 1, 2, 3]
 
     with_heart(tmp_path, scenario)
 

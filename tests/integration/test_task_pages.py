@@ -80,7 +80,7 @@ def test_what_waits_has_its_place_and_what_is_tried_again_its_time(tmp_path: Pat
             later = {"attempt": 1, "next_attempt_at": site.clock.epoch + 30}
             await connection.execute(update(tables.task).where(tables.task.c.id == first).values(later))
         rows = rows_of(await page(client))
-        assert "排在第 2 位" in said_in(rows[second])
+        assert "排在第 1 位" in said_in(rows[second])
         assert "下次尝试 22:13:50 UTC 已尝试 1 次" in said_in(rows[first])
         assert "排在" not in said_in(rows[first])
 

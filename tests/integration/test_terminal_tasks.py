@@ -119,7 +119,7 @@ def test_a_line_has_the_state_the_task_the_hash_and_what_there_is_to_say(
     assert capfd.readouterr().out.splitlines() == [
         f"pending    {tried}  {'3c' * 20}  tries: 2",
         f"timeout    {dead}  {DEAD}  Nobody has this torrent at the moment; try again another day.",
-        f"pending    {waiting}  {OTHER}  place 2 in the queue",
+        f"pending    {waiting}  {OTHER}  place 1 in the queue",
         f"completed  {named}  {HASH}  Name.mkv",
     ]
 

@@ -4,6 +4,8 @@ import itertools
 import time
 import uuid
 
+import pytest
+
 from truename.store.ids import new_task_id
 
 
@@ -19,6 +21,20 @@ def test_what_cannot_be_guessed_differs_from_one_to_the_next() -> None:
     assert len(set(luck)) == len(luck)
     differing = [sum(a != b for a, b in zip(one, other, strict=True)) for one, other in itertools.pairwise(luck)]
     assert min(differing) > 3
+
+
+def test_they_do_not_tell_how_many_others_were_made_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time_ns() + 10**9
+    monkeypatch.setattr(time, "time_ns", lambda: now)
+
+    def clock(task_id: str) -> int:
+        return int(task_id[:8] + task_id[9:13] + task_id[15:18], 16)
+
+    before = clock(new_task_id())
+    for _ in range(37):
+        new_task_id()
+    now += 10**9
+    assert clock(new_task_id()) - before == pytest.approx(10**9 >> 10, abs=1)
 
 
 def test_those_of_a_later_start_are_greater() -> None:

@@ -31,7 +31,7 @@ LEVELS = (
         "portions",
     },
     {"manager", "crew", "ad_hoc", "journal", "resolvers", "store", "queue"},
-    {"worker", "calibration", "feeder", "joining", "applier", "outlook", "cleaner", "line"}
+    {"worker", "calibration", "feeder", "joining", "applier", "outlook", "cleaner"}
     | {"service", "batching", "watch", "notes", "mode", "health", "backups"},
     {"terminal", "demo", "web"},
     {"app", "serving", "ways"},

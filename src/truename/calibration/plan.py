@@ -57,11 +57,14 @@ def plan_submissions(ground: Ground, submissions: Iterable[Submission], rules: R
         mine = ground.own.get((asked.person_id, asked.magnet.info_hash))
         if mine is not None:
             hurried = _hurried(mine, asked, rank, sources)
+            if hurried.rank == rank:
+                _advance(ground, plan, asked, rank)
             if hurried != mine:
                 ground.own[asked.person_id, asked.magnet.info_hash] = plan.raised[mine.id] = hurried
             plan.answers.append(Submitted(task_id=mine.id, status=hurried.status, deduplicated=True))
             continue
         task = _pending(asked, sources, lookup_id, rank)
+        _advance(ground, plan, asked, rank)
         plan.added.append(task)
         ground.queued[asked.person_id] += 1
         ground.own[asked.person_id, asked.magnet.info_hash] = task
@@ -78,7 +81,6 @@ def _ask(ground: Ground, plan: Plan, asked: Submission, rank: int, sources: Sour
     info_hash = asked.magnet.info_hash
     active = ground.active.get(info_hash)
     if active is None:
-        _advance(ground, plan, asked, rank)
         active = ActiveLookup(
             id=-1 - len(plan.begun),
             hash=info_hash,
@@ -114,14 +116,13 @@ def _second_hash(active: ActiveLookup, asked: Submission) -> str | None:
 
 
 def _joined(ground: Ground, plan: Plan, asked: Submission, rank: int, active: ActiveLookup) -> ActiveLookup:
-    """A look-up that somebody joins waits in their lane if that is the faster one."""
+    """A look-up that somebody joins waits at their place if it comes sooner: as it would have done for them alone."""
     if active.status is LookupStatus.WAITING:  # for another try; who asks now does not want to wait for that
         active = replace(active, status=LookupStatus.PENDING)
-    if asked.priority < active.prio:
-        if active.status is LookupStatus.PENDING:
-            _advance(ground, plan, asked, rank)
-        else:  # it has had its turn: should it have to wait again, it is the next one, and nobody's rank is used up
-            rank = ground.taken_rank.get(asked.priority, 0)
+    is_running = active.status is LookupStatus.RUNNING
+    if is_running:  # it has had its turn: should it have to wait again, it is the next one
+        rank = ground.taken_rank.get(asked.priority, 0)
+    if asked.priority < active.prio or (not is_running and (asked.priority, rank) < (active.prio, active.rank)):
         active = replace(active, prio=asked.priority, person_id=asked.person_id, rank=rank)
     if active.id < 0:
         begun = plan.begun[-1 - active.id]
@@ -158,7 +159,7 @@ def _rank_of(ground: Ground, asked: Submission) -> int:
 
 
 def _advance(ground: Ground, plan: Plan, asked: Submission, rank: int) -> None:
-    """The rank is used up. Who only joins uses none, and so does not stand behind ghosts the next time."""
+    """The rank is used up, by who joins as well: else their next place would tell that somebody else has asked."""
     lane = (int(asked.priority), asked.person_id)
     ground.last_rank[lane] = plan.ranks[lane] = rank
 

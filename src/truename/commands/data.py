@@ -10,6 +10,7 @@ import typer
 from truename.commands.loaded import loaded_settings
 from truename.commands.process import DONE, LANGUAGE, NOT_ALL, complain, refuse, run
 from truename.store.database import FILE_NAME, Database, DatabaseError, StoreUnavailable
+from truename.store.trouble import unusable
 from truename.terminal import backup as backups
 from truename.terminal.catalogue import open_database
 from truename.terminal.screen import Screen
@@ -30,7 +31,8 @@ def on_database(act: Callable[[Database, Screen], Coroutine[Any, Any, bool]]) ->
     except DatabaseError as error:
         refuse(error.word, **error.fields)
     except StoreUnavailable as error:
-        refuse("database_unusable", what=str(loaded.settings.data_dir / FILE_NAME), why=str(error))
+        told = unusable(str(loaded.settings.data_dir / FILE_NAME), error)
+        refuse(told.word, **told.fields)
     raise typer.Exit(DONE if done else NOT_ALL)
 
 
@@ -69,5 +71,6 @@ def restore(file: Path, *, dry_run: bool, yes: bool) -> None:
     except (CannotServe, DatabaseError) as error:
         refuse(error.word, **error.fields)
     except StoreUnavailable as error:
-        refuse("database_unusable", what=str(loaded.settings.data_dir / FILE_NAME), why=str(error))
+        told = unusable(str(loaded.settings.data_dir / FILE_NAME), error)
+        refuse(told.word, **told.fields)
     raise typer.Exit(DONE if done else NOT_ALL)

@@ -8,15 +8,19 @@ from typing import Any
 import typer
 
 from truename.commands.loaded import loaded_settings, tell_what_is_left_alone
-from truename.commands.process import LANGUAGE, NOT_ALL, refuse, run
+from truename.commands.process import LANGUAGE, NOT_ALL, complain, refuse, run
 from truename.open_files import take_files
 from truename.serving import CannotServe, serving, until_told_to_stop
 from truename.store.database import DatabaseError
 from truename.terminal.log import telling
 from truename.terminal.screen import Screen
+from truename.texts import say
 from truename.ways import open_chain
 
 log = logging.getLogger(__name__)
+
+_PASSES = frozenset(("database_full", "database_held"))
+"""What another start may find mended, so whoever looks after the server may try again: no wrong usage (status 2)."""
 
 
 def serve() -> None:
@@ -45,6 +49,9 @@ def run_server(work: Coroutine[Any, Any, None]) -> None:
         try:
             run(work)
         except (CannotServe, DatabaseError) as error:
+            if error.word in _PASSES:
+                complain(say(error.word, LANGUAGE, **error.fields))
+                raise typer.Exit(NOT_ALL) from None
             refuse(error.word, **error.fields)
         except ExceptionGroup as group:
             log.critical("the server has ended", exc_info=group)

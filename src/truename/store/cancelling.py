@@ -38,6 +38,8 @@ _gone = Table(
     Column("lookup_id", BigInteger, index=False),
     Column("person_id", Integer),
     Column("watched_hash", String(64)),
+    Column("status", String(10)),
+    Column("prio", Integer),
     prefixes=["TEMPORARY"],
     sqlite_with_rowid=False,  # one tree instead of two, and read in the order of the tables it is joined with
 )
@@ -46,9 +48,6 @@ _idle = Table(
     _aside,
     Column("lookup_id", BigInteger, primary_key=True),
     Column("delivery", String(36)),
-    Column("status", String(10)),
-    Column("prio", Integer),
-    Column("person_id", Integer),
     prefixes=["TEMPORARY"],
     sqlite_with_rowid=False,
 )
@@ -56,8 +55,9 @@ _OF_GONE = select(_gone.c.lookup_id)
 _OF_IDLE = select(_idle.c.lookup_id)
 
 
-Selected = Select[tuple[str, int, int, str | None]]
-"""Tasks that have not ended: their id, look-up and person, and the hash of those for which the watch had asked."""
+Selected = Select[tuple[str, int, int, str | None, str, int]]
+"""Tasks that have not ended: their id, look-up and person, the hash of those for which the watch had asked, state and
+priority."""
 
 
 def owned(wanted: Sequence[tuple[str, int]]) -> Selected:
@@ -78,7 +78,8 @@ def created_by(batch_id: str, *, person_id: int) -> Selected:
 
 def _active() -> Selected:
     watched_hash = case((task.c.watched.is_(True), task.c.hash))
-    return select(task.c.id, task.c.lookup_id, task.c.person_id, watched_hash).where(task.c.active == ONE)
+    columns = (task.c.id, task.c.lookup_id, task.c.person_id, watched_hash, task.c.status, task.c.prio)
+    return select(*columns).where(task.c.active == ONE)
 
 
 async def cancel(connection: Connection, wanted: Selected, *, at: float, tells: bool) -> Sequence[str]:
@@ -101,7 +102,9 @@ async def cancel(connection: Connection, wanted: Selected, *, at: float, tells: 
     )
     deliveries = await _end_idle(connection)
     others_wait = select(lookup.c.id).where(lookup.c.id.in_(_OF_GONE), lookup.c.active == ONE)
-    await _leave_to_others(connection, list((await connection.execute(others_wait)).scalars()))
+    left = list((await connection.execute(others_wait)).scalars())
+    await lookups.ask_anew(connection, await tasks.wanted_by_those_who_wait(connection, left))
+    await _close_ranks(connection)
     of_gone = batch_task.c.task_id.in_(select(_gone.c.task_id))  # as a join SQLite reads the members of all batches
     counted = select(batch_task.c.batch_id, func.count().label("tasks")).where(of_gone)
     fewer = {row.batch_id: row.tasks for row in await connection.execute(counted.group_by(batch_task.c.batch_id))}
@@ -128,45 +131,37 @@ async def _lay_aside(connection: Connection, wanted: Selected) -> None:
 
 
 async def _end_idle(connection: Connection) -> Sequence[str]:
-    """Who had asked for one that was never taken does not stand behind its ghost the next time."""
     waited_for = exists().where(task.c.lookup_id == lookup.c.id, task.c.active == ONE)
-    idle = select(lookup.c.id, lookup.c.delivery, lookup.c.status, lookup.c.prio, lookup.c.person_id).where(
-        lookup.c.id.in_(_OF_GONE), lookup.c.active == ONE, ~waited_for
-    )
+    idle = select(lookup.c.id, lookup.c.delivery).where(lookup.c.id.in_(_OF_GONE), lookup.c.active == ONE, ~waited_for)
     await connection.execute(insert(_idle).from_select(list(_idle.c), idle))
     await connection.execute(
         update(lookup)
         .where(lookup.c.id.in_(_OF_IDLE))
         .values(status=LookupStatus.ENDED.value, active=None, delivery=None, due_at=None)
     )
-    never_taken = select(_idle.c.prio, _idle.c.person_id, func.count().label("lookups")).where(
-        _idle.c.status == PENDING
-    )
-    for row in (await connection.execute(never_taken.group_by(_idle.c.prio, _idle.c.person_id))).all():
-        await _close_ranks(connection, row.prio, row.person_id, row.lookups)
     out = await connection.execute(
         select(_idle.c.lookup_id, _idle.c.delivery).where(_idle.c.delivery.is_not(None)).order_by(_idle.c.lookup_id)
     )
     return [f"{row.delivery}.{row.lookup_id}" for row in out]
 
 
-async def _leave_to_others(connection: Connection, left: Sequence[int]) -> None:
-    """What others still wait for is asked as they want it; a faster lane into which it was raised closes its ranks."""
-    freed = await lookups.ask_anew(connection, await tasks.wanted_by_those_who_wait(connection, left))
-    for (prio, person_id), count in freed.items():
-        await _close_ranks(connection, prio, person_id, count)
+async def _close_ranks(connection: Connection) -> None:
+    """Whoever has cancelled what still waited does not stand behind its ghost the next time."""
+    waited = select(_gone.c.prio, _gone.c.person_id, func.count().label("tasks")).where(_gone.c.status == PENDING)
+    for row in (await connection.execute(waited.group_by(_gone.c.prio, _gone.c.person_id))).all():
+        await _close_ranks_of(connection, row.prio, row.person_id, row.tasks)
 
 
-async def _close_ranks(connection: Connection, prio: int, person_id: int, count: int) -> None:
+async def _close_ranks_of(connection: Connection, prio: int, person_id: int, count: int) -> None:
     """Not below what has been taken, nor below what still waits: the person's order stays as it was given."""
     the_lane = (lane.c.prio == prio, lane.c.person_id == person_id)
     last = (await connection.execute(select(lane.c.last).where(*the_lane).with_for_update())).scalar_one_or_none() or 0
     taken = select(func.max(virtual.c.v)).where(virtual.c.prio == prio)
-    waiting = select(func.max(lookup.c.rank)).where(
-        lookup.c.status == PENDING,
-        lookup.c.prio == prio,
-        lookup.c.person_id == person_id,
-        lookup.c.rank > last - count,
+    waiting = select(func.max(task.c.rank)).where(
+        task.c.status == PENDING,
+        task.c.prio == prio,
+        task.c.person_id == person_id,
+        task.c.rank > last - count,
     )
     floors = (await connection.execute(select(taken.scalar_subquery(), waiting.scalar_subquery()))).one()
     lowered = max(last - count, *(floor or 0 for floor in floors))

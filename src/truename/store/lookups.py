@@ -6,15 +6,14 @@ share, not by age.
 Lock order everywhere: look-ups (by id), tasks, notes, events.
 """
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import bindparam, case, delete, exists, func, insert, select, update
+from sqlalchemy import and_, bindparam, case, delete, exists, func, insert, or_, select, update
 
 from truename.magnet import Magnet
-from truename.model import Lookup, LookupStatus, TaskStatus
+from truename.model import Lookup, LookupStatus
 from truename.store.database import Connection
 from truename.store.due import due_values, has_come, is_too_far_off
 from truename.store.portable import in_chunks, upsert
@@ -35,15 +34,6 @@ class ActiveLookup:
     rank: int
     status: LookupStatus
     sources: Sources
-
-
-class Place(NamedTuple):
-    """Where a look-up stands in the line of its priority."""
-
-    prio: int
-    rank: int
-    created_at: float
-    id: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,16 +84,19 @@ _CHANGE = (
         due_at=None,
     )
 )
-_WAS_FASTER = lookup.c.prio < bindparam("new_prio")
+_WAS_SOONER = or_(
+    lookup.c.prio < bindparam("new_prio"),
+    and_(lookup.c.prio == bindparam("new_prio"), lookup.c.status == PENDING, lookup.c.rank < bindparam("new_rank")),
+)
 _ASK_ANEW = (
     update(lookup)
     .where(lookup.c.id == bindparam("this_id"))
     .values(
         sources=bindparam("new_sources"),
         hash_v2=bindparam("new_hash_v2"),
-        prio=case((_WAS_FASTER, bindparam("new_prio")), else_=lookup.c.prio),
-        person_id=case((_WAS_FASTER, bindparam("new_person")), else_=lookup.c.person_id),
-        rank=case((_WAS_FASTER, bindparam("new_rank")), else_=lookup.c.rank),
+        prio=case((_WAS_SOONER, bindparam("new_prio")), else_=lookup.c.prio),
+        person_id=case((_WAS_SOONER, bindparam("new_person")), else_=lookup.c.person_id),
+        rank=case((_WAS_SOONER, bindparam("new_rank")), else_=lookup.c.rank),
     )
 )
 _LAST_RANKS = select(lane.c.prio, lane.c.person_id, lane.c.last).where(
@@ -131,7 +124,6 @@ _RUNNING_OF = (
     .with_for_update()
 )
 _MAGNETS_OF = select(lookup.c.id, lookup.c.hash, lookup.c.hash_v2, lookup.c.sources).where(_IDS)
-_STANDS = select(lookup.c.id, lookup.c.prio, lookup.c.person_id, lookup.c.status).where(_IDS)
 _WAKE = tuple(
     update(lookup)
     .where(lookup.c.status == WAITING, which(lookup.c.due_at))
@@ -220,22 +212,10 @@ async def change_all(connection: Connection, changed: Sequence[ActiveLookup]) ->
         )
 
 
-async def ask_anew(connection: Connection, wanted: Mapping[int, Wants]) -> Counter[tuple[int, int]]:
-    """These look-ups ask from now on what is wanted of them, and stand in no faster lane than that.
-
-    Output: how many of those that wait have left each lane (priority, person).
-    """
+async def ask_anew(connection: Connection, wanted: Mapping[int, Wants]) -> None:
+    """These look-ups ask from now on what is wanted of them, and stand at no earlier place than that."""
     if not wanted:
-        return Counter()
-    left: Counter[tuple[int, int]] = Counter()
-    ranks: dict[tuple[int, int], int] = {}
-    for some in in_chunks(wanted):
-        for row in await connection.execute(_STANDS, {"ids": some}):
-            wants = wanted[row.id]
-            if row.prio < wants.prio:
-                lane_of = (wants.prio, wants.person_id)
-                ranks[lane_of] = max(wants.rank, ranks.get(lane_of, 0))
-                left[row.prio, row.person_id] += row.status == LookupStatus.PENDING.value
+        return
     await connection.execute(
         _ASK_ANEW,
         [
@@ -250,10 +230,6 @@ async def ask_anew(connection: Connection, wanted: Mapping[int, Wants]) -> Count
             for one, wants in wanted.items()
         ],
     )
-    if ranks:  # who had only joined had used up none
-        last, _ = await last_ranks(connection, ranks)
-        await write_ranks(connection, {one: max(rank, last.get(one, 0)) for one, rank in ranks.items()})
-    return +left
 
 
 async def last_ranks(
@@ -363,14 +339,6 @@ async def magnets_of(connection: Connection, ids: Iterable[int]) -> dict[int, Ma
     for some in in_chunks(ids):
         found |= {row.id: _magnet(row) for row in await connection.execute(_MAGNETS_OF, {"ids": some})}
     return found
-
-
-async def taken(connection: Connection) -> Sequence[Place]:
-    """The places of the look-ups that were taken, and have begun for nobody yet."""
-    started = exists().where(task.c.lookup_id == lookup.c.id, task.c.status == TaskStatus.RUNNING.value)
-    columns = (getattr(lookup.c, name) for name in Place._fields)
-    statement = select(*columns).where(lookup.c.status == RUNNING, ~started)
-    return [Place._make(row) for row in await connection.execute(statement)]
 
 
 async def end_all(connection: Connection, ids: Iterable[int]) -> None:

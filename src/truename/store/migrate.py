@@ -14,10 +14,11 @@ from pathlib import Path
 from stat import S_ISREG
 
 from sqlalchemy import URL, Connection, Engine, create_engine, inspect
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from truename.store.database import DatabaseError
 from truename.store.migrations import NEWEST
+from truename.store.trouble import unusable
 
 LOCK_NAME = "migrate.lock"
 _SQLITE = b"SQLite format 3\0"
@@ -50,7 +51,7 @@ def migrate(url: URL) -> None:
                     remove_begun(connection)
                 upgrade(connection)
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-        raise DatabaseError("database_unusable", what=what, why=reason_of(error)) from error
+        raise unusable(what, error) from error
     finally:
         engine.dispose()
 
@@ -136,9 +137,3 @@ def _copy_aside(path: Path, revision: str) -> None:
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
         source.backup(copy)
     target.chmod(0o600)
-
-
-def reason_of(error: Exception) -> str:
-    """Why the database could not be used, in the words of SQLite or the system."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return (cause.strerror if isinstance(cause, OSError) else None) or str(cause) or type(error).__name__

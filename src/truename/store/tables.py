@@ -218,6 +218,14 @@ task = Table(
         sqlite_where=text("active = 1"),
         postgresql_where=text("active = 1"),
     ),
+    Index(
+        "ix_task_waiting",
+        "prio",
+        "rank",
+        "created_at",
+        sqlite_where=_IS_PENDING,
+        postgresql_where=_IS_PENDING,
+    ),
     Index("ix_task_person_id_created_at", "person_id", "created_at"),
     Index("ix_task_hash_person_id", "hash", "person_id"),
 )

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Row,
-    and_,
     bindparam,
     delete,
     exists,
@@ -25,7 +24,7 @@ from truename.model import TaskStatus
 from truename.store.database import Connection
 from truename.store.portable import by_hash, in_chunks
 from truename.store.sources import NOBODY, Sources
-from truename.store.tables import ONE, PENDING, WAITING, batch, batch_task, lookup, task
+from truename.store.tables import ONE, PENDING, batch, batch_task, task
 
 MOST_COUNTED = 10_000
 """Whoever stands further back in the queue is told this."""
@@ -122,6 +121,19 @@ _WANTED_BY = (
     .where(task.c.lookup_id.in_(bindparam("lookup_ids", expanding=True)), task.c.active == ONE)
     .order_by(task.c.created_at, task.c.rank, task.c.id)
 )
+_STANDS_IN_LINE = task.c.next_attempt_at.is_(None) | (task.c.next_attempt_at <= bindparam("now"))
+_BETWEEN = select(func.count()).select_from(
+    select(literal(1))
+    .where(
+        task.c.status == PENDING,
+        task.c.prio == bindparam("of_prio"),
+        tuple_(task.c.rank, task.c.created_at) >= tuple_(bindparam("from_rank"), bindparam("from_time")),
+        tuple_(task.c.rank, task.c.created_at) < tuple_(bindparam("before_rank"), bindparam("before_time")),
+        _STANDS_IN_LINE,
+    )
+    .limit(bindparam("most"))
+    .subquery()
+)
 _OF_ANYBODY = select(*_COLUMNS).where(task.c.id.in_(bindparam("ids", expanding=True)))
 # By the bare column SQLite would go through the ended tasks as well, in the order of another index.
 _WHOSE = (task.c.person_id + literal_column("0")).label("person_id")
@@ -209,39 +221,35 @@ async def of_anybody(connection: Connection, ids: Iterable[str]) -> dict[str, Ta
     return found
 
 
-async def queue_position(connection: Connection, waiting: TaskRow, *, at: float = 0.0, most: int = MOST_COUNTED) -> int:
-    """The place of a waiting task among what waits in the database in its priority, from 1.
+async def queue_positions(
+    connection: Connection, waiting: Collection[TaskRow], *, at: float = 0.0, most: int = MOST_COUNTED
+) -> dict[str, int]:
+    """The places of waiting tasks among all tasks that wait in their priority, from 1, by their ids.
 
-    It is counted from the task's own rank, as if nobody else had asked for its hash: who stands before it for the same
-    one counts as for another, and whatever place their look-up has got is not ahead of itself. What waits for another
-    try stands in the line as soon as that is due, `at` being now. Counts at most `most`: beyond that a person does not
-    care, and the database should not.
+    Everybody's is counted as if nobody else had asked for its hash, so it says nothing of who has. What waits for
+    another try stands in the line as soon as that is due, `at` being now. Counts at most `most` of them: beyond that a
+    person does not care, and the database should not.
     """
-    sooner = lookup.c.rank < waiting.rank
-    tied = and_(lookup.c.rank == waiting.rank, lookup.c.created_at < waiting.created_at)
-    for_the_same = exists().where(
-        task.c.lookup_id == waiting.lookup_id,
-        task.c.status == TaskStatus.PENDING.value,
-        task.c.next_attempt_at.is_(None),
-        task.c.prio == waiting.prio,
-        (task.c.rank < waiting.rank) | and_(task.c.rank == waiting.rank, task.c.created_at < waiting.created_at),
-    )
-    first_turn = lookup.c.status == PENDING
-    another_try = and_(lookup.c.status == WAITING, lookup.c.due_at <= at)
-    counts = [
-        select(func.count())
-        .select_from(
-            select(literal(1))
-            .where(stands, lookup.c.prio == waiting.prio, ahead, lookup.c.id != waiting.lookup_id)
-            .limit(most)
-            .subquery()
-        )
-        .scalar_subquery()
-        for stands in (first_turn, another_try)
-        for ahead in (sooner, tied)
-    ]
-    ahead_of_it = (await connection.execute(select(*counts, for_the_same))).one()
-    return min(most, 1 + sum(map(int, ahead_of_it)))
+    places: dict[str, int] = {}
+    before: TaskRow | None = None
+    for one in sorted(waiting, key=lambda one: (one.prio, one.rank, one.created_at)):
+        if before is None or before.prio != one.prio:
+            before = None
+        known = places[before.id] if before is not None else 1
+        places[one.id] = min(most, known + await _between(connection, before, one, at, most - known))
+        before = one
+    return places
+
+
+async def _between(connection: Connection, first: TaskRow | None, last: TaskRow, at: float, most: int) -> int:
+    """How many tasks wait from `first` on (or from the beginning) before `last`."""
+    if most <= 0:
+        return 0
+    from_rank, from_time = (first.rank, first.created_at) if first is not None else (0, 0.0)
+    given = {"of_prio": last.prio, "before_rank": last.rank, "before_time": last.created_at}
+    given |= {"from_rank": from_rank, "from_time": from_time, "now": at, "most": most}
+    count: int = (await connection.execute(_BETWEEN, given)).scalar_one()
+    return count
 
 
 async def wanted_by_those_who_wait(connection: Connection, lookup_ids: Collection[int]) -> dict[int, Wants]:
@@ -254,7 +262,7 @@ async def wanted_by_those_who_wait(connection: Connection, lookup_ids: Collectio
 
 
 def _together(rows: Sequence[Row[Any]]) -> Wants:
-    hurried = min(rows, key=lambda row: row.prio)
+    hurried = min(rows, key=lambda row: (row.prio, row.rank))
     return Wants(
         sources=Sources.in_turns([Sources.of_text(row.sources) for row in rows]),
         hash_v2=next((row.hash_v2 for row in rows if row.hash_v2 is not None), None),

@@ -17,6 +17,7 @@ from truename.store import names
 from truename.store.database import FILE_NAME, Database, DatabaseError, StoreUnavailable, sqlite_url
 from truename.store.migrate import migrate
 from truename.store.names import KnownName
+from truename.store.trouble import unusable
 
 _EVERY_S = 0.5
 
@@ -117,7 +118,7 @@ def _prepare(data_dir: Path) -> None:
     try:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        raise DatabaseError("database_unusable", what=str(data_dir), why=error.strerror or str(error)) from error
+        raise unusable(str(data_dir), error) from error
     migrate(sqlite_url(data_dir / FILE_NAME))
 
 

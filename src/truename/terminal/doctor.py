@@ -19,6 +19,7 @@ from truename.store import names
 from truename.store.database import FILE_NAME as FILE_NAME_OF_DATABASE
 from truename.store.database import DatabaseError, StoreUnavailable
 from truename.store.disk import free_bytes, is_read_only
+from truename.store.trouble import unusable
 from truename.terminal.catalogue import open_database
 from truename.terminal.screen import Screen
 from truename.texts import Language, say
@@ -90,12 +91,10 @@ async def database_states(data_dir: Path, language: Language) -> list[tuple[bool
     try:
         async with open_database(data_dir) as database:
             count = await database.read(names.count)
-    except DatabaseError as error:
-        fields = {key: make_visible(value) for key, value in error.fields.items()}
-        return [(False, say(error.word, language, **fields))]
-    except StoreUnavailable as error:
-        why = make_visible(str(error))
-        return [(False, say("database_unusable", language, what=make_visible(str(data_dir)), why=why))]
+    except (DatabaseError, StoreUnavailable) as error:
+        told = error if isinstance(error, DatabaseError) else unusable(str(data_dir), error)
+        fields = {key: make_visible(value) for key, value in told.fields.items()}
+        return [(False, say(told.word, language, **fields))]
     return [(True, say("doctor_database_ok", language, names=count))]
 
 

@@ -11,7 +11,7 @@ from truename.calibration import OfTask, Rules, cancel_all
 from truename.model import TaskStatus
 from truename.names import make_visible, shown
 from truename.service import TaskView, views
-from truename.store import lookups, people, tasks
+from truename.store import people, tasks
 from truename.store.database import Connection, Database
 from truename.store.people import Person, clean_username
 from truename.store.portable import in_chunks
@@ -46,8 +46,7 @@ async def list_tasks(database: Database, screen: Screen, wish: Wish, *, at: floa
             limit=wish.limit + 1,
             ended_after=at - task_ttl_s,
         )
-        idle = await lookups.taken(connection)
-        seen = await views(connection, read[: wish.limit], at=at, idle=lambda: idle)
+        seen = await views(connection, read[: wish.limit], at=at)
     several = len(everybody) > 1 and person is None
     for one in seen:
         username = everybody[one.row.person_id].username

@@ -34,6 +34,14 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{what}: the database cannot be used: {why}. Look at the file and its folder, or restore a backup.",
         "{what}：数据库无法使用：{why}。请检查该文件及其文件夹，或从备份恢复。",
     ),
+    "database_full": (
+        "{what}: cannot be written, since the disk is full. Make room there and start again; what it holds is safe.",
+        "{what}：磁盘已满，无法写入。请腾出空间后重新启动；已有内容不受影响。",
+    ),
+    "database_held": (
+        "{what}: another program keeps it locked. End that, or wait until it is done, and start again.",
+        "{what}：被另一个程序锁定。请结束该程序或等它完成，然后重新启动。",
+    ),
     "database_newer": (
         "{what}: was written by a newer version of truename; use that version, or restore an older backup.",
         "{what}：由更新版本的 truename 写入；请使用该版本，或恢复较旧的备份。",
