@@ -92,8 +92,9 @@ async def main(folder: Path) -> dict[str, Any]:
             "offline": {"TRUENAME_OFFLINE": "on"},
             "down": {"TRUENAME_PROXY": f"socks5://127.0.0.1:{free_port()}"},
             "proxied": {"TRUENAME_PROXY": proxy.url},
-            "with nodes": {
+            "swarm alone": {
                 "TRUENAME_PROXY": proxy.url,
+                "TRUENAME_RESOLVERS": "swarm",
                 "TRUENAME_DHT_BOOTSTRAP": f"{NODE}:6881,router.example:6881",
             },
             "direct alone": {"TRUENAME_PROXY": proxy.url, "TRUENAME_RESOLVERS": "direct"},

@@ -51,14 +51,21 @@ def test_without_them_packets_leave_and_are_seen(told: dict[str, Any]) -> None:
     assert "17 192.0.2.53 53" in left
 
 
-@pytest.mark.parametrize("run", ["proxied", "with nodes", "direct alone"])
+@pytest.mark.parametrize("run", ["proxied", "direct alone"])
 def test_through_a_proxy_there_is_a_name_and_nothing_leaves_beside_it(told: dict[str, Any], run: str) -> None:
     assert told[run]["out"].endswith(NAMED)
     assert told[run]["left"] == []
     asked = [(command, host) for command, host, _ in told[run]["proxy"]]
     assert {(CONNECT, "tracker.example"), (CONNECT, TRACKER), (CONNECT, PEER), (CONNECT, DEAD_PEER)} <= set(asked)
     assert ((ASSOCIATE, "0.0.0.0") in asked) == (run != "direct alone")
-    assert ((DATAGRAM, NODE) in asked) == (run == "with nodes")
+    assert (DATAGRAM, NODE) not in asked
+
+
+def test_through_a_proxy_the_swarm_asks_nodes_and_peers_and_nothing_leaves_beside_it(told: dict[str, Any]) -> None:
+    assert told["swarm alone"]["left"] == []
+    asked = {(command, host) for command, host, _ in told["swarm alone"]["proxy"]}
+    assert {(CONNECT, DEAD_PEER), (ASSOCIATE, "0.0.0.0"), (DATAGRAM, NODE)} <= asked
+    assert not asked & {(CONNECT, "tracker.example"), (CONNECT, TRACKER)}  # those are for `direct`
 
 
 def test_when_the_proxy_is_down_nothing_leaves(told: dict[str, Any]) -> None:

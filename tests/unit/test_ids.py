@@ -6,14 +6,15 @@ import uuid
 
 import pytest
 
+from truename.store import ids
 from truename.store.ids import new_task_id
 
 
 def test_they_are_uuids_and_rise() -> None:
-    ids = [new_task_id() for _ in range(10_000)]
-    assert ids == sorted(set(ids))
-    assert all(str(uuid.UUID(one)) == one and uuid.UUID(one).version == 4 for one in ids)
-    assert all(uuid.UUID(one).variant == uuid.RFC_4122 for one in ids)
+    made = [new_task_id() for _ in range(10_000)]
+    assert made == sorted(set(made))
+    assert all(str(uuid.UUID(one)) == one and uuid.UUID(one).version == 4 for one in made)
+    assert all(uuid.UUID(one).variant == uuid.RFC_4122 for one in made)
 
 
 def test_what_cannot_be_guessed_differs_from_one_to_the_next() -> None:
@@ -25,6 +26,7 @@ def test_what_cannot_be_guessed_differs_from_one_to_the_next() -> None:
 
 def test_they_do_not_tell_how_many_others_were_made_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.time_ns() + 10**9
+    monkeypatch.setattr(ids, "_last", [0])
     monkeypatch.setattr(time, "time_ns", lambda: now)
 
     def clock(task_id: str) -> int:
