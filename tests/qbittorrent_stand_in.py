@@ -32,7 +32,7 @@ class StandIn:
     def __init__(self, answer: Callable[[Request], Reply]) -> None:
         self.asked: list[Request] = []
         self.sent = 0
-        self._answer = answer
+        self.answer = answer
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -41,7 +41,7 @@ class StandIn:
                 path, _, query = self.path.removeprefix("/api/v2/").partition("?")
                 request = Request(path, _fields(self.headers.get("Content-Type", ""), body, query))
                 outer.asked.append(request)
-                status, headers, answer = outer._answer(request)
+                status, headers, answer = outer.answer(request)
                 self.send_response(status)
                 for name, value in ({"Content-Length": str(len(answer))} | headers).items():
                     self.send_header(name, value)

@@ -117,6 +117,7 @@ COUNTS = (
     "refused",  # of those: could not be reached
     "silent",  # said nothing of use, if anything
     "lied",  # sent what is not the metadata
+    "too_large",  # have more metadata than we take
 )
 """What a resolver may count in an `Account`."""
 

@@ -17,6 +17,7 @@ _NAMED = ("named", "claimed")
 _HAD_METADATA = ("named", "bad_name")
 _BY_TRACKERS = frozenset(("trackers", "trackers_answered", "tracker_peers", "left_out"))
 _NOT_YET = ("no_peers", "no_metadata")
+_MET = ("refused", "silent", "lied", "too_large")
 _NO_FAULT = frozenset(("nobody_to_ask", "nobody_usable", "stopping", "offline"))
 """Why a resolver could not be asked, when it is not the resolver that is to be mended."""
 _MOST_KEPT = 8
@@ -132,6 +133,8 @@ def _step(accounts: Sequence[Account], code: str | None) -> str | None:
         word = "step_trackers_mute"
     elif code == "no_peers" and not any(map(_asked_the_dht, accounts)):
         word = "step_trackers" if total["trackers"] else "step_nobody"
+    elif code == "no_metadata" and total["too_large"] > sum(total[key] for key in ("refused", "silent")):
+        word = "step_too_large"
     elif code == "no_metadata" and total["refused"] > total["silent"] + total["lied"]:
         word = "step_refused"
     elif code in _NOT_YET:
@@ -203,7 +206,7 @@ def _parts(account: Account, language: Language) -> Iterator[str]:
         yield say(word, language, nodes=counts["dht_nodes"], peers=_peers(counts["dht_peers"], language))
     if account.ended in _HAD_METADATA:
         counts["silent"] = 0  # one of them gave it, and nobody waited for the others
-    met = [say(f"told_{key}", language, count=counts[key]) for key in ("refused", "silent", "lied") if counts[key]]
+    met = [say(f"told_{key}", language, count=counts[key]) for key in _MET if counts[key]]
     if counts["tried"]:
         tried = _peers(counts["tried"], language)
         comma = say("told_comma", language)

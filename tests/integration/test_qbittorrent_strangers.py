@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.qbittorrent import PASSWORD, PATIENCE_S, USERNAME
-from tests.qbittorrent_stand_in import Fetching, Queueing, StandIn, after_login, always, drip, silence
+from tests.qbittorrent_stand_in import Fetching, Queueing, Reply, Request, StandIn, after_login, always, drip, silence
 from tests.wire import info_named, sha1
 from truename.demo.torrents import dead_hashes
 from truename.errors import BadMetadata, BadName, NotYet, ResolverDown
@@ -117,6 +117,31 @@ def test_a_server_that_hangs_costs_a_moment(
             assert await reason_at(url) == "qbittorrent_silent"
 
     run(test())
+
+
+def test_a_server_that_has_begun_to_hang_is_not_said_to_be_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("truename.resolvers.qbittorrent.resolver._HEALTH_S", 0.5)
+    answers = threading.Event()
+    well = after_login(b'{"rid": 1, "torrents": {}}')
+
+    def answer(request: Request) -> Reply:
+        assert answers.wait(PATIENCE_S)
+        return well.answer(request)
+
+    async def test(url: str) -> None:
+        async with resolving(url, Limits(answer_s=LONG_S)) as resolver:
+            answers.set()
+            assert (await resolver.health()).able
+            answers.clear()
+            for _ in range(2):
+                health = await resolver.health()
+                assert (health.able, health.reason) == (False, "qbittorrent_silent")
+            answers.set()
+            while not (await resolver.health()).able:
+                pass
+
+    with StandIn(answer).serving() as server:
+        run(test(server.url))
 
 
 def test_who_comes_next_need_not_wait_for_a_server_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:

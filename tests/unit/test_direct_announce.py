@@ -107,6 +107,8 @@ def test_peers_are_taken_once_without_port_zero_and_not_more_than_a_bounded_numb
         b"d14:failure reason9:not todaye",
         b"d14:failure reason0:5:peers6:\x05\x06\x07\x08\x1a\xe1e",
         b"l" * 10_000 + b"e" * 10_000,
+        b"d8:intervali60e5:peersi7ee",
+        b"d5:peersdee",
         b"d5:peersl%se1:xl%see" % (b"0:" * 10_000, b"de" * 10_000),
     ],
 )
@@ -121,8 +123,9 @@ def test_what_stands_behind_the_answer_is_passed_over(behind: bytes) -> None:
 
 
 def test_nonsense_beside_the_peers_is_passed_over() -> None:
-    odd = {"interval": b"soon", "min interval": -5, "peers": 7, "peers6": [1], "complete": []}
+    odd = {"interval": b"soon", "min interval": -5, "peers": [7, {"ip": 1}], "peers6": [1], "complete": []}
     assert parse_announced(encode(odd)) == Announced(peers=())
+    assert parse_announced(encode({"peers": 7, "peers6": b""})) == Announced(peers=())
     assert parse_announced(b"d8:intervali99999999999999999ee").again_in_s == 24 * 3600
 
 

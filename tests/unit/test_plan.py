@@ -147,18 +147,18 @@ def test_a_refused_request_leaves_nothing_behind() -> None:
     assert done == Plan(answers=[Refused(), Refused()])
 
 
-def test_who_joins_brings_trackers_and_peers_and_uses_up_no_rank() -> None:
+def test_who_joins_brings_trackers_and_peers_and_uses_up_a_rank_of_their_own() -> None:
     ground = Ground(active={HASHES[0]: standing(0)})
     done = plan(ground, ask(0, "a", trackers=("http://t.example/",), peers=("192.0.2.1:1",)), ask(1, "b"))
     (joined,) = done.joined.values()
     assert joined.sources == Sources(trackers=("http://t.example/",), peers=("192.0.2.1:1",))
-    assert (joined.prio, joined.rank, joined.person_id) == (NORMAL, 7, BOB)
+    assert (joined.prio, joined.rank, joined.person_id) == (NORMAL, 1, ALICE)  # as soon as it would be theirs alone
     assert [one.lookup_id for one in done.added] == [100, -1]
-    assert [one.rank for one in done.added] == [1, 1]
+    assert [one.rank for one in done.added] == [1, 2]
 
 
 def test_who_joins_without_anything_new_changes_nothing() -> None:
-    assert plan(Ground(active={HASHES[0]: standing(0)}), ask(0, "a")).joined == {}
+    assert plan(Ground(active={HASHES[0]: standing(0, rank=1)}), ask(0, "a")).joined == {}
 
 
 def test_who_named_many_has_not_taken_the_places_of_those_whom_the_next_one_names_and_yet_there_is_an_end() -> None:
@@ -207,12 +207,12 @@ def test_a_joiner_in_less_haste_lowers_nothing() -> None:
     assert plan(Ground(active={HASHES[0]: standing(0, prio=HIGH)}), ask(0, "a", priority=LOW)).joined == {}
 
 
-def test_what_runs_is_raised_to_the_front_and_uses_up_no_rank() -> None:
+def test_what_runs_is_raised_to_the_front() -> None:
     ground = Ground(active={HASHES[0]: standing(0, prio=LOW, status=LookupStatus.RUNNING)}, taken_rank={HIGH: 6})
     done = plan(ground, ask(0, "a", priority=HIGH))
     raised = done.joined[100]
     assert (raised.prio, raised.rank, raised.person_id, raised.status) == (HIGH, 6, ALICE, LookupStatus.RUNNING)
-    assert done.ranks == {}
+    assert done.ranks == {(HIGH, ALICE): 7}  # the task's own place
 
 
 @pytest.mark.parametrize("priority", Priority)

@@ -144,6 +144,8 @@ def test_whoever_joined_in_vain_learns_what_was_seen_and_nothing_of_trackers() -
         ({"refused": 1, "silent": 2}, "no_metadata", "Next: ask again later"),
         ({"refused": 1, "lied": 1}, "no_metadata", "Next: ask again later"),
         ({}, "deadline", "Next: ask again later, or give it more time"),
+        ({"trackers": 1, "tried": 3, "too_large": 2, "silent": 1}, "no_metadata", "Next: add the magnet to a torrent"),
+        ({"trackers": 1, "tried": 3, "too_large": 1, "silent": 2}, "no_metadata", "Next: ask again later, or save"),
     ],
 )
 def test_the_next_step_fits_what_happened(counts: dict[str, int], code: str, begins: str) -> None:

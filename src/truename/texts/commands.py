@@ -265,8 +265,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "doctor_database_new": ("database: none yet; the first command makes it", "数据库：尚未建立，第一个命令会创建它"),
     "doctor_last": ("{name}: found its last name {date}", "{name}：最近一次得到名称：{date}"),
     "doctor_starting": (
-        "{name}: has not said yet how it is doing; look again, and restart truename if it stays so",
-        "{name}：尚未报告状态；请稍后再看，若一直如此请重启 truename",
+        "{name}: has not said yet how it is doing; look again in a few seconds",
+        "{name}：尚未报告状态；请过几秒再看",
     ),
     "doctor_offline": (
         "offline: TRUENAME_OFFLINE is on; names come from the catalogue alone, and nothing leaves this machine",

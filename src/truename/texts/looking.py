@@ -188,6 +188,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "told_refused": ("{count} refused", "{count} 个拒绝"),
     "told_silent": ("{count} gave nothing", "{count} 个未给出元数据"),
     "told_lied": ("{count} lied", "{count} 个说谎"),
+    "told_too_large": ("{count} with more than 4 MiB of metadata", "{count} 个的元数据超过 4 MiB"),
     "told_known": ("known from before", "此前已知"),
     "told_said": ("said: {said}", "回复：{said}"),
     "ended_named": ("gave the name", "给出了名称"),
@@ -223,6 +224,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "step_refused": (
         "Next: check that TCP may leave this machine, or ask later; most of the peers could not be spoken to.",
         "下一步：请检查本机的 TCP 是否可以外出，或稍后再查；大多数节点无法通话。",
+    ),
+    "step_too_large": (
+        "Next: add the magnet to a torrent client to see its name; more than 4 MiB of metadata is not taken here.",
+        "下一步：把磁力链接加入种子客户端查看名称；此处不接收超过 4 MiB 的元数据。",
     ),
     "step_slow": (
         "Next: ask again later, or give it more time (TRUENAME_LOOKUP_TIMEOUT_S).",

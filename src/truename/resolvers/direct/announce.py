@@ -70,6 +70,8 @@ def parse_announced(body: bytes) -> Announced:
         raise TrackerRefused("not understood") from error
     if not isinstance(said, dict) or b"failure reason" in said:
         raise TrackerRefused("it says no")
+    if not isinstance(said.get(b"peers", b""), bytes | list) and not isinstance(said.get(b"peers6"), bytes):
+        raise TrackerRefused("not understood")
     peers = [*_listed(said.get(b"peers")), *_compact_field(said.get(b"peers6"), _V6_BYTES)]
     waits = (said.get(key) for key in (b"interval", b"min interval"))
     return Announced(

@@ -28,7 +28,12 @@ _ROOM_AGAIN_S = 1.0
 _AGAIN: Final = "again"
 """Whoever named them, peers that are asked again have a turn as one."""
 
-_MET_AS = {Trouble.UNREACHED: "refused", Trouble.LIED: "lied", Trouble.TOO_MUCH: "lied"}
+_MET_AS = {
+    Trouble.UNREACHED: "refused",
+    Trouble.LIED: "lied",
+    Trouble.TOO_MUCH: "lied",
+    Trouble.TOO_LARGE: "too_large",
+}
 """As what somebody counts; whoever could be spoken to and gave nothing, as `silent`."""
 
 

@@ -56,6 +56,7 @@ class Trouble(Enum):
     OURSELVES = "it is us"
     LIED = "not the metadata"
     TOO_MUCH = "sends too much"
+    TOO_LARGE = "has more metadata than we take"
 
     @property
     def may_pass(self) -> bool:
@@ -237,7 +238,7 @@ class Talk:
         if self.size or not self._said_size or not self._ut_metadata:
             return
         if not 0 < self._said_size <= MAX_METADATA_BYTES:
-            raise TalkFailed(Trouble.TOO_MUCH)
+            raise TalkFailed(Trouble.TOO_LARGE if self._said_size > 0 else Trouble.LIED)
         self.steps += 1
         self.size = self._said_size
         self._unasked.extend(range(-(-self.size // BLOCK_BYTES)))

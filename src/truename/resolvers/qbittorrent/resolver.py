@@ -78,18 +78,22 @@ class QbittorrentResolver:
         """See `Resolver.health`."""
         if self._closed:
             return ResolverHealth(able=False, reason="stopping")
-        if not self._circuit.is_open(self._loop.time()):
-            self._round_over.clear()
-            self._looked_for = True
-            self._news.set()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_HEALTH_S):
-                    await self._round_over.wait()
+        has_said = self._circuit.is_open(self._loop.time()) or await self._says_something()
         server = self._rounds.server
-        if self._circuit.reason or server is None:
+        if self._circuit.reason or server is None or not has_said:
             return ResolverHealth(able=False, reason=self._circuit.reason or "qbittorrent_silent")
         api = ".".join(map(str, server.api))
         return ResolverHealth(able=True, subject=f"qBittorrent {server.version}, Web API {api}")
+
+    async def _says_something(self) -> bool:
+        """Whether a round ends soon, well or not."""
+        self._round_over.clear()
+        self._looked_for = True
+        self._news.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_HEALTH_S):
+                return await self._round_over.wait()
+        return False
 
     async def aclose(self) -> None:
         """See `Resolver.aclose`. What is ours is removed by the thread, also when nobody waits for that."""
