@@ -122,11 +122,6 @@ def test_a_server_that_hangs_costs_a_moment(
 def test_a_server_that_has_begun_to_hang_is_not_said_to_be_well(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("truename.resolvers.qbittorrent.resolver._HEALTH_S", 0.5)
     answers = threading.Event()
-    well = after_login(b'{"rid": 1, "torrents": {}}')
-
-    def answer(request: Request) -> Reply:
-        assert answers.wait(PATIENCE_S)
-        return well.answer(request)
 
     async def test(url: str) -> None:
         async with resolving(url, Limits(answer_s=LONG_S)) as resolver:
@@ -140,8 +135,14 @@ def test_a_server_that_has_begun_to_hang_is_not_said_to_be_well(monkeypatch: pyt
             while not (await resolver.health()).able:
                 pass
 
-    with StandIn(answer).serving() as server:
-        run(test(server.url))
+    with after_login(b'{"rid": 1, "torrents": {}}').serving() as well:
+
+        def answer(request: Request) -> Reply:
+            assert answers.wait(PATIENCE_S)
+            return well.answer(request)
+
+        with StandIn(answer).serving() as server:
+            run(test(server.url))
 
 
 def test_who_comes_next_need_not_wait_for_a_server_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
