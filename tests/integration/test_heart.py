@@ -505,7 +505,9 @@ def test_a_claimed_name_completes_but_does_not_answer_for_ever(tmp_path: Path) -
         await heart.apply((taken, named(taken, "True.mkv")))
         async with heart.database.reading() as connection:
             known = await names.known_names(connection, [HASHES[0]])
+            last = await names.last_found(connection)
         assert known[HASHES[0]].name == "True.mkv"
+        assert last == {"script": heart.now, known[HASHES[0]].source: heart.now}  # though nothing of its claim is left
 
     with_heart(tmp_path, scenario)
 

@@ -17,9 +17,8 @@ from truename.metainfo import TorrentFile
 from truename.model import Outcome
 from truename.store.database import Connection
 from truename.store.portable import in_chunks, upsert
-from truename.store.tables import last_failure, torrent, torrent_hash
+from truename.store.tables import last_failure, last_success, torrent, torrent_hash
 
-_NEWEST = 10_000
 _MAX_FILES = 200
 _MAX_FILES_CHARS = 32_768
 
@@ -167,10 +166,8 @@ async def v1_of(connection: Connection, hashes: Iterable[str]) -> dict[str, str]
 
 
 async def last_found(connection: Connection) -> dict[str, float]:
-    """When each resolver last found a name, of the newest names that are known."""
-    newest = select(torrent.c.source, torrent.c.found_at).order_by(torrent.c.id.desc()).limit(_NEWEST).subquery()
-    statement = select(newest.c.source, func.max(newest.c.found_at).label("at")).group_by(newest.c.source)
-    return {row.source: row.at for row in await connection.execute(statement)}
+    """When each resolver last found a name."""
+    return {row.source: row.at for row in await connection.execute(select(last_success))}
 
 
 async def count(connection: Connection) -> int:
@@ -203,6 +200,8 @@ async def learn(connection: Connection, findings: Sequence[Finding], *, at: floa
         if finding.known.verified or is_new:
             over |= before - {kept}
         seen.update(finding.hashes)
+    sources = dict.fromkeys(finding.known.source for finding in findings)
+    await upsert(connection, last_success, [{"source": source, "at": at} for source in sources])
     await _give_way(connection, over)
     await upsert(connection, torrent_hash, [{"hash": one, "torrent_id": kept_id} for one, kept_id in moved.items()])
     await _insert(connection, new, at)

@@ -294,6 +294,14 @@ torrent_hash = Table(
     Column("torrent_id", ForeignKey("torrent.id", ondelete="CASCADE"), nullable=False, index=True),
 )
 
+# When each resolver last found a name, whatever has become of that name since.
+last_success = Table(
+    "last_success",
+    metadata,
+    Column("source", String(20), primary_key=True),
+    Column("at", Float, nullable=False),
+)
+
 # Why a hash had no name when it was last asked for, and when that was; kept for ever.
 last_failure = Table(
     "last_failure",
