@@ -27,8 +27,9 @@ _WINDOWS_CLOSING = b"\x92\x94\xa0".decode("ascii", "surrogateescape")
 _ENDS_A_MAGNET = frozenset((*_QUOTES, *_CJK_CLOSING, *_CONTROL, *_WINDOWS_CLOSING))
 # And so does a closing tag of a forum, which no file name can be, wherever it stands; and what begins its list's items.
 _TAG, _ITEM = "[/", "[*]"
-# What a sentence puts behind an info-hash.
-_AFTER_HASH = ".,;:!?"
+# What a sentence puts behind an info-hash, and what nobody sees there: marks of zero width and of direction.
+INVISIBLE = "".join(map(chr, [*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF]))
+_AFTER_HASH = ".,;:!?" + INVISIBLE
 _KEYS = ("xt", "dn", "tr", "xl", "ws", "xs", "as", "kt", "mt", "so", "x.pe", "dht")
 # Parts without `=` that end the value before them instead of lengthening it, also in front of an escaped ampersand.
 _ENDS_A_VALUE = frozenset(key + "\0" * rest for key in ("", *_KEYS) for rest in (0, *range(4, 15)))
@@ -272,7 +273,8 @@ def _read_hashes(magnet: str, plain: str) -> tuple[InfoHash | None, InfoHash | N
                     v2 = v2 or found
                 else:
                     v1 = v1 or found
-                if 0 < length < len(value):
+                goes_on = following >= 0 and not value[length:].strip(INVISIBLE)
+                if 0 < length < len(value) and not goes_on:
                     return v1, v2, first_xt, equals + 1 + length
         at = plain.find("&xt", end)
     return v1, v2, first_xt, len(magnet)

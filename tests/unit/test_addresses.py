@@ -178,7 +178,9 @@ def test_trackers_keep_their_order_and_stand_once_whatever_the_case_of_their_sch
     assert usable_trackers(urls, allow_private=False) == ["udp://b.org:80", "http://a.org/announce"]
 
 
-@pytest.mark.parametrize("url", [" udp://b.org:80", "udp://b.org:80\r\n", "\tudp://b.org:80 \n"])
+@pytest.mark.parametrize(
+    "url", [" udp://b.org:80", "udp://b.org:80\r\n", "\tudp://b.org:80 \n", "\u202budp://b.org:80\u202c\u200b"]
+)
 def test_white_space_around_a_tracker_is_none_of_it(url: str) -> None:
     assert usable_trackers([url], allow_private=False) == ["udp://b.org:80"]
 

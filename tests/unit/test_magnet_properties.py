@@ -19,6 +19,7 @@ from truename.magnet import (
     rename,
     unwritable,
 )
+from truename.scanner import INVISIBLE
 
 HEX = "cfe1119f124881ca70f7306f32e292194c88c195"
 BASE32 = "Z7QRDHYSJCA4U4HXGBXTFYUSDFGIRQMV"  # the same hash
@@ -79,6 +80,7 @@ MANY = settings(max_examples=400)
 
 TERMINATORS = set('<>"`|') | set("）］｝】」』》〉〕〗〙〛〞〟｠｣”’、。，．；：！？｡､") | set("\udc92\udc94\udca0")
 
+ENDS_A_HASH = ")].,;:!?" + INVISIBLE
 BEGINS_NO_PART = re.compile(r"magnet:\?|\[/[a-z]+\]|\[\*\]", re.IGNORECASE | re.ASCII)
 
 
@@ -143,7 +145,7 @@ def test_a_magnet_ends_where_the_contract_says(text: str) -> None:
     for span in find_magnets(text):
         assert not any(map(ends_a_magnet, span.text))
         behind = text[span.end :]
-        assert not behind or ends_a_magnet(behind[0]) or behind[0] in ")].,;:!?" or BEGINS_NO_PART.match(behind)
+        assert not behind or ends_a_magnet(behind[0]) or behind[0] in ENDS_A_HASH or BEGINS_NO_PART.match(behind)
 
 
 @MANY

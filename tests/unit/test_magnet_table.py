@@ -479,14 +479,17 @@ def test_a_bracket_opened_in_a_name_does_not_hold_the_magnet_open_once_the_name_
     assert once.endswith(") words")
 
 
-@pytest.mark.parametrize("mark", [".", ",", ";", ":", "!", "?", "...", "?!", ".)", ").", ".\n"])
+BEHIND_A_HASH = [*".,;:!?", "...", "?!", ".)", ").", ".\n", "\u200b", "\u202c\u200f", "\ufeff."]
+
+
+@pytest.mark.parametrize("mark", BEHIND_A_HASH)
 @pytest.mark.parametrize("xt", [HEX, BASE32])
 def test_punctuation_directly_after_a_hash_is_not_part_of_the_magnet(mark: str, xt: str) -> None:
     magnet = f"magnet:?xt=urn:btih:{xt}"
     assert found(f"See {magnet}{mark} Or not.") == [magnet]
 
 
-@pytest.mark.parametrize("mark", [".", ",", ";", ":", "!", "?", "...", "?!", ".)", ").", ".\n"])
+@pytest.mark.parametrize("mark", BEHIND_A_HASH)
 def test_a_sentence_keeps_its_punctuation_when_its_magnet_gets_a_name(mark: str) -> None:
     text = f"See {BARE}{mark} Or not."
     once = rename(text, NAMES)
@@ -494,6 +497,13 @@ def test_a_sentence_keeps_its_punctuation_when_its_magnet_gets_a_name(mark: str)
     assert once.endswith(f"{mark} Or not.")
     assert rename(once, NAMES) == once
     assert once.replace(f"&{DN}", "").replace(f"{DN}&", "") == text
+
+
+def test_what_nobody_sees_behind_a_hash_does_not_end_its_magnet() -> None:
+    text = f"{BARE}\u200b&dn=a+lie&tr=udp%3A%2F%2Fb.org%3A80"
+    (span,) = find_magnets(text)
+    assert span.text == text
+    assert rename(text, NAMES) == text.replace("a+lie", "Night%20Train")
 
 
 @pytest.mark.parametrize("xt", [f"urn%3Abtih%3A{HEX}", f"urn:btih:{HEX[:-1]}%35", f"%75rn:btih%3A{BASE32}"])

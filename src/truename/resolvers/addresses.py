@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 from truename.networks import is_address, is_public
+from truename.scanner import INVISIBLE
 
 MAX_URL_CHARS = 2048
 """A longer one is nobody's tracker."""
@@ -32,9 +33,10 @@ _OWN_DOMAINS = frozenset(
 def usable_trackers(urls: Iterable[str], *, allow_private: bool) -> list[str]:
     """Those trackers that may be asked, in order and each once, their scheme in lower case.
 
-    White space around one is none of it: a list with line ends of another system leaves such.
+    White space around one is none of it, nor what nobody sees there: a list with line ends of another system leaves
+    such, and a text that is written from right to left.
     """
-    found = (_looked_at(url.strip(), allow_private=allow_private) for url in urls)
+    found = (_looked_at(_bare(url), allow_private=allow_private) for url in urls)
     return list(dict.fromkeys(url for url in found if url is not None))
 
 
@@ -42,7 +44,7 @@ def usable_peers(endpoints: Iterable[str], *, allow_private: bool) -> list[tuple
     """Those `host:port` that are an address (never a name) and may be connected to, in order and each once."""
     peers: dict[tuple[str, int], None] = {}
     for endpoint in endpoints:
-        host, port = _split(endpoint.strip())
+        host, port = _split(_bare(endpoint))
         try:
             address = ip_address(host)
         except ValueError:
@@ -62,6 +64,10 @@ def usable_nodes(endpoints: Iterable[str], *, allow_private: bool, only_addresse
         if port and _is_usable_host(host, allow_private=allow_private):
             usable[endpoint.strip()] = None
     return list(usable)
+
+
+def _bare(written: str) -> str:
+    return written.strip().strip(INVISIBLE).strip()
 
 
 def _looked_at(url: str, *, allow_private: bool) -> str | None:
