@@ -18,24 +18,18 @@ _HAD_METADATA = ("named", "bad_name")
 _BY_TRACKERS = frozenset(("trackers", "trackers_answered", "tracker_peers", "left_out"))
 _NOT_YET = ("no_peers", "no_metadata")
 _MET = ("refused", "silent", "lied", "too_large")
-_NO_FAULT = frozenset(("nobody_to_ask", "nobody_usable", "stopping", "offline"))
+_NO_FAULT = frozenset(("nobody_to_ask", "nobody_usable", "left_to_direct", "stopping", "offline"))
 """Why a resolver could not be asked, when it is not the resolver that is to be mended."""
+_OF_A_MAGNET = frozenset(("nobody_usable", "left_to_direct"))
+"""What says something of whom a magnet names."""
 _MOST_KEPT = 8
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode  # `json.dumps` would make one for each
 
 ENDINGS = frozenset(
     (
-        *(
-            "named",
-            "claimed",
-            "stopped",
-            "nobody_to_ask",
-            "nobody_usable",
-            "script_no_name",
-            "script_too_much",
-            "script_failed",
-        ),
+        *("named", "claimed", "stopped", "nobody_to_ask", "nobody_usable", "left_to_direct"),
+        *("script_no_name", "script_too_much", "script_failed"),
         *("no_peers", "no_metadata", "deadline", "bad_name", "resolver_failed", "resolver_unavailable"),
     )
 )
@@ -194,7 +188,8 @@ def _answered(counts: Mapping[str, int]) -> int:
 
 def _without_trackers(account: Account) -> Account:
     counts = {key: count for key, count in account.counts.items() if key not in _BY_TRACKERS}
-    return replace(account, counts=counts, reason=account.reason.replace("nobody_usable", "nobody_to_ask"))
+    reason = "nobody_to_ask" if account.reason in _OF_A_MAGNET else account.reason
+    return replace(account, counts=counts, reason=reason)
 
 
 def _parts(account: Account, language: Language) -> Iterator[str]:

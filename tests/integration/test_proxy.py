@@ -317,7 +317,7 @@ def test_libtorrent_is_told_of_no_tracker_that_could_send_it_on_into_this_networ
             tracker.response = f"HTTP/1.1 302 Found\r\n{target}".encode()
             trail = Trail()
             async with closing(swarm(proxy.url, allow_private=False)) as resolver:
-                with pytest.raises((NotYet, ResolverDown)):
+                with pytest.raises((NotYet, ResolverDown)) as ending:
                     await resolver.resolve(asking(by_name(tracker)), deadline_s=SHORT_S, trail=trail)
             async with closing(direct(proxy.url, allow_private=False)) as resolver:
                 with pytest.raises(ResolverDown):
@@ -325,6 +325,7 @@ def test_libtorrent_is_told_of_no_tracker_that_could_send_it_on_into_this_networ
         assert canary.touched == []
         assert [one for one in proxy.asked if one[0] == CONNECT] == [(CONNECT, "tracker.example", tracker.port)]
         assert trail.stuck  # whoever comes next need not wait
+        assert getattr(ending.value, "reason", "") == "left_to_direct"
 
     run(test())
 

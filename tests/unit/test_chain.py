@@ -306,6 +306,21 @@ def test_what_several_failures_mean_together(errors: list[Exception], status: Ta
     assert (outcome.status, outcome.code) == (status, code)
 
 
+@pytest.mark.parametrize(
+    ("swarm", "direct", "told"),
+    [
+        ("nobody_to_ask", "proxy_down", "proxy_down"),
+        ("left_to_direct", "nobody_to_ask", "nobody_to_ask"),
+        ("left_to_direct", "left_to_direct", "left_to_direct"),
+        ("nobody_usable", "nobody_usable", "nobody_usable"),
+        ("cannot_listen", "proxy_down", "cannot_listen"),
+    ],
+)
+def test_what_somebody_can_mend_is_told_before_that_nobody_was_to_be_asked(swarm: str, direct: str, told: str) -> None:
+    outcome = look_up(failing("swarm", ResolverDown(swarm)), failing("direct", ResolverDown(direct)))
+    assert (outcome.code, outcome.reason) == ("resolver_unavailable", told)
+
+
 def test_the_first_that_is_down_is_the_one_to_mend() -> None:
     outcome = look_up(failing("swarm", ResolverDown("cannot_listen")), failing("direct", ResolverDown("nobody_to_ask")))
     assert outcome.reason == "cannot_listen"

@@ -237,3 +237,9 @@ def test_only_counts_that_have_a_meaning_come_back() -> None:
     kept = json.dumps([{"resolver": "swarm", "ended": "no_peers", "counts": {"trackers": 1, "passwords": 7}}])
     (account,) = unpack(kept)
     assert set(account.counts) <= set(COUNTS)
+
+
+@pytest.mark.parametrize("reason", ["nobody_usable", "left_to_direct"])
+def test_whoever_joined_is_not_told_what_kind_of_sources_others_have_named(reason: str) -> None:
+    (told_to_me,) = own([Account(resolver="swarm", ended="resolver_unavailable", reason=reason)], joined=True)
+    assert told_to_me.reason == "nobody_to_ask"

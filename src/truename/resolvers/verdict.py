@@ -15,6 +15,9 @@ Ending = Found | NotYet | BadName | BadMetadata | Refused | ResolverDown
 FAILURES: Final = (NotYet, BadName, BadMetadata, Refused, ResolverDown)
 """What a resolver may raise."""
 
+_WEAK: Final = ("nobody_to_ask", "nobody_usable", "left_to_direct")
+"""Why a resolver could not be asked about this one torrent."""
+
 _ASKS_SOMEBODY_ELSE: Final = frozenset(("script", "qbittorrent"))
 """Who knows nothing of peers: only they end as `deadline`."""
 
@@ -113,4 +116,11 @@ def _failure(endings: Sequence[tuple[str, Ending | None]], accounts: Sequence[Ac
         seen = [failure.peers_seen for failure in late if failure.peers_seen is not None]
         return _why(NotYet(peers_seen=max(seen, default=None)))
     answered = [failure for failure in failures if isinstance(failure, Refused | BadMetadata)]
+    failures.sort(key=_weight)
     return next(map(_why, (*proven, *answered, *failures)), _Why(TaskStatus.FAILED, "resolver_unavailable"))
+
+
+def _weight(failure: Ending) -> int:
+    """What somebody can mend comes before that nobody was to be asked, and that before what is another's to ask."""
+    reason = failure.reason if isinstance(failure, ResolverDown) else ""
+    return _WEAK.index(reason) + 1 if reason in _WEAK else 0

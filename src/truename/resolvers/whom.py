@@ -29,7 +29,8 @@ class Whom(NamedTuple):
 
     def nobody_to_ask(self) -> ResolverDown:
         """What to say when there is nobody else either."""
-        return ResolverDown("nobody_usable" if self.is_unusable else "nobody_to_ask")
+        why = "left_to_direct" if self.is_left else "nobody_usable" if self.is_unusable else "nobody_to_ask"
+        return ResolverDown(why)
 
 
 NOBODY = Whom()

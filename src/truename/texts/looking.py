@@ -49,6 +49,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "该磁力链接中没有可以询问的对象：只询问 http、https、udp 的 tracker，"
         "且不询问私有网络地址（除非开启 TRUENAME_ALLOW_PRIVATE_NETWORK）。请给出带其他 tracker 的磁力链接。",
     ),
+    "left_to_direct": (
+        "Behind a proxy trackers over HTTP are asked by the resolver direct alone; add it to TRUENAME_RESOLVERS.",
+        "使用代理时，HTTP tracker 只由解析器 direct 询问；请把它加入 TRUENAME_RESOLVERS。",
+    ),
     "cannot_listen": (
         "No network port could be opened, perhaps because another program uses it. Set TRUENAME_LISTEN_INTERFACES to "
         "a free one; `truename doctor` shows which was tried.",
@@ -196,6 +200,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "ended_stopped": ("not waited for any longer", "不再等待"),
     "ended_nobody_to_ask": ("nobody to ask", "无人可问"),
     "ended_nobody_usable": ("nobody whom the magnet names may be asked", "磁力链接所指的对象均不可询问"),
+    "ended_left_to_direct": ("left to direct", "交由 direct 询问"),
     "ended_no_peers": ("deadline", "超时"),
     "ended_no_metadata": ("deadline", "超时"),
     "ended_deadline": ("deadline", "超时"),
