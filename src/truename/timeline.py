@@ -15,6 +15,7 @@ from truename.texts import TEXTS, Language, say
 MAX_SAID_CHARS = 200
 _NAMED = ("named", "claimed")
 _HAD_METADATA = ("named", "bad_name")
+_DECIDES = ("named", "claimed", "bad_name")
 _BY_TRACKERS = frozenset(("trackers", "trackers_answered", "tracker_peers", "left_out"))
 _NOT_YET = ("no_peers", "no_metadata")
 _MET = ("refused", "silent", "lied", "too_large")
@@ -84,10 +85,16 @@ def gave_a_name(account: Account) -> bool:
 
 
 def lines(accounts: Iterable[Account], language: Language) -> list[str]:
-    """One line for each resolver: whom it asked, what came of it."""
+    """One line for each resolver: whom it asked, what came of it.
+
+    Who was stopped while nobody had found anything was so because the time was over.
+    """
+    everybody = tuple(accounts)
+    if not any(one.ended in _DECIDES for one in everybody):
+        everybody = tuple(replace(one, ended="deadline") if one.ended == "stopped" else one for one in everybody)
     return [
         say("told_line", language, resolver=one.resolver, what=say("told_and", language).join(_parts(one, language)))
-        for one in accounts
+        for one in everybody
     ]
 
 

@@ -243,3 +243,13 @@ def test_only_counts_that_have_a_meaning_come_back() -> None:
 def test_whoever_joined_is_not_told_what_kind_of_sources_others_have_named(reason: str) -> None:
     (told_to_me,) = own([Account(resolver="swarm", ended="resolver_unavailable", reason=reason)], joined=True)
     assert told_to_me.reason == "nobody_to_ask"
+
+
+@pytest.mark.parametrize(
+    ("other", "told_of_it"),
+    [("no_peers", "deadline"), ("resolver_unavailable", "deadline"), ("named", "not waited for any longer")]
+    + [(decided, "not waited for any longer") for decided in ("claimed", "bad_name")],
+)
+def test_who_was_stopped_is_late_unless_somebody_else_has_decided(other: str, told_of_it: str) -> None:
+    accounts = [Account(resolver="swarm", ended=other), Account(resolver="script", ended="stopped")]
+    assert lines(accounts, Language.ENGLISH)[1] == f"script: {told_of_it}"
