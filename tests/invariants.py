@@ -34,13 +34,13 @@ WHERE active = 1 AND NOT EXISTS (SELECT 1 FROM task t WHERE t.lookup_id = lookup
 SELECT id FROM lookup WHERE NOT EXISTS (SELECT 1 FROM task t WHERE t.lookup_id = lookup.id);
 -- a look-up's status is one of four
 SELECT id FROM lookup WHERE status NOT IN ('pending', 'running', 'waiting', 'ended');
--- a look-up is as urgent as whoever waits for it
-SELECT l.id FROM lookup l JOIN task t ON t.lookup_id = l.id AND t.active = 1
-WHERE l.active = 1 GROUP BY l.id HAVING l.prio > min(t.prio);
--- whoever asks next is ranked behind their own in that lane
-SELECT l.id, l.rank, n.last, v.v FROM lookup l
-LEFT JOIN lane n ON n.prio = l.prio AND n.person_id = l.person_id LEFT JOIN virtual v ON v.prio = l.prio
-WHERE l.status = 'pending' AND l.rank > max(coalesce(n.last, 0), coalesce(v.v, 0));
+-- a look-up stands where the first of those does who wait for it
+SELECT l.id, l.rank_high, l.rank_normal, l.rank_low
+FROM lookup l LEFT JOIN task t ON t.lookup_id = l.id AND t.active = 1
+WHERE l.active = 1 GROUP BY l.id
+HAVING l.rank_high IS NOT min(CASE t.prio WHEN 0 THEN t.rank END)
+OR l.rank_normal IS NOT min(CASE t.prio WHEN 1 THEN t.rank END)
+OR l.rank_low IS NOT min(CASE t.prio WHEN 2 THEN t.rank END);
 -- a verified name is that of the catalogue
 SELECT t.id, t.name, c.name FROM task t
 LEFT JOIN torrent_hash h ON h.hash = t.hash LEFT JOIN torrent c ON c.id = h.torrent_id

@@ -19,7 +19,7 @@ _GROWS = frozenset(
     )
 )
 _SCAN = re.compile(r"SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?")
-_OF_THE_ACTIVE = frozenset(("uq_task_active", "uq_lookup_active", "ix_lookup_take", "ix_lookup_running"))
+_OF_THE_ACTIVE = frozenset(("uq_task_active", "uq_lookup_active", "ix_task_lane", "ix_lookup_running"))
 """Partial indexes, in which what has ended does not stand."""
 
 

@@ -189,15 +189,12 @@ class Lookup:
     """The work for one info-hash, on its way to a worker.
 
     `delivery` is fresh each time the look-up is sent out, and tells a late answer from the one that is waited for.
-    `magnet` holds the hashes and whom to ask, `rank` is its place in the lanes of its priority, among
-    equals the one that was asked for first is first (`created_at`, epoch seconds). `strand` is 0, and another
-    number each time that the delivery is begun once more for those who have joined it.
+    `magnet` holds the hashes and whom to ask, `prio` is that in which its turn came. `strand` is 0, and another number
+    each time that the delivery is begun once more for those who have joined it.
     """
 
     delivery: str
     lookup_id: int
     magnet: "Magnet"
     prio: int
-    rank: int = 0
-    created_at: float = 0.0
     strand: int = 0

@@ -26,8 +26,6 @@ from truename.store.names import KnownName, Provenance
 from truename.store.tasks import TaskRow
 from truename.store.writer import GROUP, Writer
 
-"""Tells the places of look-ups that were taken and have not begun."""
-
 _LOOK_AGAIN_S = 1.0
 _LOOKED_AT = 500
 

@@ -55,6 +55,9 @@ def empty(revision: str = NEWEST) -> bytes:
         return path.read_bytes()
 
 
+WAS_THERE = (("lookup", "prio"), ("lookup", "person_id"), ("lookup", "rank"))
+"""What had to have a value before migration 0012."""
+
 NOT_YET = frozenset(
     (
         ("task", "name"),
@@ -76,6 +79,7 @@ def filled(folder: Path, *, revision: str = NEWEST, **changed: Any) -> Path:
         for table in metadata.sorted_tables:
             there = {row[1] for row in connection.execute(f"PRAGMA table_info({table.name})")}
             row = {one.name: changed.get(one.name, value_of(one)) for one in table.columns if one.name in there}
+            row |= {column: 1 for of, column in WAS_THERE if of == table.name and column in there}
             if row:
                 marks = ", ".join("?" * len(row))
                 statement = f"INSERT INTO {table.name} ({', '.join(row)}) VALUES ({marks})"  # noqa: S608

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
 from tests.integration.test_engine import ALICE, BOB, HASHES, Oracle, ended, link, magnet, with_engine
 from truename import calibration, cleaner
@@ -22,9 +21,8 @@ from truename.metainfo import Metainfo
 from truename.model import TaskStatus
 from truename.resolvers.base import Trail
 from truename.service import StillActive, TooMany
-from truename.store import batches, watches
+from truename.store import batches, tasks, watches
 from truename.store.database import FILE_NAME, Database
-from truename.store.tables import lane
 
 COMPLETED, FAILED, TIMEOUT = TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.TIMEOUT
 PENDING, RUNNING, CANCELLED = TaskStatus.PENDING, TaskStatus.RUNNING, TaskStatus.CANCELLED
@@ -112,7 +110,7 @@ def test_what_waits_and_is_cancelled_never_runs_and_leaves_no_ghost(tmp_path: Pa
 
 
 async def _last_ranks(connection) -> int:
-    return sum((await connection.execute(select(lane.c.last))).scalars())
+    return sum((await tasks.last_ranks(connection, [(Priority.NORMAL, ALICE)])).values())
 
 
 def test_another_process_cancels_what_runs_here(tmp_path: Path) -> None:

@@ -51,8 +51,7 @@ Result = TypeVar("Result")
 RULES = Rules(max_attempts=2, retry_delays_s=(5.0,), tells_batches=True)
 ALL_THAT_COUNTS = """
 SELECT 'task', person_id, hash, status, attempt, code, name, prio, completed_at, next_attempt_at FROM task;
-SELECT 'lookup', hash, status, prio, rank, person_id, due_at FROM lookup;
-SELECT 'lane', prio, person_id, last FROM lane;
+SELECT 'lookup', hash, status, rank_high, rank_normal, rank_low, due_at FROM lookup;
 SELECT 'virtual', prio, v FROM virtual;
 SELECT 'batch', id, total, active, ended_at, tell_at FROM batch;
 SELECT 'place', m.batch_id, m.place, m.created, t.hash, t.status

@@ -425,7 +425,7 @@ def test_a_file_with_anything_in_it_that_we_do_not_make_is_refused(
         ("UPDATE task SET status = 'waiting'", "restore_value", "status"),
         ("UPDATE lookup SET status = 'x'", "restore_value", "status"),
         ("UPDATE lookup SET sources = '[['", "restore_value", "sources"),
-        ("UPDATE lookup SET prio = 7", "restore_value", "prio"),
+        ("UPDATE task SET prio = 7", "restore_value", "prio"),
         ("UPDATE task SET reason = '<b>'", "restore_value", "reason"),
         ("UPDATE watch SET code = 'No peers.'", "restore_value", "code"),
         ("UPDATE lookup SET hash = 'not a hash'", "restore_value", "hash"),

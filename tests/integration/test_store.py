@@ -371,9 +371,7 @@ def test_a_full_disk_refuses_and_writes_nothing_by_half(path: Path) -> None:
 RARE = ("_COUNT_BY_PERSON", "_GIVE_BACK")  # when a limit is near; at the start of a server
 
 
-@pytest.mark.parametrize(
-    "table", ["task", "note", "note_magnet", "watch", "lookup", "torrent", "event", "batch_task", "lane"]
-)
+@pytest.mark.parametrize("table", ["task", "note", "note_magnet", "watch", "lookup", "torrent", "event", "batch_task"])
 def test_no_statement_of_the_busy_paths_reads_a_whole_table(path: Path, table: str) -> None:
     """Each must find its rows by an index, however many there are of others."""
     reading = [

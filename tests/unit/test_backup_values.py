@@ -41,7 +41,7 @@ def allowed(value: object, table: str, column: str, **more: bool) -> bool:
         ("task", "hash_v2", ["ab" * 32], [b"ab" * 32, ""]),
         ("task", "status", ["pending", "completed", "cancelled"], ["waiting", "ended", "", "x" * 10]),
         ("lookup", "status", ["pending", "waiting", "ended"], ["completed", ""]),
-        *((table, "prio", [0, 1, 2], [-1, 3, 7, "1", 1.0, True]) for table in ("task", "lookup", "lane", "virtual")),
+        *((table, "prio", [0, 1, 2], [-1, 3, 7, "1", 1.0, True]) for table in ("task", "virtual")),
         *((table, "active", [1], [0, 2, "1"]) for table in ("task", "lookup")),
         *((table, "code", ["no_peers", "of_a_later_one", ""], NO_WORDS) for table in ("task", "watch", "last_failure")),
         ("task", "reason", ["qbittorrent_down", "nobody_to_ask"], NO_WORDS),
@@ -53,7 +53,7 @@ def allowed(value: object, table: str, column: str, **more: bool) -> bool:
         ("note_revision", "cause", ["saved", "edited", "renamed", "undone"], ["", "forged"]),
         ("event", "kind", ["task", "note"], ["", "person"]),
         ("person", "rewrite", ["auto", "propose"], ["", "never"]),
-        ("lookup", "rank", [0, 2**40], [2**60, -(2**60)]),
+        ("lookup", "rank_low", [0, 2**40], [2**60, -(2**60)]),
         ("person", "username", ["alice", "小明", "a b"], ["", "a\u202eb", "\x1b[2J", "x" * 101, 1]),
         (
             "person",

@@ -31,20 +31,9 @@ def plan(ground: Ground, *asked: Submission, **rules: Any) -> Plan:
     return plan_submissions(ground, asked, Rules(**rules))
 
 
-def standing(
-    number: int, *, prio: int = NORMAL, status: LookupStatus = LookupStatus.PENDING, rank: int = 7, who: int = BOB
-) -> ActiveLookup:
+def standing(number: int, *, status: LookupStatus = LookupStatus.PENDING) -> ActiveLookup:
     """A look-up that the database has already."""
-    return ActiveLookup(
-        id=100 + number,
-        hash=HASHES[number],
-        hash_v2=None,
-        prio=prio,
-        person_id=who,
-        rank=rank,
-        status=status,
-        sources=Sources(),
-    )
+    return ActiveLookup(id=100 + number, hash=HASHES[number], hash_v2=None, status=status, sources=Sources())
 
 
 def own(number: int, task_id: str, *, status: TaskStatus = PENDING, prio: int = NORMAL) -> TaskRow:
@@ -64,23 +53,22 @@ def own(number: int, task_id: str, *, status: TaskStatus = PENDING, prio: int = 
 def test_a_new_hash_begins_a_look_up_behind_the_persons_last_one() -> None:
     done = plan(Ground(last_rank={(NORMAL, ALICE): 4}, taken_rank={NORMAL: 2}), ask(0, "a"), ask(1, "b"))
     assert done.answers == [Submitted(task_id="a", status=PENDING), Submitted(task_id="b", status=PENDING)]
-    assert [(one.hash, one.person_id, one.prio, one.rank) for one in done.begun] == [
-        (HASHES[0], ALICE, NORMAL, 5),
-        (HASHES[1], ALICE, NORMAL, 6),
+    assert [(one.hash, one.ranks) for one in done.begun] == [
+        (HASHES[0], (None, 5, None)),
+        (HASHES[1], (None, 6, None)),
     ]
     assert [(one.lookup_id, one.rank) for one in done.added] == [(-1, 5), (-2, 6)]
-    assert done.ranks == {(NORMAL, ALICE): 6}
     assert (done.joined, done.raised) == ({}, {})
 
 
 def test_nobody_is_ranked_before_what_has_been_taken() -> None:
     done = plan(Ground(last_rank={(NORMAL, ALICE): 4}, taken_rank={NORMAL: 90, HIGH: 5}), ask(0, "a"))
-    assert done.begun[0].rank == 91
+    assert done.begun[0].ranks == (None, 91, None)
 
 
 def test_each_person_and_priority_has_ranks_of_its_own() -> None:
     asked = [ask(0, "a"), ask(1, "b", BOB), ask(2, "c", priority=HIGH), ask(3, "d"), ask(4, "e", BOB)]
-    assert [one.rank for one in plan(Ground(), *asked).begun] == [1, 1, 1, 2, 2]
+    assert [one.rank for one in plan(Ground(), *asked).added] == [1, 1, 1, 2, 2]
 
 
 def test_a_known_name_completes_at_once_and_counts_against_no_limit() -> None:
@@ -91,7 +79,7 @@ def test_a_known_name_completes_at_once_and_counts_against_no_limit() -> None:
     (task,) = done.added
     assert (task.name, task.source, task.verified, task.completed_at) == ("Known.mkv", "swarm", True, 5.0)
     assert (task.lookup_id, task.attempt) == (None, 0)
-    assert (done.begun, done.ranks) == ([], {})
+    assert done.begun == []
 
 
 def test_a_known_name_answers_each_time_anew() -> None:
@@ -115,7 +103,7 @@ def test_the_same_person_gets_the_same_task_also_when_nothing_more_may_wait(stat
 @pytest.mark.parametrize("by_watch", [True, False])
 def test_a_task_of_the_watch_is_its_owners_own_once_the_owner_asks(*, by_watch: bool) -> None:
     watched = replace(own(0, "old", prio=LOW), watched=True)
-    ground = Ground(active={HASHES[0]: standing(0, prio=LOW)}, own={(ALICE, HASHES[0]): watched})
+    ground = Ground(active={HASHES[0]: standing(0)}, own={(ALICE, HASHES[0]): watched})
     done = plan(ground, replace(ask(0, "a", priority=LOW), watched=by_watch))
     assert done.answers == [Submitted(task_id="old", status=PENDING, deduplicated=True)]
     assert list(done.raised) == ([] if by_watch else ["old"])
@@ -142,7 +130,7 @@ def test_limits_hold_inside_a_group_for_one_and_for_all() -> None:
 
 
 def test_a_refused_request_leaves_nothing_behind() -> None:
-    ground = Ground(active={HASHES[0]: standing(0, prio=LOW)}, queued=Counter({ALICE: 3}))
+    ground = Ground(active={HASHES[0]: standing(0)}, queued=Counter({ALICE: 3}))
     done = plan(ground, ask(0, "a", priority=HIGH, trackers=("http://t.example/",)), ask(1, "b"), max_queued_per_user=3)
     assert done == Plan(answers=[Refused(), Refused()])
 
@@ -152,13 +140,12 @@ def test_who_joins_brings_trackers_and_peers_and_uses_up_a_rank_of_their_own() -
     done = plan(ground, ask(0, "a", trackers=("http://t.example/",), peers=("192.0.2.1:1",)), ask(1, "b"))
     (joined,) = done.joined.values()
     assert joined.sources == Sources(trackers=("http://t.example/",), peers=("192.0.2.1:1",))
-    assert (joined.prio, joined.rank, joined.person_id) == (NORMAL, 1, ALICE)  # as soon as it would be theirs alone
     assert [one.lookup_id for one in done.added] == [100, -1]
     assert [one.rank for one in done.added] == [1, 2]
 
 
 def test_who_joins_without_anything_new_changes_nothing() -> None:
-    assert plan(Ground(active={HASHES[0]: standing(0, rank=1)}), ask(0, "a")).joined == {}
+    assert plan(Ground(active={HASHES[0]: standing(0)}), ask(0, "a")).joined == {}
 
 
 def test_who_named_many_has_not_taken_the_places_of_those_whom_the_next_one_names_and_yet_there_is_an_end() -> None:
@@ -181,7 +168,7 @@ def test_who_asks_again_and_knows_more_goes_on_with_that() -> None:
     sources = Sources(trackers=("http://t.example/",))
     assert list(done.raised.values()) == [replace(running, sources=sources.as_text(), hash_v2=second)]
     (joined,) = done.joined.values()
-    assert (joined.status, joined.sources, joined.hash_v2, joined.rank) == (LookupStatus.RUNNING, sources, second, 7)
+    assert (joined.status, joined.sources, joined.hash_v2) == (LookupStatus.RUNNING, sources, second)
 
 
 @pytest.mark.parametrize(
@@ -194,46 +181,29 @@ def test_of_two_second_hashes_the_one_that_has_not_been_asked_for_is_kept(status
     assert plan(ground, asked, ask(0, "b", BOB)).joined[100].hash_v2 == seconds[kept]
 
 
-def test_a_joiner_in_more_haste_raises_what_waits_into_their_own_lane() -> None:
-    ground = Ground(active={HASHES[0]: standing(0, prio=LOW)}, last_rank={(HIGH, ALICE): 3})
-    done = plan(ground, ask(0, "a", priority=HIGH), ask(1, "b", priority=HIGH))
-    raised = done.joined[100]
-    assert (raised.prio, raised.rank, raised.person_id, raised.status) == (HIGH, 4, ALICE, LookupStatus.PENDING)
-    assert done.begun[0].rank == 5
-    assert done.ranks == {(HIGH, ALICE): 5}
-
-
-def test_a_joiner_in_less_haste_lowers_nothing() -> None:
-    assert plan(Ground(active={HASHES[0]: standing(0, prio=HIGH)}), ask(0, "a", priority=LOW)).joined == {}
-
-
-def test_what_runs_is_raised_to_the_front() -> None:
-    ground = Ground(active={HASHES[0]: standing(0, prio=LOW, status=LookupStatus.RUNNING)}, taken_rank={HIGH: 6})
-    done = plan(ground, ask(0, "a", priority=HIGH))
-    raised = done.joined[100]
-    assert (raised.prio, raised.rank, raised.person_id, raised.status) == (HIGH, 6, ALICE, LookupStatus.RUNNING)
-    assert done.ranks == {(HIGH, ALICE): 7}  # the task's own place
-
-
 @pytest.mark.parametrize("priority", Priority)
 def test_who_joins_what_waits_for_another_try_need_not_wait_for_it(priority: Priority) -> None:
     done = plan(Ground(active={HASHES[0]: standing(0, status=LookupStatus.WAITING)}), ask(0, "a", priority=priority))
     assert done.joined[100].status is LookupStatus.PENDING
-    assert done.joined[100].prio == min(priority, NORMAL)
 
 
-def test_what_begins_in_a_group_is_raised_in_it() -> None:
-    done = plan(Ground(), ask(0, "a", priority=LOW), ask(0, "b", BOB, HIGH), ask(0, "c", CAROL, NORMAL))
+def test_what_begins_stands_in_every_lane_in_which_somebody_waits_for_it() -> None:
+    ground = Ground(last_rank={(LOW, ALICE): 3, (LOW, CAROL): 2})
+    done = plan(ground, ask(0, "a", priority=LOW), ask(0, "b", BOB, HIGH), ask(0, "c", CAROL, LOW))
     (begun,) = done.begun
-    assert (begun.prio, begun.person_id, begun.rank) == (HIGH, BOB, 1)
+    assert begun.ranks == (1, None, 3)
     assert done.joined == {}
 
 
 def test_ones_own_task_is_raised_and_never_lowered() -> None:
-    ground = Ground(active={HASHES[0]: standing(0, prio=LOW)}, own={(ALICE, HASHES[0]): own(0, "old", prio=LOW)})
+    ground = Ground(active={HASHES[0]: standing(0)}, own={(ALICE, HASHES[0]): own(0, "old", prio=LOW)})
     done = plan(ground, ask(0, "a", priority=NORMAL), ask(0, "b", priority=HIGH), ask(0, "c", priority=LOW))
     assert [(key, one.prio, one.rank) for key, one in done.raised.items()] == [("old", HIGH, 1)]
-    assert done.joined[100].prio == HIGH
+
+
+def test_who_asks_for_a_task_again_with_no_more_haste_uses_up_no_rank() -> None:
+    done = plan(Ground(), ask(0, "a", priority=HIGH), ask(0, "b", priority=NORMAL), ask(1, "c", priority=NORMAL))
+    assert [(one.id, one.rank) for one in done.added] == [("a", 1), ("c", 1)]
 
 
 def test_a_watched_request_is_marked_as_such() -> None:
@@ -253,7 +223,7 @@ def test_whatever_is_asked_the_plan_is_one_that_can_be_written(
     ground = Ground(
         active={
             HASHES[0]: standing(0, status=LookupStatus.RUNNING),
-            HASHES[1]: standing(1, prio=LOW, status=LookupStatus.WAITING),
+            HASHES[1]: standing(1, status=LookupStatus.WAITING),
         }
     )
     submissions = [ask(number, f"t{place}", who, priority) for place, (number, who, priority) in enumerate(asked)]
@@ -263,11 +233,13 @@ def test_whatever_is_asked_the_plan_is_one_that_can_be_written(
     assert max(Counter(one.person_id for one in done.added).values(), default=0) <= most_each
     assert len({(one.person_id, one.hash) for one in done.added}) == len(done.added)
     assert len({one.hash for one in done.begun}) == len(done.begun)
-    urgency = {one.hash: one.prio for one in (*done.begun, *ground.active.values())}
-    assert all(urgency[one.hash] <= one.prio for one in (*done.added, *done.raised.values()))
-    places = [(one.prio, one.person_id, one.rank) for one in done.begun]
+    final = {one.id: one for one in done.added} | done.raised
+    for number, one in enumerate(done.begun):
+        waiting = [task for task in final.values() if task.lookup_id == -1 - number]
+        ranks = [min((task.rank for task in waiting if task.prio == prio), default=None) for prio in Priority]
+        assert one.ranks == tuple(ranks)
+    places = [(one.prio, one.person_id, one.rank) for one in final.values()]
     assert len(set(places)) == len(places)
-    assert all(rank <= done.ranks[prio, who] for prio, who, rank in places)
     known_ids = {one.id for one in done.added}
     assert {one.task_id for one in done.answers if isinstance(one, Submitted)} == known_ids
     assert done.raised.keys() <= known_ids

@@ -153,6 +153,7 @@ async def _wait_again(
     """
     due = await progress.due_of(connection, current)
     await lookups.ask_anew(connection, await tasks.wanted_by_those_who_wait(connection, left & due.keys()))
+    await lookups.stand(connection, left & due.keys())
     await lookups.end_all(connection, [one for one in current if one not in due])
     over = {one: at for one, at in due.items() if one not in go_on}
     await lookups.give_back(connection, [one for one, at in over.items() if at is None])

@@ -35,7 +35,6 @@ class Plan:
     answers: list[Answer] = field(default_factory=list)
     begun: list[NewLookup] = field(default_factory=list)
     joined: dict[int, ActiveLookup] = field(default_factory=dict)
-    ranks: dict[tuple[int, int], int] = field(default_factory=dict)
     added: list[TaskRow] = field(default_factory=list)
     raised: dict[str, TaskRow] = field(default_factory=dict)
 
@@ -53,30 +52,41 @@ def plan_submissions(ground: Ground, submissions: Iterable[Submission], rules: R
             plan.answers.append(Refused())
             continue
         rank, sources = _rank_of(ground, asked), _sources(asked)
-        lookup_id = _ask(ground, plan, asked, rank, sources)
+        lookup_id = _ask(ground, plan, asked, sources)
         mine = ground.own.get((asked.person_id, asked.magnet.info_hash))
         if mine is not None:
             hurried = _hurried(mine, asked, rank, sources)
-            if hurried.rank == rank:
-                _advance(ground, plan, asked, rank)
+            if hurried.prio != mine.prio:
+                _advance(ground, asked, rank)
             if hurried != mine:
                 ground.own[asked.person_id, asked.magnet.info_hash] = plan.raised[mine.id] = hurried
             plan.answers.append(Submitted(task_id=mine.id, status=hurried.status, deduplicated=True))
             continue
         task = _pending(asked, sources, lookup_id, rank)
-        _advance(ground, plan, asked, rank)
+        _advance(ground, asked, rank)
         plan.added.append(task)
         ground.queued[asked.person_id] += 1
         ground.own[asked.person_id, asked.magnet.info_hash] = task
         plan.answers.append(Submitted(task_id=task.id, status=task.status))
+    _stand(plan)
     return plan
+
+
+def _stand(plan: Plan) -> None:
+    """Where the look-ups that begin stand: in each priority, where the first of their tasks does."""
+    for row in ({task.id: task for task in plan.added} | plan.raised).values():
+        if row.lookup_id is not None and row.lookup_id < 0:
+            begun = plan.begun[-1 - row.lookup_id]
+            ranks = list(begun.ranks)
+            ranks[row.prio] = min(row.rank, ranks[row.prio] or row.rank)
+            plan.begun[-1 - row.lookup_id] = replace(begun, ranks=tuple(ranks))
 
 
 def _room(ground: Ground, person_id: int, rules: Rules) -> bool:
     return ground.queued[person_id] < rules.max_queued_per_user and ground.queued.total() < rules.max_queued
 
 
-def _ask(ground: Ground, plan: Plan, asked: Submission, rank: int, sources: Sources) -> int:
+def _ask(ground: Ground, plan: Plan, asked: Submission, sources: Sources) -> int:
     """Join the look-up of the hash, or begin one; its id, which for one that begins counts down from -1."""
     info_hash = asked.magnet.info_hash
     active = ground.active.get(info_hash)
@@ -85,9 +95,6 @@ def _ask(ground: Ground, plan: Plan, asked: Submission, rank: int, sources: Sour
             id=-1 - len(plan.begun),
             hash=info_hash,
             hash_v2=asked.magnet.info_hash_v2,
-            prio=asked.priority,
-            person_id=asked.person_id,
-            rank=rank,
             status=LookupStatus.PENDING,
             sources=sources,
         )
@@ -95,16 +102,13 @@ def _ask(ground: Ground, plan: Plan, asked: Submission, rank: int, sources: Sour
             NewLookup(
                 hash=info_hash,
                 hash_v2=asked.magnet.info_hash_v2,
-                prio=asked.priority,
-                person_id=asked.person_id,
-                rank=rank,
                 sources=sources,
                 created_at=asked.at,
             )
         )
     else:
         knows_more = replace(active, hash_v2=_second_hash(active, asked), sources=active.sources.joined(sources))
-        active = _joined(ground, plan, asked, rank, knows_more)
+        active = _joined(ground, plan, knows_more)
     ground.active[info_hash] = active
     return active.id
 
@@ -115,25 +119,12 @@ def _second_hash(active: ActiveLookup, asked: Submission) -> str | None:
     return (theirs or ours) if active.status is LookupStatus.RUNNING else (ours or theirs)
 
 
-def _joined(ground: Ground, plan: Plan, asked: Submission, rank: int, active: ActiveLookup) -> ActiveLookup:
-    """A look-up that somebody joins waits at their place if it comes sooner: as it would have done for them alone."""
+def _joined(ground: Ground, plan: Plan, active: ActiveLookup) -> ActiveLookup:
     if active.status is LookupStatus.WAITING:  # for another try; who asks now does not want to wait for that
         active = replace(active, status=LookupStatus.PENDING)
-    is_running = active.status is LookupStatus.RUNNING
-    if is_running:  # it has had its turn: should it have to wait again, it is the next one
-        rank = ground.taken_rank.get(asked.priority, 0)
-    if asked.priority < active.prio or (not is_running and (asked.priority, rank) < (active.prio, active.rank)):
-        active = replace(active, prio=asked.priority, person_id=asked.person_id, rank=rank)
     if active.id < 0:
         begun = plan.begun[-1 - active.id]
-        plan.begun[-1 - active.id] = replace(
-            begun,
-            hash_v2=active.hash_v2,
-            prio=active.prio,
-            person_id=active.person_id,
-            rank=active.rank,
-            sources=active.sources,
-        )
+        plan.begun[-1 - active.id] = replace(begun, hash_v2=active.hash_v2, sources=active.sources)
     elif active != ground.active[active.hash]:
         plan.joined[active.id] = active
     return active
@@ -158,10 +149,9 @@ def _rank_of(ground: Ground, asked: Submission) -> int:
     return max(ground.taken_rank.get(asked.priority, 0), ground.last_rank.get(lane, 0)) + 1
 
 
-def _advance(ground: Ground, plan: Plan, asked: Submission, rank: int) -> None:
+def _advance(ground: Ground, asked: Submission, rank: int) -> None:
     """The rank is used up, by who joins as well: else their next place would tell that somebody else has asked."""
-    lane = (int(asked.priority), asked.person_id)
-    ground.last_rank[lane] = plan.ranks[lane] = rank
+    ground.last_rank[int(asked.priority), asked.person_id] = rank
 
 
 def _pending(asked: Submission, sources: Sources, lookup_id: int | None, rank: int = 0) -> TaskRow:

@@ -153,10 +153,10 @@ async def _submit(connection: Connection, submissions: Sequence[Submission], rul
     plan = plan_submissions(ground, submissions, rules)
     ids = await lookups.insert_all(connection, plan.begun)
     await lookups.change_all(connection, list(plan.joined.values()))
-    await lookups.write_ranks(connection, plan.ranks)
     await tasks.insert_all(connection, plan.added, ids)
     census.added(task.person_id for task in plan.added if not task.status.is_final)
     await tasks.place_all(connection, plan.raised.values())
+    await lookups.stand(connection, _joined(plan))
     await _make_room(connection, [one for one in plan.joined.values() if one.sources.is_crowded])
     changes = Changes(at=max(submission.at for submission in submissions))
     changes.begun((*plan.added, *plan.raised.values()))
@@ -167,6 +167,13 @@ async def _submit(connection: Connection, submissions: Sequence[Submission], rul
     await changes.rename(connection, named)
     await changes.write(connection)
     return plan
+
+
+def _joined(plan: Plan) -> Iterator[int]:
+    """The look-ups that were there, and for which somebody waits who has not before, or has with less haste."""
+    for row in (*plan.added, *plan.raised.values()):
+        if row.lookup_id is not None and row.lookup_id >= 0:
+            yield row.lookup_id
 
 
 async def _make_room(connection: Connection, crowded: Sequence[ActiveLookup]) -> None:
@@ -182,7 +189,7 @@ async def _look_around(connection: Connection, submissions: Sequence[Submission]
     known = await names.known_names(connection, hashes)
     own = await tasks.active_of(connection, _joiners(submissions, active))
     lanes = ((int(submission.priority), submission.person_id) for submission in submissions)
-    last, taken = await lookups.last_ranks(connection, lanes)
+    last, taken = await tasks.last_ranks(connection, lanes), await lookups.ranks_taken(connection)
     return Ground(
         known=known.keys(),
         names={one: name for one, name in known.items() if name.verified},

@@ -28,7 +28,7 @@ from sqlalchemy.schema import CreateTable
 from truename.model import LookupStatus, TaskStatus
 from truename.store import batches, lookups, tasks
 from truename.store.database import Connection
-from truename.store.tables import ONE, PENDING, batch, batch_task, event, lane, lookup, task, virtual
+from truename.store.tables import ONE, batch, batch_task, event, lookup, task
 
 _aside = MetaData()
 _gone = Table(
@@ -38,8 +38,6 @@ _gone = Table(
     Column("lookup_id", BigInteger, index=False),
     Column("person_id", Integer),
     Column("watched_hash", String(64)),
-    Column("status", String(10)),
-    Column("prio", Integer),
     prefixes=["TEMPORARY"],
     sqlite_with_rowid=False,  # one tree instead of two, and read in the order of the tables it is joined with
 )
@@ -55,9 +53,8 @@ _OF_GONE = select(_gone.c.lookup_id)
 _OF_IDLE = select(_idle.c.lookup_id)
 
 
-Selected = Select[tuple[str, int, int, str | None, str, int]]
-"""Tasks that have not ended: their id, look-up and person, the hash of those for which the watch had asked, state and
-priority."""
+Selected = Select[tuple[str, int, int, str | None]]
+"""Tasks that have not ended: their id, look-up and person, and the hash of those for which the watch had asked."""
 
 
 def owned(wanted: Sequence[tuple[str, int]]) -> Selected:
@@ -78,8 +75,7 @@ def created_by(batch_id: str, *, person_id: int) -> Selected:
 
 def _active() -> Selected:
     watched_hash = case((task.c.watched.is_(True), task.c.hash))
-    columns = (task.c.id, task.c.lookup_id, task.c.person_id, watched_hash, task.c.status, task.c.prio)
-    return select(*columns).where(task.c.active == ONE)
+    return select(task.c.id, task.c.lookup_id, task.c.person_id, watched_hash).where(task.c.active == ONE)
 
 
 async def cancel(connection: Connection, wanted: Selected, *, at: float, tells: bool) -> Sequence[str]:
@@ -104,7 +100,7 @@ async def cancel(connection: Connection, wanted: Selected, *, at: float, tells: 
     others_wait = select(lookup.c.id).where(lookup.c.id.in_(_OF_GONE), lookup.c.active == ONE)
     left = list((await connection.execute(others_wait)).scalars())
     await lookups.ask_anew(connection, await tasks.wanted_by_those_who_wait(connection, left))
-    await _close_ranks(connection)
+    await lookups.stand(connection, left)
     of_gone = batch_task.c.task_id.in_(select(_gone.c.task_id))  # as a join SQLite reads the members of all batches
     counted = select(batch_task.c.batch_id, func.count().label("tasks")).where(of_gone)
     fewer = {row.batch_id: row.tasks for row in await connection.execute(counted.group_by(batch_task.c.batch_id))}
@@ -143,26 +139,3 @@ async def _end_idle(connection: Connection) -> Sequence[str]:
         select(_idle.c.lookup_id, _idle.c.delivery).where(_idle.c.delivery.is_not(None)).order_by(_idle.c.lookup_id)
     )
     return [f"{row.delivery}.{row.lookup_id}" for row in out]
-
-
-async def _close_ranks(connection: Connection) -> None:
-    """Whoever has cancelled what still waited does not stand behind its ghost the next time."""
-    waited = select(_gone.c.prio, _gone.c.person_id, func.count().label("tasks")).where(_gone.c.status == PENDING)
-    for row in (await connection.execute(waited.group_by(_gone.c.prio, _gone.c.person_id))).all():
-        await _close_ranks_of(connection, row.prio, row.person_id, row.tasks)
-
-
-async def _close_ranks_of(connection: Connection, prio: int, person_id: int, count: int) -> None:
-    """Not below what has been taken, nor below what still waits: the person's order stays as it was given."""
-    the_lane = (lane.c.prio == prio, lane.c.person_id == person_id)
-    last = (await connection.execute(select(lane.c.last).where(*the_lane).with_for_update())).scalar_one_or_none() or 0
-    taken = select(func.max(virtual.c.v)).where(virtual.c.prio == prio)
-    waiting = select(func.max(task.c.rank)).where(
-        task.c.status == PENDING,
-        task.c.prio == prio,
-        task.c.person_id == person_id,
-        task.c.rank > last - count,
-    )
-    floors = (await connection.execute(select(taken.scalar_subquery(), waiting.scalar_subquery()))).one()
-    lowered = max(last - count, *(floor or 0 for floor in floors))
-    await connection.execute(update(lane).where(*the_lane).values(last=lowered))

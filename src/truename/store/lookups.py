@@ -1,8 +1,9 @@
-"""Look-ups: one for each hash that is being asked for, ranked in the lanes of the people who asked.
+"""Look-ups: one for each hash that is being asked for, which stands wherever somebody waits for it.
 
-Lanes make the order fair: each person has one in each priority, a new look-up ranks behind that person's last one and
-not before what has been taken, and look-ups are taken by rank. Counters, no clock; low priorities are bounded by their
-share, not by age.
+Lanes make the order fair: each person has one in each priority, a new task ranks behind that person's last one and not
+before what has been taken, and look-ups are taken by rank. A look-up has the best rank of its tasks in each priority,
+and is taken as soon as it is its turn in one of them, as it would be for each of those who wait if they were alone.
+No clock; low priorities are bounded by their share, not by age.
 Lock order everywhere: look-ups (by id), tasks, notes, events.
 """
 
@@ -10,7 +11,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from truename.magnet import Magnet
 from truename.model import Lookup, LookupStatus
@@ -18,35 +20,30 @@ from truename.store.database import Connection
 from truename.store.due import due_values, has_come, is_too_far_off
 from truename.store.portable import in_chunks, upsert
 from truename.store.sources import Sources
-from truename.store.tables import ONE, PENDING, RUNNING, WAITING, lane, lookup, task, virtual
+from truename.store.tables import ONE, PENDING, RANKS, RUNNING, WAITING, lookup, task, virtual
 from truename.store.tasks import Wants
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActiveLookup:
-    """A look-up that has not ended. `rank` is a place in the lane of the person and the priority."""
+    """A look-up that has not ended."""
 
     id: int
     hash: str
     hash_v2: str | None
-    prio: int
-    person_id: int
-    rank: int
     status: LookupStatus
     sources: Sources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewLookup:
-    """A look-up to be made."""
+    """A look-up to be made. `ranks`: where it stands in each priority, None where nobody waits for it."""
 
     hash: str
     hash_v2: str | None
-    prio: int
-    person_id: int
-    rank: int
     sources: Sources
     created_at: float
+    ranks: tuple[int | None, ...] = (None,) * len(RANKS)
 
 
 # Statements of the busy paths are built once: building one costs more than running it.
@@ -56,9 +53,6 @@ _ACTIVE_OF = (
         lookup.c.id,
         lookup.c.hash,
         lookup.c.hash_v2,
-        lookup.c.prio,
-        lookup.c.person_id,
-        lookup.c.rank,
         lookup.c.status,
         lookup.c.sources,
     )
@@ -76,47 +70,49 @@ _CHANGE = (
     .where(lookup.c.id == bindparam("this_id"))
     .values(
         status=bindparam("new_status"),
-        prio=bindparam("new_prio"),
-        person_id=bindparam("new_person"),
-        rank=bindparam("new_rank"),
         hash_v2=bindparam("new_hash_v2"),
         sources=bindparam("new_sources"),
         due_at=None,
     )
 )
-_WAS_SOONER = or_(
-    lookup.c.prio < bindparam("new_prio"),
-    and_(lookup.c.prio == bindparam("new_prio"), lookup.c.status == PENDING, lookup.c.rank < bindparam("new_rank")),
-)
 _ASK_ANEW = (
     update(lookup)
     .where(lookup.c.id == bindparam("this_id"))
-    .values(
-        sources=bindparam("new_sources"),
-        hash_v2=bindparam("new_hash_v2"),
-        prio=case((_WAS_SOONER, bindparam("new_prio")), else_=lookup.c.prio),
-        person_id=case((_WAS_SOONER, bindparam("new_person")), else_=lookup.c.person_id),
-        rank=case((_WAS_SOONER, bindparam("new_rank")), else_=lookup.c.rank),
-    )
+    .values(sources=bindparam("new_sources"), hash_v2=bindparam("new_hash_v2"))
 )
-_LAST_RANKS = select(lane.c.prio, lane.c.person_id, lane.c.last).where(
-    lane.c.prio.in_(bindparam("prios", expanding=True)), lane.c.person_id.in_(bindparam("persons", expanding=True))
+_STAND = (
+    update(lookup)
+    .where(_IDS)
+    .values(
+        {
+            rank: select(func.min(task.c.rank))
+            .where(task.c.lookup_id == lookup.c.id, task.c.active == ONE, task.c.prio == prio)
+            .scalar_subquery()
+            for prio, rank in enumerate(RANKS)
+        }
+    )
 )
 _TAKEN_RANKS = select(virtual.c.prio, virtual.c.v)
 _TAKEN_RANK = select(virtual.c.v).where(virtual.c.prio == bindparam("of_prio"))
-_NEXT_ONES = (
-    select(lookup.c.id)
-    .where(lookup.c.status == PENDING, lookup.c.prio == bindparam("of_prio"))
-    .order_by(lookup.c.rank, lookup.c.id)
-    .limit(bindparam("share"))
-    .with_for_update(skip_locked=True)
-)
-_TAKE = (
-    update(lookup)
-    .where(lookup.c.id.in_(_NEXT_ONES))
-    .values(status=LookupStatus.RUNNING.value, delivery=bindparam("by_delivery"), attempt=lookup.c.attempt + 1)
-    .returning(lookup.c.id, lookup.c.hash, lookup.c.hash_v2, lookup.c.rank, lookup.c.created_at, lookup.c.sources)
-)
+
+
+def _taking(rank: ColumnElement[int]) -> ReturningUpdate[Any]:
+    next_ones = (
+        select(lookup.c.id)
+        .where(lookup.c.status == PENDING, rank.is_not(None))
+        .order_by(rank, lookup.c.id)
+        .limit(bindparam("share"))
+        .with_for_update(skip_locked=True)
+    )
+    return (
+        update(lookup)
+        .where(lookup.c.id.in_(next_ones))
+        .values(status=LookupStatus.RUNNING.value, delivery=bindparam("by_delivery"), attempt=lookup.c.attempt + 1)
+        .returning(lookup.c.id, lookup.c.hash, lookup.c.hash_v2, rank.label("rank"), lookup.c.sources)
+    )
+
+
+_TAKE = tuple(map(_taking, RANKS))
 _RUNNING_OF = (
     select(lookup.c.id, lookup.c.delivery)
     .where(_IDS, lookup.c.status == RUNNING)
@@ -147,9 +143,6 @@ async def active_of(connection: Connection, hashes: Iterable[str]) -> dict[str, 
                 id=row.id,
                 hash=row.hash,
                 hash_v2=row.hash_v2,
-                prio=row.prio,
-                person_id=row.person_id,
-                rank=row.rank,
                 status=LookupStatus(row.status),
                 sources=Sources.of_text(row.sources),
             )
@@ -177,9 +170,7 @@ async def insert_all(connection: Connection, new: Sequence[NewLookup]) -> Sequen
             "hash_v2": one.hash_v2,
             "status": LookupStatus.PENDING.value,
             "active": 1,
-            "prio": one.prio,
-            "person_id": one.person_id,
-            "rank": one.rank,
+            **{column.name: rank for column, rank in zip(RANKS, one.ranks, strict=True)},
             "sources": one.sources.as_text(),
             "created_at": one.created_at,
         }
@@ -193,7 +184,7 @@ async def insert_all(connection: Connection, new: Sequence[NewLookup]) -> Sequen
 
 
 async def change_all(connection: Connection, changed: Sequence[ActiveLookup]) -> None:
-    """Write the state, place, second hash and sources of look-ups that somebody joined; none waits for a later time."""
+    """Write the state, second hash and sources of look-ups that somebody joined; none waits for a later time."""
     if changed:
         await connection.execute(
             _CHANGE,
@@ -201,9 +192,6 @@ async def change_all(connection: Connection, changed: Sequence[ActiveLookup]) ->
                 {
                     "this_id": one.id,
                     "new_status": one.status.value,
-                    "new_prio": one.prio,
-                    "new_person": one.person_id,
-                    "new_rank": one.rank,
                     "new_hash_v2": one.hash_v2,
                     "new_sources": one.sources.as_text(),
                 }
@@ -213,7 +201,7 @@ async def change_all(connection: Connection, changed: Sequence[ActiveLookup]) ->
 
 
 async def ask_anew(connection: Connection, wanted: Mapping[int, Wants]) -> None:
-    """These look-ups ask from now on what is wanted of them, and stand at no earlier place than that."""
+    """These look-ups ask from now on what is wanted of them."""
     if not wanted:
         return
     await connection.execute(
@@ -223,35 +211,21 @@ async def ask_anew(connection: Connection, wanted: Mapping[int, Wants]) -> None:
                 "this_id": one,
                 "new_sources": wants.sources.as_text(),
                 "new_hash_v2": wants.hash_v2,
-                "new_prio": wants.prio,
-                "new_person": wants.person_id,
-                "new_rank": wants.rank,
             }
             for one, wants in wanted.items()
         ],
     )
 
 
-async def last_ranks(
-    connection: Connection, lanes: Iterable[tuple[int, int]]
-) -> tuple[dict[tuple[int, int], int], dict[int, int]]:
-    """The last rank in each of these lanes (priority, person), and the rank last taken in each priority."""
-    last: dict[tuple[int, int], int] = {}
-    for some in in_chunks(lanes):
-        prios, persons = (list(dict.fromkeys(column)) for column in zip(*some, strict=True))
-        rows = await connection.execute(_LAST_RANKS, {"prios": prios, "persons": persons})
-        last |= {(row.prio, row.person_id): row.last for row in rows}
-    taken = await connection.execute(_TAKEN_RANKS)
-    return last, {row.prio: row.v for row in taken}
+async def stand(connection: Connection, ids: Iterable[int]) -> None:
+    """These look-ups stand, in each priority, where the first of the tasks does that have not ended."""
+    for some in in_chunks(ids):
+        await connection.execute(_STAND, {"ids": some})
 
 
-async def write_ranks(connection: Connection, last: Mapping[tuple[int, int], int]) -> None:
-    """Remember the last rank of lanes."""
-    await upsert(
-        connection,
-        lane,
-        [{"prio": prio, "person_id": person, "last": rank} for (prio, person), rank in last.items()],
-    )
+async def ranks_taken(connection: Connection) -> dict[int, int]:
+    """The rank last taken in each priority."""
+    return {row.prio: row.v for row in await connection.execute(_TAKEN_RANKS)}
 
 
 async def take(connection: Connection, shares: Mapping[int, int], delivery: str) -> Sequence[Lookup]:
@@ -268,8 +242,7 @@ async def take(connection: Connection, shares: Mapping[int, int], delivery: str)
 
 
 async def _take(connection: Connection, prio: int, share: int, delivery: str) -> Sequence[Lookup]:
-    wanted = {"of_prio": prio, "share": share, "by_delivery": delivery}
-    rows = (await connection.execute(_TAKE, wanted)).all()
+    rows = (await connection.execute(_TAKE[prio], {"share": share, "by_delivery": delivery})).all()
     if rows:
         await _advance(connection, prio, max(row.rank for row in rows))
     return [
@@ -278,8 +251,6 @@ async def _take(connection: Connection, prio: int, share: int, delivery: str) ->
             lookup_id=row.id,
             magnet=_magnet(row),
             prio=prio,
-            rank=row.rank,
-            created_at=row.created_at,
         )
         for row in sorted(rows, key=lambda row: (row.rank, row.id))
     ]

@@ -126,9 +126,9 @@ lookup = Table(
     Column("hash_v2", String(64)),
     Column("status", String(10), nullable=False),
     Column("active", Integer),
-    Column("prio", Integer, nullable=False),
-    Column("person_id", Integer, nullable=False),
-    Column("rank", BigInteger, nullable=False),
+    Column("rank_high", BigInteger),
+    Column("rank_normal", BigInteger),
+    Column("rank_low", BigInteger),
     Column("delivery", String(36)),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
     Column("sources", Text, nullable=False),
@@ -143,13 +143,15 @@ lookup = Table(
     Index(
         "uq_lookup_active", "hash", unique=True, sqlite_where=text("active = 1"), postgresql_where=text("active = 1")
     ),
-    Index(
-        "ix_lookup_take",
-        "prio",
-        "rank",
-        "id",
-        sqlite_where=_IS_PENDING,
-        postgresql_where=_IS_PENDING,
+    *(
+        Index(
+            f"ix_lookup_{rank}",
+            rank,
+            "id",
+            sqlite_where=text(f"status = 'pending' AND {rank} IS NOT NULL"),
+            postgresql_where=text(f"status = 'pending' AND {rank} IS NOT NULL"),
+        )
+        for rank in ("rank_high", "rank_normal", "rank_low")
     ),
     Index(
         "ix_lookup_running",
@@ -160,20 +162,16 @@ lookup = Table(
     sqlite_autoincrement=True,
 )
 
-# The last rank given to a person in a priority; and, for each priority, the rank last taken. Counters, no clock.
-lane = Table(
-    "lane",
-    metadata,
-    Column("prio", Integer, primary_key=True),
-    Column("person_id", Integer, primary_key=True),
-    Column("last", BigInteger, nullable=False),
-)
+# For each priority the rank last taken: nobody who comes later is ranked before it.
 virtual = Table(
     "virtual",
     metadata,
     Column("prio", Integer, primary_key=True),
     Column("v", BigInteger, nullable=False),
 )
+
+RANKS = (lookup.c.rank_high, lookup.c.rank_normal, lookup.c.rank_low)
+"""The places of look-ups, by priority."""
 
 # `strand`: while it runs, in which strand of the delivery of its look-up (`queue/base.py`);
 # `sources`: the trackers and peers its own magnet named, as `sources.py` writes them;
@@ -225,6 +223,14 @@ task = Table(
         "created_at",
         sqlite_where=_IS_PENDING,
         postgresql_where=_IS_PENDING,
+    ),
+    Index(
+        "ix_task_lane",
+        "person_id",
+        "prio",
+        "rank",
+        sqlite_where=text("active = 1"),
+        postgresql_where=text("active = 1"),
     ),
     Index("ix_task_person_id_created_at", "person_id", "created_at"),
     Index("ix_task_hash_person_id", "hash", "person_id"),

@@ -65,15 +65,11 @@ class TaskRow:
 class Wants:
     """What those who wait for a look-up want of it, together.
 
-    `sources`: whom to ask, in turns. `hash_v2`: of the first one who names a second hash. `prio`, `person_id`, `rank`:
-    the place of the one in the greatest haste.
+    `sources`: whom to ask, in turns. `hash_v2`: of the first one who names a second hash.
     """
 
     sources: Sources
     hash_v2: str | None
-    prio: int
-    person_id: int
-    rank: int
 
 
 # What a task that waits for its first turn does not have: half of the columns, and much of the cost of ten thousand.
@@ -117,9 +113,12 @@ _PLACE = (
     )
 )
 _WANTED_BY = (
-    select(task.c.lookup_id, task.c.sources, task.c.hash_v2, task.c.prio, task.c.person_id, task.c.rank)
+    select(task.c.lookup_id, task.c.sources, task.c.hash_v2)
     .where(task.c.lookup_id.in_(bindparam("lookup_ids", expanding=True)), task.c.active == ONE)
     .order_by(task.c.created_at, task.c.rank, task.c.id)
+)
+_LAST_RANK = select(func.max(task.c.rank)).where(
+    task.c.active == ONE, task.c.person_id == bindparam("whose"), task.c.prio == bindparam("of_prio")
 )
 _STANDS_IN_LINE = task.c.next_attempt_at.is_(None) | (task.c.next_attempt_at <= bindparam("now"))
 _BETWEEN = select(func.count()).select_from(
@@ -221,6 +220,16 @@ async def of_anybody(connection: Connection, ids: Iterable[str]) -> dict[str, Ta
     return found
 
 
+async def last_ranks(connection: Connection, lanes: Iterable[tuple[int, int]]) -> dict[tuple[int, int], int]:
+    """The rank of the last task that has not ended in each of these lanes (priority, person), if there is one."""
+    last: dict[tuple[int, int], int] = {}
+    for lane in dict.fromkeys(lanes):
+        rank = (await connection.execute(_LAST_RANK, {"of_prio": lane[0], "whose": lane[1]})).scalar_one()
+        if rank is not None:
+            last[lane] = rank
+    return last
+
+
 async def queue_positions(
     connection: Connection, waiting: Collection[TaskRow], *, at: float = 0.0, most: int = MOST_COUNTED
 ) -> dict[str, int]:
@@ -262,13 +271,9 @@ async def wanted_by_those_who_wait(connection: Connection, lookup_ids: Collectio
 
 
 def _together(rows: Sequence[Row[Any]]) -> Wants:
-    hurried = min(rows, key=lambda row: (row.prio, row.rank))
     return Wants(
         sources=Sources.in_turns([Sources.of_text(row.sources) for row in rows]),
         hash_v2=next((row.hash_v2 for row in rows if row.hash_v2 is not None), None),
-        prio=hurried.prio,
-        person_id=hurried.person_id,
-        rank=hurried.rank,
     )
 
 

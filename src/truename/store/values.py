@@ -17,7 +17,7 @@ from truename.names import is_hidden, is_usable
 from truename.store.notes import EDITED, RENAMED, SAVED, UNDONE
 from truename.store.people import MAX_USERNAME
 from truename.store.sources import Sources
-from truename.store.tables import event, lane, lookup, note_magnet, note_revision, person, task, torrent, virtual
+from truename.store.tables import RANKS, event, lookup, note_magnet, note_revision, person, task, torrent, virtual
 from truename.timeline import unpack
 
 Check = Callable[[object], bool]
@@ -167,6 +167,7 @@ _RULES: Mapping[tuple[str, str], Check] = {
     (task.name, "detail"): _is_detail,
     (task.name, "sources"): _are_sources,
     (task.name, "rank"): _is_counter,
+    **{(lookup.name, column.name): _is_counter for column in RANKS},
     (task.name, "name"): _is_true_name,
     (torrent.name, "name"): _is_true_name,
     (torrent.name, "files"): _are_files,
@@ -174,7 +175,6 @@ _RULES: Mapping[tuple[str, str], Check] = {
     (note_magnet.name, "undone"): _are_names,
     (note_revision.name, "cause"): frozenset((SAVED, EDITED, RENAMED, UNDONE)).__contains__,
     (event.name, "kind"): frozenset(("task", "note")).__contains__,
-    (lane.name, "last"): _is_counter,
     (virtual.name, "v"): _is_counter,
     (person.name, "username"): _is_username,
     (person.name, "password_hash"): _is_password_hash,
