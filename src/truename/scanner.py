@@ -6,6 +6,7 @@ next `magnet:?`, and a fixed number of times inside the one magnet it belongs to
 """
 
 from collections.abc import Iterator
+from string import hexdigits
 from typing import NamedTuple
 
 from truename.dn import decode_dn, unescaped
@@ -27,9 +28,11 @@ _WINDOWS_CLOSING = b"\x92\x94\xa0".decode("ascii", "surrogateescape")
 _ENDS_A_MAGNET = frozenset((*_QUOTES, *_CJK_CLOSING, *_CONTROL, *_WINDOWS_CLOSING))
 # And so does a closing tag of a forum, which no file name can be, wherever it stands; and what begins its list's items.
 _TAG, _ITEM = "[/", "[*]"
-# What a sentence puts behind an info-hash, and what nobody sees there: marks of zero width and of direction.
+# What nobody sees behind an info-hash: marks of zero width and of direction.
 INVISIBLE = "".join(map(chr, [*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF]))
-_AFTER_HASH = ".,;:!?" + INVISIBLE
+# Of escapes in JSON and in programs, those of what ends a magnet anyway, and of the backslash itself.
+_ESCAPED_ENDS = "nrtbf\"'\\"
+_BETWEEN_MAGNETS = ",;"
 _KEYS = ("xt", "dn", "tr", "xl", "ws", "xs", "as", "kt", "mt", "so", "x.pe", "dht")
 # Parts without `=` that end the value before them instead of lengthening it, also in front of an escaped ampersand.
 _ENDS_A_VALUE = frozenset(key + "\0" * rest for key in ("", *_KEYS) for rest in (0, *range(4, 15)))
@@ -101,7 +104,8 @@ def find_magnets(text: str, *, broken: bool = False) -> Iterator[MagnetSpan]:
     Output: spans that never overlap. Those without a usable info-hash (or over `MAX_MAGNET_CHARS`) are left out, or,
             with `broken`, yielded with their `problem`; of one that is too large only the beginning.
     Source: the contract's word "magnet": white space, control characters, quotes and closing CJK punctuation end it,
-            and so does a closing tag of a forum (`[/code]`), an unbalanced bracket or the next `magnet:?`.
+            and so does a closing tag of a forum (`[/code]`), an unbalanced bracket or the next `magnet:?`. So do the
+            same characters as an escape of JSON (`\\n`, `\\"`), and an apostrophe where one stands before the magnet.
     """
     start = _next_scheme(text, 0)
     while start >= 0:
@@ -110,7 +114,12 @@ def find_magnets(text: str, *, broken: bool = False) -> Iterator[MagnetSpan]:
         if limit - start > MAX_MAGNET_CHARS:
             limit = start + MAX_MAGNET_CHARS + 1
         if limit - start >= _SHORTEST or broken:
-            span = _read(start, _until_a_tag(_until_an_end(text[start:limit])))
+            word = _until_an_end(text[start:limit])
+            if len(word) == following - start:
+                word = word.rstrip(_BETWEEN_MAGNETS)
+            if "'" in word and text[start - 1 : start] == "'":
+                word = word.split("'", 1)[0]
+            span = _read(start, _until_a_tag(_until_an_escape(word) if "\\" in word else word))
             if span.problem is None or (broken and len(span.text) > len(SCHEME)):
                 yield span
         start = following
@@ -141,6 +150,27 @@ def _until_an_end(text: str) -> str:
         if char in _ENDS_A_MAGNET:
             return word[:at]
     return word
+
+
+def _until_an_escape(word: str) -> str:
+    """The beginning of a word, up to what means an end of every magnet to whoever reads escapes. It may end in one."""
+    at = word.find("\\")
+    while at >= 0:
+        escaped = word[at + 1 : at + 2]
+        if not escaped or escaped in _ESCAPED_ENDS:
+            return word[:at]
+        code = word[at + 2 : at + 6]
+        if escaped == "u" and len(code) == 4 and not code.strip(hexdigits):
+            char = chr(int(code, 16))
+            if char in _ENDS_A_MAGNET or char.isspace():
+                return word[:at]
+        at = word.find("\\", at + 1)
+    return word
+
+
+def _ends_a_hash(behind: str) -> bool:
+    """Whether an info-hash is whole with this behind it: the end of the text, punctuation, another script's letter."""
+    return not (behind.isascii() and (behind.isalnum() or behind == "%"))
 
 
 def _until_a_tag(word: str) -> str:
@@ -296,7 +326,7 @@ def _read_xt(value: str) -> tuple[InfoHash | None, int]:
         found = InfoHash.hexadecimal(value[13:length], 64)
     else:
         return None, 0
-    return (found, length) if found is not None and value[length : length + 1] in _AFTER_HASH else (None, 0)
+    return (found, length) if found is not None and _ends_a_hash(value[length : length + 1]) else (None, 0)
 
 
 def _read_escaped_xt(value: str) -> tuple[InfoHash | None, int]:
@@ -309,7 +339,7 @@ def _read_escaped_xt(value: str) -> tuple[InfoHash | None, int]:
     while found is not None and 0 <= escape < length:
         length += 2
         escape = value.find("%", escape + 3)
-    return (found, length) if found is not None and value[length : length + 1] in _AFTER_HASH else (None, 0)
+    return (found, length) if found is not None and _ends_a_hash(value[length : length + 1]) else (None, 0)
 
 
 def _end_of_value(plain: str, start: int) -> int:

@@ -19,7 +19,6 @@ from truename.magnet import (
     rename,
     unwritable,
 )
-from truename.scanner import INVISIBLE
 
 HEX = "cfe1119f124881ca70f7306f32e292194c88c195"
 BASE32 = "Z7QRDHYSJCA4U4HXGBXTFYUSDFGIRQMV"  # the same hash
@@ -69,6 +68,7 @@ PIECES = [
     *("(", ")", "[", "]", "()", "[(])", "[/", "[/b]", "[*]", "<", ">", '"', "`", "|", "'", "）", "】", "”", "。"),
     *(" ", "\n", "\r\n", "\t", "\0", "\x1b", "\x85", "\u2028", "\u3000", "\u200b", "\ufeff"),
     *(".", ",", ";", ":", "!", "?", "...", "#", "+", "%", "%4", "%41", "%ff", "%C4%E3", "%20"),
+    *("\\", "\\n", '\\"', "\\u0022", "\\u4e2d", "\\u12", "\\D", "'magnet:?", ",magnet:?"),
     *("a", "Tom", "你好", "İ", "ſ", "\u212a", "😀", "\udcff", "\udc94", "\ud800", "e\u0301"),
 ]
 TEXTS = st.lists(st.sampled_from(PIECES) | st.sampled_from(WHOLE) | st.text(max_size=3), max_size=14).map("".join)
@@ -80,8 +80,8 @@ MANY = settings(max_examples=400)
 
 TERMINATORS = set('<>"`|') | set("）］｝】」』》〉〕〗〙〛〞〟｠｣”’、。，．；：！？｡､") | set("\udc92\udc94\udca0")
 
-ENDS_A_HASH = ")].,;:!?" + INVISIBLE
-BEGINS_NO_PART = re.compile(r"magnet:\?|\[/[a-z]+\]|\[\*\]", re.IGNORECASE | re.ASCII)
+ENDS_WITH_A_HASH = re.compile(r"(urn:bt[im]h:|%3a)[0-9a-z%]+$", re.IGNORECASE)
+BEGINS_NO_PART = re.compile(r"[,;]*magnet:\?|\[/[a-z]+\]|\[\*\]", re.IGNORECASE | re.ASCII)
 
 
 def ends_a_magnet(char: str) -> bool:
@@ -135,7 +135,7 @@ def test_no_magnet_is_overlooked(text: str) -> None:
     assert found <= begun
     for start in begun - found:  # nothing of it is left but the scheme
         assert ends_a_magnet(text[start + 8 : start + 9] or " ") or re.match(
-            r"[)\]]|magnet:\?", text[start + 8 :], re.I
+            r"[)\]'\\,;]|magnet:\?", text[start + 8 :], re.I
         )
 
 
@@ -145,7 +145,10 @@ def test_a_magnet_ends_where_the_contract_says(text: str) -> None:
     for span in find_magnets(text):
         assert not any(map(ends_a_magnet, span.text))
         behind = text[span.end :]
-        assert not behind or ends_a_magnet(behind[0]) or behind[0] in ENDS_A_HASH or BEGINS_NO_PART.match(behind)
+        is_quoted = behind[:1] == "'" and text[span.start - 1 : span.start] == "'"
+        is_behind_a_hash = ENDS_WITH_A_HASH.search(span.text) and not re.match("[0-9A-Za-z]", behind)
+        ends_here = not behind or ends_a_magnet(behind[0]) or behind[0] in ")]\\" or BEGINS_NO_PART.match(behind)
+        assert ends_here or is_quoted or is_behind_a_hash
 
 
 @MANY

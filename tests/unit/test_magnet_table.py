@@ -499,6 +499,42 @@ def test_a_sentence_keeps_its_punctuation_when_its_magnet_gets_a_name(mark: str)
     assert once.replace(f"&{DN}", "").replace(f"{DN}&", "") == text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        r'{"t":"<a href=\"MAGNET\">Foo<\/a>"}',
+        r'{"text":"新片\nMAGNET\n大小 3GB"}',
+        r'{"text":"MAGNET\r\nnext"}',
+        r'["MAGNET\\", 1]',
+        r'{"text":"MAGNET\u3002下一个"}',
+        r'{"text":"MAGNET\u0022, he said"}',
+        "<a href='MAGNET' title='x'>Foo</a>",
+        "go('MAGNET')",
+        "MAGNET,MAGNET,MAGNET",
+        "MAGNET;MAGNET",
+    ],
+)
+def test_what_stands_behind_a_last_name_in_a_quoted_text_stays(text: str) -> None:
+    named = text.replace("MAGNET", f"{BARE}&{DN}")
+    assert rename(text.replace("MAGNET", f"{BARE}&dn=Foo"), NAMES) == named
+    assert rename(named, NAMES) == named
+    magnets = [span.text for span in find_magnets(text.replace("MAGNET", f"{BARE}&tr=udp%3A%2F%2Fb.org%3A80"))]
+    assert magnets == [f"{BARE}&tr=udp%3A%2F%2Fb.org%3A80"] * text.count("MAGNET")
+
+
+@pytest.mark.parametrize("value", [r"AC\DC", r"\u4e2d\u6587", "Don't", "a,b;c", r"\u00e9", r"\u12"])
+def test_what_is_no_end_is_of_the_name(value: str) -> None:
+    assert rename(f"{BARE}&dn={value} x", NAMES) == f"{BARE}&{DN} x"
+
+
+@pytest.mark.parametrize("behind", ["谢谢", "**", "__", "_", "/", "#", "~~", "…", "—", "🎬", "}", "*"])
+def test_a_whole_hash_is_one_whatever_is_glued_to_it_but_another_digit_or_letter(behind: str) -> None:
+    (span,) = find_magnets(f"**{BARE}{behind}")
+    assert (span.info_hash, span.text) == (HEX, BARE)
+    for letter in "0zZ":
+        assert list(find_magnets(f"{BARE}{letter}")) == []
+
+
 def test_what_nobody_sees_behind_a_hash_does_not_end_its_magnet() -> None:
     text = f"{BARE}\u200b&dn=a+lie&tr=udp%3A%2F%2Fb.org%3A80"
     (span,) = find_magnets(text)
