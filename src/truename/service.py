@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from truename import calibration
-from truename.calibration import Answer, Census, OfTask, Priority, Refused, Rules, Submission, Submitted
+from truename.calibration import Answer, Census, OfPerson, OfTask, Priority, Refused, Rules, Submission, Submitted
 from truename.clock import Clock
 from truename.errors import TruenameError
 from truename.feeder import Feeder
@@ -28,6 +28,7 @@ from truename.store.writer import GROUP, Writer
 
 _LOOK_AGAIN_S = 1.0
 _LOOKED_AT = 500
+_CANCELLED_AT_ONCE = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,7 @@ class Calibrations:
         self._submit_all = partial(calibration.submit_all, rules=desk.rules, census=desk.census)
         self._hurry_all = partial(calibration.hurry_all, rules=desk.rules, census=desk.census)
         self._cancel_all = partial(calibration.cancel_all, rules=desk.rules)
+        self._cancel_waiting = partial(calibration.cancel_waiting, rules=desk.rules)
 
     async def submit(
         self, person_id: int, magnets: Sequence[Magnet], *, priority: Priority = Priority.NORMAL
@@ -115,6 +117,15 @@ class Calibrations:
         await self._desk.feeder.drop(deliveries)
         self._desk.hub.publish()
         return await self.status(person_id, task_id)
+
+    async def cancel_waiting(self, person_id: int) -> None:
+        """A person does not want any more what waits of their tasks, by portions. Errors: `StoreUnavailable`."""
+        wanted = OfPerson(person_id=person_id, most=_CANCELLED_AT_ONCE, at=self._desk.clock())
+        count = _CANCELLED_AT_ONCE
+        while count == _CANCELLED_AT_ONCE:
+            deliveries, count = await self._desk.writer.write(self._cancel_waiting, wanted)
+            await self._desk.feeder.drop(deliveries)
+            self._desk.hub.publish()
 
     async def retry(self, person_id: int, task_id: str, *, priority: Priority | None = None) -> Submitted | None:
         """Ask again for what a task asked for, in its priority or another one; None when the person has no such task.

@@ -80,6 +80,7 @@ async def use(engine: Engine, alice: int) -> None:
     await engine.calibrations.submit(alice, magnets("b"), priority=Priority.HIGH)
     await engine.calibrations.cancel(alice, answered(running.answers)[0].task_id)
     await engine.batches.cancel(alice, running.batch_id)
+    await engine.calibrations.cancel_waiting(alice)
     await engine.batches.get(alice, named.batch_id, limit=10)
     await engine.batches.newest(alice, limit=10)
     await engine.calibrations.retry(alice, answered(dead)[0].task_id)

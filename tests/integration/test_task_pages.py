@@ -11,6 +11,7 @@ from sqlalchemy import update
 
 from tests.integration.live_support import Live, with_live
 from tests.integration.web_support import ENGLISH, PAGE, Site, message_in, with_site
+from truename import service
 from truename.calibration import learn_all
 from truename.infohash import InfoHash
 from truename.model import Outcome, TaskStatus
@@ -99,6 +100,33 @@ def test_cancelling_ends_a_task_and_leads_back_to_it(tmp_path: Path) -> None:
         assert "任务已取消。" in said_in(rows_of(await page(client))[task_id])
 
     with_site(tmp_path, scenario)
+
+
+def test_all_that_waits_is_cancelled_by_one_press_and_what_runs_or_is_anothers_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "_CANCELLED_AT_ONCE", 3)
+
+    async def scenario(site: Live) -> None:
+        site.oracle.held = {HASH}
+        client = await site.signed_in()
+        running = await submit(client, HASH)
+        await site.until(client, running, "running")
+        waiting = [
+            await submit(client, f"{number:02x}" * 20, "low" if number % 2 else "normal") for number in range(1, 9)
+        ]
+        other = await site.signed_in("bob")
+        theirs = await submit(other, f"{1:02x}" * 20)
+        assert "取消所有等待中的任务" not in await page(client)
+        assert "8 个等待中的任务将被取消" in await page(client, status="pending")
+        answer = await send(client, waiting="cancel", status="pending")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/tasks?status=pending")
+        states = [(await client.get(f"/api/calibrate/status/{one}")).json()["status"] for one in (*waiting, running)]
+        assert states == ["cancelled"] * 8 + ["running"]
+        assert (await other.get(f"/api/calibrate/status/{theirs}")).json()["status"] == "pending"
+        assert "取消所有等待中的任务" not in await page(client, status="pending")
+
+    with_live(tmp_path, scenario, slots=1)
 
 
 def test_asking_again_takes_the_chosen_priority_and_the_old_row_tells_of_it(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ that waits. Lock order everywhere: look-ups (by id), tasks, notes, events.
 """
 
 from truename.calibration.apply import TRANSIENT, apply_all, learn_all
-from truename.calibration.cancel import cancel_all, cancel_batches
+from truename.calibration.cancel import cancel_all, cancel_batches, cancel_waiting
 from truename.calibration.census import Census
 from truename.calibration.plan import Ground, Plan, plan_submissions
 from truename.calibration.submit import (
@@ -26,6 +26,7 @@ from truename.calibration.words import (
     Granted,
     Joined,
     OfBatch,
+    OfPerson,
     OfTask,
     Priority,
     Refused,
@@ -47,6 +48,7 @@ __all__ = [
     "Ground",
     "Joined",
     "OfBatch",
+    "OfPerson",
     "OfTask",
     "Plan",
     "Priority",
@@ -60,6 +62,7 @@ __all__ = [
     "apply_all",
     "cancel_all",
     "cancel_batches",
+    "cancel_waiting",
     "give_back_all",
     "granted",
     "hurry_all",

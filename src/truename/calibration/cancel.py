@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from truename.calibration.words import OfBatch, OfTask, Rules
+from truename.calibration.words import OfBatch, OfPerson, OfTask, Rules
 from truename.store import cancelling, watches
 from truename.store.database import Connection
 
@@ -24,6 +24,17 @@ async def cancel_batches(connection: Connection, wanted: Sequence[OfBatch], *, r
         await _cancel(connection, cancelling.created_by(one.batch_id, person_id=one.person_id), one.at, rules)
         for one in wanted
     ]
+
+
+async def cancel_waiting(
+    connection: Connection, wanted: Sequence[OfPerson], *, rules: Rules
+) -> Sequence[tuple[Sequence[str], int]]:
+    """The same for what waits of a person's tasks; how many they were stands beside the deliveries."""
+    answers = []
+    for one in wanted:
+        deliveries = await _cancel(connection, cancelling.waiting_of(one.person_id, most=one.most), one.at, rules)
+        answers.append((deliveries, await cancelling.count_just_cancelled(connection)))
+    return answers
 
 
 async def _cancel(connection: Connection, selected: cancelling.Selected, at: float, rules: Rules) -> Sequence[str]:

@@ -136,6 +136,15 @@ class OfBatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OfPerson:
+    """Something a person wants of what they have, of so much at once."""
+
+    person_id: int
+    most: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Retried:
     """What was asked for again in a batch, each with its priority. `refused`: for how many there was no room."""
 

@@ -28,7 +28,7 @@ from sqlalchemy.schema import CreateTable
 from truename.model import LookupStatus, TaskStatus
 from truename.store import batches, lookups, tasks
 from truename.store.database import Connection
-from truename.store.tables import ONE, batch, batch_task, event, lookup, task
+from truename.store.tables import ONE, PENDING, batch, batch_task, event, lookup, task
 
 _aside = MetaData()
 _gone = Table(
@@ -61,6 +61,12 @@ def owned(wanted: Sequence[tuple[str, int]]) -> Selected:
     """Selects those of these tasks, given with their persons, that have not ended."""
     theirs = tuple_(task.c.id, task.c.person_id).in_(wanted)
     return _active().where(task.c.id.in_([task_id for task_id, _ in wanted]), theirs)
+
+
+def waiting_of(person_id: int, *, most: int) -> Selected:
+    """Selects what waits of a person's tasks, the first in the line first."""
+    theirs = _active().where(task.c.person_id == person_id, task.c.status == PENDING)
+    return theirs.order_by(task.c.prio, task.c.rank).limit(most)
 
 
 def created_by(batch_id: str, *, person_id: int) -> Selected:
@@ -108,6 +114,12 @@ async def cancel(connection: Connection, wanted: Selected, *, at: float, tells: 
     changed = select(_gone.c.person_id, literal("task"), _gone.c.task_id, literal(at))
     await connection.execute(insert(event).from_select(["person_id", "kind", "task_id", "at"], changed))
     return deliveries
+
+
+async def count_just_cancelled(connection: Connection) -> int:
+    """How many tasks `cancel` has cancelled in this transaction."""
+    count: int = (await connection.execute(select(func.count()).select_from(_gone))).scalar_one()
+    return count
 
 
 async def watched_just_cancelled(connection: Connection) -> list[tuple[int, str]]:

@@ -80,6 +80,11 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{count} more in your notes are unnamed; ask for them when this batch has ended.",
         "笔记中另有 {count} 个无名链接，可在这一批结束后再查。",
     ),
+    "tasks_cancel_waiting": ("Cancel all that waits", "取消所有等待中的任务"),
+    "tasks_cancel_sure": (
+        "{count} tasks that wait will be cancelled. What is being asked for goes on.",
+        "{count} 个等待中的任务将被取消；正在查询的不受影响。",
+    ),
     "batch_cancel": ("Cancel all", "全部取消"),
     "batch_cancel_sure": (
         "What has not ended yet will be cancelled. What was asked for before this batch goes on.",

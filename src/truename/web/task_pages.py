@@ -108,6 +108,7 @@ async def page(request: Request, status: str = "", after: str = "", of: str | No
         after=after,
         place=_query(status=status, after=after),
         counts=counts,
+        waiting=counts.get(TaskStatus.PENDING, 0),
         active=sum(counts.get(one, 0) for one in _ACTIVE),
         older=_query(status=status, after=cursor_after(views[-1])) if more else None,
         batches=await work.batches.newest(person_id, limit=_BATCHES_LISTED) if first else [],
@@ -117,10 +118,13 @@ async def page(request: Request, status: str = "", after: str = "", of: str | No
 @router.post("/tasks")
 async def act(request: Request) -> Response:
     """Cancel a task (`cancel`), have it asked for first (`first`), or ask again for its hash (`retry`, with a
-    `priority`); then back to where one was.
+    `priority`); then back to where one was. Or cancel all that waits (`waiting` is `cancel`).
     """
     fields = await form_fields(request)
     person_id, back = identity_of(request).person.id, _way_back(fields)
+    if fields.get("waiting") == "cancel":
+        await work_of(request).calibrations.cancel_waiting(person_id)
+        return see_other(request, back)
     if "cancel" in fields:
         task_id = fields["cancel"]
         done = await work_of(request).calibrations.cancel(person_id, task_id) is not None

@@ -28,7 +28,7 @@ class TruenameTasks extends HTMLElement {
     this.#leaving = new AbortController();
     const {signal} = this.#leaving;
     this.addEventListener('submit', (event) => {
-      if (!event.target.matches('.ask-unnamed')) { // which leads to another page
+      if (!event.target.matches('.ask-unnamed, .tasks-do form')) { // which lead to another page
         event.preventDefault();
         void this.#press(event.target, event.submitter);
       }
@@ -125,7 +125,7 @@ class TruenameTasks extends HTMLElement {
   #show(fresh, asked) {
     localise(fresh);
     this.dataset.active = fresh.dataset.active;
-    for (const part of ['.tasks-filter', '.batches', '.batch-progress', '.batch-do']) {
+    for (const part of ['.tasks-filter', '.tasks-do', '.batches', '.batch-progress', '.batch-do']) {
       graft(this.querySelector(part), fresh.querySelector(part));
     }
     const list = this.querySelector('.task-list');
