@@ -428,3 +428,21 @@ def test_the_pages_fit_and_can_be_read(
         await site.oracle.let_go()
 
     chromium.visit(tmp_path, scenario, window={"locale": locale, "reduced_motion": "no-preference"})
+
+
+def test_when_all_that_waits_is_cancelled_the_page_says_that_nothing_does(chromium: Chromium, tmp_path: Path) -> None:
+    async def scenario(site: Live, window: Window) -> None:
+        site.oracle.held = {HASH}
+        client, page = await site.signed_in(), window.page
+        await site.until(client, await submitted(client, HASH), "running")
+        for number in range(3):
+            await submitted(client, f"{number + 3:02x}" * 20)
+        await visit_tasks(window, "/tasks?status=pending")
+        await expect(page.locator(".task")).to_have_count(3)
+        await page.locator(".tasks-do summary").click()
+        await expect(page.locator(".tasks-do p")).to_have_text("3 个等待中的任务将被取消；正在查询的不受影响。")
+        await page.locator(".tasks-do button").click()
+        await expect(page.locator(".tasks-none")).to_be_visible()
+        await expect(page.locator(".tasks-do")).to_have_count(0)
+
+    chromium.visit(tmp_path, scenario, slots=1)
