@@ -54,7 +54,11 @@ class Heart:
 
     async def take(self, shares: dict[int, int] | None = None) -> list[Lookup]:
         async with self.database.writing() as connection:
-            return list(await lookups.take(connection, shares or {0: 100, 1: 100, 2: 100}, str(uuid.uuid4())))
+            delivery = str(uuid.uuid4())
+            counts = shares or dict.fromkeys(Priority, 100)
+            return [
+                one for prio in sorted(counts) for one in await lookups.take(connection, prio, counts[prio], delivery)
+            ]
 
     async def start(self, *taken: Lookup) -> list[bool]:
         told = [Told(report=Report(lookup=one), at=self.now) for one in taken]

@@ -195,6 +195,55 @@ def test_who_joins_waits_no_longer_than_for_something_that_nobody_else_wants(tmp
     with_heart(tmp_path, scenario)
 
 
+def test_whichever_turn_comes_first_a_look_up_is_as_urgent_as_whoever_waits_for_it(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        await heart.submit(magnet(0), priority=LOW)
+        await heart.submit(*map(magnet, range(10, 20)), magnet(0), who=BOB)
+        await heart.submit(magnet(1), priority=LOW)
+        assert [(one.prio, *numbers([one])) for one in await heart.take({LOW: 2})] == [(NORMAL, 0), (LOW, 1)]
+
+    with_heart(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("haste", [HIGH, LOW])
+def test_a_long_line_in_another_priority_pushes_nothing_back(tmp_path: Path, haste: Priority) -> None:
+    async def scenario(heart: Heart) -> None:
+        await heart.submit(magnet(0), who=BOB)
+        await heart.submit(*map(magnet, range(100, 200)), magnet(0), priority=haste)
+        assert numbers(await heart.take({NORMAL: 1})) == [0]
+
+    with_heart(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("in_order", [1, -1])
+def test_what_is_cancelled_one_by_one_leaves_no_gap(tmp_path: Path, in_order: int) -> None:
+    async def scenario(heart: Heart) -> None:
+        mine = await heart.submit(*map(magnet, range(10)))
+        await heart.submit(*map(magnet, range(10, 20)), who=BOB)
+        for one in mine[::in_order]:
+            await heart.cancel(one)
+        heart.now += 1
+        (next_one,) = await heart.submit(magnet(30))
+        assert await heart.position(next_one) == 2
+        assert numbers(await heart.take({NORMAL: 3})) == [10, 30, 11]
+
+    with_heart(tmp_path, scenario)
+
+
+def test_what_was_raised_and_cancelled_leaves_no_gap_in_either_lane(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        mine = await heart.submit(*map(magnet, range(10)), priority=LOW)
+        await heart.submit(*map(magnet, range(10)), priority=HIGH)
+        await heart.submit(*map(magnet, range(10, 20)), who=BOB, priority=LOW)
+        await heart.cancel(*mine)
+        heart.now += 1
+        (next_one,) = await heart.submit(magnet(30), priority=LOW)
+        assert await heart.position(next_one) == 2
+        assert numbers(await heart.take({LOW: 2})) == [10, 30]
+
+    with_heart(tmp_path, scenario)
+
+
 def test_when_who_had_the_earlier_place_has_left_the_look_up_has_that_of_who_stays(tmp_path: Path) -> None:
     async def scenario(heart: Heart) -> None:
         await heart.submit(*map(magnet, range(4)))

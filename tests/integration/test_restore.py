@@ -118,8 +118,12 @@ def test_what_was_running_waits_again(file: Path, tmp_path: Path) -> None:
         await database.aclose()
 
     database = restored(file, tmp_path / "data")
+    execute(database, "UPDATE lookup SET rank_high = NULL, rank_normal = NULL, rank_low = 7")
     asyncio.run(scenario(database))
     with closing(sqlite3.connect(database)) as connection:
+        (stands,) = connection.execute("SELECT rank_high, rank_normal, rank_low FROM lookup").fetchall()
+        ((prio, rank),) = connection.execute("SELECT prio, rank FROM task").fetchall()
+        assert stands == tuple(rank if one == prio else None for one in range(3))
         assert connection.execute("SELECT status, attempt, active FROM task").fetchall() == [("pending", 0, 1)]
         assert connection.execute("SELECT status, delivery, active FROM lookup").fetchall() == [("pending", None, 1)]
 

@@ -64,14 +64,17 @@ async def recover(connection: Connection, at: Sequence[float]) -> Sequence[int]:
 
 async def _take(connection: Connection, wanted: Wanted) -> Sequence[Lookup]:
     if wanted.only_high:
-        return await lookups.take(connection, {Priority.HIGH: wanted.count}, wanted.delivery)
+        return await lookups.take(connection, Priority.HIGH, wanted.count, wanted.delivery)
     shares = shares_of(wanted.count, wanted.turn)
-    taken = list(await lookups.take(connection, shares, wanted.delivery))
-    counts = Counter(lookup.prio for lookup in taken)
+    taken: list[Lookup] = []
+    with_more = []
     for priority in Priority:
-        if counts[priority] == shares[priority]:  # otherwise it has none left
-            missing = wanted.count - len(taken)
-            taken += await lookups.take(connection, {priority: missing}, wanted.delivery)
+        some = await lookups.take(connection, priority, shares[priority], wanted.delivery)
+        taken += some
+        if len(some) == shares[priority]:  # otherwise it has none left
+            with_more.append(priority)
+    for priority in with_more:
+        taken += await lookups.take(connection, priority, wanted.count - len(taken), wanted.delivery)
     return taken
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Update, bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from truename.magnet import Magnet
@@ -80,10 +80,10 @@ _ASK_ANEW = (
     .where(lookup.c.id == bindparam("this_id"))
     .values(sources=bindparam("new_sources"), hash_v2=bindparam("new_hash_v2"))
 )
-_STAND = (
-    update(lookup)
-    .where(_IDS)
-    .values(
+
+
+def _standing() -> Update:
+    return update(lookup).values(
         {
             rank: select(func.min(task.c.rank))
             .where(task.c.lookup_id == lookup.c.id, task.c.active == ONE, task.c.prio == prio)
@@ -91,7 +91,9 @@ _STAND = (
             for prio, rank in enumerate(RANKS)
         }
     )
-)
+
+
+_STAND = _standing().where(_IDS)
 _TAKEN_RANKS = select(virtual.c.prio, virtual.c.v)
 _TAKEN_RANK = select(virtual.c.v).where(virtual.c.prio == bindparam("of_prio"))
 
@@ -108,7 +110,7 @@ def _taking(rank: ColumnElement[int]) -> ReturningUpdate[Any]:
         update(lookup)
         .where(lookup.c.id.in_(next_ones))
         .values(status=LookupStatus.RUNNING.value, delivery=bindparam("by_delivery"), attempt=lookup.c.attempt + 1)
-        .returning(lookup.c.id, lookup.c.hash, lookup.c.hash_v2, rank.label("rank"), lookup.c.sources)
+        .returning(lookup.c.id, lookup.c.hash, lookup.c.hash_v2, rank.label("rank"), *RANKS, lookup.c.sources)
     )
 
 
@@ -223,26 +225,25 @@ async def stand(connection: Connection, ids: Iterable[int]) -> None:
         await connection.execute(_STAND, {"ids": some})
 
 
+async def stand_all(connection: Connection) -> None:
+    """The same for all that have not ended."""
+    await connection.execute(_standing().where(lookup.c.active == ONE))
+
+
 async def ranks_taken(connection: Connection) -> dict[int, int]:
     """The rank last taken in each priority."""
     return {row.prio: row.v for row in await connection.execute(_TAKEN_RANKS)}
 
 
-async def take(connection: Connection, shares: Mapping[int, int], delivery: str) -> Sequence[Lookup]:
-    """Take what is next, at most `shares[prio]` in each priority, and mark it as running.
+async def take(connection: Connection, prio: int, count: int, delivery: str) -> Sequence[Lookup]:
+    """Take what is next in a priority, at most so many, and mark it as running.
 
     Input:  `delivery` is a fresh text; with the id of each look-up it makes the fresh ids of the deliveries.
-    Output: the highest priority (the smallest number) first, by rank in each.
+    Output: by rank. Whichever turn has come first, each is as urgent as the most urgent task that waits for it.
     """
-    taken: list[Lookup] = []
-    for prio, share in sorted(shares.items()):
-        if share > 0:
-            taken += await _take(connection, prio, share, delivery)
-    return taken
-
-
-async def _take(connection: Connection, prio: int, share: int, delivery: str) -> Sequence[Lookup]:
-    rows = (await connection.execute(_TAKE[prio], {"share": share, "by_delivery": delivery})).all()
+    if count <= 0:
+        return []
+    rows = (await connection.execute(_TAKE[prio], {"share": count, "by_delivery": delivery})).all()
     if rows:
         await _advance(connection, prio, max(row.rank for row in rows))
     return [
@@ -250,7 +251,7 @@ async def _take(connection: Connection, prio: int, share: int, delivery: str) ->
             delivery=f"{delivery}.{row.id}",
             lookup_id=row.id,
             magnet=_magnet(row),
-            prio=prio,
+            prio=next(prio for prio, column in enumerate(RANKS) if getattr(row, column.name) is not None),
         )
         for row in sorted(rows, key=lambda row: (row.rank, row.id))
     ]

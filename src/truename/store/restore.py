@@ -97,9 +97,10 @@ def rebuilt(file: Path, folder: Path) -> Iterator[Rebuilt]:
 
 
 async def wait_again(connection: Connection) -> None:
-    """Whatever was running when the backup was made waits for its turn."""
+    """Whatever was running when the backup was made waits for its turn, and everything where its tasks do."""
     await lookups.give_back(connection)
     await progress.give_back(connection)
+    await lookups.stand_all(connection)
 
 
 def look_at(database: Path) -> Present:
