@@ -36,6 +36,7 @@ class Mode:
 async def fix(work: Worker, jobs: Sequence[Job], *, catalogue: Catalogue, screen: Screen, mode: Mode) -> bool:
     """Fix every text once all its names are known. Output: whether every magnet has its name now."""
     magnets, problems = _magnets_of(jobs)
+    screen.expect(len(magnets))
     known = await catalogue.known(magnet.info_hash for magnet in magnets)
     names = {info_hash: outcome.name for info_hash, outcome in known.items() if outcome.name is not None}
 

@@ -23,6 +23,7 @@ class Screen:
         self.language = language
         self.named = 0
         self.unnamed = 0
+        self._total: int | None = None
         self.last_name_at = time.monotonic()
         self._out = _buffered(sys.stdout)
         # Not `sys.stderr`, whose lock a thread that waits for a reader would hold against the end of the process.
@@ -90,6 +91,10 @@ class Screen:
         """One sentence on standard error."""
         self.note(make_visible(say(word, self.language, **fields)))
 
+    def expect(self, total: int) -> None:
+        """So many inputs there are."""
+        self._total = total
+
     def count(self, *, named: bool) -> None:
         """One more input has its outcome."""
         if named:
@@ -100,7 +105,9 @@ class Screen:
             self._progress.tell(self._counts())
 
     def _counts(self) -> str:
-        return say("progress", self.language, named=self.named, unnamed=self.unnamed)
+        word = "progress" if self._total is None else "progress_of"
+        fields = {"named": self.named, "unnamed": self.unnamed, "total": self._total}
+        return say(word, self.language, **fields)
 
 
 def _progress_on(stream: TextIO) -> "Progress | None":

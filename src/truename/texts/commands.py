@@ -47,6 +47,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "--timeout must be a number of seconds over 0 and at most 86400.",
         "--timeout 必须是大于 0、不超过 86400 的秒数。",
     ),
+    "progress_of": (
+        "named {named}, not named {unnamed}, of {total}",
+        "已得名称 {named}，未得 {unnamed}，共 {total}",
+    ),
     "progress": ("named {named}, not named {unnamed}", "已得名称 {named}，未得 {unnamed}"),
     # Settings.
     "unknown_setting": (
