@@ -195,6 +195,23 @@ def test_who_joins_waits_no_longer_than_for_something_that_nobody_else_wants(tmp
     with_heart(tmp_path, scenario)
 
 
+def test_when_who_wanted_it_now_has_left_the_others_wait_for_their_next_try_as_before(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        (mine,) = await heart.submit(magnet(0))
+        (running,) = await heart.take()
+        await heart.start(running)
+        await heart.apply((running, trouble(running)))
+        (theirs,) = await heart.submit(magnet(0), who=BOB)
+        await heart.cancel(theirs, who=BOB)
+        assert await heart.take() == []
+        due = (await heart.task(mine)).next_attempt_at
+        assert due is not None
+        heart.now = due
+        assert numbers(await heart.take_some(1)) == [0]
+
+    with_heart(tmp_path, scenario, rules=Rules(retry_delays_s=(30.0,)))
+
+
 def test_whichever_turn_comes_first_a_look_up_is_as_urgent_as_whoever_waits_for_it(tmp_path: Path) -> None:
     async def scenario(heart: Heart) -> None:
         await heart.submit(magnet(0), priority=LOW)

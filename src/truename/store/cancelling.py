@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.schema import CreateTable
 
 from truename.model import LookupStatus, TaskStatus
-from truename.store import batches, lookups, tasks
+from truename.store import batches, lookups, progress, tasks
 from truename.store.database import Connection
 from truename.store.tables import ONE, PENDING, batch, batch_task, event, lookup, task
 
@@ -107,6 +107,8 @@ async def cancel(connection: Connection, wanted: Selected, *, at: float, tells: 
     left = list((await connection.execute(others_wait)).scalars())
     await lookups.ask_anew(connection, await tasks.wanted_by_those_who_wait(connection, left))
     await lookups.stand(connection, left)
+    due = await progress.due_of(connection, left)
+    await lookups.rest(connection, {one: later for one, later in due.items() if later is not None and later > at})
     of_gone = batch_task.c.task_id.in_(select(_gone.c.task_id))  # as a join SQLite reads the members of all batches
     counted = select(batch_task.c.batch_id, func.count().label("tasks")).where(of_gone)
     fewer = {row.batch_id: row.tasks for row in await connection.execute(counted.group_by(batch_task.c.batch_id))}

@@ -128,10 +128,11 @@ _WAKE = tuple(
     .values(status=LookupStatus.PENDING.value, due_at=None)
     for which in (has_come, is_too_far_off)
 )
-_PUT_OFF = (
+_PUT_OFF, _REST = (
     update(lookup)
-    .where(lookup.c.id == bindparam("this_id"), lookup.c.status == RUNNING)
+    .where(lookup.c.id == bindparam("this_id"), lookup.c.status == status)
     .values(status=LookupStatus.WAITING.value, due_at=bindparam("due"), delivery=None)
+    for status in (RUNNING, PENDING)
 )
 _END = update(lookup).where(_IDS).values(status=LookupStatus.ENDED.value, active=None, delivery=None, due_at=None)
 
@@ -289,6 +290,12 @@ async def put_off(connection: Connection, due: Mapping[int, float]) -> None:
     """Running look-ups wait until they are due for another try."""
     if due:
         await connection.execute(_PUT_OFF, [{"this_id": one, "due": at} for one, at in due.items()])
+
+
+async def rest(connection: Connection, due: Mapping[int, float]) -> None:
+    """The same for those that wait for their turn, when whoever wanted that has left."""
+    if due:
+        await connection.execute(_REST, [{"this_id": one, "due": at} for one, at in due.items()])
 
 
 async def current_of(connection: Connection, deliveries: Collection[tuple[int, str]]) -> dict[int, str]:
