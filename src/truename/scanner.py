@@ -32,7 +32,8 @@ _TAG, _ITEM = "[/", "[*]"
 INVISIBLE = "".join(map(chr, [*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF]))
 # Of escapes in JSON and in programs, those of what ends a magnet anyway, and of the backslash itself.
 _ESCAPED_ENDS = "nrtbf\"'\\"
-_BETWEEN_MAGNETS = ",;"
+_BETWEEN_MAGNETS = ",;'"
+_LONGEST_ENTITY = 10
 _KEYS = ("xt", "dn", "tr", "xl", "ws", "xs", "as", "kt", "mt", "so", "x.pe", "dht")
 # Parts without `=` that end the value before them instead of lengthening it, also in front of an escaped ampersand.
 _ENDS_A_VALUE = frozenset(key + "\0" * rest for key in ("", *_KEYS) for rest in (0, *range(4, 15)))
@@ -116,7 +117,7 @@ def find_magnets(text: str, *, broken: bool = False) -> Iterator[MagnetSpan]:
         if limit - start >= _SHORTEST or broken:
             word = _until_an_end(text[start:limit])
             if len(word) == following - start:
-                word = word.rstrip(_BETWEEN_MAGNETS)
+                word = _without_separator(word)
             if "'" in word and text[start - 1 : start] == "'":
                 word = word.split("'", 1)[0]
             span = _read(start, _until_a_tag(_until_an_escape(word) if "\\" in word else word))
@@ -152,6 +153,17 @@ def _until_an_end(text: str) -> str:
     return word
 
 
+def _without_separator(word: str) -> str:
+    """A word without what separates its magnet from the next one. The semicolon of an entity (`&nbsp;`) is no such."""
+    end = len(word)
+    while end and word[end - 1] in _BETWEEN_MAGNETS:
+        entity = word.rfind("&", max(0, end - _LONGEST_ENTITY), end)
+        if word[end - 1] == ";" and entity >= 0 and word[entity + 1 : end - 1].lstrip("#").isalnum():
+            break
+        end -= 1
+    return word[:end]
+
+
 def _until_an_escape(word: str) -> str:
     """The beginning of a word, up to what means an end of every magnet to whoever reads escapes. It may end in one."""
     at = word.find("\\")
@@ -168,9 +180,14 @@ def _until_an_escape(word: str) -> str:
     return word
 
 
-def _ends_a_hash(behind: str) -> bool:
-    """Whether an info-hash is whole with this behind it: the end of the text, punctuation, another script's letter."""
-    return not (behind.isascii() and (behind.isalnum() or behind == "%"))
+def _ends_a_hash(rest: str) -> bool:
+    """Whether an info-hash is whole with this behind it: nothing, punctuation, a letter of another script.
+
+    Where an ampersand is escaped with a backslash, what follows is of the magnet, and nobody here reads it.
+    """
+    if rest[:1] == "\\":
+        return len(rest) > 1 and rest[:6].lower() != "\\u0026"
+    return not (rest[:1].isascii() and (rest[:1].isalnum() or rest[:1] == "%"))
 
 
 def _until_a_tag(word: str) -> str:
@@ -326,7 +343,7 @@ def _read_xt(value: str) -> tuple[InfoHash | None, int]:
         found = InfoHash.hexadecimal(value[13:length], 64)
     else:
         return None, 0
-    return (found, length) if found is not None and _ends_a_hash(value[length : length + 1]) else (None, 0)
+    return (found, length) if found is not None and _ends_a_hash(value[length : length + 6]) else (None, 0)
 
 
 def _read_escaped_xt(value: str) -> tuple[InfoHash | None, int]:
@@ -339,7 +356,7 @@ def _read_escaped_xt(value: str) -> tuple[InfoHash | None, int]:
     while found is not None and 0 <= escape < length:
         length += 2
         escape = value.find("%", escape + 3)
-    return (found, length) if found is not None and _ends_a_hash(value[length : length + 1]) else (None, 0)
+    return (found, length) if found is not None and _ends_a_hash(value[length : length + 6]) else (None, 0)
 
 
 def _end_of_value(plain: str, start: int) -> int:

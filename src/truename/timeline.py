@@ -110,6 +110,8 @@ def why(reason: str, accounts: Iterable[Account], language: Language) -> str:
     know is shown as it is.
     """
     everybody = tuple(accounts)
+    if reason in _OF_A_MAGNET and not any(one.reason == reason for one in everybody):
+        reason = "nobody_to_ask"  # it is true of a magnet that somebody else has named
     said = next((one.said for one in everybody if one.said), "") if reason == "resolver_failed" else ""
     if said:
         return say("resolver_said", language, said=shown(said))

@@ -212,6 +212,27 @@ def test_when_who_wanted_it_now_has_left_the_others_wait_for_their_next_try_as_b
     with_heart(tmp_path, scenario, rules=Rules(retry_delays_s=(30.0,)))
 
 
+def test_who_leaves_takes_the_time_of_their_own_next_try_along(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        due = []
+        asked = []
+        for who in (BOB, CAROL):
+            asked += await heart.submit(magnet(0), who=who)
+            (running,) = await heart.take()
+            await heart.start(running)
+            await heart.apply((running, trouble(running)))
+            due.append((await heart.task(asked[-1], who)).next_attempt_at or 0)
+            heart.now += 5
+        assert due[0] < due[1]
+        await heart.cancel(asked[0], who=BOB)
+        heart.now = due[0]
+        assert await heart.take_some(1) == []
+        heart.now = due[1]
+        assert numbers(await heart.take_some(1)) == [0]
+
+    with_heart(tmp_path, scenario, rules=Rules(retry_delays_s=(30.0,)))
+
+
 def test_whichever_turn_comes_first_a_look_up_is_as_urgent_as_whoever_waits_for_it(tmp_path: Path) -> None:
     async def scenario(heart: Heart) -> None:
         await heart.submit(magnet(0), priority=LOW)

@@ -90,9 +90,16 @@ class Stage:
         self.now += 3600
         await self.do(take_all, Wanted(count=0, delivery="x", at=self.now))
 
-    async def cancel(self) -> None:
+    async def join_and_leave(self) -> None:
+        await self.take()
+        await self.put_off()
+        await self.ask(2)
+        await self.cancel(2)
+
+    async def cancel(self, *people: int) -> None:
         async with self.database.writing() as connection:
-            wanted = [OfTask(person_id=who, task_id=one, at=self.now) for who, one in self.asked]
+            theirs = [(who, one) for who, one in self.asked if not people or who in people]
+            wanted = [OfTask(person_id=who, task_id=one, at=self.now) for who, one in theirs]
             await cancel_all(connection, wanted, rules=RULES)
 
     async def recover(self) -> None:
@@ -111,6 +118,7 @@ EVENTS: dict[str, Callable[[Stage], Awaitable[None]]] = {
     "put off": Stage.put_off,
     "due": Stage.due,
     "join": lambda stage: stage.ask(2),
+    "left": Stage.join_and_leave,
     "outcome": lambda stage: stage.fail("no_peers"),
     "name": Stage.name,
     "last one cancelled": Stage.cancel,

@@ -81,7 +81,7 @@ MANY = settings(max_examples=400)
 TERMINATORS = set('<>"`|') | set("）］｝】」』》〉〕〗〙〛〞〟｠｣”’、。，．；：！？｡､") | set("\udc92\udc94\udca0")
 
 ENDS_WITH_A_HASH = re.compile(r"(urn:bt[im]h:|%3a)[0-9a-z%]+$", re.IGNORECASE)
-BEGINS_NO_PART = re.compile(r"[,;]*magnet:\?|\[/[a-z]+\]|\[\*\]", re.IGNORECASE | re.ASCII)
+BEGINS_NO_PART = re.compile(r"[,;']*magnet:\?|\[/[a-z]+\]|\[\*\]", re.IGNORECASE | re.ASCII)
 
 
 def ends_a_magnet(char: str) -> bool:

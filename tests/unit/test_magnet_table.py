@@ -527,6 +527,28 @@ def test_what_is_no_end_is_of_the_name(value: str) -> None:
     assert rename(f"{BARE}&dn={value} x", NAMES) == f"{BARE}&{DN} x"
 
 
+@pytest.mark.parametrize("entity", ["&nbsp;", "&gt;", "&quot;", "&#39;", "&amp;", "&#x0022;"])
+def test_an_entity_between_two_magnets_stays(entity: str) -> None:
+    for first in (BARE, f"{BARE}&amp;dn=Foo"):
+        named = rename(f"{first}{entity}{BARE}", NAMES)
+        assert f"{entity}magnet:?" in named
+        assert named.endswith((f"{BARE}&{DN}", f"{BARE}&amp;{DN}"))
+        assert rename(named, NAMES) == named
+
+
+def test_an_apostrophe_between_two_magnets_is_no_part_of_either() -> None:
+    text = f"{BARE}&dn=foo'{BARE}&dn=y'z"
+    once = rename(text, NAMES)
+    assert once == f"{BARE}&{DN}'{BARE}&{DN}'z"
+    assert rename(once, NAMES) == once
+
+
+@pytest.mark.parametrize("ampersand", [r"\u0026", r"\&"])
+def test_where_the_rest_of_a_magnet_cannot_be_read_it_is_left_alone(ampersand: str) -> None:
+    text = f'"{BARE}{ampersand}dn=Old{ampersand}tr=udp://b.org:80"'
+    assert rename(text, NAMES) == text
+
+
 @pytest.mark.parametrize("behind", ["谢谢", "**", "__", "_", "/", "#", "~~", "…", "—", "🎬", "}", "*"])
 def test_a_whole_hash_is_one_whatever_is_glued_to_it_but_another_digit_or_letter(behind: str) -> None:
     (span,) = find_magnets(f"**{BARE}{behind}")

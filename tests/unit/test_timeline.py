@@ -253,3 +253,11 @@ def test_whoever_joined_is_not_told_what_kind_of_sources_others_have_named(reaso
 def test_who_was_stopped_is_late_unless_somebody_else_has_decided(other: str, told_of_it: str) -> None:
     accounts = [Account(resolver="swarm", ended=other), Account(resolver="script", ended="stopped")]
     assert lines(accounts, Language.ENGLISH)[1] == f"script: {told_of_it}"
+
+
+@pytest.mark.parametrize("reason", ["nobody_usable", "left_to_direct"])
+def test_what_a_magnet_of_somebody_else_names_is_no_reason_that_others_are_told(reason: str) -> None:
+    account = Account(resolver="direct", ended="resolver_unavailable", reason=reason)
+    for language in Language:
+        assert why(reason, own([account], joined=False), language) == TEXTS[reason][language.value]
+        assert why(reason, own([account], joined=True), language) == TEXTS["nobody_to_ask"][language.value]

@@ -61,7 +61,9 @@ class Switchboard:
 
     def __init__(self, config: SwarmConfig) -> None:
         self._config = config
-        self._own_trackers = config.askable(usable_trackers(config.trackers, allow_private=config.allow_private))
+        own = usable_trackers(config.trackers, allow_private=config.allow_private)
+        self._own_trackers = config.askable(own)
+        self._leaves_own = len(self._own_trackers) < len(own)
         self.dht = DhtPulse(enabled=config.asks_dht, has_entrance=bool(config.dht_entrances))
         self.sockets = Sockets(config.listen_interfaces, only_udp=bool(config.proxy))
         self._loop = asyncio.get_running_loop()
@@ -167,8 +169,8 @@ class Switchboard:
             trackers,
             later,
             tuple(callable_peers[:MAX_PEERS_ASKED]),
-            is_unusable=bool(named or peers) and not (usable or given or self._config.asks_dht),
-            is_left=len(askable) < len(usable),
+            is_unusable=bool(named or peers) and not (usable or given or own or self._config.asks_dht),
+            is_left=len(askable) < len(usable) or self._leaves_own,
         )
 
     def _begin(self, hash20: str, waiter: Waiter) -> None:

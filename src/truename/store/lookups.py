@@ -130,9 +130,9 @@ _WAKE = tuple(
 )
 _PUT_OFF, _REST = (
     update(lookup)
-    .where(lookup.c.id == bindparam("this_id"), lookup.c.status == status)
+    .where(lookup.c.id == bindparam("this_id"), which)
     .values(status=LookupStatus.WAITING.value, due_at=bindparam("due"), delivery=None)
-    for status in (RUNNING, PENDING)
+    for which in (lookup.c.status == RUNNING, lookup.c.status.in_((PENDING, WAITING)))
 )
 _END = update(lookup).where(_IDS).values(status=LookupStatus.ENDED.value, active=None, delivery=None, due_at=None)
 
@@ -293,7 +293,7 @@ async def put_off(connection: Connection, due: Mapping[int, float]) -> None:
 
 
 async def rest(connection: Connection, due: Mapping[int, float]) -> None:
-    """The same for those that wait for their turn, when whoever wanted that has left."""
+    """The same for those that wait for their turn or for an earlier try, when whoever wanted that has left."""
     if due:
         await connection.execute(_REST, [{"this_id": one, "due": at} for one, at in due.items()])
 

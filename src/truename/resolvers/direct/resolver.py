@@ -261,7 +261,7 @@ class DirectResolver:
         usable = usable_trackers(named, allow_private=private)
         trackers = (*self._own, *map(Tracker, self._askable(usable)))
         usable_ones = tuple(usable_peers(peers, allow_private=private))
-        is_unusable = bool(named or peers) and not (usable or usable_ones)
+        is_unusable = bool(named or peers) and not (usable or usable_ones or self._own)
         return trackers, Whom(tuple(one.url for one in trackers), peers=usable_ones, is_unusable=is_unusable)
 
     def _askable(self, urls: Iterable[str]) -> Iterable[str]:
