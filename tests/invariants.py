@@ -53,7 +53,7 @@ GROUP BY n.id HAVING count(*) != n.version OR max(r.version) != n.version OR min
 -- a rename changes something
 SELECT r.note_id, r.version FROM note_revision r
 JOIN note_revision b ON b.note_id = r.note_id AND b.version = r.version - 1
-WHERE r.cause = 'renamed' AND r.text = b.text;
+WHERE r.cause = 'renamed' AND r.text = b.text AND r.changes IS NULL AND b.changes IS NULL;
 -- rows refer to rows that are there
 SELECT * FROM pragma_foreign_key_check;
 """

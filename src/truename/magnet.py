@@ -7,7 +7,7 @@ one value in it.
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, zip_longest
-from typing import Self
+from typing import NamedTuple, Self
 from urllib.parse import unquote
 
 from truename.dn import decode_dn, encode_dn, reads_as
@@ -21,12 +21,15 @@ __all__ = [
     "InfoHash",
     "Magnet",
     "MagnetSpan",
+    "Replacement",
     "decode_dn",
     "encode_dn",
     "find_magnets",
     "in_turns",
     "lacks",
     "rename",
+    "renaming",
+    "replaced",
     "unwritable",
 ]
 
@@ -115,27 +118,45 @@ def in_turns(*several: Iterable[str]) -> tuple[str, ...]:
     return tuple(islice(dict.fromkeys(turns), MAX_TRACKERS))
 
 
+class Replacement(NamedTuple):
+    """What is to stand between two places of a text, given in code points."""
+
+    start: int
+    end: int
+    text: str
+
+
 def rename(text: str, names: Mapping[str, str], keep: Container[tuple[str, str | None]] = frozenset()) -> str:
-    """Write true names into the magnets of a text.
+    """Write true names into the magnets of a text: see `renaming`."""
+    return replaced(text, renaming(text, names, keep))
+
+
+def renaming(
+    text: str, names: Mapping[str, str], keep: Container[tuple[str, str | None]] = frozenset()
+) -> list[Replacement]:
+    """What is to be replaced in a text so that its magnets bear their true names, in the order of the text.
 
     Input:  `names` maps canonical info-hashes to true names; magnets of other hashes are left alone, and so are those
             whose hash and `dn`, as it is written (None: there is none), are to be kept.
-    Output: the text with one `dn` changed or inserted in each of those magnets, all else as it was. A `dn` that already
-            reads as the name stays as it is, so renaming twice equals renaming once; so does a magnet that would become
-            too large: see `unwritable`.
+    Output: one `dn` changed or inserted in each of those magnets. A `dn` that already reads as the name stays as it is,
+            so renaming twice equals renaming once; so does a magnet that would become too large: see `unwritable`.
     """
-    pieces: list[str] = []
-    done = 0
+    found: list[Replacement] = []
     for span in find_magnets(text):
         written = _true_dn(span, names)
         if written is not None and _fits(span, written) and not _is_kept(span, keep):
-            start = span.start
-            pieces += (text[done : start + span.dn_start], written)
-            done = start + span.dn_end
-    if not pieces:
-        return text
-    pieces.append(text[done:])
-    return "".join(pieces)
+            found.append(Replacement(span.start + span.dn_start, span.start + span.dn_end, written))
+    return found
+
+
+def replaced(text: str, changes: Iterable[Replacement]) -> str:
+    """The text with these changes, which are in its order, all else as it was."""
+    pieces: list[str] = []
+    done = 0
+    for start, end, new in changes:
+        pieces += (text[done:start], new)
+        done = end
+    return "".join((*pieces, text[done:])) if pieces else text
 
 
 def unwritable(text: str, names: Mapping[str, str]) -> list[MagnetSpan]:

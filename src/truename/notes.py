@@ -18,11 +18,12 @@ from truename.errors import InvalidInput, TruenameError
 from truename.hub import Hub
 from truename.magnet import MAX_TRACKERS, InfoHash, Magnet, MagnetSpan, find_magnets, lacks, rename
 from truename.own_names import Key, OwnNames, changed_names, keys_of, put_back
-from truename.store import events, names, notes, tasks, watches
+from truename.store import events, names, notes, revisions, tasks, watches
 from truename.store.database import Connection, Database
 from truename.store.names import KnownName, Provenance
 from truename.store.notes import NoteRow
 from truename.store.portable import in_chunks
+from truename.store.revisions import EDITED, RENAMED, UNDONE
 from truename.store.tasks import TaskRow
 from truename.store.watches import Watched
 from truename.store.writer import Writer
@@ -256,9 +257,9 @@ async def _edit(connection: Connection, edit: Edit) -> NoteRow | Stale | None:
     now = await notes.get(connection, edit.note_id, person_id=edit.person_id)
     if now is None:
         return None
-    base = await notes.revision(connection, edit.note_id, edit.version)
-    causes = await notes.causes_since(connection, edit.note_id, edit.version)
-    if base is None or any(cause != notes.RENAMED for cause in causes):
+    base = await revisions.text_at(connection, edit.note_id, edit.version)
+    causes = await revisions.causes_since(connection, edit.note_id, edit.version)
+    if base is None or any(cause != RENAMED for cause in causes):
         return Stale(now)
     own = await notes.own_names(connection, edit.note_id)
     changed = changed_names(base, edit.text)
@@ -269,9 +270,9 @@ async def _edit(connection: Connection, edit: Edit) -> NoteRow | Stale | None:
         return now
     undone = frozenset[Key]()
     if changed:
-        earlier = await notes.written_until(connection, edit.note_id, edit.version, enough_chars=_MANY_CHARS)
+        earlier = await revisions.written_until(connection, edit.note_id, edit.version, enough_chars=_MANY_CHARS)
         undone = put_back(changed, base, earlier, own.typed)
-    cause = notes.UNDONE if changed and undone == changed else notes.EDITED
+    cause = UNDONE if changed and undone == changed else EDITED
     return await notes.write(connection, now, text, cause=cause, own=own.after_edit(text, changed, undone), at=edit.at)
 
 
@@ -321,13 +322,13 @@ async def _get(connection: Connection, person_id: int, note_id: int, *, ended_af
 async def _is_as_saved(connection: Connection, person_id: int, note_id: int) -> bool:
     if await notes.get(connection, note_id, person_id=person_id) is None:
         return False
-    causes = await notes.causes_since(connection, note_id, 1)
-    return all(cause == notes.RENAMED for cause in causes)
+    causes = await revisions.causes_since(connection, note_id, 1)
+    return all(cause == RENAMED for cause in causes)
 
 
 async def _text_at(connection: Connection, person_id: int, note_id: int, version: int) -> str | None:
     there = await notes.get(connection, note_id, person_id=person_id)
-    return None if there is None else await notes.revision(connection, note_id, version)
+    return None if there is None else await revisions.text_at(connection, note_id, version)
 
 
 async def _newest(

@@ -65,6 +65,7 @@ NOT_YET = frozenset(
         ("task", "next_attempt_at"),
         ("lookup", "due_at"),
         ("batch", "ended_at"),
+        ("note_revision", "changes"),
     )
 )
 

@@ -30,6 +30,7 @@ from truename.own_names import OwnNames
 from truename.queue.base import Report
 from truename.store import events, lookups, names, notes, tasks
 from truename.store.database import Connection
+from truename.store.revisions import EDITED
 from truename.store.tables import event, last_failure, note_revision, task
 
 
@@ -378,7 +379,7 @@ def test_names_go_only_into_the_notes_of_those_who_asked_and_never_over_a_person
         own = await heart.note(link)
         typed = OwnNames(typed=frozenset({(HASHES[0], "mine")}))
         async with heart.database.writing() as connection:
-            await notes.write(connection, own, link + " !", cause=notes.EDITED, own=typed, at=heart.now)
+            await notes.write(connection, own, link + " !", cause=EDITED, own=typed, at=heart.now)
         await heart.submit(magnet(0))
         (taken,) = await heart.take()
         await heart.apply((taken, named(taken)))

@@ -51,6 +51,8 @@ def allowed(value: object, table: str, column: str, **more: bool) -> bool:
         ("torrent", "files", ["[]", '[["a/b", 7]]'], ["nonsense", "[7]", '[["a", 1e999]]', "[[1, 1]]", "[" * 100_000]),
         ("torrent", "files", [f'[["a", {2**63 - 1}]]'], [f'[["a", {2**63}]]', '[["a", -1]]', '[["a", true]]']),
         ("note_revision", "cause", ["saved", "edited", "renamed", "undone"], ["", "forged"]),
+        ("note_revision", "changes", ['[[3,3,"&dn=a"],[7,9,"b"]]'], ["", "[]", "{}", "[[1,2]]", '[[2,1,"a"]]']),
+        ("note_revision", "changes", ['[[0,0,""]]'], ['[[-1,2,"a"]]', '[["a",2,"b"]]', "[[1,2,3]]", "[" * 100_000, 1]),
         ("event", "kind", ["task", "note"], ["", "person"]),
         ("person", "rewrite", ["auto", "propose"], ["", "never"]),
         ("lookup", "rank_low", [0, 2**40], [2**60, -(2**60)]),

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from truename.store.people import folded
+from truename.store.revisions import WHOLE_EACH, replay
 
 SENTENCES: Final[Mapping[str, str]] = {
     "a task is active until it is final": """
@@ -55,12 +56,17 @@ SENTENCES: Final[Mapping[str, str]] = {
     """,
     "a note says what its newest revision says": """
         SELECT n.id FROM note n LEFT JOIN note_revision r ON r.note_id = n.id AND r.version = n.version
-        WHERE r.text IS NOT n.text OR EXISTS (
+        WHERE r.note_id IS NULL OR (r.changes IS NULL AND r.text != n.text) OR EXISTS (
             SELECT 1 FROM note_revision later WHERE later.note_id = n.id AND later.version > n.version
         )
     """,
 }
 """Each selects what breaks its sentence."""
+
+_STEPS = """
+    SELECT version, text, changes FROM note_revision WHERE note_id = ? AND version <= ? AND version > ?
+    ORDER BY version DESC
+"""
 
 
 def contradiction_in(connection: sqlite3.Connection) -> str | None:
@@ -69,8 +75,22 @@ def contradiction_in(connection: sqlite3.Connection) -> str | None:
         row = connection.execute(question).fetchone()
         if row is not None:
             return f"{sentence}: {row[0]}"
+    if (changed := _note_unlike_its_changes(connection)) is not None:
+        return f"a note says what its newest revision says: {changed}"
     for username, found_by in connection.execute("SELECT username, username_folded FROM person"):
         is_known = all(unicodedata.category(each) != "Cn" for each in username)  # a newer Unicode may fold the others
         if is_known and found_by != folded(username):
             return f"a person is found by the name they bear: {username}"
+    return None
+
+
+def _note_unlike_its_changes(connection: sqlite3.Connection) -> int | None:
+    """A note whose newest revision tells only what was replaced, and does not lead to what the note says."""
+    renamed = connection.execute("""
+        SELECT n.id, n.version, n.text FROM note n JOIN note_revision r ON r.note_id = n.id AND r.version = n.version
+        WHERE r.changes IS NOT NULL
+    """)
+    for note_id, version, text in renamed:
+        if replay(version, connection.execute(_STEPS, (note_id, version, version - WHOLE_EACH))) != text:
+            return int(note_id)
     return None

@@ -195,9 +195,12 @@ def _digest_of_texts(connection: sqlite3.Connection, names: list[str]) -> str:
     for each in metadata.sorted_tables:
         if "text" not in each.c or each.name not in names:
             continue
+        there = {row[1] for row in connection.execute(f"PRAGMA table_info({each.name})")}
         keys: list[ColumnClause[Any]] = [column(key.name) for key in each.primary_key.columns]
-        statement = select(cast(column("text"), LargeBinary), *keys).select_from(table(each.name)).order_by(*keys)
-        for text, *key in connection.execute(sql(statement)):
-            digest.update(f"{each.name}{key}{len(text)}:".encode())
-            digest.update(text)
+        texts = [cast(column(text), LargeBinary) for text in ("text", "changes") if text in there]
+        statement = select(*keys, *texts).select_from(table(each.name)).order_by(*keys)
+        for row in connection.execute(sql(statement)):
+            key, found = row[: len(keys)], [b"" if text is None else text for text in row[len(keys) :]]
+            digest.update(f"{each.name}{key}{[len(text) for text in found]}:".encode())
+            digest.update(b"".join(found))
     return digest.hexdigest()

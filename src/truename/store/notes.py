@@ -10,16 +10,16 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, exists, insert, select, update
 
 from truename.dn import reads_as
-from truename.magnet import find_magnets, rename
+from truename.magnet import Replacement, find_magnets, renaming, replaced
 from truename.own_names import Key, OwnNames, keys_of
+from truename.store import revisions
 from truename.store.database import Connection
 from truename.store.portable import by_hash, in_chunks
+from truename.store.revisions import RENAMED, SAVED, Revision
 from truename.store.tables import note, note_magnet, note_revision
-
-SAVED, EDITED, RENAMED, UNDONE = "saved", "edited", "renamed", "undone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +103,10 @@ async def save(connection: Connection, *, person_id: int, text: str, at: float) 
     row = NoteRow(id=0, person_id=person_id, version=1, text=text, created_at=at, updated_at=at)
     values = {column.name: getattr(row, column.name) for column in _COLUMNS if column.name != "id"}
     note_id = int((await connection.execute(insert(note).values(values).returning(note.c.id))).scalar_one())
-    await connection.execute(insert(note_revision).values(note_id=note_id, version=1, text=text, cause=SAVED, at=at))
+    row = replace(row, id=note_id)
+    await revisions.append(connection, [_revision(row, cause=SAVED)])
     await _index(connection, note_id, text, OwnNames())
-    return NoteRow(id=note_id, person_id=person_id, version=1, text=text, created_at=at, updated_at=at)
+    return row
 
 
 async def get(connection: Connection, note_id: int, *, person_id: int) -> NoteRow | None:
@@ -134,44 +135,6 @@ async def newest(
         found.append(_read(row))
         chars += len(row.text)
     return found, False
-
-
-async def revision(connection: Connection, note_id: int, version: int) -> str | None:
-    """The text of a note in an older version."""
-    return (
-        await connection.execute(
-            select(note_revision.c.text).where(note_revision.c.note_id == note_id, note_revision.c.version == version)
-        )
-    ).scalar_one_or_none()
-
-
-async def causes_since(connection: Connection, note_id: int, version: int) -> Sequence[str]:
-    """Why the note changed after a version, oldest first."""
-    rows = await connection.execute(
-        select(note_revision.c.cause)
-        .where(note_revision.c.note_id == note_id, note_revision.c.version > version)
-        .order_by(note_revision.c.version)
-    )
-    return list(rows.scalars())
-
-
-async def written_until(connection: Connection, note_id: int, version: int, *, enough_chars: int) -> Sequence[str]:
-    """What the person wrote until a version: their first text and their last one, and of those between the newest."""
-    theirs = (note_revision.c.note_id == note_id, note_revision.c.version <= version, note_revision.c.cause != RENAMED)
-    lengths = select(note_revision.c.version, func.length(note_revision.c.text).label("chars")).where(*theirs)
-    newest_first = (await connection.execute(lengths.order_by(note_revision.c.version.desc()))).all()
-    wanted = [newest_first[0].version, newest_first[-1].version]
-    chars = 0
-    for row in newest_first[1:-1]:
-        chars += row.chars
-        if chars > enough_chars:
-            break
-        wanted.append(row.version)
-    texts: list[str] = []
-    for some in in_chunks(wanted):
-        these = select(note_revision.c.text).where(*theirs, note_revision.c.version.in_(some))
-        texts += (await connection.execute(these)).scalars()
-    return texts
 
 
 async def own_names(connection: Connection, note_id: int) -> OwnNames:
@@ -210,15 +173,8 @@ async def lift(connection: Connection, asked: Iterable[tuple[int, str]]) -> None
 
 async def write(connection: Connection, before: NoteRow, text: str, *, cause: str, own: OwnNames, at: float) -> NoteRow:
     """Put a new text in the place of `before`, which must be what the database holds in this transaction."""
-    after = NoteRow(
-        id=before.id,
-        person_id=before.person_id,
-        version=before.version + 1,
-        text=text,
-        created_at=before.created_at,
-        updated_at=at,
-    )
-    await _write_all(connection, [after], cause=cause)
+    after = replace(before, version=before.version + 1, text=text, updated_at=at)
+    await _write_all(connection, [after], [_revision(after, cause=cause)])
     await _index_anew(connection, before.id, text, own)
     return after
 
@@ -241,11 +197,11 @@ async def write_names(
         rows = await connection.execute(_WITH_HASHES, {"hashes": hashes})
         _collect(found, (row for row in rows if (row.person_id, row.hash) in keys))
 
-    def renamed(there: NoteRow) -> str:
+    def changes_in(there: NoteRow) -> list[Replacement]:
         here = found[there.id]
-        return rename(there.text, {one: names[here.person_id][one] for one in here.hashes}, here.own)
+        return renaming(there.text, {one: names[here.person_id][one] for one in here.hashes}, here.own)
 
-    return await _write_renamed(connection, found, renamed, at)
+    return await _write_renamed(connection, found, changes_in, at)
 
 
 async def correct_names(
@@ -260,22 +216,22 @@ async def correct_names(
     for some in in_chunks(names):
         _collect(found, await connection.execute(_RENAMED_WITH_HASHES, {"hashes": some}))
 
-    def corrected(there: NoteRow) -> str:
+    def changes_in(there: NoteRow) -> list[Replacement]:
         here = found[there.id]
-        return _corrected(there.text, {one: names[one] for one in here.hashes}, here.own)
+        return _correcting(there.text, {one: names[one] for one in here.hashes}, here.own)
 
-    return await _write_renamed(connection, found, corrected, at)
+    return await _write_renamed(connection, found, changes_in, at)
 
 
-def _corrected(text: str, names: Mapping[str, tuple[str, str]], own: AbstractSet[Key]) -> str:
-    """The text with the names of now, where all magnets of a hash but the person's own bear what was claimed."""
+def _correcting(text: str, names: Mapping[str, tuple[str, str]], own: AbstractSet[Key]) -> list[Replacement]:
+    """What is to be replaced for the names of now, where all magnets of a hash but the person's own bear the claim."""
     bearing = set(names)
     for span in find_magnets(text):
         if own.isdisjoint(keys_of(span)):
             for one in bearing.intersection((span.info_hash, span.info_hash_v2)):
                 if span.written_dn is None or not reads_as(span.written_dn, names[one][0]):
                     bearing.remove(one)
-    return rename(text, {one: names[one][1] for one in bearing}, own)
+    return renaming(text, {one: names[one][1] for one in bearing}, own)
 
 
 async def standing(connection: Connection, asked: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
@@ -329,21 +285,22 @@ async def _a_few_of(connection: Connection, note_ids: Collection[int]) -> AsyncI
 
 
 async def _write_renamed(
-    connection: Connection, note_ids: Collection[int], renamed: Callable[[NoteRow], str], at: float
+    connection: Connection, note_ids: Collection[int], changes_in: Callable[[NoteRow], list[Replacement]], at: float
 ) -> Sequence[tuple[int, int]]:
     changed: list[tuple[int, int]] = []
     async for some in _a_few_of(connection, note_ids):
-        after = [
-            replace(row, version=row.version + 1, text=text, updated_at=at)
-            for row in some
-            if (text := renamed(row)) != row.text
-        ]
-        await _write_all(connection, after, cause=RENAMED)
+        after: list[NoteRow] = []
+        history: list[Revision] = []
+        for row in some:
+            if changes := changes_in(row):
+                after.append(replace(row, version=row.version + 1, text=replaced(row.text, changes), updated_at=at))
+                history.append(_revision(after[-1], cause=RENAMED, changes=changes))
+        await _write_all(connection, after, history)
         changed += [(row.person_id, row.id) for row in after]
     return changed
 
 
-async def _write_all(connection: Connection, changed: Sequence[NoteRow], *, cause: str) -> None:
+async def _write_all(connection: Connection, changed: Sequence[NoteRow], history: Sequence[Revision]) -> None:
     if not changed:
         return
     await connection.execute(
@@ -355,13 +312,11 @@ async def _write_all(connection: Connection, changed: Sequence[NoteRow], *, caus
             for one in changed
         ],
     )
-    await connection.execute(
-        insert(note_revision),
-        [
-            {"note_id": one.id, "version": one.version, "text": one.text, "cause": cause, "at": one.updated_at}
-            for one in changed
-        ],
-    )
+    await revisions.append(connection, history)
+
+
+def _revision(row: NoteRow, *, cause: str, changes: Sequence[Replacement] = ()) -> Revision:
+    return Revision(row.id, row.version, row.text, cause, row.updated_at, changes)
 
 
 async def _index_anew(connection: Connection, note_id: int, text: str, own: OwnNames) -> None:

@@ -93,7 +93,8 @@ note = Table(
     sqlite_autoincrement=True,  # else a page of a note that is gone would speak of the next new one
 )
 
-# Append-only. `cause`: saved, edited, renamed, undone. The newest revision is what `note` says now.
+# Append-only. `cause`: saved, edited, renamed, undone. The newest revision is what `note` says now. `changes`: what was
+# replaced in the version before (JSON, see `revisions.py`), and then `text` is empty; None: `text` is all of it.
 note_revision = Table(
     "note_revision",
     metadata,
@@ -102,6 +103,7 @@ note_revision = Table(
     Column("text", Text, nullable=False),
     Column("cause", String(10), nullable=False),
     Column("at", Float, nullable=False),
+    Column("changes", Text),
 )
 
 # Which hashes stand in which note. `typed` and `undone`: the names of its magnets that are the person's, as `OwnNames`

@@ -14,8 +14,8 @@ from truename.infohash import InfoHash
 from truename.metainfo import MAX_SIZE_BYTES
 from truename.model import LookupStatus, TaskStatus
 from truename.names import is_hidden, is_usable
-from truename.store.notes import EDITED, RENAMED, SAVED, UNDONE
 from truename.store.people import MAX_USERNAME
+from truename.store.revisions import EDITED, RENAMED, SAVED, UNDONE, changes_of
 from truename.store.sources import Sources
 from truename.store.tables import RANKS, event, lookup, note_magnet, note_revision, person, task, torrent, virtual
 from truename.timeline import unpack
@@ -140,6 +140,18 @@ def _are_names(value: object) -> bool:
     return isinstance(names, list) and all(one is None or isinstance(one, str) for one in names)
 
 
+def _are_changes(value: object) -> bool:
+    """Such as could have been made in a text one after the other."""
+    try:
+        changes = changes_of(str(value))
+    except (ValueError, TypeError, RecursionError):
+        return False
+    places = [place for one in changes for place in (one.start, one.end)]
+    if not all(map(_is_counter, places)) or not all(_is_text(one.text) for one in changes):
+        return False
+    return min(places, default=-1) >= 0 and places == sorted(places)
+
+
 def _are_sources(value: object) -> bool:
     try:
         sources = Sources.of_text(str(value))
@@ -173,6 +185,7 @@ _RULES: Mapping[tuple[str, str], Check] = {
     (torrent.name, "files"): _are_files,
     (note_magnet.name, "typed"): _are_names,
     (note_magnet.name, "undone"): _are_names,
+    (note_revision.name, "changes"): _are_changes,
     (note_revision.name, "cause"): frozenset((SAVED, EDITED, RENAMED, UNDONE)).__contains__,
     (event.name, "kind"): frozenset(("task", "note")).__contains__,
     (virtual.name, "v"): _is_counter,
