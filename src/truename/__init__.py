@@ -21,7 +21,8 @@ def calibrate(info_hash_or_magnet: str, *, timeout: float = 30) -> tuple[str | N
 
     Input:  an info-hash (40 hex, 32 base32 or 64 hex digits) or a whole magnet, whose trackers are then asked too.
     Output: `(name, None)`, or `(None, error)` with a sentence that says why there is no name. The digest of the info
-            dictionary was checked, the name is otherwise unchanged: it may be hostile, escape it where it is shown.
+            dictionary was checked, but not what a `script` says (setting `RESOLVERS`), which nobody can check. The name
+            is otherwise unchanged: it may be hostile, escape it where it is shown.
     Units:  `timeout` is seconds from the first question for this hash; waiting for a turn does not count.
     Use:    thread-safe, one session for the whole process behind it; fits `AsyncCalibrationManager.submit_task` as
             its `calibration_func`. One try, nothing is kept.

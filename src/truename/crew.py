@@ -186,9 +186,13 @@ class Crew:
     def abandon(self) -> None:
         """Nobody can ask any more: end the threads when all has ended.
 
-        A finalizer, so it may run in the middle of any other method: it takes no lock, and the keeper does the rest.
+        A finalizer, so it may run in the middle of any other method: it waits for no lock, and the keeper does the
+        rest, at once if the lock is free.
         """
         self.closed = self._abandoned = True
+        if self.lock.acquire(blocking=False):
+            self._keeper_called.notify()
+            self.lock.release()
         if self._keeper is None and self._journal is not None:
             self._journal.close()
 

@@ -5,7 +5,7 @@ alone that bear it. Of a magnet with two hashes it is known by both, since its t
 """
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 from truename.magnet import MagnetSpan, find_magnets
@@ -88,19 +88,20 @@ def put_back(changed: Iterable[Key], base: str, earlier: Iterable[str], typed: C
     )
 
 
-def _changed(old: list[str | None], new: list[str | None]) -> Iterator[str | None]:
+def _changed(old: list[str | None], new: list[str | None]) -> set[str | None]:
     """Of one hash: the names that are none of its old ones.
 
     A name that stands there more often than before was given to one more of them.
-    Where there are more magnets than before, only those in the places of the old ones: what follows was put in. One
-    without a name was put in as well, while what stood in its place stands elsewhere.
+    Where there are more magnets than before, some were put in: those that do not stand in the place of an old one, if
+    no old name has gone. One without a name was put in as well, if the others make up for those that have gone.
     """
-    if len(new) <= len(old):
-        yield from Counter(new) - Counter(old)
-        return
-    for before, dn in zip(old, new, strict=False):
-        if dn not in old and not (dn is None and before in new):
-            yield dn
+    gone = Counter(old) - Counter(new)
+    came = Counter(new) - Counter(old)
+    if came.total() - came[None] >= gone.total():
+        del came[None]
+    if gone or len(new) <= len(old):
+        return set(came)
+    return {dn for _, dn in zip(old, new, strict=False) if dn in came}
 
 
 def _written(spans: Iterable[MagnetSpan]) -> dict[str, list[str | None]]:

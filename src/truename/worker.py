@@ -1,4 +1,4 @@
-"""Many look-ups in a fixed number of slots; inputs are taken one by one, so an endless list costs no memory."""
+"""Many look-ups in a fixed number of slots, for the commands; inputs are taken one by one, so a list may be endless."""
 
 import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable

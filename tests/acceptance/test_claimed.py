@@ -50,6 +50,15 @@ def test_a_claimed_name_is_shown_as_claimed_beside_the_answer(truename: Program)
     assert fixed.err.splitlines() == [ENGLISH]
 
 
+def test_who_could_not_name_it_is_quoted(truename: Program) -> None:
+    environment = {**fails(truename), "LANG": "en_US.UTF-8"}
+    said = f"{HASH}  A resolver answered: no such torrent"
+    resolved = truename("resolve", HASH, environment=environment)
+    fixed = truename("fix", stdin=BARE.encode(), environment=environment)
+    assert (fixed.status, fixed.out) == (1, BARE.encode())
+    assert [ended.err.splitlines() for ended in (resolved, fixed)] == [[said], [said]]
+
+
 def test_what_was_claimed_once_is_given_when_nobody_names_it(truename: Program) -> None:
     """In JSON it is not verified, and nothing is said beside it. It helps no other hash."""
     first = truename("resolve", "--json", HASH, environment=claims(truename))

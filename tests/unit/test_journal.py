@@ -307,12 +307,12 @@ def test_shutdown_without_waiting_keeps_the_file_until_the_last_function_returne
     assert [it.result for it in reopened(path)] == ["late name"]
 
 
-def test_a_manager_nobody_refers_to_gives_the_file_free(path, monkeypatch) -> None:
+def test_a_manager_nobody_refers_to_gives_the_file_free(path, until, monkeypatch) -> None:
     AsyncCalibrationManager(database=path)
     reopened(path)
-    monkeypatch.setattr(crew, "KEEPER_NAP_S", 0.01)
+    monkeypatch.setattr(crew, "KEEPER_NAP_S", 3600)  # it is woken
     manager = AsyncCalibrationManager(database=path)
-    manager.submit_task("label", named)
+    until.ended(manager, manager.submit_task("label", named))
     keeper = manager._crew._keeper
     del manager
     keeper.join(60)

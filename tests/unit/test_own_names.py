@@ -43,6 +43,12 @@ def hybrid(dn: str) -> str:
         (link("a"), f"{link('a')} {link('b')}", set()),
         (link("a"), f"{link('a')} {link()}", set()),
         (link("a"), f"{link()} {link('a')}", set()),
+        # Changed, with others put in beside it: which of them is which, nobody can tell.
+        (link("a"), f"{link('b')} {link('mine')}", {(V1, "b"), (V1, "mine")}),
+        (link("a"), f"{link('mine')} {link('b')}", {(V1, "b"), (V1, "mine")}),
+        (link("a"), f"{link()} {link('mine')}", {(V1, "mine")}),
+        (f"{link('a')} {link('b')}", f"{link('a')} {link()} {link('mine')}", {(V1, "mine")}),
+        (f"{link('a')} {link('b')}", f"{link()} {link('mine')} {link()}", {(V1, "mine"), (V1, None)}),
         # One more of them has a name that stood there already.
         (f"{link('a')} {link('b')}", f"moved {link('b')} {link('b')}", {(V1, "b")}),
         (f"{link('a')} {link('b')} {link('b')}", f"moved {link('b')} {link('b')}", set()),

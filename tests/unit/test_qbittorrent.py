@@ -121,6 +121,10 @@ def test_a_listing_is_kept_up_by_differences() -> None:
     found = listing.find(V1)
     assert found is not None
     assert (found.name, found.state, found.has_metadata, listing.tags) == ("found", "metaDL", True, {"b"})
+    assert told(listing, 3, torrents={V1: {"total_size": 2**63, "num_seeds": -7, "added_on": 9}})
+    kept = listing.find(V1)
+    assert kept is not None
+    assert (kept.total_size, kept.num_seeds, kept.added_on) == (5, found.num_seeds, 9)
     assert not told(listing, 3)
     assert told(listing, 4, torrents_removed=[V1])
     assert listing.find(V1) is None

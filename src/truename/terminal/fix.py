@@ -13,6 +13,7 @@ from truename.terminal.diff import unified_diff
 from truename.terminal.screen import Screen
 from truename.terminal.textfile import Text, TextFile, Unusable
 from truename.texts import say
+from truename.timeline import why
 from truename.worker import Worker
 
 
@@ -58,8 +59,8 @@ async def fix(work: Worker, jobs: Sequence[Job], *, catalogue: Catalogue, screen
         if outcome.name is not None:
             names.update(dict.fromkeys(outcome.hashes, outcome.name))
         if not named:
-            word = outcome.reason if outcome.name is None else "no_metadata"
-            await note(f"{magnet.info_hash}  {say(word, screen.language)}")
+            reason = outcome.reason if outcome.name is None else "no_metadata"
+            await note(f"{magnet.info_hash}  {why(reason, outcome.accounts, screen.language)}")
         elif not outcome.verified:
             await screen.in_turn(partial(screen.say, "name_claimed", info_hash=magnet.info_hash, source=outcome.source))
 

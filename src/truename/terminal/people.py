@@ -1,7 +1,7 @@
 """`truename user`: people, from the terminal, beside a running server or without one.
 
 Each function takes an open database and tells on the screen what it did; its result is whether it did it. A server
-notices a changed password or a revoked token within five seconds.
+notices a changed password or a revoked token within two seconds.
 """
 
 import getpass

@@ -10,6 +10,7 @@ from typing import Any, Final, Self
 from truename.infohash import InfoHash
 from truename.resolvers.qbittorrent.marks import CATEGORY, Run, last_part
 
+_MOST = 2**53
 _FIELDS: Final = {
     "name": str,
     "state": str,
@@ -54,7 +55,7 @@ class Entry:
 
     def changed(self, fields: dict[str, Any]) -> Self:
         """With those fields in the place of the old ones."""
-        news = {name: fields[name] for name, kind in _FIELDS.items() if type(fields.get(name)) is kind}
+        news = {name: fields[name] for name, kind in _FIELDS.items() if _may_be(kind, fields.get(name))}
         return replace(self, **news)
 
     @property
@@ -187,3 +188,8 @@ class Listing:
 
 def _texts(given: object) -> list[str]:
     return [one for one in given if isinstance(one, str)] if isinstance(given, list) else []
+
+
+def _may_be(kind: type, value: object) -> bool:
+    """Whether a field may have this value; a number that no torrent has could be kept nowhere."""
+    return type(value) is kind and (not isinstance(value, int) or -1 <= value <= _MOST)
