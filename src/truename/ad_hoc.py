@@ -8,6 +8,7 @@ from collections.abc import Callable
 from types import CoroutineType
 from typing import Any, NamedTuple
 
+from truename.codes import Code
 from truename.model import TaskEvent
 
 
@@ -35,7 +36,7 @@ def call(job: Job) -> End:
         return read_answer(job.function(*job.args, **job.kwargs))
     except BaseException as exc:  # SystemExit and KeyboardInterrupt too: they are the function's, not the process's
         if _is_timeout(exc):
-            return End(TaskEvent.TIME_OUT, error=_text_of(exc), code="deadline")
+            return End(TaskEvent.TIME_OUT, error=_text_of(exc), code=Code.DEADLINE)
         return _failure(_text_of(exc), raised=_place_of(exc))
 
 
@@ -58,7 +59,7 @@ def _read_pair(result: object, error: object) -> End:
 
 
 def _failure(error: str, *, raised: str | None = None) -> End:
-    return End(TaskEvent.FAIL, error=error, code="function_failed", raised=raised)
+    return End(TaskEvent.FAIL, error=error, code=Code.FUNCTION_FAILED, raised=raised)
 
 
 def _shape_of(answer: object) -> str:

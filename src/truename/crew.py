@@ -20,6 +20,7 @@ from itertools import islice, takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 from truename.ad_hoc import End, Job, call
+from truename.codes import Code
 from truename.model import CalibrationTask, TaskEvent, TaskStatus, transition
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ SWEEP_BATCH = 2_000  # forgotten in one go, a few milliseconds, while submits wa
 _SIGNAL_S = 0.5  # a Ctrl-C just before an endless wait would be noticed only after it: CPython's locks miss it
 _TRIES = 20  # to find the lock free; after these it is held for long
 
-_CANCELLED = End(TaskEvent.CANCEL, error="The task was cancelled.", code="cancelled")
-_NOT_BEGUN = End(TaskEvent.CANCEL, error="The manager was shut down before the task's turn came.", code="cancelled")
-_WORKER_DIED = End(TaskEvent.FAIL, error="The worker thread ended unexpectedly.", code="function_failed")
+_CANCELLED = End(TaskEvent.CANCEL, error="The task was cancelled.", code=Code.CANCELLED)
+_NOT_BEGUN = End(TaskEvent.CANCEL, error="The manager was shut down before the task's turn came.", code=Code.CANCELLED)
+_WORKER_DIED = End(TaskEvent.FAIL, error="The worker thread ended unexpectedly.", code=Code.FUNCTION_FAILED)
 
 _Turn = tuple[str, Job]  # a task's id, and what to do
 
@@ -293,7 +294,7 @@ class Crew:
         return overdue
 
     def _too_long(self) -> End:
-        return End(TaskEvent.TIME_OUT, error=f"The function ran longer than {self._timeout_s:g} s.", code="deadline")
+        return End(TaskEvent.TIME_OUT, error=f"The function ran longer than {self._timeout_s:g} s.", code=Code.DEADLINE)
 
     # The threads.
 

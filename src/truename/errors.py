@@ -10,6 +10,8 @@
 | `ResolverDown` | the resolver cannot work now: try another one, or the same one later       |
 """
 
+from truename.codes import Code
+
 
 class TruenameError(Exception):
     """Root of everything this package raises on purpose."""
@@ -35,11 +37,11 @@ class NotYet(TruenameError):  # noqa: N818
         self.peers_seen = peers_seen
 
     @property
-    def code(self) -> str:
-        """`no_peers`, `no_metadata` or `deadline`, the words of the API."""
+    def code(self) -> Code:
+        """`no_peers`, `no_metadata` or `deadline`."""
         if self.peers_seen is None:
-            return "deadline"
-        return "no_metadata" if self.peers_seen else "no_peers"
+            return Code.DEADLINE
+        return Code.NO_METADATA if self.peers_seen else Code.NO_PEERS
 
 
 class BadMetadata(TruenameError):  # noqa: N818

@@ -15,6 +15,7 @@ from dataclasses import replace
 from truename import calibration
 from truename.calibration import Granted, Wanted
 from truename.clock import Clock
+from truename.codes import Code
 from truename.joining import Joiners
 from truename.magnet import Magnet
 from truename.model import Lookup
@@ -118,7 +119,7 @@ class Feeder:
     async def strands_ended(self, reports: Sequence[Report]) -> None:
         """Strands have ended whose deliveries go on: perhaps for nobody, or for somebody who waits for the next try."""
         for one in reports:
-            if one.outcome is not None and one.outcome.code == calibration.TRANSIENT:
+            if one.outcome is not None and one.outcome.code == Code.RESOLVER_UNAVAILABLE:
                 self._joiners.waits_for_a_try(one.lookup.delivery)
         try:
             await self.drop_unwanted({one.lookup.lookup_id: one.lookup.delivery for one in reports})

@@ -8,16 +8,17 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from truename.codes import TIMEOUTS, Code
 from truename.model import COUNTS, Account
 from truename.names import shown
 from truename.texts import TEXTS, Language, say
 
 MAX_SAID_CHARS = 200
 _NAMED = ("named", "claimed")
-_HAD_METADATA = ("named", "bad_name")
-_DECIDES = ("named", "claimed", "bad_name")
+_HAD_METADATA = ("named", Code.BAD_NAME)
+_DECIDES = ("named", "claimed", Code.BAD_NAME)
 _BY_TRACKERS = frozenset(("trackers", "trackers_answered", "tracker_peers", "left_out"))
-_NOT_YET = ("no_peers", "no_metadata")
+_NOT_YET = (Code.NO_PEERS, Code.NO_METADATA)
 _MET = ("refused", "silent", "lied", "too_large")
 _NO_FAULT = frozenset(("nobody_to_ask", "nobody_usable", "left_to_direct", "stopping", "offline"))
 """Why a resolver could not be asked, when it is not the resolver that is to be mended."""
@@ -31,7 +32,8 @@ ENDINGS = frozenset(
     (
         *("named", "claimed", "stopped", "nobody_to_ask", "nobody_usable", "left_to_direct"),
         *("script_no_name", "script_too_much", "script_failed"),
-        *("no_peers", "no_metadata", "deadline", "bad_name", "resolver_failed", "resolver_unavailable"),
+        *TIMEOUTS,
+        *(Code.BAD_NAME, Code.RESOLVER_FAILED, Code.RESOLVER_UNAVAILABLE),
     )
 )
 """How a resolver can have ended; `texts` has each as `ended_...`."""
@@ -91,7 +93,7 @@ def lines(accounts: Iterable[Account], language: Language) -> list[str]:
     """
     everybody = tuple(accounts)
     if not any(one.ended in _DECIDES for one in everybody):
-        everybody = tuple(replace(one, ended="deadline") if one.ended == "stopped" else one for one in everybody)
+        everybody = tuple(replace(one, ended=Code.DEADLINE) if one.ended == "stopped" else one for one in everybody)
     return [
         say("told_line", language, resolver=one.resolver, what=say("told_and", language).join(_parts(one, language)))
         for one in everybody
@@ -112,10 +114,10 @@ def why(reason: str, accounts: Iterable[Account], language: Language) -> str:
     everybody = tuple(accounts)
     if reason in _OF_A_MAGNET and not any(one.reason == reason for one in everybody):
         reason = "nobody_to_ask"  # it is true of a magnet that somebody else has named
-    said = next((one.said for one in everybody if one.said), "") if reason == "resolver_failed" else ""
+    said = next((one.said for one in everybody if one.said), "") if reason == Code.RESOLVER_FAILED else ""
     if said:
         return say("resolver_said", language, said=shown(said))
-    if reason == "no_peers" and _only_mute_trackers(everybody):
+    if reason == Code.NO_PEERS and _only_mute_trackers(everybody):
         return say("no_tracker_answered", language)
     if reason in _NOT_YET and _all_left_out(everybody):
         return say("only_private_peers", language)
@@ -132,17 +134,17 @@ def _step(accounts: Sequence[Account], code: str | None) -> str | None:
     total = _total(accounts)
     if code in _NOT_YET and _all_left_out(accounts):
         word = "step_private"
-    elif code == "no_peers" and _only_mute_trackers(accounts):
+    elif code == Code.NO_PEERS and _only_mute_trackers(accounts):
         word = "step_trackers_mute"
-    elif code == "no_peers" and not any(map(_asked_the_dht, accounts)):
+    elif code == Code.NO_PEERS and not any(map(_asked_the_dht, accounts)):
         word = "step_trackers" if total["trackers"] else "step_nobody"
-    elif code == "no_metadata" and total["too_large"] > sum(total[key] for key in ("refused", "silent")):
+    elif code == Code.NO_METADATA and total["too_large"] > sum(total[key] for key in ("refused", "silent")):
         word = "step_too_large"
-    elif code == "no_metadata" and total["refused"] > total["silent"] + total["lied"]:
+    elif code == Code.NO_METADATA and total["refused"] > total["silent"] + total["lied"]:
         word = "step_refused"
     elif code in _NOT_YET:
         word = "step_later"
-    elif code == "deadline":
+    elif code == Code.DEADLINE:
         word = "step_slow"
     else:
         return None

@@ -5,7 +5,7 @@ Each public coroutine is work for the writer (`store/writer.py`): a list in, a l
 that waits. Lock order everywhere: look-ups (by id), tasks, notes, events.
 """
 
-from truename.calibration.apply import TRANSIENT, apply_all, learn_all
+from truename.calibration.apply import apply_all, learn_all
 from truename.calibration.cancel import cancel_all, cancel_batches, cancel_waiting
 from truename.calibration.census import Census
 from truename.calibration.plan import Ground, Plan, plan_submissions
@@ -39,7 +39,6 @@ from truename.calibration.words import (
 )
 
 __all__ = [
-    "TRANSIENT",
     "TURNS",
     "Answer",
     "BatchOrder",

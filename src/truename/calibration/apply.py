@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 
 from truename.calibration.changes import Changes
 from truename.calibration.words import Rules, Told
+from truename.codes import WATCHED, Code
 from truename.model import Outcome, TaskStatus
 from truename.queue.base import Report
 from truename.store import lookups, names, notes, progress, tasks, watches
@@ -18,12 +19,7 @@ from truename.store.sources import Sources
 from truename.store.watches import Failure
 from truename.timeline import own, pack
 
-TRANSIENT = "resolver_unavailable"
 _Cause = tuple[TaskStatus, str, str, int]
-NAMELESS = "bad_name"
-TIMEOUTS = frozenset(("no_peers", "no_metadata", "deadline"))
-WATCHED = TIMEOUTS | {TRANSIENT}
-"""With these a watch begins; one that has begun ends with a name, or with the proof that there is none."""
 
 
 async def apply_all(connection: Connection, told: Sequence[Told], *, rules: Rules) -> Sequence[bool]:
@@ -125,14 +121,14 @@ async def _fail(
 ) -> Sequence[Touched]:
     status, code, reason, strand = cause
     ids = [_id(one) for one in failed]
-    tries = rules.max_attempts if code == TRANSIENT else 0
+    tries = rules.max_attempts if code == Code.RESOLVER_UNAVAILABLE else 0
     ended = await progress.end(
         connection, ids, status=status, code=code, reason=reason, strand=strand, tries=tries, at=changes.at
     )
     changes.ended(ended)
     details = _Details([one.report for one in failed], at=changes.at)
     await progress.tell(connection, {task.id: detail for task in ended if (detail := details.of(task))})
-    if code == NAMELESS:
+    if code == Code.BAD_NAME:
         await watches.forget_hashes(connection, (one.report.lookup.magnet.info_hash for one in failed))
     else:
         await _watch(connection, ended, code, rules, changes.at)
@@ -228,5 +224,5 @@ def _is_failure(report: Report) -> bool:
 def _cause(report: Report) -> _Cause:
     outcome, strand = report.outcome, report.lookup.strand
     if outcome is None or outcome.name is not None:
-        return TaskStatus.TIMEOUT, "no_metadata", "no_metadata", strand
+        return TaskStatus.TIMEOUT, Code.NO_METADATA, Code.NO_METADATA, strand
     return outcome.status, outcome.code or "", outcome.reason, strand

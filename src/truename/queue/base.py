@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from truename.asked import Asked, Ended
+from truename.codes import Code
 from truename.model import Lookup, Outcome, TaskStatus
 
 log = logging.getLogger(__name__)
@@ -91,6 +92,6 @@ def outcome_of(lookup: Lookup, answer: Outcome | Exception) -> Outcome:
         info_hash=lookup.magnet.info_hash,
         info_hash_v2=lookup.magnet.info_hash_v2,
         status=TaskStatus.FAILED,
-        code="resolver_failed",
-        reason="resolver_failed",
+        code=Code.RESOLVER_FAILED,
+        reason=Code.RESOLVER_FAILED,
     )

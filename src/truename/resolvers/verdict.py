@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from truename.codes import Code
 from truename.errors import BadMetadata, BadName, NotYet, Refused, ResolverDown
 from truename.magnet import Magnet
 from truename.metainfo import Metainfo
@@ -84,13 +85,13 @@ def _why(failure: NotYet | BadName | BadMetadata | Refused | ResolverDown) -> _W
         case NotYet():
             return _Why(TaskStatus.TIMEOUT, failure.code)
         case BadName():  # the torrent is there, and asking longer would not give it a name
-            return _Why(TaskStatus.FAILED, "bad_name")
+            return _Why(TaskStatus.FAILED, Code.BAD_NAME)
         case Refused():
-            return _Why(TaskStatus.FAILED, "resolver_failed", failure.reason)
+            return _Why(TaskStatus.FAILED, Code.RESOLVER_FAILED, failure.reason)
         case BadMetadata():  # what could not be read, or is of another torrent, proves nothing
-            return _Why(TaskStatus.FAILED, "resolver_failed")
+            return _Why(TaskStatus.FAILED, Code.RESOLVER_FAILED)
         case ResolverDown():
-            return _Why(TaskStatus.FAILED, "resolver_unavailable", failure.reason)
+            return _Why(TaskStatus.FAILED, Code.RESOLVER_UNAVAILABLE, failure.reason)
 
 
 def _late(endings: Sequence[tuple[str, Ending | None]], accounts: Sequence[Account]) -> list[NotYet]:
@@ -117,7 +118,7 @@ def _failure(endings: Sequence[tuple[str, Ending | None]], accounts: Sequence[Ac
         return _why(NotYet(peers_seen=max(seen, default=None)))
     answered = [failure for failure in failures if isinstance(failure, Refused | BadMetadata)]
     failures.sort(key=_weight)
-    return next(map(_why, (*proven, *answered, *failures)), _Why(TaskStatus.FAILED, "resolver_unavailable"))
+    return next(map(_why, (*proven, *answered, *failures)), _Why(TaskStatus.FAILED, Code.RESOLVER_UNAVAILABLE))
 
 
 def _weight(failure: Ending) -> int:

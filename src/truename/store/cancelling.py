@@ -25,9 +25,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateTable
 
-from truename.model import LookupStatus, TaskStatus
+from truename.codes import Code
+from truename.model import TaskStatus
 from truename.store import batches, lookups, progress, tasks
 from truename.store.database import Connection
+from truename.store.lookups import ENDED, delivery_of
 from truename.store.tables import ONE, PENDING, batch, batch_task, event, lookup, task
 
 _aside = MetaData()
@@ -96,8 +98,8 @@ async def cancel(connection: Connection, wanted: Selected, *, at: float, tells: 
         .values(
             status=TaskStatus.CANCELLED.value,
             active=None,
-            code="cancelled",
-            reason="cancelled",
+            code=Code.CANCELLED,
+            reason=Code.CANCELLED,
             next_attempt_at=None,
             completed_at=at,
         )
@@ -144,12 +146,8 @@ async def _end_idle(connection: Connection) -> Sequence[str]:
     waited_for = exists().where(task.c.lookup_id == lookup.c.id, task.c.active == ONE)
     idle = select(lookup.c.id, lookup.c.delivery).where(lookup.c.id.in_(_OF_GONE), lookup.c.active == ONE, ~waited_for)
     await connection.execute(insert(_idle).from_select(list(_idle.c), idle))
-    await connection.execute(
-        update(lookup)
-        .where(lookup.c.id.in_(_OF_IDLE))
-        .values(status=LookupStatus.ENDED.value, active=None, delivery=None, due_at=None)
-    )
+    await connection.execute(update(lookup).where(lookup.c.id.in_(_OF_IDLE)).values(ENDED))
     out = await connection.execute(
         select(_idle.c.lookup_id, _idle.c.delivery).where(_idle.c.delivery.is_not(None)).order_by(_idle.c.lookup_id)
     )
-    return [f"{row.delivery}.{row.lookup_id}" for row in out]
+    return [delivery_of(row.lookup_id, row.delivery) for row in out]

@@ -134,7 +134,13 @@ _PUT_OFF, _REST = (
     .values(status=LookupStatus.WAITING.value, due_at=bindparam("due"), delivery=None)
     for which in (lookup.c.status == RUNNING, lookup.c.status.in_((PENDING, WAITING)))
 )
-_END = update(lookup).where(_IDS).values(status=LookupStatus.ENDED.value, active=None, delivery=None, due_at=None)
+ENDED = {"status": LookupStatus.ENDED.value, "active": None, "delivery": None, "due_at": None}
+_END = update(lookup).where(_IDS).values(ENDED)
+
+
+def delivery_of(lookup_id: int, taken_as: str) -> str:
+    """The name of the delivery of a look-up that was taken with others, all under one name."""
+    return f"{taken_as}.{lookup_id}"
 
 
 async def active_of(connection: Connection, hashes: Iterable[str]) -> dict[str, ActiveLookup]:
@@ -249,7 +255,7 @@ async def take(connection: Connection, prio: int, count: int, delivery: str) -> 
         await _advance(connection, prio, max(row.rank for row in rows))
     return [
         Lookup(
-            delivery=f"{delivery}.{row.id}",
+            delivery=delivery_of(row.id, delivery),
             lookup_id=row.id,
             magnet=_magnet(row),
             prio=next(prio for prio, column in enumerate(RANKS) if getattr(row, column.name) is not None),
@@ -306,7 +312,7 @@ async def current_of(connection: Connection, deliveries: Collection[tuple[int, s
     current: dict[int, str] = {}
     for some in in_chunks(sorted({lookup_id for lookup_id, _ in deliveries})):
         for row in await connection.execute(_RUNNING_OF, {"ids": some}):
-            delivery = f"{row.delivery}.{row.id}"
+            delivery = delivery_of(row.id, row.delivery)
             if (row.id, delivery) in deliveries:
                 current[row.id] = delivery
     return current

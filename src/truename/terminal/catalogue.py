@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from truename.codes import Code
 from truename.magnet import InfoHash
 from truename.model import Outcome, TaskStatus
 from truename.store import names
@@ -53,7 +54,7 @@ class Catalogue:
     def or_claimed(self, outcome: Outcome) -> Outcome:
         """The outcome; of a look-up that found no name, and no proof that there is none, what was claimed once."""
         claim = self._claims.get(outcome.info_hash)
-        if claim is None or outcome.name is not None or outcome.code == "bad_name":
+        if claim is None or outcome.name is not None or outcome.code == Code.BAD_NAME:
             return outcome
         return replace(claim, accounts=outcome.accounts, elapsed_s=outcome.elapsed_s)
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from truename.codes import Code
 from truename.errors import InvalidInput
 from truename.magnet import InfoHash, Magnet, MagnetSpan, find_magnets, rename, unwritable
 from truename.model import Outcome
@@ -59,7 +60,7 @@ async def fix(work: Worker, jobs: Sequence[Job], *, catalogue: Catalogue, screen
         if outcome.name is not None:
             names.update(dict.fromkeys(outcome.hashes, outcome.name))
         if not named:
-            reason = outcome.reason if outcome.name is None else "no_metadata"
+            reason = outcome.reason if outcome.name is None else Code.NO_METADATA
             await note(f"{magnet.info_hash}  {why(reason, outcome.accounts, screen.language)}")
         elif not outcome.verified:
             await screen.in_turn(partial(screen.say, "name_claimed", info_hash=magnet.info_hash, source=outcome.source))

@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable
 from typing import Any
 from urllib.parse import quote
 
-from truename.calibration.apply import TIMEOUTS
+from truename.codes import TIMEOUTS, Code
 from truename.magnet import MagnetSpan, find_magnets
 from truename.model import TaskStatus
 from truename.names import is_hidden
@@ -55,7 +55,7 @@ def task_body(view: TaskView, language: Language) -> Body:
 
 def error_of(row: TaskRow, language: Language) -> str:
     """Why a task ended without a name, for a person; a resolver that answered is quoted."""
-    return why(row.reason or row.code or "resolver_failed", unpack(row.detail), language)
+    return why(row.reason or row.code or Code.RESOLVER_FAILED, unpack(row.detail), language)
 
 
 def note_body(view: NoteView) -> Body:
