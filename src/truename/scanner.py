@@ -58,7 +58,7 @@ _ESCAPED_MARKUP = (
     ),
     *("#x22;", "#x27;", "#x3c;", "#x3e;", "#xa0;", "#x0022;", "#x0027;", "#x003c;", "#x003e;", "#x00a0;"),
 )
-_ESCAPED_AMPERSANDS = ("&amp;", "&#38;", "&#038;", "&#0038;", "&#x26;", "&#x026;", "&#x0026;")
+_ESCAPED_AMPERSANDS = ("&amp;", "&#38;", "&#038;", "&#0038;", "&#x26;", "&#x026;", "&#x0026;", "\\u0026")
 _ONLY_BRACKETS = {code: None for code in range(128) if chr(code) not in "()[]"}
 _LONG = 64  # characters, from which on it pays to look at the brackets alone
 _MAX_ESCAPES = 2
@@ -183,11 +183,9 @@ def _until_an_escape(word: str) -> str:
 def _ends_a_hash(rest: str) -> bool:
     """Whether an info-hash is whole with this behind it: nothing, punctuation, a letter of another script.
 
-    Where an ampersand is escaped with a backslash, what follows is of the magnet, and nobody here reads it.
+    A lone backslash may be half of an escape.
     """
-    if rest[:1] == "\\":
-        return len(rest) > 1 and rest[:6].lower() != "\\u0026"
-    return not (rest[:1].isascii() and (rest[:1].isalnum() or rest[:1] == "%"))
+    return rest != "\\" and not (rest[:1].isascii() and (rest[:1].isalnum() or rest[:1] == "%"))
 
 
 def _until_a_tag(word: str) -> str:
@@ -234,7 +232,7 @@ def _plain(magnet: str) -> str:
     plain = magnet.lower()
     if len(plain) != len(magnet):  # U+0130 is the only character that becomes two
         plain = magnet.replace("\u0130", "\u0131").lower()
-    if ";" in plain:
+    if ";" in plain or "\\" in plain:
         for _ in range(_MAX_ESCAPES):
             for escaped in _ESCAPED_AMPERSANDS:
                 plain = plain.replace(escaped, "&".rjust(len(escaped), "\0"))
@@ -243,7 +241,7 @@ def _plain(magnet: str) -> str:
 
 def _without_escapes(value: str) -> str:
     """A value with its escaped ampersands as bare ones."""
-    if ";" not in value:
+    if ";" not in value and "\\" not in value:
         return value
     plain = _plain(SCHEME + value)[len(SCHEME) :]
     return "".join("&" if mark == "&" else char for char, mark in zip(value, plain, strict=True) if mark != "\0")
@@ -391,6 +389,8 @@ def _place_of_dn(magnet: str, plain: str, first_xt: int, *, has_tail: bool) -> t
     if has_tail and end_of_xt == len(plain):
         # Behind the hash, the name would grow into the punctuation that follows; in front of it, it cannot.
         return first_xt + 1, first_xt + 1, "dn=", separator
+    if separator[0] == magnet[end_of_xt - 1]:
+        separator = "&"  # two backslashes would escape one another
     return end_of_xt, end_of_xt, separator + "dn=", ""
 
 

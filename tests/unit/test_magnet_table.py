@@ -543,10 +543,15 @@ def test_an_apostrophe_between_two_magnets_is_no_part_of_either() -> None:
     assert rename(once, NAMES) == once
 
 
-@pytest.mark.parametrize("ampersand", [r"\u0026", r"\&"])
-def test_where_the_rest_of_a_magnet_cannot_be_read_it_is_left_alone(ampersand: str) -> None:
-    text = f'"{BARE}{ampersand}dn=Old{ampersand}tr=udp://b.org:80"'
+def test_where_the_rest_of_a_magnet_cannot_be_read_it_is_left_alone() -> None:
+    text = rf'"{BARE}\&dn=Old\&tr=udp://b.org:80"'
     assert rename(text, NAMES) == text
+
+
+def test_no_escaped_ampersand_is_put_behind_a_backslash() -> None:
+    once = rename(rf"{BARE}\u0026x\&", NAMES)
+    assert rename(once, NAMES) == once
+    assert once == rf"{BARE}\u0026x\&{DN}&"
 
 
 @pytest.mark.parametrize("behind", ["谢谢", "**", "__", "_", "/", "#", "~~", "…", "—", "🎬", "}", "*"])
@@ -666,8 +671,8 @@ def test_undecodable_bytes_of_a_file_stay() -> None:
 # HTML
 
 
-ESCAPED_AMPERSANDS = ["&amp;", "&#38;", "&#038;", "&#x26;", "&#x0026;", "&#X26;", "&AMP;"]
-TWICE_ESCAPED_AMPERSANDS = ["&amp;amp;", "&amp;#38;", "&#38;amp;", "&amp;#038;", "&#x0026;#x0026;"]
+ESCAPED_AMPERSANDS = ["&amp;", "&#38;", "&#038;", "&#x26;", "&#x0026;", "&#X26;", "&AMP;", r"\u0026"]
+TWICE_ESCAPED_AMPERSANDS = [r"\u0026amp;", "&amp;amp;", "&amp;#38;", "&#38;amp;", "&amp;#038;", "&#x0026;#x0026;"]
 
 
 @pytest.mark.parametrize("amp", [*ESCAPED_AMPERSANDS, *TWICE_ESCAPED_AMPERSANDS])
@@ -679,7 +684,7 @@ def test_an_escaped_ampersand_separates_parameters(amp: str) -> None:
     assert rename(text, NAMES) == text.replace("dn=old", DN)
 
 
-@pytest.mark.parametrize("amp", ["&amp;", "&#38;", "&#038;", "&#x26;", "&#x0026;"])
+@pytest.mark.parametrize("amp", ["&amp;", "&#38;", "&#038;", "&#x26;", "&#x0026;", r"\u0026"])
 def test_an_inserted_dn_is_separated_as_the_magnet_is(amp: str) -> None:
     assert rename(f"{BARE}{amp}tr=x", NAMES) == f"{BARE}{amp}{DN}{amp}tr=x"
     assert rename(f"magnet:?tr=x{amp}{XT}", NAMES) == f"magnet:?tr=x{amp}{XT}{amp}{DN}"
