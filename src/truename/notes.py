@@ -155,7 +155,8 @@ class Notes:
     async def unnamed(self, person_id: int, *, most: int) -> tuple[Sequence[Magnet], int]:
         """Magnets in a person's notes that do not have their names there, the oldest notes first; and how many more.
 
-        One whose name the person chose is left out; so is one that its name would make too large.
+        A name that is only claimed is one. One whose name the person chose is left out; so is one that its name would
+        make too large.
         """
         found: dict[str, Magnet] = {}
         more: set[str] = set()
@@ -164,8 +165,8 @@ class Notes:
             own = await self._database.read(notes.own_names_of, [note_id for note_id, _ in some])
             spans = await asyncio.to_thread(_not_own, some, own)
             known = await self._database.read(names.known_names, filter(None, (span.info_hash for span in spans)))
-            true = {one: name.name for one, name in known.items() if name.verified}
-            await asyncio.to_thread(_add_lacking, found, more, spans, true, most)
+            named = {one: name.name for one, name in known.items()}
+            await asyncio.to_thread(_add_lacking, found, more, spans, named, most)
             last_id = some[-1][0]
         return list(found.values()), len(more)
 
@@ -364,14 +365,14 @@ def _not_own(texts: Iterable[tuple[int, str]], own: Mapping[int, OwnNames]) -> l
 
 
 def _add_lacking(
-    found: dict[str, Magnet], more: set[str], spans: Iterable[MagnetSpan], true: Mapping[str, str], most: int
+    found: dict[str, Magnet], more: set[str], spans: Iterable[MagnetSpan], named: Mapping[str, str], most: int
 ) -> None:
     """Add those magnets that lack their names, be they known or not, and can be asked for: `most` to `found`, by hash
     and with the sources of all that carry it, and the hashes of the others to `more`.
     """
     for span in spans:
         info_hash = span.info_hash
-        if info_hash is None or (info_hash in true and not lacks(span, true[info_hash])) or not may_be_asked(span):
+        if info_hash is None or (info_hash in named and not lacks(span, named[info_hash])) or not may_be_asked(span):
             continue
         if info_hash in found:
             found[info_hash] = found[info_hash].joined(Magnet.of(span))

@@ -27,7 +27,7 @@ class Proxy:
         said = (parts.hostname or "", username, password)
         if parts.scheme not in _SCHEMES or not parts.hostname or not parts.port or parts.path.strip("/"):
             raise ValueError("no proxy")
-        if parts.query or parts.fragment or bool(username) != bool(password):
+        if parts.query or parts.fragment or " " in parts.hostname or bool(username) != bool(password):
             raise ValueError("no proxy")
         if any(len(each) > _MAX_CHARS or not each.isascii() or not each.isprintable() for each in said):
             raise ValueError("no proxy")

@@ -185,7 +185,8 @@ def hold(data_dir: Path) -> Iterator[None]:
 
 
 async def until_told_to_stop(*, end_s: float = _END_S) -> None:
-    """Wait for SIGTERM or SIGINT; the second one ends the process at once, and so does the clock after `end_s`.
+    """Wait for SIGTERM, SIGINT or the end of the terminal; the second one ends the process at once, and so does the
+    clock after `end_s`.
 
     A disk that does not answer must not keep it: what is not given back by then, the next start gives back.
     """
@@ -200,8 +201,9 @@ async def until_told_to_stop(*, end_s: float = _END_S) -> None:
         last.daemon = True
         last.start()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop, number)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # as under `nohup`
+            loop.add_signal_handler(number, stop, number)
     await told.wait()
 
 

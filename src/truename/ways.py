@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from truename.resolvers.qbittorrent.config import QbittorrentConfig
 
 _PUT_AWAY_S = 0.25
+_NEVER_S = 1e6
 
 
 @asynccontextmanager
@@ -59,7 +60,7 @@ def gateway_of(settings: Settings) -> "Gateway | None":
 
 def _swarm(settings: Settings, ourselves: Ourselves) -> Resolver:
     from truename.resolvers.child.resolver import SwarmProcess
-    from truename.resolvers.swarm_config import SwarmConfig
+    from truename.resolvers.swarm_config import GUARD_S, SwarmConfig
 
     return SwarmProcess(
         SwarmConfig(
@@ -70,6 +71,8 @@ def _swarm(settings: Settings, ourselves: Ourselves) -> Resolver:
             dht_bootstrap=settings.dht_bootstrap,
             allow_private=settings.allow_private_network,
             proxy=settings.proxy,
+            # Where `direct` does not take over what is put out for its slow peers, they have all the time there is.
+            guard_s=GUARD_S if "direct" in settings.resolvers else _NEVER_S,
         ),
         ourselves=ourselves,
     )

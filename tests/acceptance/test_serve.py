@@ -293,7 +293,10 @@ def half_sent(address: str, cookies: httpx.Cookies) -> Iterator[socket.socket]:
         yield slow
 
 
-def test_sigterm_ends_it_in_ten_seconds_while_a_request_waits(truename: Program, silent: str) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_in_ten_seconds_while_a_request_waits(
+    truename: Program, silent: str, number: signal.Signals
+) -> None:
     with serving(truename, TRUENAME_TRACKERS=silent) as server, ThreadPoolExecutor(1) as other:
         with server.first_person() as client:
             note_id = saved(client, f"magnet:?xt=urn:btih:{'dead' * 10}")
@@ -301,7 +304,7 @@ def test_sigterm_ends_it_in_ten_seconds_while_a_request_waits(truename: Program,
             with server.signed_in() as second:
                 assert until(lambda: states_of(second, note_id) == ["running"])
             with half_sent(server.address, client.cookies) as slow:
-                status, seconds = server.stop(signal.SIGTERM)
+                status, seconds = server.stop(number)
                 assert slow.recv(100).startswith(b"HTTP/1.1 503")
             body = waiting.result(PATIENCE_S).json()
         assert status == 0, server.err.all

@@ -314,6 +314,21 @@ def test_who_brings_nothing_new_makes_room_for_the_next(make: Callable[[bytes], 
     run(test())
 
 
+def test_black_holes_keep_nobody_waiting_until_their_time_is_over() -> None:
+    async def test() -> None:
+        with contextlib.ExitStack() as stack:
+            holes = [stack.enter_context(black_hole()) for _ in range(4)]
+            async with (
+                Peer(INFO).serving() as honest,
+                resolver(peers_at_once=2, connect_s=10**6, turn_s=10**6) as direct,
+            ):
+                peers = "".join(f"&x.pe=127.0.0.1:{port}" for port in (*holes, honest.port))
+                asked = Magnet.parse(f"magnet:?xt=urn:btih:{sha1(INFO)}{peers}")
+                assert (await direct.resolve(asked, deadline_s=LONG_S)).name == "the honest name"
+
+    run(test())
+
+
 def test_a_black_hole_makes_room_for_the_next() -> None:
     async def test() -> None:
         with black_hole() as port:

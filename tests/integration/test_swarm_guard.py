@@ -52,6 +52,24 @@ class SilentAtFirst(Peer):
             await talk.listen()
 
 
+class SlowAndAlone(Peer):
+    """Has its time for who comes first, until another one comes, whom it does not answer."""
+
+    def __init__(self, *infos: bytes) -> None:
+        super().__init__(*infos)
+        self.visits = 0
+        self.second = asyncio.Event()
+
+    async def converse(self, talk: Conversing) -> None:
+        self.visits += 1
+        if self.visits == 1:
+            await self.second.wait()
+            await super().converse(talk)
+        self.second.set()
+        while True:
+            await talk.listen()
+
+
 class KeepingTheLastBlock(Peer):
     """Sends its last block when `may_end` is set, and all the others when they are asked for."""
 
@@ -220,6 +238,18 @@ def test_a_torrent_with_peers_and_no_metadata_leaves_in_time_and_its_peers_go_to
         ):
             outcome = await chain.look_up(magnet(INFO), timeout_s=LONG_S)
             assert (outcome.name, outcome.source) == ("the honest name", "direct")
+            assert peer.visits == 2
+
+    run(test())
+
+
+def test_a_peer_that_is_only_slow_gives_the_name_where_it_was_asked_first() -> None:
+    """`direct` comes in meanwhile, and the torrent stays."""
+
+    async def test() -> None:
+        async with SlowAndAlone(INFO).serving() as peer, chain_with(guard_s=0.5) as chain:
+            outcome = await chain.look_up(magnet(INFO, peer), timeout_s=LONG_S)
+            assert (outcome.name, outcome.source) == ("the honest name", "swarm")
             assert peer.visits == 2
 
     run(test())

@@ -333,7 +333,7 @@ def test_a_batch_is_cancelled_as_a_whole(tmp_path: Path) -> None:
         where = f"/tasks/batch/{batch_id}"
         text = await page(client, where)
         assert "已结束 0 / 61" in text
-        assert "另有 1 项未能查询" in text
+        assert "另有 1 项：" in text
         assert len(rows_of(text)) == 50
         assert next(iter(rows_of(text))) == before
         rest = re.search(r'<a href="([^"]*after=49)">后面的任务', text)

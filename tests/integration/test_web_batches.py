@@ -184,6 +184,21 @@ def test_a_hybrid_that_was_named_by_its_first_hash_is_named_where_only_its_secon
     with_live(tmp_path, scenario)
 
 
+def test_what_bears_a_claimed_name_is_not_unnamed(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        site.oracle.claims = dict.fromkeys(HASHES[:2], "Dunes")
+        client = await site.signed_in()
+        await save(client, link(HASHES[0]))
+        first = await batch_of(client, unnamed=True)
+        await site.ended(client, *[item["task_id"] for item in first["items"]])
+        await save(client, link(HASHES[0]))  # and here it does not stand yet
+        assert totals(await batch_of(client, unnamed=True))[0] == 1
+        await client.delete("/api/notes/2")
+        assert totals(await batch_of(client, unnamed=True)) == (0, 0, 0, 0, 0)
+
+    with_live(tmp_path, scenario)
+
+
 def test_a_name_of_ones_own_and_one_that_is_too_long_are_left_alone(tmp_path: Path) -> None:
     async def scenario(site: Live) -> None:
         client, bob = await site.signed_in(), await site.signed_in("bob", peer="192.0.2.2")

@@ -276,8 +276,19 @@ def test_rejected_blocks_are_asked_for_again_while_others_come() -> None:
 
 
 def test_a_peer_that_rejects_everything_has_nothing_now() -> None:
-    said = shake(LARGE) + greet(len(LARGE)) + b"".join(map(reject, range(5)))
-    assert trouble_of(a_talk(LARGE), said) is Trouble.WITHOUT
+    rejections = b"".join(map(reject, range(5)))
+    talk = a_talk(LARGE)
+    talk.hear(shake(LARGE) + greet(len(LARGE)))
+    assert talk.hear(rejections).count(b"msg_type") == 5  # asked once more
+    assert trouble_of(talk, rejections) is Trouble.WITHOUT
+
+
+def test_a_peer_that_rejects_each_block_once_is_asked_once_more() -> None:
+    for raw, pieces in ((SMALL, 1), (LARGE, 5)):
+        talk = a_talk(raw)
+        said = shake(raw) + greet(len(raw)) + b"".join(map(reject, range(pieces)))
+        hear_all(talk, [said, *blocks(raw)])
+        assert talk.info is not None
 
 
 def test_a_peer_that_gives_one_block_and_rejects_the_others_for_ever_comes_to_an_end() -> None:

@@ -55,6 +55,7 @@ def test_a_url_of_a_proxy_is_read(url: str, proxy: Proxy) -> None:
         "socks5://127.0.0.1:70000",
         "socks5://:1080",
         "socks5://a@p:1080",
+        "socks5://a b:1080",
         "socks5://:b@p:1080",
         "socks5://p:1080/path",
         "socks5://p:1080?x=1",

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -329,9 +330,13 @@ def test_replacing_keeps_the_mode_and_the_link_and_leaves_nothing_else(tmp_path:
     target, link = tmp_path / "list.txt", tmp_path / "link.txt"
     target.write_text("before")
     target.chmod(0o640)
+    with suppress(OSError):  # not every file system has them
+        os.setxattr(target, "user.comment", b"kept")
+    attributes = {name: os.getxattr(target, name) for name in os.listxattr(target)}
     link.symlink_to(target)
     TextFile.read(link).replace("after")
     assert target.read_text() == "after"
+    assert {name: os.getxattr(target, name) for name in os.listxattr(target)} == attributes
     assert target.stat().st_mode & 0o7777 == 0o640
     assert link.is_symlink()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link.txt", "list.txt"]

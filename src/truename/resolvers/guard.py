@@ -3,12 +3,12 @@
 A peer that lies about the size of the metadata at the right moment stops libtorrent 2.1.1 for that torrent, and where
 its blocks are true, makes it ask all peers for them thousands of times a second. So a torrent that has moved more than
 most metadata is slowed down, one that asks for more than its metadata can be is put out, and any other when it has had
-peers for a while, or for a moment where memory is short: a mere claim has it set aside. Knows nothing of who waits.
+peers for long, or for a moment where memory is short: a mere claim has it set aside. Knows nothing of who waits.
 Source: the reasons and figures are in `docs/adr/0008-a-guard-around-libtorrent.md`.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -29,6 +29,9 @@ _IDLE_LOOK_S = 0.1
 _FEW_TORRENTS = 16
 _FRESH_S = 1.0
 """Between later looks; where many torrents have news, looking costs more, and each moves less."""
+
+_LONG_PATIENCE = 3
+"""So many times as long as until it is doubted a torrent stays: its peers may be slow, and somebody else asks them."""
 
 _SHORT_PATIENCE_S = 1.0
 """Where memory is short. What has a name to give has mostly given it by then."""
@@ -97,7 +100,7 @@ class Guard:
     """Looks at the torrents of a session.
 
     `stuck` is called for each that has had peers for too long, `lied_to` for each that asks too much; then it has
-    `left`. Before, `doubted` may be called, once for each that may be asking too much; it stays.
+    `left`. Before, `doubted` is called for each that has had peers for a while or may be asking too much; it stays.
     """
 
     def __init__(
@@ -117,6 +120,7 @@ class Guard:
         self._memory = Memory()
         self._watched: dict[Handle, _Watched] = {}
         self._connected: OrderedDict[Handle, float] = OrderedDict()  # since when; so the oldest is the first
+        self._doubtful: OrderedDict[Handle, float] = OrderedDict()  # the same of those that had them for a while
         self._met: OrderedDict[Handle, float] = OrderedDict()  # since when a peer has said something, gone again or not
         self._rota: OrderedDict[Handle, None] = OrderedDict()  # those that have peers, or may soon
         self._fresh_until = 0.0
@@ -133,6 +137,7 @@ class Guard:
         """This torrent is not in the session any more, or is about to leave."""
         self._watched.pop(handle, None)
         self._connected.pop(handle, None)
+        self._doubtful.pop(handle, None)
         self._met.pop(handle, None)
         self._rota.pop(handle, None)
 
@@ -175,7 +180,8 @@ class Guard:
         if traffic.received:
             self._met.setdefault(traffic.handle, now)
         if traffic.connected:
-            self._connected.setdefault(traffic.handle, now)
+            if traffic.handle not in self._doubtful:
+                self._connected.setdefault(traffic.handle, now)
             self._rota.setdefault(traffic.handle)
         elif now >= watched.fresh_until:
             self._rota.pop(traffic.handle, None)
@@ -192,19 +198,25 @@ class Guard:
 
     def _end_patience(self, now: float) -> None:
         """Those whose peers have all gone again may meet others."""
-        while self._connected:
-            handle, since = next(iter(self._connected.items()))
-            if since + self._patience_s > now:
-                break
-            del self._connected[handle]
+        for handle, since in _older(self._connected, now - self._patience_s):
+            if self._watched[handle].connected:
+                self._doubtful[handle] = since
+                self._doubted(handle)
+        for handle, _ in _older(self._doubtful, now - _LONG_PATIENCE * self._patience_s):
             if self._watched[handle].connected:
                 self._stuck(handle)
 
     def _make_room(self, now: float) -> None:
         """What a peer has claimed is set aside as long as the torrent stays, also when the peer has gone."""
-        while self._met:
-            handle, since = next(iter(self._met.items()))
-            if since + _SHORT_PATIENCE_S > now:
-                break
-            del self._met[handle]
+        for handle, _ in _older(self._met, now - _SHORT_PATIENCE_S):
             self._stuck(handle)
+
+
+def _older(since: OrderedDict[Handle, float], moment: float) -> Iterator[tuple[Handle, float]]:
+    """Take out those that are there since before a moment, the oldest first."""
+    while since:
+        handle, begun = next(iter(since.items()))
+        if begun > moment:
+            return
+        del since[handle]
+        yield handle, begun

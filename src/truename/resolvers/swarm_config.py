@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from truename.resolvers.addresses import usable_nodes
 
+GUARD_S = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class SwarmConfig:
@@ -23,7 +25,7 @@ class SwarmConfig:
     dht: bool = True
     dht_bootstrap: tuple[str, ...] = ()
     allow_private: bool = False
-    guard_s: float = 5.0
+    guard_s: float = GUARD_S
     utp_s: float = 5.0
     proxy: str = ""
 

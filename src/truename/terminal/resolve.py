@@ -116,7 +116,7 @@ def json_line(
                 "verified": bool(outcome and outcome.verified),
                 "elapsed_s": round(outcome.elapsed_s, 3) if outcome else 0.0,
                 "error": why(reason, accounts, language) if code else None,
-                "code": code,
+                "code": "too_large" if code == "magnet_too_large" else code,
                 **explained,
             },
             ensure_ascii=ascii_only,

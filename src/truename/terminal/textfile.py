@@ -124,8 +124,8 @@ class TextFile:
             raise self._unwritable(error) from error
 
     def replace(self, text: str) -> None:
-        """Put a new text in the place of the old one: mode, owner and symbolic link stay, and there is no moment in
-        which the file is half written.
+        """Put a new text in the place of the old one: mode, owner, attributes and symbolic link stay, and there is no
+        moment in which the file is half written.
 
         Errors: `Unusable` when it cannot be written, or is not any more as it was read; it then stays as it is.
         """
@@ -138,6 +138,7 @@ class TextFile:
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(self.content.encode(text))
+                _keep_attributes(file.fileno(), target)
                 _keep_owner_and_mode(file.fileno(), before)
                 file.flush()
                 os.fsync(file.fileno())
@@ -166,6 +167,14 @@ def _is_there_and_no_file(path: Path) -> bool:
 def reason(error: OSError) -> str:
     """Why the system refused, in its words."""
     return error.strerror or str(error) or type(error).__name__
+
+
+def _keep_attributes(descriptor: int, target: Path) -> None:
+    """What else the file system keeps beside a file: labels, access lists. Not all of it is ours to set."""
+    with suppress(OSError):
+        for name in os.listxattr(target):
+            with suppress(OSError):
+                os.setxattr(descriptor, name, os.getxattr(target, name))
 
 
 def _keep_owner_and_mode(descriptor: int, before: os.stat_result) -> None:

@@ -9,8 +9,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{where} 已被另一个服务器占用；请停止它，或另选 TRUENAME_DATA_DIR。",
     ),
     "serve_port": (
-        "{where} cannot be listened on: {why}. Set TRUENAME_PORT to a free port.",
-        "无法监听 {where}：{why}。请将 TRUENAME_PORT 设为空闲端口。",
+        "{where} cannot be listened on: {why}. Set TRUENAME_HOST to an address of this machine, and TRUENAME_PORT to a "
+        "free port.",
+        "无法监听 {where}：{why}。请将 TRUENAME_HOST 设为本机地址，TRUENAME_PORT 设为空闲端口。",
     ),
     "serve_database_gone": (
         "{what} was removed or replaced while the server used it. The server has ended, since nothing that it accepts "

@@ -73,8 +73,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "batch_over": ("ended", "已结束"),
     "batch_progress": ("{done} of {total} ended", "已结束 {done} / {total}"),
     "batch_refused": (
-        "{count} more could not be asked for: they were no magnets, or too much was waiting already.",
-        "另有 {count} 项未能查询：不是磁力链接，或等待的任务已经太多。",
+        "{count} more were given: the same once more, no magnets, or more than could wait.",
+        "另有 {count} 项：重复、不是磁力链接，或超出可等待的数量。",
     ),
     "batch_left": (
         "{count} more in your notes are unnamed; ask for them when this batch has ended.",

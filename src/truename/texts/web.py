@@ -116,8 +116,14 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "calibration_mode must be async, sync, off or null.",
         "calibration_mode 必须是 async、sync、off 或 null。",
     ),
-    "web_bad_version": ("The version of the note is missing or no number.", "缺少笔记的 version，或它不是数字。"),
-    "web_missing_text": ("The parameter text is missing.", "缺少 text 参数。"),
+    "web_bad_version": (
+        "The parameter version is missing, or no whole number from 1.",
+        "缺少 version 参数，或它不是从 1 起的整数。",
+    ),
+    "web_missing_text": (
+        "The parameter text is missing, empty, or no text.",
+        "缺少 text 参数，或其内容为空或不是文本。",
+    ),
     "web_bad_text": ("A text cannot hold NUL characters.", "文本不能含有 NUL 字符。"),
     "web_stale": (
         "The note was changed meanwhile; here is what it says now.",

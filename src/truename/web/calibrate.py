@@ -5,6 +5,7 @@ A client that leaves a synchronous request changes nothing: the task goes on, on
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated
@@ -91,6 +92,7 @@ async def calibrate_note(request: Request, note_id: NoteId) -> Response:
     view = await work.notes.get(person_id, note_id)
     if view is None:
         raise Refusal("web_not_found", status=404, code="not_found")
+    end = time.monotonic() + work.sync_wait_s  # to ask for very many takes a part of it
     with work.one_more_waiting(person_id):
         async with _while_it_makes_sense(request) as enough:
             magnets = await asyncio.to_thread(magnets_of, view.note.text)  # there may be many
@@ -98,7 +100,7 @@ async def calibrate_note(request: Request, note_id: NoteId) -> Response:
             ids = [one.task_id for one in answers if not isinstance(one, Refused)]
             if answers and not ids:
                 raise TooMany
-            rows = await work.calibrations.wait(person_id, ids, timeout_s=work.sync_wait_s, enough=enough)
+            rows = await work.calibrations.wait(person_id, ids, timeout_s=end - time.monotonic(), enough=enough)
     asked = zip(magnets, answers, strict=True)
     refused = {magnet.info_hash for magnet, answer in asked if isinstance(answer, Refused)}
     language = preferred(request.headers.get("accept-language", ""))

@@ -5,6 +5,7 @@ Nothing that a person wrote is lost here: what cannot be saved comes back in its
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -133,7 +134,9 @@ async def edit_by_form(request: Request, note_id: NoteId) -> Response:
         view = await notes.edit(person_id, note_id, version=version, text=text)
     except (Refusal, StoreUnavailable) as trouble:
         refusal = _told(trouble)
-        return _editor(request, replace(draft, fault=_in_a_form(refusal)), status=refusal.status_code)
+        return _editor(
+            request, replace(draft, fault=_in_a_form(refusal)), status=refusal.status_code, headers=refusal.headers
+        )
     except Stale as stale:
         return _stale(request, draft, stale, before)
     return await _gone(request) if view is None else see_other(request, _way_back(after, note_id))
@@ -177,6 +180,7 @@ async def _list(request: Request, after: str, *, draft: str = "", refusal: Refus
         request,
         "notes.html",
         status=200 if refusal is None else refusal.status_code,
+        headers=None if refusal is None else refusal.headers,
         cards=cards,
         unnamed=any(lacks_name(magnet) for view in views for magnet in view.magnets),
         older=views[-1].note.id if more else None,
@@ -215,12 +219,13 @@ async def _gone(request: Request) -> Response:
     return _editor(request, Draft(text=text), status=404)
 
 
-def _editor(request: Request, draft: Draft, *, status: int = 200) -> Response:
+def _editor(request: Request, draft: Draft, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     now = None if draft.now is None else bare(draft.now)
     return _page(
         request,
         "edit.html",
         status=status,
+        headers=headers,
         draft=draft,
         too_large=draft.note_id is not None and not _fits(draft.text),
         hidden=any(is_hidden(char) for char in set(draft.text) - {"\n", "\r", "\t"}),
@@ -230,7 +235,9 @@ def _editor(request: Request, draft: Draft, *, status: int = 200) -> Response:
     )
 
 
-def _page(request: Request, template: str, *, status: int = 200, **fields: Any) -> Response:
+def _page(
+    request: Request, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **fields: Any
+) -> Response:
     language = preferred(request.headers.get("accept-language", ""))
 
     def why(view: MagnetView) -> str | None:
@@ -240,6 +247,7 @@ def _page(request: Request, template: str, *, status: int = 200, **fields: Any) 
         request,
         template,
         status=status,
+        headers=headers,
         mode=work_of(request).mode.value,
         visible=visible_lines,
         direction_of=direction_of,

@@ -20,6 +20,8 @@ class Limits:
     What is over a bound waits for its turn, except bytes: `held_bytes` of metadata that is not whole yet, `heard_bytes`
     from all peers of one hash beyond the first `heard_bytes_of_each` of a conversation, `tracker_bytes` of HTTP from
     each tracker in all its answers about one hash (two hundred peers are 4 KiB).
+    Most peers that are named are gone: whoever has said nothing for `quiet_s` takes nobody's place of the
+    `peers_at_once`, while there are no more than `calls_at_once` in all.
     Whoever lacks something in its greeting has `grace_s` to make up for it, beside the `peers_at_once` and no more than
     those. When others wait, a conversation has at least `turn_s`, and more only if it brings more than most. Of
     `talks_in_all` whoever names peers (a tracker, a magnet) has no more than are left for all others.
@@ -37,10 +39,12 @@ class Limits:
     tracker_bytes: int = 256 << 10
     peers_waiting: int = 200
     peers_at_once: int = 20
+    calls_at_once: int = 60
     talks_in_all: int = 1000
     heard_bytes: int = 32 << 20
     heard_bytes_of_each: int = 256 << 10
 
+    quiet_s: float = 0.5
     connect_s: float = 5.0
     silence_s: float = 8.0
     grace_s: float = 2.0

@@ -102,9 +102,11 @@ class PeerRace:
 
     def go_on(self) -> None:
         """Talk to those whose turn has come."""
-        if not self._course.is_running:
+        if not self._course.is_running or not self._line:
             return
-        free = self._reach.limits.peers_at_once - len(self._conversations) + len(self._resting())
+        limits, in_all = self._reach.limits, len(self._conversations)
+        in_the_way = in_all - len(self._resting()) - self._quiet()
+        free = min(limits.peers_at_once - in_the_way, limits.calls_at_once - in_all)
         while free > 0 and (taken := self._line.take(self._may_begin)):
             free -= 1
             named_by, peer = taken
@@ -113,7 +115,8 @@ class PeerRace:
             self._talks_left -= 1
             self._talk_to(peer)
         if self._look is None and self._line.waiting(self._may_begin):
-            self._look = asyncio.get_running_loop().call_later(self._reach.limits.turn_s / 3, self._look_at_places)
+            pause_s = min(limits.turn_s / 3, limits.quiet_s)
+            self._look = asyncio.get_running_loop().call_later(pause_s, self._look_at_places)
 
     def stop(self) -> None:
         """All is over."""
@@ -142,6 +145,11 @@ class PeerRace:
     def _resting(self) -> list[Place]:
         """The conversations in which nothing can be asked for the time being; they take nobody's place."""
         return [place for place in self._places.values() if place.talk.lacking is not None and not place.is_left]
+
+    def _quiet(self) -> int:
+        """How many have not brought us nearer at all, though they had time for it."""
+        before = asyncio.get_running_loop().time() - self._reach.limits.quiet_s
+        return sum(place.since <= before and not place.talk.steps for place in self._places.values())
 
     def _one_rests(self) -> None:
         """One more; of too many, the one that has had longest goes."""

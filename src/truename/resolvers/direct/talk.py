@@ -107,6 +107,7 @@ class Talk:
         self._asked: set[int] = set()
         self._asked_once = 0
         self._rejections = 0
+        self._has_insisted = False
         self._to_ask: list[int] = []
 
     @property
@@ -279,6 +280,7 @@ class Talk:
             raise TalkFailed(Trouble.LIED)
         if not self._room.take(self, len(block)):
             raise TalkFailed(Trouble.CROWDED)
+        self._has_insisted = False
         self.held += len(block)
         self._asked.discard(piece)
         self._blocks[piece] = block
@@ -288,14 +290,18 @@ class Talk:
             self._judge()
 
     def _take_rejection(self, piece: int) -> None:
-        """Some clients take only so many requests at once: ask again while others of them are answered."""
+        """Some clients take only so many requests at once: ask again while others are answered, and else once more."""
         if piece not in self._asked:
             return
         self._rejections += 1
         self._asked.discard(piece)
         self._unasked.append(piece)
-        if not self._asked or self._rejections > self.size // BLOCK_BYTES + REQUESTS_AT_ONCE:
+        is_the_last = not self._asked
+        if (is_the_last and self._has_insisted) or self._rejections > self.size // BLOCK_BYTES + 2 * REQUESTS_AT_ONCE:
             raise TalkFailed(Trouble.WITHOUT)
+        if is_the_last:
+            self._has_insisted = True
+            self._ask()
 
     def _judge(self) -> None:
         info = InfoBytes(b"".join(self._blocks[piece] for piece in range(len(self._blocks))))
