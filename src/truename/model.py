@@ -149,7 +149,8 @@ class Account:
 class Outcome:
     """How one look-up ended: with a name, or with a `code` that says why not.
 
-    `verified`: the name's digest was checked. `torrent` is what else was learnt with it. `reason` is the word of
+    `verified`: the name's digest was checked; `name_guessed`: its bytes are not UTF-8, and it is how they read best.
+    `torrent` is what else was learnt with it. `reason` is the word of
     `truename.texts` that tells a person why not: the code itself, or what exactly made the resolvers unavailable.
     `accounts` tell what each resolver did, in the order in which they were asked.
     """
@@ -160,6 +161,7 @@ class Outcome:
     name: str | None = None
     source: str | None = None
     verified: bool = False
+    name_guessed: bool = False
     torrent: "Metainfo | None" = None
     code: str | None = None
     reason: str = ""

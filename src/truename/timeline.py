@@ -146,6 +146,8 @@ def _step(accounts: Sequence[Account], code: str | None) -> str | None:
         word = "step_later"
     elif code == Code.DEADLINE:
         word = "step_slow"
+    elif code == Code.RESOLVER_FAILED:
+        word = "step_other_way"
     else:
         return None
     return word

@@ -1,6 +1,7 @@
 """`truename fix`: everything else byte for byte as it was."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -140,6 +141,19 @@ def test_a_text_in_another_encoding_keeps_it(truename: Program, swarm: LocalSwar
         assert out[: len(expected)] == expected, encoding
         out = out[len(expected) :]
     assert out == b""
+
+
+def test_a_name_whose_encoding_is_guessed_is_marked_when_it_is_found_and_when_it_is_known(
+    truename: Program, seed: Callable[[bytes], str]
+) -> None:
+    magnet = seed(single_file_info("海边的风景".encode("gb18030")))
+    info_hash = magnet.partition("btih:")[2][:40]
+    said = f"{info_hash}  The torrent does not say in which encoding its name is; this is the likeliest reading."
+    for command in ("fix", "resolve"):
+        for _ in ("found", "known"):
+            ended = truename(command, stdin=magnet.encode(), environment={"TRUENAME_OFFLINE": "off"})
+            assert (ended.status, ended.err.splitlines()) == (0, [said]), command
+    assert json.loads(truename("resolve", "--json", magnet).out)["name_guessed"] is True
 
 
 def test_any_name_is_written_so_that_it_reads_back_unless_its_magnet_would_become_too_large(

@@ -144,6 +144,7 @@ def test_whoever_joined_in_vain_learns_what_was_seen_and_nothing_of_trackers() -
         ({"refused": 1, "silent": 2}, "no_metadata", "Next: ask again later"),
         ({"refused": 1, "lied": 1}, "no_metadata", "Next: ask again later"),
         ({}, "deadline", "Next: ask again later, or give it more time"),
+        ({"tried": 1}, "resolver_failed", "Next: ask in other ways as well"),
         ({"trackers": 1, "tried": 3, "too_large": 2, "silent": 1}, "no_metadata", "Next: add the magnet to a torrent"),
         ({"trackers": 1, "tried": 3, "too_large": 1, "silent": 2}, "no_metadata", "Next: ask again later, or save"),
     ],
@@ -190,7 +191,7 @@ def test_whoever_joined_is_not_told_whom_trackers_of_others_have_named() -> None
     assert own([ALL_PRIVATE], joined=True) == (replace(ALL_PRIVATE, counts={}),)
 
 
-@pytest.mark.parametrize("code", ["bad_name", "resolver_failed", "resolver_unavailable", "cancelled", None])
+@pytest.mark.parametrize("code", ["bad_name", "resolver_unavailable", "cancelled", None])
 def test_where_the_error_says_all_there_is_no_next_step(code: str | None) -> None:
     assert next_steps([SWARM], code, Language.ENGLISH) == []
 
@@ -217,7 +218,7 @@ def test_of_a_resolver_that_is_wrong_itself_it_is_told_how_to_mend_it() -> None:
         (
             [replace(MISSING, ended="resolver_failed", reason="script_failed"), BANNED],
             "resolver_failed",
-            ["qbittorrent"],
+            ["Next", "qbittorrent"],
         ),
         ([MISSING, replace(SWARM, ended="named")], None, ["script"]),
         ([replace(MISSING, reason="proxy_down"), replace(BANNED, reason="proxy_down")], None, ["script"]),

@@ -40,6 +40,7 @@ def judge(
                 name=ending.name,
                 source=source,
                 verified=True,
+                name_guessed=ending.name_guessed,
                 torrent=ending,
                 accounts=accounts,
                 elapsed_s=elapsed_s,

@@ -34,11 +34,13 @@ class KnownName:
     """A true name and where it came from. `verified`: the digest of its info dictionary was checked.
 
     Size and number of files are known with a verified name only, and so is `info_hash_v2`, where the torrent has one.
+    `guessed`: its bytes were not UTF-8, and it is the likeliest of their readings.
     """
 
     name: str
     source: str
     verified: bool
+    guessed: bool = False
     size_bytes: int | None = None
     file_count: int | None = None
     info_hash_v2: str | None = None
@@ -55,7 +57,6 @@ class Provenance:
     known: KnownName
     found_at: float
     peers_seen: int | None
-    name_guessed: bool
     files: tuple[TorrentFile, ...]
 
 
@@ -66,7 +67,6 @@ class Finding:
     hashes: tuple[str, ...]
     known: KnownName
     raw_name: bytes | None = None
-    name_guessed: bool = False
     peers_seen: int | None = None
     files: str | None = None
 
@@ -78,6 +78,7 @@ class Finding:
             name=outcome.name or "",
             source=outcome.source or "",
             verified=outcome.verified,
+            guessed=outcome.name_guessed,
             size_bytes=torrent.size_bytes if torrent else None,
             file_count=torrent.file_count if torrent else None,
             info_hash_v2=next(filter(_is_v2, outcome.hashes), None) if outcome.verified else None,
@@ -86,7 +87,6 @@ class Finding:
             hashes=outcome.hashes,
             known=known,
             raw_name=torrent.raw_name if torrent else None,
-            name_guessed=bool(torrent and torrent.name_guessed),
             peers_seen=outcome.peers_seen,
             files=_packed(torrent.files) if torrent else None,
         )
@@ -109,6 +109,7 @@ _KNOWN = (
         torrent.c.name,
         torrent.c.source,
         torrent.c.verified,
+        torrent.c.name_guessed,
         torrent.c.size_bytes,
         torrent.c.file_count,
         _V2_OF_TORRENT.label("info_hash_v2"),
@@ -116,7 +117,7 @@ _KNOWN = (
     .join(torrent, torrent.c.id == torrent_hash.c.torrent_id)
     .where(_HASHES, _IS_ITS_NAME)
 )
-_PROVENANCE = _KNOWN.add_columns(torrent.c.found_at, torrent.c.peers_seen, torrent.c.name_guessed, torrent.c.files)
+_PROVENANCE = _KNOWN.add_columns(torrent.c.found_at, torrent.c.peers_seen, torrent.c.files)
 _OTHER = torrent_hash.alias("other")
 _V1 = (
     select(torrent_hash.c.hash, _OTHER.c.hash.label("v1"))
@@ -151,7 +152,6 @@ async def provenance_of(connection: Connection, hashes: Iterable[str]) -> dict[s
                 known=_known(row),
                 found_at=row.found_at,
                 peers_seen=row.peers_seen,
-                name_guessed=row.name_guessed,
                 files=_unpacked(row.files),
             )
     return found
@@ -256,7 +256,7 @@ def _row(finding: Finding, at: float) -> Mapping[str, object]:
     return {
         "name": finding.known.name,
         "raw_name": finding.raw_name,
-        "name_guessed": finding.name_guessed,
+        "name_guessed": finding.known.guessed,
         "source": finding.known.source,
         "verified": finding.known.verified,
         "size_bytes": finding.known.size_bytes,
@@ -272,6 +272,7 @@ def _known(row: Any) -> KnownName:
         name=row.name,
         source=row.source,
         verified=row.verified,
+        guessed=row.name_guessed,
         size_bytes=row.size_bytes,
         file_count=row.file_count,
         info_hash_v2=row.info_hash_v2 if row.verified else None,

@@ -130,4 +130,5 @@ def _outcome(info_hash: InfoHash, known: KnownName) -> Outcome:
         name=known.name,
         source=known.source,
         verified=known.verified,
+        name_guessed=known.guessed,
     )

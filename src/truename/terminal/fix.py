@@ -11,6 +11,7 @@ from truename.model import Outcome
 from truename.names import make_visible, shown
 from truename.terminal.catalogue import Catalogue
 from truename.terminal.diff import unified_diff
+from truename.terminal.resolve import doubt_of
 from truename.terminal.screen import Screen
 from truename.terminal.textfile import Text, TextFile, Unusable
 from truename.texts import say
@@ -45,6 +46,10 @@ async def fix(work: Worker, jobs: Sequence[Job], *, catalogue: Catalogue, screen
     async def note(line: str) -> None:
         await screen.in_turn(partial(screen.note, line))
 
+    for info_hash, outcome in known.items():
+        if outcome.name_guessed:
+            await screen.in_turn(partial(screen.say, "name_guessed", info_hash=info_hash))
+
     async def unknown() -> AsyncIterator[tuple[Magnet, Magnet]]:
         for magnet in magnets:
             if magnet.info_hash in known:
@@ -62,8 +67,8 @@ async def fix(work: Worker, jobs: Sequence[Job], *, catalogue: Catalogue, screen
         if not named:
             reason = outcome.reason if outcome.name is None else Code.NO_METADATA
             await note(f"{magnet.info_hash}  {why(reason, outcome.accounts, screen.language)}")
-        elif not outcome.verified:
-            await screen.in_turn(partial(screen.say, "name_claimed", info_hash=magnet.info_hash, source=outcome.source))
+        elif (word := doubt_of(outcome)) is not None:
+            await screen.in_turn(partial(screen.say, word, info_hash=magnet.info_hash, source=outcome.source))
 
     await work.look_up_all(unknown(), done=done)
     for span, word in problems:

@@ -83,6 +83,13 @@ def plain_line(request: Request, outcome: Outcome | None, language: Language, *,
     return f"{outcome.info_hash}  {outcome.name if raw else shown(outcome.name)}"
 
 
+def doubt_of(outcome: Outcome) -> str | None:
+    """What is to be said beside a name that is not certain: a word of `texts`."""
+    if not outcome.verified:
+        return "name_claimed"
+    return "name_guessed" if outcome.name_guessed else None
+
+
 def explanation(outcome: Outcome, language: Language) -> list[str]:
     """What each resolver did, a line for each, and what a person can do next."""
     if not outcome.accounts:
@@ -114,6 +121,7 @@ def json_line(
                 "name": outcome.name if outcome else None,
                 "source": outcome.source if outcome else None,
                 "verified": bool(outcome and outcome.verified),
+                **({"name_guessed": True} if outcome and outcome.name_guessed else {}),
                 "elapsed_s": round(outcome.elapsed_s, 3) if outcome else 0.0,
                 "error": why(reason, accounts, language) if code else None,
                 "code": "too_large" if code == "magnet_too_large" else code,
@@ -144,8 +152,8 @@ def _write(request: Request, outcome: Outcome | None, screen: Screen, style: Sty
         return
     if _has_name(outcome):
         screen.answer(plain_line(request, outcome, screen.language, raw=style.raw))
-        if outcome is not None and not outcome.verified:
-            screen.say("name_claimed", info_hash=outcome.info_hash, source=outcome.source)
+        if outcome is not None and (word := doubt_of(outcome)) is not None:
+            screen.say(word, info_hash=outcome.info_hash, source=outcome.source)
     else:
         screen.note(plain_line(request, outcome, screen.language))
     if style.explain and outcome is not None:

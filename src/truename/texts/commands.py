@@ -39,6 +39,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{info_hash}  This name is claimed by {source}, without proof.",
         "{info_hash}  该名称由 {source} 声称，未经证实。",
     ),
+    "name_guessed": (
+        "{info_hash}  The torrent does not say in which encoding its name is; this is the likeliest reading.",
+        "{info_hash}  该种子没有说明名称的编码，这是最可能的读法。",
+    ),
     "in_place_needs_files": (
         "--in-place needs files; standard input cannot be changed.",
         "--in-place 需要文件；标准输入无法就地修改。",

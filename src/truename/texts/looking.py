@@ -238,6 +238,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "Next: ask again later, or give it more time (TRUENAME_LOOKUP_TIMEOUT_S).",
         "下一步：稍后再查，或给它更多时间（TRUENAME_LOOKUP_TIMEOUT_S）。",
     ),
+    "step_other_way": (
+        "Next: ask in other ways as well (TRUENAME_RESOLVERS: swarm, direct, qbittorrent, script), or again later.",
+        "下一步：同时使用其他方式查询（TRUENAME_RESOLVERS：swarm、direct、qbittorrent、script），或稍后再查。",
+    ),
     "step_later": (
         "Next: ask again later, or save the magnet in a note, where it is asked for again by itself.",
         "下一步：稍后再查，或把磁力链接存入笔记，系统会自动再次查询。",

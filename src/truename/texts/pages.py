@@ -47,6 +47,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "task_source": ("from {source}", "来自 {source}"),
     "task_verified": (", verified", "，已验证"),
     "fact_files": ("{count} files", "{count} 个文件"),
+    "fact_guessed": ("encoding guessed", "编码为推测"),
     "fact_list": ("Files", "文件"),
     "fact_more": ("and {count} more", "另有 {count} 个"),
     "fact_story": ("What was done", "查询经过"),

@@ -40,6 +40,8 @@ def facts_of(known: KnownName, language: Language) -> list[str]:
         facts.append(size_in_words(known.size_bytes))
     if known.file_count is not None and known.file_count != 1:
         facts.append(say("fact_files", language, count=f"{known.file_count:,}"))
+    if known.guessed:
+        facts.append(say("fact_guessed", language))
     source = say("task_source", language, source=known.source)
     return [*facts, source + say("task_verified" if known.verified else "task_claimed", language)]
 
@@ -77,7 +79,7 @@ def provenance_body(about: Provenance) -> dict[str, Any]:
         body["files"] = [_file_body(file) for file in about.files]
     if about.peers_seen is not None:
         body["peers_seen"] = about.peers_seen
-    if about.name_guessed:
+    if about.known.guessed:
         body["name_guessed"] = True
     return body
 
