@@ -517,6 +517,32 @@ def test_a_note_without_magnets_is_a_success_and_asks_nothing(tmp_path: Path) ->
     with_live(tmp_path, scenario)
 
 
+def test_what_it_takes_to_ask_for_a_note_is_a_part_of_its_minute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(site: Live) -> None:
+        client = await site.signed_in()
+        note = (await client.post("/api/notes", json={"text": f"magnet:?xt=urn:btih:{HASH}"})).json()
+        calibrations, left_s = site.work.calibrations, list[float]()
+        submit, wait = calibrations.submit, calibrations.wait
+
+        async def slow(*given: Any, **named: Any) -> Any:
+            await asyncio.sleep(0.2)
+            return await submit(*given, **named)
+
+        async def noted(*given: Any, timeout_s: float, **named: Any) -> Any:
+            left_s.append(timeout_s)
+            return await wait(*given, timeout_s=timeout_s, **named)
+
+        monkeypatch.setattr(calibrations, "submit", slow)
+        monkeypatch.setattr(calibrations, "wait", noted)
+        assert (await client.post(f"/api/calibrate/{note['id']}")).json()["success"]
+        (left,) = left_s
+        assert left <= 60 - 0.2
+
+    with_live(tmp_path, scenario, sync_wait_s=60)
+
+
 def test_what_of_a_note_is_unfinished_in_time_is_waiting_and_comes_later(tmp_path: Path) -> None:
     async def scenario(site: Live) -> None:
         site.oracle.held = {OTHER}

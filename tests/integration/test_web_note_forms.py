@@ -139,6 +139,7 @@ def test_what_a_full_disk_does_not_take_stays_in_its_field(
         for path, fields in (("/notes", {}), (f"/notes/{note['id']}", {"version": "1"})):
             answer = await send(client, path, "a long text\n", **fields)
             assert (answer.status_code, field_in(answer)) == (503, "a long text\n")
+            assert int(answer.headers["Retry-After"]) > 0
             assert message_in(answer)
 
     with_live(tmp_path, scenario)
