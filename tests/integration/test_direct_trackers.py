@@ -788,6 +788,18 @@ def test_libtorrent_gives_a_hybrid_by_both_its_hashes() -> None:
 # --- very many ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("status", ["200 OK", "403 Forbidden"])
+def test_the_reason_of_a_tracker_that_refuses_is_told(status: str) -> None:
+    async def test() -> None:
+        said = b"d14:failure reason%d:%se" % (len(b"unregistered torrent"), b"unregistered torrent")
+        async with Tracker(response=response(said, status=status)).serving() as tracker, resolver() as direct:
+            trail = Trail()
+            assert await ending(direct, tracker.url, deadline_s=0.3, trail=trail) == "no_peers"
+            assert trail.said == "unregistered torrent"
+
+    run(test())
+
+
 def many(url: str, count: int) -> list[str]:
     """So many trackers, all of them at one address."""
     return [f"{url}%3Fn={number}" for number in range(count)]

@@ -169,7 +169,7 @@ def test_the_packets_of_a_tracker_are_read() -> None:
         peers=(("5.6.7.8", 6881), ("1.2.3.4", 65535)), again_in_s=1800
     )
     assert parse_answer(head + V6_PEER, address_bytes=16) == Announced(peers=(("2001:db8::1", 6881),), again_in_s=1800)
-    assert parse_answer(bytes.fromhex("00000003 01020304") + b"\xff\x1b[2J", address_bytes=4) == Refused()
+    assert parse_answer(bytes.fromhex("00000003 01020304") + b"\xff\x1b[2J", address_bytes=4) == Refused(b"\xff\x1b[2J")
 
 
 @pytest.mark.parametrize(

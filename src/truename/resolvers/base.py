@@ -47,16 +47,18 @@ class Trail:
     """What a resolver does for one look-up, written down as it goes on, to be read at any moment.
 
     `asked`: the first question has been sent. `counts` are numbers by the words of `COUNTS`. `peers` (`host:port`) are
-    those it knows of and gets nothing from; another resolver may fare better.
+    those it knows of and gets nothing from; another resolver may fare better. `said`: what a tracker answered instead
+    of peers, hostile.
     `on_news` is called after `question_sent` and `needs_help`; a trail that nobody follows has none.
     """
 
-    __slots__ = ("_on_news", "asked", "counts", "peers", "stuck")
+    __slots__ = ("_on_news", "asked", "counts", "peers", "said", "stuck")
 
     def __init__(self, on_news: Callable[[], None] | None = None) -> None:
         self._on_news = on_news
         self.asked = False
         self.stuck = False
+        self.said = ""
         self.counts: dict[str, int] = {}
         self.peers: tuple[str, ...] = ()
 

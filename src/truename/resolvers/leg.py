@@ -89,7 +89,7 @@ class Leg:
     def account(self) -> Account:
         """What it did, for a person."""
         reason = self.ended.reason if isinstance(self.ended, ResolverDown | Refused) else ""
-        said = self.ended.said if isinstance(self.ended, Refused) else ""
+        said = self.ended.said if isinstance(self.ended, Refused) else self.trail.said
         return Account(
             resolver=self.resolver.name,
             ended=word_of(self.ended),

@@ -194,6 +194,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "told_lied": ("{count} lied", "{count} 个说谎"),
     "told_too_large": ("{count} with more than 4 MiB of metadata", "{count} 个的元数据超过 4 MiB"),
     "told_known": ("known from before", "此前已知"),
+    "told_tracker_said": ("a tracker said: {said}", "tracker 回复：{said}"),
     "told_said": ("said: {said}", "回复：{said}"),
     "ended_named": ("gave the name", "给出了名称"),
     "ended_claimed": ("claims a name, without proof", "声称一个名称，未经证实"),

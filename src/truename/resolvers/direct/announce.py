@@ -27,8 +27,16 @@ _MAX_TOKENS = 20_000
 """A peer in BEP 3's list is eight; no tracker names two thousand."""
 
 
+MAX_SAID_BYTES = 800
+"""Of a tracker's reason; it is text for a person."""
+
+
 class TrackerRefused(TruenameError):  # noqa: N818 - named after what it is
-    """The tracker answered, and not with peers."""
+    """The tracker answered, and not with peers. `said` is its reason, hostile, and empty when it gave none."""
+
+    def __init__(self, text: str, said: object = b"") -> None:
+        super().__init__(text)
+        self.said = said[:MAX_SAID_BYTES].decode("utf-8", "replace") if isinstance(said, bytes) else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +76,10 @@ def parse_announced(body: bytes) -> Announced:
         said, _ = bencode.decode_first(body, max_tokens=_MAX_TOKENS)
     except BadMetadata as error:
         raise TrackerRefused("not understood") from error
-    if not isinstance(said, dict) or b"failure reason" in said:
-        raise TrackerRefused("it says no")
+    if not isinstance(said, dict):
+        raise TrackerRefused("not understood")
+    if b"failure reason" in said:
+        raise TrackerRefused("it says no", said[b"failure reason"])
     if not isinstance(said.get(b"peers", b""), bytes | list) and not isinstance(said.get(b"peers6"), bytes):
         raise TrackerRefused("not understood")
     peers = [*_listed(said.get(b"peers")), *_compact_field(said.get(b"peers6"), _V6_BYTES)]

@@ -36,7 +36,7 @@ class _Asking:
     """One tracker of a quest. `failures`: the last ones in a row; `again`: when it is asked the next time.
 
     `named`: the most peers that it has named at once, `left_out` of those at a private address, where nobody is called.
-    `has_left`: another one has its place, so it is not asked again.
+    `has_left`: another one has its place, so it is not asked again. `said`: its reason for naming nobody, hostile.
     """
 
     tracker: Tracker
@@ -48,6 +48,7 @@ class _Asking:
     failures: int = 0
     named: int = 0
     left_out: int = 0
+    said: str = ""
     question: Question | None = None
     again: asyncio.TimerHandle | None = None
 
@@ -154,6 +155,10 @@ class Quest:
         }
         return {word: count for word, count in done.items() if count}
 
+    def said(self, others: Others = NO_OTHERS) -> str:
+        """The reason of a tracker that has named nobody, if one gave any."""
+        return next((one.said for one in self._own_trackers(others) if one.said), "")
+
     def add(self, trackers: Iterable[Tracker], peers: Sequence[Peer]) -> None:
         """Ask these too, as far as the bounds allow; before `begin` as well as later.
 
@@ -245,6 +250,8 @@ class Quest:
         asking.question.begin()
 
     def _answered(self, asking: _Asking, said: Announced | Unanswered) -> None:
+        if asking.question is not None:
+            asking.said = asking.question.said
         asking.question = None
         pause_s = _TRACKER_AGAIN_S[min(asking.failures, len(_TRACKER_AGAIN_S) - 1)]
         if isinstance(said, Announced):

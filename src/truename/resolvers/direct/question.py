@@ -35,12 +35,12 @@ class Question:
 
     `on_turn` is called when the turn has come and the question is about to be sent; `may_say` is how many bytes of HTTP
     are heard, where it sends us on included. `on_end` is called once, and not from within `begin`; after `stop` not at
-    all.
+    all. `said`: the reason of a tracker that names nobody, hostile.
     """
 
     __slots__ = (
         *("_address", "_announce", "_clock", "_dialled", "_exempt", "_get", "_may_say", "_on_end", "_on_turn"),
-        *("_redirects", "_target", "_task", "_trackers", "_turns", "_url"),
+        *("_redirects", "_target", "_task", "_trackers", "_turns", "_url", "said"),
     )
 
     def __init__(
@@ -62,6 +62,7 @@ class Question:
         self._may_say = may_say
         self._on_turn = on_turn
         self._on_end: Callable[[Announced | Unanswered], None] | None = on_end
+        self.said = ""
         self._redirects = 0
         self._turns: list[Turns] = []
         self._clock: asyncio.Handle | None = None
@@ -177,6 +178,7 @@ class Question:
         try:
             self._end(parse_announced(bytes(answer.body)))
         except TrackerRefused as error:
+            self.said = error.said
             self._fail(error if answer.status == 200 else NoAnswer("an error"))
         except Exception as error:
             self._fail(error)
@@ -229,6 +231,7 @@ class Question:
             case NoAnswer() | TimeoutError() | ConnectionResetError() | BrokenPipeError():
                 self._end(Unanswered.SILENT)
             case TrackerRefused():
+                self.said = error.said
                 self._end(Unanswered.REFUSED)
             case OSError() | Forbidden():
                 self._end(Unanswered.UNREACHED)

@@ -102,6 +102,7 @@ class _Waiter(Asked[Metainfo]):
         if self.found is not None:
             counts["tried"] = max(1, counts.get("tried", 0))
         self.trail.note({word: max(count, known.get(word, 0)) for word, count in counts.items()})
+        self.trail.said = errand.quest.said(others) or self.trail.said
         self._left_seen = max(self._left_seen, errand.quest.seen(others))
         self._left_asked = self._left_asked or errand.quest.asks_for(others)
         if errand in self.errands:

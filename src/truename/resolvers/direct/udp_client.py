@@ -87,7 +87,7 @@ class UdpTracker:
             elif talk.open[transaction] < talk.connections:
                 continue
             elif talk.is_refused():
-                raise TrackerRefused("it says no")
+                raise TrackerRefused("it says no", answer.said if isinstance(answer, Refused) else b"")
             else:
                 self._connection = None
             self._ask(talk, announce)

@@ -42,7 +42,9 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The tracker says no. Its words are hostile, and nobody needs them."""
+    """The tracker says no, for a reason that is hostile."""
+
+    said: bytes = b""
 
 
 def build_connect(transaction: int) -> bytes:
@@ -77,5 +79,5 @@ def parse_answer(packet: bytes, *, address_bytes: int) -> Connected | Announced 
             peers = dict.fromkeys(read_compact(packet[_ANNOUNCED.size :], address_bytes))
             return Announced(peers=tuple(peers)[:MAX_PEERS], again_in_s=min(again_in_s, MAX_WAIT_S))
         case 3:
-            return Refused()
+            return Refused(packet[_HEAD.size :])
     raise Malformed
