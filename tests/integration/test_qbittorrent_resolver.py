@@ -96,6 +96,10 @@ def with_trackers(client: Any) -> tuple[Any, Any] | None:
     return (there, client.torrents_trackers(torrent_hash=there[0]["hash"])) if there else None
 
 
+def tags_of(torrent: Any) -> set[str]:
+    return set(torrent["tags"].split(", "))
+
+
 def touchable(client: Any) -> list[tuple[object, ...]]:
     """Whether it is stopped is somebody's wish; what else its state says comes and goes by itself."""
     return sorted(
@@ -434,10 +438,11 @@ def test_what_a_killed_process_left_is_kept_for_the_look_up_that_is_resumed_and_
         tag = await killed_while_asking(clean, DEAD[:3])
         async with resolving(config_for(clean)) as resolver:
             asking = asyncio.create_task(resolver.resolve(Magnet.parse(DEAD[0]), deadline_s=SHORT_S))
-            await until(lambda: [(one["hash"], one["tags"]) for one in client.torrents_info()] == [(DEAD[0], tag)])
+            held = {tag, Run.mine().tag}
+            await until(lambda: [(one["hash"], tags_of(one)) for one in client.torrents_info()] == [(DEAD[0], held)])
             with pytest.raises(NotYet):
                 await asking
-            await until(lambda: not (client.torrents_info() or client.torrents_tags()))
+            await until(lambda: not client.torrents_info() and client.torrents_tags() == [Run.mine().tag])
 
     run(test())
 
@@ -502,7 +507,7 @@ def test_what_a_killed_process_left_names_a_look_up_and_is_removed(clean: QBitto
         async with resolving(config_for(clean)) as resolver:
             found = await resolver.resolve(Magnet.parse(sha1(info)), deadline_s=LONG_S)
             assert found == read_info(info, (sha1(info),))
-            await until(lambda: not (client.torrents_info() or client.torrents_tags()))
+            await until(lambda: not client.torrents_info() and client.torrents_tags() == [Run.mine().tag])
 
     run(test())
 
@@ -538,12 +543,138 @@ def test_an_orderly_stop_removes_what_a_killed_process_left_though_it_is_wanted_
             trail = Trail()
             asking = asyncio.create_task(resolver.resolve(Magnet.parse(DEAD[0]), deadline_s=LONG_S, trail=trail))
             await until(lambda: trail.asked)
-            assert [torrent["tags"] for torrent in client.torrents_info(torrent_hashes=DEAD[0])] == [tag]
+            assert [tags_of(one) for one in client.torrents_info(torrent_hashes=DEAD[0])] == [{tag, Run.mine().tag}]
         with pytest.raises(ResolverDown, match="stopping"):
             await asking
         assert touchable(client) == before
         client.torrents_delete(delete_files=True, torrent_hashes="all")
         client.torrents_delete_tags(tags=[tag, elsewhere.tag])
+
+    run(test())
+
+
+# Another run that goes on
+
+
+@contextlib.contextmanager
+def another_run() -> Iterator[Run]:
+    """The run of a process that lives until the end of the block."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as alive:
+        fields = Path(f"/proc/{alive.pid}/stat").read_text().rpartition(")")[2].split()
+        yield Run.mine()._replace(pid=alive.pid, started=int(fields[19]))
+        alive.communicate(b"\n", timeout=PATIENCE_S)
+
+
+@contextlib.asynccontextmanager
+async def two_runs(qbittorrent: QBittorrent) -> AsyncIterator[tuple[QbittorrentResolver, QbittorrentResolver]]:
+    """A resolver of this run, and one of another that goes on."""
+    with another_run() as run_of_other:
+        async with resolving(config_for(qbittorrent)) as other:
+            other._rounds.mine = run_of_other  # type: ignore[misc]
+            async with resolving(config_for(qbittorrent)) as mine:
+                yield mine, other
+
+
+async def asking_for(resolver: QbittorrentResolver, magnet: Magnet) -> asyncio.Task[Any]:
+    """A look-up that qBittorrent has been told of."""
+    trail = Trail()
+    asking = asyncio.create_task(resolver.resolve(magnet, deadline_s=LONG_S, trail=trail))
+    await until(lambda: trail.asked)
+    return asking
+
+
+@pytest.mark.parametrize("leaves", ["by cancelling", "by closing"])
+def test_what_another_run_still_needs_is_left_to_it_and_removed_when_that_is_done(
+    clean: QBittorrent, leaves: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("truename.resolvers.qbittorrent.resolver._FAREWELL_S", 0.2)
+
+    async def test() -> None:
+        client = clean.client()
+        async with two_runs(clean) as (mine, other):
+            first = await asking_for(other, Magnet.parse(DEAD[0]))
+            ((added,), _) = await until(lambda: with_trackers(client))
+            second = await asking_for(mine, Magnet.parse(DEAD[0]))
+            if leaves == "by cancelling":
+                first.cancel()
+                before = other._rounds.ran
+                await until(lambda: other._rounds.ran > before + 2)
+            else:
+                await other.aclose()
+                with pytest.raises(ResolverDown):
+                    await first
+            (kept,) = client.torrents_info()
+            assert (kept["hash"], kept["save_path"]) == (DEAD[0], added["save_path"])
+            second.cancel()
+            await until(lambda: not any(Run.mine().tag in one["tags"] for one in client.torrents_info()))
+        await removed_at_a_start(clean)
+
+    run(test())
+
+
+async def removed_at_a_start(qbittorrent: QBittorrent) -> None:
+    """Who comes next finds that both have ended, if anything has been left to one that had not."""
+    client = qbittorrent.client()
+    async with resolving(config_for(qbittorrent)):
+        await until(lambda: not (client.torrents_info() or client.torrents_tags()))
+
+
+def test_whom_a_look_up_names_is_asked_for_what_another_run_has_added_too(clean: QBittorrent) -> None:
+    async def test() -> None:
+        info = info_named("known to the second run")
+        async with a_peer(info) as (_, magnet), two_runs(clean) as (mine, other):
+            first = await asking_for(other, Magnet.parse(sha1(info)))
+            found = await mine.resolve(magnet(sha1(info)), deadline_s=LONG_S)
+            assert [found, await first] == [read_info(info, (sha1(info),))] * 2
+
+    run(test())
+
+
+def test_what_is_only_there_to_end_another_runs_fetch_is_not_held(clean: QBittorrent) -> None:
+    async def test() -> None:
+        client = clean.client()
+        with another_run() as other:
+            client.torrents_add(urls=f"magnet:?xt=urn:btih:{DEAD[0]}", is_stopped=True, **left_by(other, clean))
+            await until(client.torrents_info)
+            async with resolving(config_for(clean)) as resolver:
+                asking = await asking_for(resolver, Magnet.parse(DEAD[0]))
+                client.torrents_delete(delete_files=True, torrent_hashes=DEAD[0])
+                await until(lambda: [tags_of(one) for one in client.torrents_info()] == [{Run.mine().tag}])
+                asking.cancel()
+        client.torrents_delete_tags(tags=other.tag)
+
+    run(test())
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["at once", "one after the other"])
+def test_two_commands_that_ask_for_the_same_leave_nothing_when_they_are_interrupted(
+    clean: QBittorrent, tmp_path: Path, at_once: bool
+) -> None:
+    async def test() -> None:
+        client = clean.client()
+        environment = os.environ | clean.environment()
+        environment |= {"TRUENAME_RESOLVERS": "qbittorrent"}
+        with contextlib.ExitStack() as stack:
+            first, second = (
+                stack.enter_context(
+                    subprocess.Popen(
+                        [sys.executable, "-m", "truename", "resolve", *DEAD],
+                        env=environment | {"TRUENAME_DATA_DIR": str(tmp_path / name)},
+                        stdout=subprocess.DEVNULL,
+                        stderr=subprocess.DEVNULL,
+                    )
+                )
+                for name in ("first", "second")
+            )
+            await until(lambda: [len(tags_of(one)) for one in client.torrents_info()] == [2] * len(DEAD))
+            for process in (first, second):
+                process.send_signal(signal.SIGINT)
+                if not at_once:
+                    assert await asyncio.to_thread(process.wait, PATIENCE_S) == 130
+            for process in (first, second):
+                assert await asyncio.to_thread(process.wait, PATIENCE_S) == 130
+        assert not client.torrents_info()
+        assert not client.torrents_tags()
 
     run(test())
 

@@ -19,7 +19,7 @@ from truename.magnet import InfoHash, Magnet
 from truename.resolvers.qbittorrent import listing, marks
 from truename.resolvers.qbittorrent.circuit import _TO_BE_MENDED, Circuit
 from truename.resolvers.qbittorrent.config import QbittorrentConfig
-from truename.resolvers.qbittorrent.listing import Listing, Unreadable
+from truename.resolvers.qbittorrent.listing import Entry, Listing, Unreadable
 from truename.resolvers.qbittorrent.marks import CATEGORY, Run, last_part
 from truename.resolvers.qbittorrent.session import REASONS
 from truename.resolvers.qbittorrent.wire import api_version, info_in, is_a_name, magnet_for
@@ -168,6 +168,25 @@ def test_what_lacks_one_mark_is_the_persons(changes: dict[str, object], ours: bo
     told(listing, 2, torrents={V1: {"category": "mine"}})
     assert not list(listing.ours())
     assert listing.borne() == (set() if changes.get("tags") else {RUN.tag})
+
+
+def test_what_two_runs_need_is_held_by_both_and_may_be_removed_when_the_other_has_let_go_or_ended() -> None:
+    def shared(*runs: Run, **changes: str) -> Entry:
+        fields = entry(**OURS, added_on=1000) | {"tags": ", ".join(run.tag for run in runs)} | changes
+        return Entry(torrent_id=V1).changed(fields)
+
+    mine, ended = Run.mine(), Run.mine()._replace(started=1)
+    elsewhere, folder = RUN, f"/d/{mine.tag}"
+    added = shared(mine, elsewhere, save_path=folder)
+    assert (added.run(), added.is_held_by(mine), added.is_held_by(elsewhere)) == (mine, True, True)
+    assert not added.may_be_removed_by(mine, now=1010.0)
+    assert added.may_be_removed_by(mine, now=1000.0 + 3601)
+    for runs in ((mine,), (mine, ended)):
+        assert shared(*runs, save_path=folder).may_be_removed_by(mine, now=1010.0)
+    assert not shared(mine, save_path=folder).is_held_by(elsewhere)
+    persons = shared(mine, save_path="/d")
+    assert not persons.is_held_by(mine)
+    assert not persons.may_be_removed_by(mine, now=1010.0)
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,11 @@ class Entry:
         """Whether it waits behind other downloads."""
         return self.state == "queuedDL" and not self.has_metadata
 
+    @property
+    def asks_nobody(self) -> bool:
+        """Whether it is stopped, and does not know what is in it."""
+        return self.state in ("pausedDL", "stoppedDL") and not self.has_metadata
+
     def runs(self) -> list[Run]:
         """The runs of this program whose tag it bears, which anybody may have put there."""
         if CATEGORY not in self.tags:
@@ -90,6 +95,14 @@ class Entry:
         if self.category != CATEGORY:
             return None
         return next((run for run in self.runs() if last_part(self.save_path) == run.tag), None)
+
+    def is_held_by(self, run: Run) -> bool:
+        """Whether a run needs it, whichever has added it."""
+        return self.run() is not None and run in self.runs()
+
+    def may_be_removed_by(self, mine: Run, *, now: float) -> bool:
+        """Whether no other run that goes on needs it. Units: epoch seconds."""
+        return self.run() is not None and all(mine.may_remove(run, self.added_on, now=now) for run in self.runs())
 
 
 class Listing:

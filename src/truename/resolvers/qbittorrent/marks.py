@@ -2,6 +2,9 @@
 
 Each bears three marks: the category `truename`, a tag that names this run of the program, and a folder of that name.
 A torrent that lacks one of them is somebody's own: moved into the category, or taken out of our hands.
+The tags are also how runs that use one qBittorrent share a torrent: one that needs what another has added puts its own
+tag beside the first, and takes it away when it is done. Only who added it, or all who come after its end, remove the
+torrent, and not before every other run that goes on has taken its tag away.
 """
 
 import hashlib
@@ -51,7 +54,7 @@ class Run(NamedTuple):
         return state is None or state[0] == "Z" or state[1] != self.started
 
     def may_remove(self, adder: Self, added_on: float, *, now: float) -> bool:
-        """Whether a torrent is this run's: it has added it, or who did has ended. Units: epoch seconds."""
+        """Whether a run whose tag a torrent bears is this one, or has ended. Units: epoch seconds."""
         if adder == self:
             return True
         over = adder.is_over()

@@ -34,6 +34,8 @@ _SOON_S, _SLOWER, _AT_LAST_S = 0.15, 1.3, 1.0
 _HELP_S: Final = 3.0
 _HEALTH_S: Final = 4.0
 _FAREWELL_S: Final = 2.0
+_LAST_CALLS_S: Final = 0.3
+"""For tags and the log-out, when nobody is waited for any more."""
 
 
 class QbittorrentResolver:
@@ -104,7 +106,7 @@ class QbittorrentResolver:
         self._running.cancel()
         try:
             await asyncio.wait([self._running])
-            if (farewell := self._farewell()) is not None:
+            if (farewell := self._farewell(_FAREWELL_S)) is not None:
                 with suppress(ResolverDown, TimeoutError):
                     async with asyncio.timeout(2 * _FAREWELL_S):
                         await self._owner.call(farewell, sure=True)
@@ -112,17 +114,17 @@ class QbittorrentResolver:
         finally:
             self._owner.end()
 
-    def _farewell(self) -> Callable[[Session], None] | None:
+    def _farewell(self, patience_s: float) -> Callable[[Session], None] | None:
         """Remove what is ours, and log out; None when that was done, or there is nobody to say it to."""
         owes, self._owes_farewell = self._owes_farewell, False
         if not owes or self._rounds.server is None:
             return None
         expected, mine = self._rounds.unseen, self._rounds.mine
-        return lambda session: session.do(lambda same: same.farewell(mine, expected, _FAREWELL_S))
+        return lambda session: session.do(lambda same: same.farewell(mine, expected, patience_s))
 
     def _part(self, within_s: float) -> None:
         """The process ends without `aclose`, or before that is done."""
-        if (farewell := self._farewell()) is not None:
+        if (farewell := self._farewell(within_s - _LAST_CALLS_S)) is not None:
             with suppress(ResolverDown):
                 self._owner.last(farewell)
         self._owner.end()

@@ -60,7 +60,7 @@ class Rounds:
         """Whether nothing of ours is left, as far as is known."""
         if not self._looked or self._sent or self._leaving or self._withdrawn:
             return False
-        return not any(self._may_remove(entry, run) for entry, run in self._listing.ours())
+        return not any(entry.is_held_by(self.mine) or self._may_remove(entry) for entry, _ in self._listing.ours())
 
     @property
     def unseen(self) -> tuple[str, ...]:
@@ -86,6 +86,7 @@ class Rounds:
         news = await self._look()
         await self._tidy()
         self._choose_ways()
+        await self._hold()
         news = await self._fetch() or news
         await self._end_fetches()
         news = await self._add() or news
@@ -133,15 +134,23 @@ class Rounds:
         return self._listing.take(answer)
 
     async def _tidy(self) -> None:
-        """Remove what nobody wants: of this run, and what a run that was killed has left."""
+        """Remove what nobody wants: of this run, and what a run that was killed has left. Let go of what others do."""
         wanted = {entry.torrent_id for errand in self._errands.turn.values() if (entry := self._entry(errand))}
-        unwanted = [
-            entry.torrent_id
-            for entry, run in self._listing.ours()
-            if entry.torrent_id not in wanted and entry.torrent_id not in self._leaving and self._may_remove(entry, run)
+        ours = [
+            (entry, adder)
+            for entry, adder in self._listing.ours()
+            if entry.torrent_id not in wanted and entry.torrent_id not in self._leaving
         ]
+        unwanted = dict.fromkeys(entry.torrent_id for entry, _ in ours if self._may_remove(entry))
+        of_others = [
+            entry.torrent_id
+            for entry, adder in ours
+            if adder != self.mine and entry.is_held_by(self.mine) and entry.torrent_id not in unwanted
+        ]
+        if of_others:
+            await self._ask(lambda session: session.let_go(of_others, self.mine.tag))
         if unwanted:
-            await self._ask(lambda session: session.remove(unwanted))
+            await self._ask(lambda session: session.remove(list(unwanted)))
             self._leaving |= dict.fromkeys(unwanted, time.monotonic())
         unborne = self._listing.tags - self._listing.borne(without=self._leaving)
         tags = [tag for tag in unborne if (run := Run.of(tag)) and run.is_over()]
@@ -149,8 +158,25 @@ class Rounds:
             await self._ask(lambda session: session.remove_tags(tags))
             self._listing.tags.difference_update(tags)
 
-    def _may_remove(self, entry: Entry, adder: Run) -> bool:
-        return self.mine.may_remove(adder, entry.added_on, now=time.time())
+    async def _hold(self) -> None:
+        """What is wanted and another run has added is not to be removed by that one, nor by a third."""
+        others = {
+            entry.torrent_id: errand
+            for errand in self._errands.turn.values()
+            if (entry := self._entry(errand)) and errand.way == ADD and self._is_to_be_held(entry)
+        }
+        if others:
+            await self._ask(lambda session: session.hold(list(others), self.mine.tag))
+        for errand in others.values():  # an add of this run may have come to nothing, since it was there
+            errand.told, errand.looked_at = Sources(), None
+
+    def _is_to_be_held(self, entry: Entry) -> bool:
+        """A torrent that only ends a fetch asks nobody, and has to make room."""
+        is_ours = entry.run() is not None and entry.torrent_id not in self._leaving
+        return is_ours and not entry.is_held_by(self.mine) and not entry.asks_nobody
+
+    def _may_remove(self, entry: Entry) -> bool:
+        return entry.may_be_removed_by(self.mine, now=time.time())
 
     def _entry(self, errand: Errand) -> Entry | None:
         return self._listing.find(errand.info_hash)
@@ -158,7 +184,7 @@ class Rounds:
     def _is_ours(self, entry: Entry) -> bool:
         """Whether this run has added it, or has it from one that was killed."""
         adder = entry.run()
-        return adder is not None and self._may_remove(entry, adder)
+        return adder is not None and self.mine.may_remove(adder, entry.added_on, now=time.time())
 
     async def _add(self) -> bool:
         """Add what is wanted and not there. What is there already has been asked for by somebody else."""
@@ -184,10 +210,10 @@ class Rounds:
         return bool(wanted)
 
     async def _tell_more(self) -> None:
-        """Whoever asks for what is there already, of this run or left by another, may name others to be asked."""
+        """Whoever asks for what is there already, of this run or another, may name others to be asked."""
         for errand in list(self._errands.turn.values()):
             entry = self._entry(errand)
-            if entry is not None and entry.torrent_id not in self._leaving and self._is_ours(entry):
+            if entry is not None and entry.torrent_id not in self._leaving and entry.is_held_by(self.mine):
                 untold, errand.looked_at = self._untold(errand), errand.magnet
                 if untold:
                     errand.told += untold
@@ -217,8 +243,8 @@ class Rounds:
         now = time.monotonic()
         self._queued = {
             entry.torrent_id: self._queued.get(entry.torrent_id, now)
-            for errand in self._errands.turn.values()
-            if (entry := self._entry(errand)) and entry.is_queued and self._is_ours(entry)
+            for entry, _ in self._listing.ours()
+            if entry.is_queued and entry.torrent_id not in self._leaving and self._is_ours(entry)
         }
         waiting = [torrent_id for torrent_id, since in self._queued.items() if now >= since + _QUEUED_S]
         for portion in portions(waiting, _PORTION):

@@ -162,21 +162,37 @@ class Session:
         """Remove torrents and the folder they were given."""
         self._client.torrents_delete(delete_files=True, torrent_hashes=list(torrent_ids))
 
+    def hold(self, torrent_ids: Sequence[str], tag: str) -> None:
+        """Have a tag on torrents besides those that they bear. That one has gone is no error."""
+        self._client.torrents_add_tags(tags=tag, torrent_hashes=list(torrent_ids))
+
+    def let_go(self, torrent_ids: Sequence[str], tag: str) -> None:
+        """Have a tag on them no more."""
+        self._client.torrents_remove_tags(tags=tag, torrent_hashes=list(torrent_ids))
+
     def remove_tags(self, tags: Sequence[str]) -> None:
         """Remove tags that nothing bears any more."""
         self._client.torrents_delete_tags(tags=list(tags))
 
     def farewell(self, mine: Run, expected: Sequence[str], patience_s: float) -> None:
-        """Remove what a run may, and its tags, and log out. What was added last may appear a little later."""
+        """Remove what a run may, and its tags, and log out.
+
+        What was added last may appear a little later, and another run let go of what is ours. What that needs for
+        longer is left to it.
+        """
         end = time.monotonic() + patience_s
         missing, adders = set(expected), {mine}
         while True:
-            left = self._left_to(mine)
-            missing.difference_update(left)
+            ours, now = self._ours(), time.time()
+            missing.difference_update(entry.torrent_id for entry, _ in ours)
+            left = {entry.torrent_id: adder for entry, adder in ours if entry.may_be_removed_by(mine, now=now)}
+            held = {one.torrent_id: adder for one, adder in ours if one.torrent_id not in left and one.is_held_by(mine)}
             if left:
                 self.remove(list(left))
                 adders.update(left.values())
-            elif not missing or time.monotonic() > end:
+            if of_others := [torrent_id for torrent_id, adder in held.items() if adder != mine]:
+                self.let_go(of_others, mine.tag)
+            if not (left or missing or held) or time.monotonic() > end:
                 break
             time.sleep(_LOOK_AGAIN_S)
         tags = [one.tag for one in adders if one == mine or one.is_over()]
@@ -204,13 +220,11 @@ class Session:
         """The .torrent file of what was fetched, or None when it was not fetched but is in the list."""
         return self._unless_missing(lambda: self._client.torrents_save_metadata(source=source))
 
-    def _left_to(self, mine: Run) -> dict[str, Run]:
-        """The torrents that a run may remove, and who has added each."""
+    def _ours(self) -> list[tuple[Entry, Run]]:
+        """What this program has added, in whichever run."""
         listed: Any = self._client.torrents_info(category=CATEGORY)
         entries = [Entry(torrent_id=torrent["hash"]).changed(torrent) for torrent in listed]
-        adders = [(entry, adder) for entry in entries if (adder := entry.run())]
-        now = time.time()
-        return {entry.torrent_id: adder for entry, adder in adders if mine.may_remove(adder, entry.added_on, now=now)}
+        return [(entry, adder) for entry in entries if (adder := entry.run())]
 
     def _add(self, **what: Any) -> bool:
         from qbittorrentapi import Conflict409Error
