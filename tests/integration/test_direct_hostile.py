@@ -18,14 +18,14 @@ from tests.wire import BLOCK_BYTES, Conversing, Peer, info_named, sha1, v2_info
 from truename.demo.tracker import compact
 from truename.errors import BadName, NotYet
 from truename.magnet import Magnet
-from truename.resolvers.base import Trail
+from truename.resolvers.base import MAX_METADATA_BYTES, Trail
 from truename.resolvers.direct import race
 from truename.resolvers.direct.announce import MAX_PEERS
 from truename.resolvers.direct.config import DirectConfig, Limits
 from truename.resolvers.direct.dialer import Dialer
 from truename.resolvers.direct.peer import Conversation
 from truename.resolvers.direct.resolver import DirectResolver
-from truename.resolvers.direct.talk import MAX_METADATA_BYTES, Talk
+from truename.resolvers.direct.talk import Talk
 
 INFO = info_named("the honest name")
 LARGE = info_named("the large honest name", pieces=2_000)

@@ -16,9 +16,9 @@ from tests.loopback import Tracker
 from tests.wire import Peer, info_named
 from truename.errors import BadMetadata, NotYet
 from truename.magnet import Magnet
+from truename.resolvers.base import MAX_METADATA_BYTES
 from truename.resolvers.swarm import SwarmResolver
 from truename.resolvers.swarm_config import SwarmConfig
-from truename.resolvers.tuning import MAX_METADATA_BYTES
 
 INFO = info_named("the honest name")
 LARGE = info_named("the large honest name", pieces=2_000)

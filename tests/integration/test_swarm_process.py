@@ -23,7 +23,7 @@ from tests.wire import Conversing, Peer, info_named, sha1
 from truename.demo.torrents import dead_hashes
 from truename.errors import NotYet, Refused, ResolverDown
 from truename.magnet import Magnet
-from truename.resolvers.base import Trail
+from truename.resolvers.base import MAX_METADATA_BYTES, Trail
 from truename.resolvers.chain import Chain, Patience
 from truename.resolvers.child.limits import MEMORY_BYTES
 from truename.resolvers.child.process import COMMAND, Pulse
@@ -31,7 +31,6 @@ from truename.resolvers.child.resolver import Care, SwarmProcess
 from truename.resolvers.direct.config import DirectConfig
 from truename.resolvers.direct.resolver import DirectResolver
 from truename.resolvers.swarm_config import SwarmConfig
-from truename.resolvers.tuning import MAX_METADATA_BYTES
 
 QUICK = Care(pulse=Pulse(every_s=0.1, silence_s=1.0), again_s=0.01, trial_s=0.3)
 NEVER_S = 10.0**6

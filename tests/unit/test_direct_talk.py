@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from tests.unit.test_direct_wire import DATA, GREETING, HANDSHAKE, INFO, NUMBERS
 from tests.wire import decode, encode, info_named, v2_info
+from truename.resolvers.base import MAX_METADATA_BYTES
 from truename.resolvers.direct.allowance import Room, Traffic
 from truename.resolvers.direct.peer_wire import BLOCK_BYTES, build_extended, build_handshake, build_message
 from truename.resolvers.direct.talk import (
-    MAX_METADATA_BYTES,
     REQUESTS_AT_ONCE,
     Talk,
     TalkFailed,

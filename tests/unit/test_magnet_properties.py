@@ -135,7 +135,7 @@ def test_no_magnet_is_overlooked(text: str) -> None:
     assert found <= begun
     for start in begun - found:  # nothing of it is left but the scheme
         assert ends_a_magnet(text[start + 8 : start + 9] or " ") or re.match(
-            r"[)\]'\\,;]|\[/|magnet:\?", text[start + 8 :], re.I
+            r"[)\]'\\,;]|\[[/*]|magnet:\?", text[start + 8 :], re.I
         )
 
 

@@ -42,6 +42,9 @@ class Claim:
 
 Found = Metainfo | Claim
 
+MAX_METADATA_BYTES = 4 << 20
+"""No client of ours takes more of a stranger for a name."""
+
 
 class Trail:
     """What a resolver does for one look-up, written down as it goes on, to be read at any moment.

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from truename.resolvers.base import MAX_METADATA_BYTES
 from truename.resolvers.events import Handle, Moved, PeersSeen, Traffic
 from truename.resolvers.memory import Memory
 from truename.resolvers.session import SwarmSession
-from truename.resolvers.tuning import MAX_METADATA_BYTES
 
 LOOK_S: Final = 0.002
 """Until the first look at a torrent. Where few torrents have peers, a storm has the whole machine."""

@@ -8,7 +8,6 @@ about a second hash is nothing to anybody, and both hashes of a hybrid lead to i
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 
 from truename.asked import Ended
 from truename.errors import BadMetadata, ResolverDown, TruenameError
@@ -44,14 +43,13 @@ from truename.resolvers.guard import LOOK_S
 from truename.resolvers.rescue import Endings, Rescue
 from truename.resolvers.session import SwarmSession
 from truename.resolvers.swarm_config import SwarmConfig
-from truename.resolvers.whom import FIRST_PEER_PORT, Peer, Whom
+from truename.resolvers.whom import FIRST_PEER_PORT, Peer, Whom, remembering
 
 log = logging.getLogger(__name__)
 
 MAX_TRACKERS_ASKED = 50
 MAX_PEERS_ASKED = 50
 _MAX_ASKED_FOR_ONE_HASH = 500
-_REMEMBERED_CHARS = 1024
 _TICK_S = 0.25
 _COUNT_EVERY_S = 1.0
 
@@ -69,7 +67,7 @@ class Switchboard:
         self._loop = asyncio.get_running_loop()
         self._session = SwarmSession(config, self._take)
         self._asking = Asking(self._session, dht=config.asks_dht)
-        self._remembered = lru_cache(maxsize=256)(self._choose)  # most magnets name the same few
+        self._whom_to_ask = remembering(self._choose)
         self._by_hash: dict[str, Conversation] = {}
         self._by_handle: dict[Handle, Conversation] = {}
         self._patrol: asyncio.TimerHandle | None = None
@@ -150,10 +148,6 @@ class Switchboard:
             else:
                 conversation.admit(waiter)
                 self._ask_more(conversation, waiter.whom)
-
-    def _whom_to_ask(self, magnet: Magnet) -> Whom:
-        is_plain = not magnet.peers and sum(map(len, magnet.trackers)) <= _REMEMBERED_CHARS
-        return (self._remembered if is_plain else self._choose)(magnet.trackers, magnet.peers)
 
     def _choose(self, named: Sequence[str], peers: Sequence[str]) -> Whom:
         """The administrator's trackers come first, and take nobody's place."""

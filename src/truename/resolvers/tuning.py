@@ -12,9 +12,7 @@ from typing import Any, Self
 import libtorrent as lt
 
 from truename.proxy import Proxy
-
-MAX_METADATA_BYTES = 4 << 20
-"""libtorrent sets this much memory aside per torrent as soon as a peer claims that its metadata is so large."""
+from truename.resolvers.base import MAX_METADATA_BYTES
 
 SLOW_BYTES_A_S = 2 << 20
 """With it the largest metadata still comes in time. It is set while a torrent runs and never from the start, since a
@@ -144,6 +142,7 @@ _METADATA_ONLY: dict[str, Any] = {
     # No goodbyes: they double the announces, one under way at the end holds the session up for its whole timeout, and
     # a tracker forgets us by itself, as the DHT does.
     "stop_tracker_timeout": 0,
+    # So much memory is set aside per torrent as soon as a peer claims that its metadata is so large.
     "max_metadata_size": MAX_METADATA_BYTES,
     "unchoke_slots_limit": 0,
     "aio_threads": 1,

@@ -4,10 +4,15 @@ Look-ups that meet at one hash share whom they ask, so that each finds the name 
 does not is what its own magnet could have led to: the others' trackers and peers are not its business.
 """
 
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple
+from functools import lru_cache
+from typing import NamedTuple, TypeVar
 
 from truename.errors import ResolverDown
+from truename.magnet import Magnet
+
+_REMEMBERED_CHARS = 1024
 
 Peer = tuple[str, int]
 
@@ -34,6 +39,21 @@ class Whom(NamedTuple):
 
 
 NOBODY = Whom()
+Chosen = TypeVar("Chosen")
+
+
+def remembering(choose: Callable[[Sequence[str], Sequence[str]], Chosen]) -> Callable[[Magnet], Chosen]:
+    """Whom a magnet lets us ask, out of the trackers and peers it names: most magnets name the same few trackers.
+
+    Peers are each magnet's own, and long ones would fill memory.
+    """
+    remembered = lru_cache(maxsize=256)(choose)
+
+    def chosen(magnet: Magnet) -> Chosen:
+        is_plain = not magnet.peers and sum(map(len, magnet.trackers)) <= _REMEMBERED_CHARS
+        return (remembered if is_plain else choose)(magnet.trackers, magnet.peers)
+
+    return chosen
 
 
 class Others(NamedTuple):

@@ -9,7 +9,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from typing import Final
 
 from truename.asked import Asked, Ended, answer_of
@@ -29,9 +29,8 @@ from truename.resolvers.direct.trackers import Tracker, Trackers
 from truename.resolvers.direct.turns import Turns
 from truename.resolvers.ourselves import Ourselves
 from truename.resolvers.reading import Reading
-from truename.resolvers.whom import Whom
+from truename.resolvers.whom import Whom, remembering
 
-_REMEMBERED_CHARS = 1024
 _PORTS = range(61_000, 65_536)
 """One of these is announced. Systems take ports for connections from below, so no neighbour is taken for ourselves."""
 
@@ -214,7 +213,7 @@ class DirectResolver:
         self._own = [
             Tracker(url, exempt=True) for url in self._askable(usable_trackers(config.trackers, allow_private=True))
         ]
-        self._remembered = lru_cache(maxsize=256)(self._choose)  # most magnets name the same few
+        self._whom_to_ask = remembering(self._choose)
         self._reading = Reading()
         self._errands: dict[str, _Errand] = {}
         self._live: set[_Errand] = set()
@@ -251,10 +250,6 @@ class DirectResolver:
         await self._reach.dialer.aclose()
         if self._hosts is not None:
             self._hosts.close()
-
-    def _whom_to_ask(self, magnet: Magnet) -> tuple[Sequence[Tracker], Whom]:
-        is_plain = not magnet.peers and sum(map(len, magnet.trackers)) <= _REMEMBERED_CHARS
-        return (self._remembered if is_plain else self._choose)(magnet.trackers, magnet.peers)
 
     def _choose(self, named: Sequence[str], peers: Sequence[str]) -> tuple[Sequence[Tracker], Whom]:
         private = self._config.allow_private

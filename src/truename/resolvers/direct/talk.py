@@ -9,6 +9,7 @@ from enum import Enum
 
 from truename.errors import TruenameError
 from truename.metainfo import InfoBytes
+from truename.resolvers.base import MAX_METADATA_BYTES
 from truename.resolvers.direct.allowance import Room, Traffic
 from truename.resolvers.direct.peer_wire import (
     BLOCK_BYTES,
@@ -28,7 +29,6 @@ from truename.resolvers.direct.peer_wire import (
     parse_metadata,
 )
 
-MAX_METADATA_BYTES = 4 << 20
 REQUESTS_AT_ONCE = 10
 """All blocks of most torrents. libtorrent answers so many at once, and of more one in each second only; another common
 client rejects the 65th.
