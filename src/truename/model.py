@@ -134,13 +134,15 @@ class Account:
     """What one resolver did for a look-up, for a person who wants to know why.
 
     `ended` is `named`, `claimed`, `stopped` (another one was quicker), or a code of the API. `reason` is a word of
-    `truename.texts` that says more, `said` the resolver's own words (hostile), `counts` has the keys of `COUNTS`.
+    `truename.texts` that says more, `said` the resolver's own words, `tracker_said` those of a tracker that refused
+    (hostile, both); `counts` has the keys of `COUNTS`.
     """
 
     resolver: str
     ended: str
     reason: str = ""
     said: str = ""
+    tracker_said: str = ""
     counts: "Mapping[str, int]" = field(default_factory=dict)
     elapsed_s: float = 0.0
 

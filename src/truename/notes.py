@@ -87,11 +87,12 @@ class NewNote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """A new text for a note, written by somebody who had read `version`."""
+    """A new text for a note, written by somebody who had read `version`, which says `base`; None: there is no such."""
 
     person_id: int
     note_id: int
     version: int
+    base: str | None
     text: str
     at: float
 
@@ -114,7 +115,8 @@ class Notes:
 
     async def edit(self, person_id: int, note_id: int, *, version: int, text: str) -> NoteView | None:
         """Put a new text in the place of an old one; None when the person has no such note. Errors: `Stale`."""
-        edit = Edit(person_id=person_id, note_id=note_id, version=version, text=text, at=self._clock())
+        base = await self._database.read(_text_at, person_id, note_id, version)  # it stays as it was
+        edit = Edit(person_id=person_id, note_id=note_id, version=version, base=base, text=text, at=self._clock())
         result = await self._writer.write(edit_all, edit)
         if isinstance(result, Stale):
             raise result
@@ -258,7 +260,7 @@ async def _edit(connection: Connection, edit: Edit) -> NoteRow | Stale | None:
     now = await notes.get(connection, edit.note_id, person_id=edit.person_id)
     if now is None:
         return None
-    base = await revisions.text_at(connection, edit.note_id, edit.version)
+    base = edit.base
     causes = await revisions.causes_since(connection, edit.note_id, edit.version)
     if base is None or any(cause != RENAMED for cause in causes):
         return Stale(now)
@@ -329,7 +331,9 @@ async def _is_as_saved(connection: Connection, person_id: int, note_id: int) -> 
 
 async def _text_at(connection: Connection, person_id: int, note_id: int, version: int) -> str | None:
     there = await notes.get(connection, note_id, person_id=person_id)
-    return None if there is None else await revisions.text_at(connection, note_id, version)
+    if there is None or there.version == version:
+        return None if there is None else there.text
+    return await revisions.text_at(connection, note_id, version)
 
 
 async def _newest(

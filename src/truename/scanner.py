@@ -32,6 +32,7 @@ _TAG, _ITEM = "[/", "[*]"
 INVISIBLE = "".join(map(chr, [*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF]))
 # Of escapes in JSON and in programs, those of what ends a magnet anyway, and of the backslash itself.
 _ESCAPED_ENDS = "nrtbf\"'\\"
+_JSON_IN_JSON = "\\\\u0026"
 _BETWEEN_MAGNETS = ",;'"
 _LONGEST_ENTITY = 10
 _KEYS = ("xt", "dn", "tr", "xl", "ws", "xs", "as", "kt", "mt", "so", "x.pe", "dht")
@@ -58,7 +59,7 @@ _ESCAPED_MARKUP = (
     ),
     *("#x22;", "#x27;", "#x3c;", "#x3e;", "#xa0;", "#x0022;", "#x0027;", "#x003c;", "#x003e;", "#x00a0;"),
 )
-_ESCAPED_AMPERSANDS = ("&amp;", "&#38;", "&#038;", "&#0038;", "&#x26;", "&#x026;", "&#x0026;", "\\u0026")
+_ESCAPED_AMPERSANDS = ("&amp;", "&#38;", "&#038;", "&#0038;", "&#x26;", "&#x026;", "&#x0026;", "\\\\u0026", "\\u0026")
 _ONLY_BRACKETS = {code: None for code in range(128) if chr(code) not in "()[]"}
 _LONG = 64  # characters, from which on it pays to look at the brackets alone
 _MAX_ESCAPES = 2
@@ -169,6 +170,9 @@ def _until_an_escape(word: str) -> str:
     at = word.find("\\")
     while at >= 0:
         escaped = word[at + 1 : at + 2]
+        if word.startswith(_JSON_IN_JSON, at):
+            at = word.find("\\", at + len(_JSON_IN_JSON))
+            continue
         if not escaped or escaped in _ESCAPED_ENDS:
             return word[:at]
         code = word[at + 2 : at + 6]

@@ -47,6 +47,7 @@ def pack(accounts: Sequence[Account]) -> str:
             "ended": one.ended,
             **({"reason": one.reason} if one.reason else {}),
             **({"said": one.said[:MAX_SAID_CHARS]} if one.said else {}),
+            **({"tracker_said": one.tracker_said[:MAX_SAID_CHARS]} if one.tracker_said else {}),
             **({"counts": dict(one.counts)} if one.counts else {}),
         }
         for one in accounts[:_MOST_KEPT]
@@ -64,6 +65,7 @@ def unpack(text: str | None) -> tuple[Account, ...]:
                 ended=str(one["ended"]),
                 reason=str(one.get("reason", "")),
                 said=str(one.get("said", "")),
+                tracker_said=str(one.get("tracker_said", "")),
                 counts={key: int(one.get("counts", {}).get(key, 0)) for key in COUNTS if key in one.get("counts", {})},
             )
             for one in kept
@@ -114,7 +116,7 @@ def why(reason: str, accounts: Iterable[Account], language: Language) -> str:
     everybody = tuple(accounts)
     if reason in _OF_A_MAGNET and not any(one.reason == reason for one in everybody):
         reason = "nobody_to_ask"  # it is true of a magnet that somebody else has named
-    said = next(filter(None, map(_own_words, everybody)), "") if reason == Code.RESOLVER_FAILED else ""
+    said = next((one.said for one in everybody if one.said), "") if reason == Code.RESOLVER_FAILED else ""
     if said:
         return say("resolver_said", language, said=shown(said))
     if reason == Code.NO_PEERS and _only_mute_trackers(everybody):
@@ -202,15 +204,15 @@ def _answered(counts: Mapping[str, int]) -> int:
 def _without_trackers(account: Account) -> Account:
     counts = {key: count for key, count in account.counts.items() if key not in _BY_TRACKERS}
     reason = "nobody_to_ask" if account.reason in _OF_A_MAGNET else account.reason
-    return replace(account, counts=counts, reason=reason, said=_own_words(account))
+    return replace(account, counts=counts, reason=reason, tracker_said="")
 
 
 def _parts(account: Account, language: Language) -> Iterator[str]:
     counts = {key: account.counts.get(key, 0) for key in COUNTS}
     if counts["trackers"]:
         yield _of_trackers(counts, language)
-        if account.said and account.ended not in _NAMED and not _own_words(account):
-            yield say("told_tracker_said", language, said=shown(account.said[:MAX_SAID_CHARS]))
+        if account.tracker_said and account.ended not in _NAMED:
+            yield say("told_tracker_said", language, said=shown(account.tracker_said[:MAX_SAID_CHARS]))
     if "dht_peers" in account.counts:
         word = {0: "told_dht_no_node", 1: "told_dht_node"}.get(counts["dht_nodes"], "told_dht")
         yield say(word, language, nodes=counts["dht_nodes"], peers=_peers(counts["dht_peers"], language))
@@ -244,13 +246,8 @@ def _peers(count: int, language: Language) -> str:
     return say("told_peer" if count == 1 else "told_peers", language, count=count)
 
 
-def _own_words(account: Account) -> str:
-    """What the resolver itself said; otherwise it quotes a tracker."""
-    return account.said if account.ended == Code.RESOLVER_FAILED else ""
-
-
 def _ending(account: Account, language: Language) -> str:
-    if _own_words(account):
+    if account.said:
         return say("told_said", language, said=shown(account.said[:MAX_SAID_CHARS]))
     word = account.reason if account.reason in ENDINGS else account.ended
     return say(f"ended_{word}" if word in ENDINGS else "ended_resolver_failed", language)

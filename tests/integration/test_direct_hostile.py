@@ -329,6 +329,31 @@ def test_black_holes_keep_nobody_waiting_until_their_time_is_over() -> None:
     run(test())
 
 
+def test_silent_peers_of_some_leave_connections_to_others() -> None:
+    """They may take more than their places only while there is plenty."""
+
+    async def test() -> None:
+        with contextlib.ExitStack() as stack:
+            holes = [stack.enter_context(black_hole()) for _ in range(12)]
+            patient = resolver(connections=8, peers_at_once=2, calls_at_once=12, connect_s=10**6, turn_s=10**6)
+            other = info_named("somebody else's")
+            async with Peer(other).serving() as honest, patient as direct:
+                peers = "".join(f"&x.pe=127.0.0.1:{port}" for port in holes)
+                asked = Magnet.parse(f"magnet:?xt=urn:btih:{sha1(INFO)}{peers}")
+                first = asyncio.create_task(direct.resolve(asked, deadline_s=LONG_S))
+                while direct._reach.connections.free > 4:
+                    await asyncio.sleep(0.05)
+                await asyncio.sleep(1)
+                assert direct._reach.connections.free >= 2
+                found = await direct.resolve(magnet(other, honest), deadline_s=SHORT_S)
+                assert found.name == "somebody else's"
+                first.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await first
+
+    run(test())
+
+
 def test_a_black_hole_makes_room_for_the_next() -> None:
     async def test() -> None:
         with black_hole() as port:

@@ -800,6 +800,17 @@ def test_the_reason_of_a_tracker_that_refuses_is_told(status: str) -> None:
     run(test())
 
 
+def test_what_a_tracker_of_the_administrators_says_is_told_to_nobody() -> None:
+    async def test() -> None:
+        said = response(b"d14:failure reason19:unknown passkey 12x!e")
+        async with Tracker(response=said).serving() as tracker, resolver(trackers=(tracker.url,)) as direct:
+            trail = Trail()
+            assert await ending(direct, deadline_s=0.3, trail=trail) == "no_peers"
+            assert (trail.counts["trackers"], trail.said) == (1, "")
+
+    run(test())
+
+
 def many(url: str, count: int) -> list[str]:
     """So many trackers, all of them at one address."""
     return [f"{url}%3Fn={number}" for number in range(count)]

@@ -106,7 +106,7 @@ class Cycle:
             ends = [named, dead, trouble, named, dead, trouble]
             await self._tell([(one, end(one)) for one, end in zip(taken, ends, strict=False)])
             mine = text.replace("dn=was", "dn=mine", 1)
-            edit = Edit(person_id=ALICE, note_id=note.id, version=1, text=mine, at=self.now)
+            edit = Edit(person_id=ALICE, note_id=note.id, version=1, base=text, text=mine, at=self.now)
             await self._do(edit_all, edit)
             cancelled = OfTask(person_id=ALICE, task_id=order.submissions[6].task_id, at=self.now)
             await self._do(partial(calibration.cancel_all, rules=RULES), cancelled)

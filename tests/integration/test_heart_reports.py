@@ -29,6 +29,7 @@ from truename.model import Account, Lookup, Outcome, TaskStatus
 from truename.notes import Edit, edit_all
 from truename.queue.base import Report
 from truename.store import events, names
+from truename.store.notes import NoteRow
 from truename.store.tables import last_failure, torrent, torrent_hash
 from truename.store.writer import Writer
 from truename.terminal.catalogue import Catalogue
@@ -464,13 +465,18 @@ def test_a_claimed_name_in_a_note_gives_way_to_one_that_somebody_else_has_proven
     with_heart(tmp_path, scenario)
 
 
+async def edit_of(heart: Heart, row: NoteRow, text: str) -> Edit:
+    """Alice writes this in the place of what a name was written into once."""
+    base = await heart.text_of(row)
+    return Edit(person_id=ALICE, note_id=row.id, version=2, base=base, text=text, at=heart.now)
+
+
 def test_what_is_claimed_later_takes_the_place_of_what_was_claimed_until_there_is_a_proof(tmp_path: Path) -> None:
     async def scenario(heart: Heart) -> None:
         everyone = [await heart.note(f"{LINK}&dn=x", who=who) for who in (ALICE, BOB, CAROL)]
         own = await heart.note(f"{LINK}&dn=x")
         await claim(heart, ALICE)
-        chosen = Edit(person_id=ALICE, note_id=own.id, version=2, text=f"{LINK}&dn=Mine", at=heart.now)
-        await heart.write(edit_all, [chosen])
+        await heart.write(edit_all, [await edit_of(heart, own, f"{LINK}&dn=Mine")])
         await claim(heart, BOB, "Claimed two.mkv")
         assert await names_of(heart, HASHES[0]) == {HASHES[0]: "Claimed two.mkv"}
         assert [await heart.text_of(one) for one in everyone] == [
@@ -546,13 +552,7 @@ def test_a_proof_leaves_alone_what_nobody_had_claimed_there(tmp_path: Path) -> N
         mine = await heart.note(f"{LINK}&dn=x")
         theirs = await heart.note(f"{LINK}&dn=Claimed%20one.mkv", who=BOB)
         await claim(heart)
-        edit = Edit(
-            person_id=ALICE,
-            note_id=mine.id,
-            version=2,
-            text=f"{LINK}&dn=My%20own {LINK}&dn=Claimed%20one.mkv",
-            at=heart.now,
-        )
+        edit = await edit_of(heart, mine, f"{LINK}&dn=My%20own {LINK}&dn=Claimed%20one.mkv")
         (edited,) = await heart.write(edit_all, [edit])
         assert edited.text == f"{LINK}&dn=My%20own {LINK}&dn=Claimed%20one.mkv"
         await heart.submit(magnet(0), who=CAROL)
@@ -569,14 +569,8 @@ def test_a_name_that_was_undone_is_not_written_again_by_its_proof(tmp_path: Path
         mine = await heart.note(f"{LINK}&dn=x")
         added = await heart.note(f"{LINK}&dn=x")
         await claim(heart)
-        undone = Edit(person_id=ALICE, note_id=mine.id, version=2, text=f"{LINK}&dn=x", at=heart.now)
-        more = Edit(
-            person_id=ALICE,
-            note_id=added.id,
-            version=2,
-            text=f"{await heart.text_of(added)} {LINK}&dn=new",
-            at=heart.now,
-        )
+        undone = await edit_of(heart, mine, f"{LINK}&dn=x")
+        more = await edit_of(heart, added, f"{await heart.text_of(added)} {LINK}&dn=new")
         await heart.write(edit_all, [undone, more])
         await heart.submit(magnet(0), who=BOB)
         (lookup,) = await heart.take()

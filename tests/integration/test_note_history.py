@@ -1,16 +1,21 @@
 """What a note said before: whole where a person wrote it, and of a rename only what it replaced."""
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
 from tests.integration.heart_support import ALICE, HASHES, Heart, with_heart
 from truename.own_names import OwnNames
 from truename.store import notes, revisions
+from truename.store.backup import back_up
 from truename.store.contradictions import contradiction_in
-from truename.store.database import FILE_NAME
+from truename.store.database import FILE_NAME, Database, sqlite_url
+from truename.store.files import contents_of
+from truename.store.restore import rebuilt
 from truename.store.revisions import EDITED, WHOLE_EACH
 
 NAMES = [f"Fjord \U0001f409 {number}" for number in range(len(HASHES))]
@@ -80,6 +85,48 @@ def test_a_long_note_is_not_copied_for_each_of_its_names(tmp_path: Path) -> None
     wholes = [number for number, (_, whole, _) in enumerate(kept(tmp_path), start=1) if whole]
     assert wholes == [1, WHOLE_EACH, 2 * WHOLE_EACH]
     assert sum(chars for *_, chars in kept(tmp_path)) < 5 * long
+
+
+def test_a_backup_brings_every_version_back(tmp_path: Path) -> None:
+    said: list[str | None] = []
+    (tmp_path / "data").mkdir()
+    copy = tmp_path / "copy.db"
+
+    async def scenario(heart: Heart) -> None:
+        row = await heart.note(long_text(5))
+        for number in range(5):
+            await rename(heart, number)
+        async with heart.database.reading() as connection:
+            said.extend([await revisions.text_at(connection, row.id, version) for version in range(1, 7)])
+
+    async def restored(path: Path) -> list[str | None]:
+        database = Database(sqlite_url(path))
+        try:
+            async with database.reading() as connection:
+                return [await revisions.text_at(connection, 1, version) for version in range(1, 7)]
+        finally:
+            await database.aclose()
+
+    with_heart(tmp_path / "data", scenario)
+    with closing(sqlite3.connect(tmp_path / "data" / FILE_NAME, isolation_level=None)) as connection:
+        connection.execute("UPDATE person SET password_hash = ?", [PasswordHasher(1, 8, 1).hash("x")])
+    back_up(tmp_path / "data" / FILE_NAME, copy)
+    with rebuilt(copy, tmp_path) as new:
+        assert asyncio.run(restored(new.path)) == said
+    assert None not in said
+
+
+def test_what_a_rename_replaced_is_a_part_of_what_a_backup_is_compared_by(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        await heart.note(long_text(2))
+        await rename(heart, 1)
+
+    with_heart(tmp_path, scenario)
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
+        before = contents_of(connection)
+        assert contents_of(connection) == before
+        connection.execute("UPDATE note_revision SET changes = replace(changes, 'Fjord', 'Fjard')")
+        assert contents_of(connection).texts != before.texts
 
 
 @pytest.mark.parametrize(

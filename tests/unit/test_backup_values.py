@@ -51,7 +51,12 @@ def allowed(value: object, table: str, column: str, **more: bool) -> bool:
         ("torrent", "files", ["[]", '[["a/b", 7]]'], ["nonsense", "[7]", '[["a", 1e999]]', "[[1, 1]]", "[" * 100_000]),
         ("torrent", "files", [f'[["a", {2**63 - 1}]]'], [f'[["a", {2**63}]]', '[["a", -1]]', '[["a", true]]']),
         ("note_revision", "cause", ["saved", "edited", "renamed", "undone"], ["", "forged"]),
-        ("note_revision", "changes", ['[[3,3,"&dn=a"],[7,9,"b"]]'], ["", "[]", "{}", "[[1,2]]", '[[2,1,"a"]]']),
+        (
+            "note_revision",
+            "changes",
+            ['[[3,3,"&dn=a"],[7,9,"b"]]'],
+            ["", "[]", "{}", "[[1,2]]", '[[2,1,"a"]]', '[[0,0,"\\ud800"]]'],
+        ),
         ("note_revision", "changes", ['[[0,0,""]]'], ['[[-1,2,"a"]]', '[["a",2,"b"]]', "[[1,2,3]]", "[" * 100_000, 1]),
         ("event", "kind", ["task", "note"], ["", "person"]),
         ("person", "rewrite", ["auto", "propose"], ["", "never"]),
@@ -68,6 +73,11 @@ def allowed(value: object, table: str, column: str, **more: bool) -> bool:
 def test_a_value_is_what_its_column_says(table: str, column: str, good: list[Any], bad: list[Any]) -> None:
     assert [value for value in good if not allowed(value, table, column)] == []
     assert [value for value in bad if allowed(value, table, column)] == []
+
+
+def test_no_rename_changes_more_than_a_note_can_hold() -> None:
+    for count, good in ((1000, True), (300_000, False)):
+        assert allowed(json.dumps([[0, 0, ""]] * count), "note_revision", "changes") is good
 
 
 def test_the_priorities_of_a_backup_are_those_there_are() -> None:

@@ -671,7 +671,7 @@ def test_undecodable_bytes_of_a_file_stay() -> None:
 # HTML
 
 
-ESCAPED_AMPERSANDS = ["&amp;", "&#38;", "&#038;", "&#x26;", "&#x0026;", "&#X26;", "&AMP;", r"\u0026"]
+ESCAPED_AMPERSANDS = ["&amp;", "&#38;", "&#038;", "&#x26;", "&#x0026;", "&#X26;", "&AMP;", r"\u0026", r"\\u0026"]
 TWICE_ESCAPED_AMPERSANDS = [r"\u0026amp;", "&amp;amp;", "&amp;#38;", "&#38;amp;", "&amp;#038;", "&#x0026;#x0026;"]
 
 
@@ -684,7 +684,7 @@ def test_an_escaped_ampersand_separates_parameters(amp: str) -> None:
     assert rename(text, NAMES) == text.replace("dn=old", DN)
 
 
-@pytest.mark.parametrize("amp", ["&amp;", "&#38;", "&#038;", "&#x26;", "&#x0026;", r"\u0026"])
+@pytest.mark.parametrize("amp", ["&amp;", "&#38;", "&#038;", "&#x26;", "&#x0026;", r"\u0026", r"\\u0026"])
 def test_an_inserted_dn_is_separated_as_the_magnet_is(amp: str) -> None:
     assert rename(f"{BARE}{amp}tr=x", NAMES) == f"{BARE}{amp}{DN}{amp}tr=x"
     assert rename(f"magnet:?tr=x{amp}{XT}", NAMES) == f"magnet:?tr=x{amp}{XT}{amp}{DN}"

@@ -230,16 +230,15 @@ def test_what_the_error_says_is_not_said_twice(accounts: list[Account], code: st
 
 def test_a_tracker_is_quoted_to_who_named_it_and_not_taken_for_the_resolver() -> None:
     account = Account(
-        resolver="direct", ended="no_peers", said="unregistered\x1b torrent", counts={"trackers": 1}, reason=""
+        resolver="direct", ended="no_peers", tracker_said="unregistered\x1b torrent", counts={"trackers": 1}, reason=""
     )
     (line,) = lines([account], Language.ENGLISH)
     assert line == "direct: asked 1 tracker: no usable answer; a tracker said: unregistered␛ torrent; deadline"
     assert "unregistered" not in why("resolver_failed", [account], Language.ENGLISH)
     assert "unregistered" not in lines([replace(account, ended="named")], Language.ENGLISH)[0]
     (theirs,) = own([account], joined=True)
-    assert theirs.said == ""
-    failed = replace(account, resolver="script", ended="resolver_failed")
-    assert own([failed], joined=True)[0].said == account.said
+    assert theirs.tracker_said == ""
+    assert unpack(pack([account])) == (account,)
 
 
 def test_every_ending_has_its_words() -> None:

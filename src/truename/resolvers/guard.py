@@ -59,7 +59,8 @@ _BLOCK_BYTES = 16 * 1024
 class _Watched:
     """One torrent. `greeted` counts the connections that were seen; `asked`: its peers are being looked at.
 
-    `slowed`: it has moved more than most metadata. `fresh_until`: it is looked at though it has no peers yet.
+    `doubts`: how often it has had peers for a while. `slowed`: it has moved more than most metadata. `fresh_until`: it
+    is looked at though it has no peers yet.
     """
 
     fresh_until: float
@@ -68,6 +69,7 @@ class _Watched:
     sent: int = 0
     received: int = 0
     asked: bool = False
+    doubts: int = 0
     slowed: bool = False
 
     def note(self, traffic: Traffic) -> bool:
@@ -119,8 +121,7 @@ class Guard:
         self._doubted = doubted
         self._memory = Memory()
         self._watched: dict[Handle, _Watched] = {}
-        self._connected: OrderedDict[Handle, float] = OrderedDict()  # since when; so the oldest is the first
-        self._doubtful: OrderedDict[Handle, float] = OrderedDict()  # the same of those that had them for a while
+        self._connected: OrderedDict[Handle, float] = OrderedDict()  # since when, or the last doubt; the oldest first
         self._met: OrderedDict[Handle, float] = OrderedDict()  # since when a peer has said something, gone again or not
         self._rota: OrderedDict[Handle, None] = OrderedDict()  # those that have peers, or may soon
         self._fresh_until = 0.0
@@ -137,7 +138,6 @@ class Guard:
         """This torrent is not in the session any more, or is about to leave."""
         self._watched.pop(handle, None)
         self._connected.pop(handle, None)
-        self._doubtful.pop(handle, None)
         self._met.pop(handle, None)
         self._rota.pop(handle, None)
 
@@ -180,8 +180,7 @@ class Guard:
         if traffic.received:
             self._met.setdefault(traffic.handle, now)
         if traffic.connected:
-            if traffic.handle not in self._doubtful:
-                self._connected.setdefault(traffic.handle, now)
+            self._connected.setdefault(traffic.handle, now)
             self._rota.setdefault(traffic.handle)
         elif now >= watched.fresh_until:
             self._rota.pop(traffic.handle, None)
@@ -198,13 +197,14 @@ class Guard:
 
     def _end_patience(self, now: float) -> None:
         """Those whose peers have all gone again may meet others."""
-        for handle, since in _older(self._connected, now - self._patience_s):
-            if self._watched[handle].connected:
-                self._doubtful[handle] = since
-                self._doubted(handle)
-        for handle, _ in _older(self._doubtful, now - _LONG_PATIENCE * self._patience_s):
-            if self._watched[handle].connected:
+        for handle, _ in _older(self._connected, now - self._patience_s):
+            watched = self._watched[handle]
+            watched.doubts = watched.doubts + 1 if watched.connected else 0
+            if watched.doubts == _LONG_PATIENCE:
                 self._stuck(handle)
+            elif watched.doubts:
+                self._connected[handle] = now  # and whoever is met by then is told of as well
+                self._doubted(handle)
 
     def _make_room(self, now: float) -> None:
         """What a peer has claimed is set aside as long as the torrent stays, also when the peer has gone."""

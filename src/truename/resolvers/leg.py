@@ -89,12 +89,13 @@ class Leg:
     def account(self) -> Account:
         """What it did, for a person."""
         reason = self.ended.reason if isinstance(self.ended, ResolverDown | Refused) else ""
-        said = self.ended.said if isinstance(self.ended, Refused) else self.trail.said
+        said = self.ended.said if isinstance(self.ended, Refused) else ""
         return Account(
             resolver=self.resolver.name,
             ended=word_of(self.ended),
             reason=reason,
             said=said,
+            tracker_said=self.trail.said,
             counts=dict(self.trail.counts),
             elapsed_s=self.elapsed_s,
         )

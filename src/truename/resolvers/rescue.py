@@ -149,7 +149,7 @@ class Rescue:
         """Peers for one that is not, or not only, asked for in the first session."""
         self.peers_named(conversation)
         self._second.add_peers(conversation, peers)
-        if conversation.is_out:
+        if conversation.is_out or conversation.doubted:
             conversation.hand_over(peers)
 
     # --- putting out ---------------------------------------------------------------------------------------------

@@ -15,7 +15,8 @@ class SwarmConfig:
     `allow_private`: peers, trackers and DHT nodes on private and loopback addresses are allowed.
     `proxy`: the URL of the proxy that all of it goes through. The names of DHT nodes would be looked up here, beside
     it, so then the DHT is asked only where nodes are given by their addresses.
-    `guard_s`: how long a torrent may have peers and no metadata; `utp_s`: from the first question until peers that do
+    `guard_s`: after how long with peers and without metadata others are told of them, and three times that until the
+    torrent leaves; `utp_s`: from the first question until peers that do
     not answer over TCP are tried over uTP.
     """
 

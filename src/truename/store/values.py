@@ -33,6 +33,7 @@ _DEAREST = (262_144, 10, 16)  # four times today's memory, three times its work
 # What a resolver, or a later version of it, calls its endings: shown as it is where there is no sentence for it.
 _WORD = re.compile(r"[a-z0-9_]*")
 _MOST_SOURCES = 4096  # earlier versions kept all that one magnet named
+_MOST_CHANGES = 200_000  # of six megabytes of the shortest magnets
 _ONE = frozenset((1,))
 _LOOKUP_STATES = frozenset(status.value for status in LookupStatus)
 _TASK_STATES = frozenset(status.value for status in TaskStatus)
@@ -88,6 +89,10 @@ def _is_text(value: object) -> bool:
     return type(value) is str
 
 
+def _is_plain(value: object) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isprintable()
+
+
 def _is_hash(value: object) -> bool:
     return isinstance(value, str) and len(value) in (40, 64) and InfoHash.hexadecimal(value, len(value)) == value
 
@@ -141,13 +146,15 @@ def _are_names(value: object) -> bool:
 
 
 def _are_changes(value: object) -> bool:
-    """Such as could have been made in a text one after the other."""
+    """Such as could have been made in a text one after the other: what is written into magnets is plain."""
+    if str(value).count("[") > 1 + _MOST_CHANGES:
+        return False
     try:
         changes = changes_of(str(value))
     except (ValueError, TypeError, RecursionError):
         return False
     places = [place for one in changes for place in (one.start, one.end)]
-    if not all(map(_is_counter, places)) or not all(_is_text(one.text) for one in changes):
+    if not all(map(_is_counter, places)) or not all(map(_is_plain, (one.text for one in changes))):
         return False
     return min(places, default=-1) >= 0 and places == sorted(places)
 

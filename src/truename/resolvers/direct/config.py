@@ -21,7 +21,7 @@ class Limits:
     from all peers of one hash beyond the first `heard_bytes_of_each` of a conversation, `tracker_bytes` of HTTP from
     each tracker in all its answers about one hash (two hundred peers are 4 KiB).
     Most peers that are named are gone: whoever has said nothing for `quiet_s` takes nobody's place of the
-    `peers_at_once`, while there are no more than `calls_at_once` in all.
+    `peers_at_once`, while there are no more than `calls_at_once` in all and half of the `connections` are free.
     Whoever lacks something in its greeting has `grace_s` to make up for it, beside the `peers_at_once` and no more than
     those. When others wait, a conversation has at least `turn_s`, and more only if it brings more than most. Of
     `talks_in_all` whoever names peers (a tracker, a magnet) has no more than are left for all others.

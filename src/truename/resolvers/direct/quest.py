@@ -156,8 +156,12 @@ class Quest:
         return {word: count for word, count in done.items() if count}
 
     def said(self, others: Others = NO_OTHERS) -> str:
-        """The reason of a tracker that has named nobody, if one gave any."""
-        return next((one.said for one in self._own_trackers(others) if one.said), "")
+        """The reason of a tracker of a magnet that has named nobody, if one gave any.
+
+        What the administrator's trackers say, of a key for one, is not for everybody.
+        """
+        magnets = (one for one in self._own_trackers(others) if not one.tracker.exempt)
+        return next((one.said for one in magnets if one.said and not one.named), "")
 
     def add(self, trackers: Iterable[Tracker], peers: Sequence[Peer]) -> None:
         """Ask these too, as far as the bounds allow; before `begin` as well as later.
@@ -251,7 +255,7 @@ class Quest:
 
     def _answered(self, asking: _Asking, said: Announced | Unanswered) -> None:
         if asking.question is not None:
-            asking.said = asking.question.said
+            asking.said = asking.question.said or asking.said
         asking.question = None
         pause_s = _TRACKER_AGAIN_S[min(asking.failures, len(_TRACKER_AGAIN_S) - 1)]
         if isinstance(said, Announced):

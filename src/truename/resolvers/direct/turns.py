@@ -11,6 +11,11 @@ class Turns:
         self._free = places
         self._waiting: OrderedDict[Hashable, Callable[[], None]] = OrderedDict()
 
+    @property
+    def free(self) -> int:
+        """How many places nobody has."""
+        return self._free
+
     def take(self, who: Hashable, begin: Callable[[], None]) -> None:
         """`begin` is called when the turn has come, which may be at once."""
         if self._free:
