@@ -113,9 +113,14 @@ class Notes:
         self._hub.publish()
         return await self._view(row)
 
-    async def edit(self, person_id: int, note_id: int, *, version: int, text: str) -> NoteView | None:
-        """Put a new text in the place of an old one; None when the person has no such note. Errors: `Stale`."""
-        base = await self._database.read(_text_at, person_id, note_id, version)  # it stays as it was
+    async def edit(
+        self, person_id: int, note_id: int, *, version: int, text: str, base: str | None = None
+    ) -> NoteView | None:
+        """Put a new text in the place of an old one; None when the person has no such note. Errors: `Stale`.
+
+        `base`: what `text_at` says of the version, if that is known already; it stays as it was.
+        """
+        base = base if base is not None else await self.text_at(person_id, note_id, version)
         edit = Edit(person_id=person_id, note_id=note_id, version=version, base=base, text=text, at=self._clock())
         result = await self._writer.write(edit_all, edit)
         if isinstance(result, Stale):

@@ -617,6 +617,29 @@ def test_a_peer_whose_greeting_lacks_something_takes_nobodys_place_and_of_many_t
     run(scenario())
 
 
+def test_it_takes_nobodys_place_either_where_connections_are_few() -> None:
+    async def scenario() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            patient = resolver(connections=4, peers_at_once=1, grace_s=10**6, turn_s=10**6, connect_s=10**6)
+            direct = await stack.enter_async_context(patient)
+            elsewhere = []
+            for number in range(2):
+                port = stack.enter_context(black_hole())
+                dead = Magnet.parse(f"magnet:?xt=urn:btih:{number + 1:040x}&x.pe=127.0.0.1:{port}")
+                elsewhere.append(asyncio.create_task(direct.resolve(dead, deadline_s=LONG_S)))
+            while direct._reach.connections.free > 2:
+                await asyncio.sleep(0.01)
+            lacking = await stack.enter_async_context(Greeting({}, INFO).serving())
+            honest = await stack.enter_async_context(Peer(INFO).serving())
+            found = await direct.resolve(magnet(INFO, lacking, honest), deadline_s=SHORT_S)
+            assert found.name == "the honest name"
+            for each in elsewhere:
+                each.cancel()
+            await asyncio.wait(elsewhere)
+
+    run(scenario())
+
+
 def test_a_peer_that_is_ourselves_is_nobody() -> None:
     class Mirror(Peer):
         """Says whatever it hears."""

@@ -49,6 +49,7 @@ def allowed(value: object, table: str, column: str, **more: bool) -> bool:
         ("torrent", "source", ["direct", "qbittorrent"], NO_WORDS),
         ("task", "detail", [pack([ACCOUNT]), "nonsense"], [DETAIL % ("swarm", 2**60), DETAIL % ("\u202e", 1), 7]),
         ("torrent", "files", ["[]", '[["a/b", 7]]'], ["nonsense", "[7]", '[["a", 1e999]]', "[[1, 1]]", "[" * 100_000]),
+        ("torrent", "files", ['[["\\u6d77", 1]]'], ['[["a\\ud800", 1]]']),
         ("torrent", "files", [f'[["a", {2**63 - 1}]]'], [f'[["a", {2**63}]]', '[["a", -1]]', '[["a", true]]']),
         ("note_revision", "cause", ["saved", "edited", "renamed", "undone"], ["", "forged"]),
         (

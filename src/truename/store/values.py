@@ -31,6 +31,7 @@ _ARGON2 = re.compile(
 )
 _DEAREST = (262_144, 10, 16)  # four times today's memory, three times its work
 # What a resolver, or a later version of it, calls its endings: shown as it is where there is no sentence for it.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _WORD = re.compile(r"[a-z0-9_]*")
 _MOST_SOURCES = 4096  # earlier versions kept all that one magnet named
 _MOST_CHANGES = 200_000  # of six megabytes of the shortest magnets
@@ -89,6 +90,11 @@ def _is_text(value: object) -> bool:
     return type(value) is str
 
 
+def _can_be_written(value: object) -> bool:
+    """Whether it is a text without half a character, which no answer could hold."""
+    return isinstance(value, str) and not _SURROGATE.search(value)
+
+
 def _is_plain(value: object) -> bool:
     return isinstance(value, str) and value.isascii() and value.isprintable()
 
@@ -132,7 +138,7 @@ def _is_size(value: object) -> bool:
 def _are_files(value: object) -> bool:
     try:
         files = json.loads(str(value))
-        return all(_is_text(path) and (size_bytes is None or _is_size(size_bytes)) for path, size_bytes in files)
+        return all(_can_be_written(path) and (size_bytes is None or _is_size(size_bytes)) for path, size_bytes in files)
     except (ValueError, TypeError, RecursionError):
         return False
 

@@ -131,7 +131,7 @@ async def edit_by_form(request: Request, note_id: NoteId) -> Response:
     before = await notes.text_at(person_id, note_id, version)
     try:
         text = text_of(restored(written, before or ""))
-        view = await notes.edit(person_id, note_id, version=version, text=text)
+        view = await notes.edit(person_id, note_id, version=version, text=text, base=before)
     except (Refusal, StoreUnavailable) as trouble:
         refusal = _told(trouble)
         return _editor(

@@ -255,7 +255,7 @@ class Quest:
 
     def _answered(self, asking: _Asking, said: Announced | Unanswered) -> None:
         if asking.question is not None:
-            asking.said = asking.question.said or asking.said
+            asking.said = "" if isinstance(said, Announced) else asking.question.said or asking.said
         asking.question = None
         pause_s = _TRACKER_AGAIN_S[min(asking.failures, len(_TRACKER_AGAIN_S) - 1)]
         if isinstance(said, Announced):

@@ -104,11 +104,11 @@ class PeerRace:
         """Talk to those whose turn has come."""
         if not self._course.is_running or not self._line:
             return
-        limits, in_all = self._reach.limits, len(self._conversations)
-        in_the_way = in_all - len(self._resting()) - self._quiet()
-        free = min(limits.peers_at_once - in_the_way, limits.calls_at_once - in_all)
-        if in_all + free > limits.peers_at_once and 2 * self._reach.connections.free < limits.connections:
-            free = limits.peers_at_once - in_all  # other look-ups may need what is left
+        limits = self._reach.limits
+        busy = len(self._conversations) - len(self._resting())
+        free = limits.peers_at_once - busy
+        if 2 * self._reach.connections.free >= limits.connections:  # else other look-ups may need what is left
+            free = max(free, min(free + self._quiet(), limits.calls_at_once - busy))
         while free > 0 and (taken := self._line.take(self._may_begin)):
             free -= 1
             named_by, peer = taken
