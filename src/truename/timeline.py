@@ -129,7 +129,8 @@ def why(reason: str, accounts: Iterable[Account], language: Language) -> str:
 def next_steps(accounts: Sequence[Account], code: str | None, language: Language) -> list[str]:
     """What a person can do now, besides what the error itself says; a sentence each."""
     word = _step(accounts, code)
-    return ([say(word, language)] if word else []) + _mends(accounts, code, language)
+    ways = say("told_comma", language).join(_not_asked(accounts))
+    return ([say(word, language, ways=ways)] if word else []) + _mends(accounts, code, language)
 
 
 def _step(accounts: Sequence[Account], code: str | None) -> str | None:
@@ -149,10 +150,16 @@ def _step(accounts: Sequence[Account], code: str | None) -> str | None:
     elif code == Code.DEADLINE:
         word = "step_slow"
     elif code == Code.RESOLVER_FAILED:
-        word = "step_other_way"
+        word = "step_other_way" if _not_asked(accounts) else "step_later"
     else:
         return None
     return word
+
+
+def _not_asked(accounts: Iterable[Account]) -> list[str]:
+    """Which of our own ways to a name have not been tried."""
+    asked = {one.resolver for one in accounts}
+    return [way for way in ("swarm", "direct") if way not in asked]
 
 
 def _mends(accounts: Iterable[Account], code: str | None, language: Language) -> list[str]:

@@ -241,6 +241,14 @@ def test_a_tracker_is_quoted_to_who_named_it_and_not_taken_for_the_resolver() ->
     assert unpack(pack([account])) == (account,)
 
 
+def test_only_ways_that_were_not_tried_are_proposed() -> None:
+    script = Account(resolver="script", ended="resolver_failed", said="nope")
+    (step,) = next_steps([script], "resolver_failed", Language.ENGLISH)
+    assert "adding swarm, direct to TRUENAME_RESOLVERS" in step
+    (step,) = next_steps([SWARM, DIRECT, script], "resolver_failed", Language.ENGLISH)
+    assert step.startswith("Next: ask again later, or save")
+
+
 def test_every_ending_has_its_words() -> None:
     assert {f"ended_{word}" for word in ENDINGS} == {word for word in TEXTS if word.startswith("ended_")}
     unforeseen = Account(resolver="swarm", ended="a word of tomorrow")

@@ -240,8 +240,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "下一步：稍后再查，或给它更多时间（TRUENAME_LOOKUP_TIMEOUT_S）。",
     ),
     "step_other_way": (
-        "Next: ask in other ways as well (TRUENAME_RESOLVERS: swarm, direct, qbittorrent, script), or again later.",
-        "下一步：同时使用其他方式查询（TRUENAME_RESOLVERS：swarm、direct、qbittorrent、script），或稍后再查。",
+        "Next: ask in other ways as well, by adding {ways} to TRUENAME_RESOLVERS, or ask again later.",
+        "下一步：将 {ways} 加入 TRUENAME_RESOLVERS 以同时使用其他方式，或稍后再查。",
     ),
     "step_later": (
         "Next: ask again later, or save the magnet in a note, where it is asked for again by itself.",
