@@ -1,8 +1,12 @@
-"""The loop that applies: what the workers report, from the queue into the database."""
+"""The loop that applies: what the workers report, from the queue into the database.
+
+What cannot be applied for a defect (of ours, or brought to light by what a resolver said) ends its own look-up.
+"""
 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from truename import calibration
@@ -10,7 +14,7 @@ from truename.calibration import Rules, Told
 from truename.clock import Clock
 from truename.feeder import Feeder
 from truename.hub import Hub
-from truename.queue.base import JobQueue, Report
+from truename.queue.base import JobQueue, Report, outcome_of
 from truename.store.database import StoreUnavailable
 from truename.store.writer import Writer
 
@@ -58,6 +62,8 @@ class Applier:
         for one, result in zip(now, results, strict=True):
             if isinstance(result, StoreUnavailable):
                 refused.append(one)
+            elif isinstance(result, Exception) and (plain := _without_what_it_says(one, result)) is not None:
+                refused.append(plain)
             elif isinstance(result, BaseException):
                 raise result
             else:
@@ -74,6 +80,14 @@ class Applier:
                 self._feeder.ended(one.lookup.delivery)
         await self._feeder.have_begun([one.lookup.delivery for one in reports if one.outcome is None])
         await self._feeder.strands_ended([one for one in reports if one.goes_on])
+
+
+def _without_what_it_says(told: Told, error: Exception) -> Told | None:
+    """The same look-up's end without anything that came with it, or None when there is nothing more to leave out."""
+    report = told.report
+    if report.outcome is None or (report.outcome.source is None and not report.outcome.accounts):
+        return None
+    return replace(told, report=replace(report, outcome=outcome_of(report.lookup, error)))
 
 
 def _first_of_each_delivery(told: Sequence[Told]) -> tuple[list[Told], list[Told]]:

@@ -116,6 +116,26 @@ def test_a_name_comes_into_the_note_whether_or_not_anybody_looks(tmp_path: Path)
     with_engine(tmp_path, Oracle, scenario)
 
 
+class Boasting(Oracle):
+    """Knows more peers of one hash than any database can count."""
+
+    async def resolve(self, magnet: Magnet, *, deadline_s: float, trail: Trail | None = None) -> Metainfo:
+        if magnet.info_hash == HASHES[0] and trail is not None:
+            trail.note({"tried": 2**63})
+        return await super().resolve(magnet, deadline_s=deadline_s, trail=trail)
+
+
+def test_an_outcome_that_cannot_be_kept_ends_its_own_look_up(tmp_path: Path) -> None:
+    async def scenario(engine: Engine, _: Oracle) -> None:
+        answers = await engine.calibrations.submit(ALICE, [magnet(number) for number in range(5)])
+        statuses = await ended(engine, *(one.task_id for one in answers))
+        assert statuses == [TaskStatus.FAILED] + [TaskStatus.COMPLETED] * 4
+        (again,) = await engine.calibrations.submit(BOB, [magnet(9)])
+        assert await ended(engine, again.task_id, who=BOB) == [TaskStatus.COMPLETED]
+
+    with_engine(tmp_path, Boasting, scenario)
+
+
 def test_two_thousand_are_all_named_with_few_slots(tmp_path: Path) -> None:
     async def scenario(engine: Engine, oracle: Oracle) -> None:
         answers = await engine.calibrations.submit(ALICE, [magnet(number) for number in range(2000)])
