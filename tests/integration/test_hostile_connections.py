@@ -223,6 +223,7 @@ LONG = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
         LONG + b"X: a\r\n" * 20_000,
         LONG + b"Cookie: a=b\r\n" * 6_000 + b"\r\n",
         b"GET /healthz?" + b"a" * 100_000,
+        b"GET /healthz?" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
         b"GET /healthz?"
         + b"a" * 60_000
         + b" HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nX: "

@@ -190,7 +190,10 @@ class Connection(HttpToolsProtocol):
             else:
                 self._stay(data[upgrade.args[0] :])
         except httptools.HttpParserError:
-            self._refuse(HTTPStatus.BAD_REQUEST, "web_bad_request", "bad_request")
+            if len(getattr(self, "url", b"")) > MAX_HEAD_BYTES:  # longer than httptools takes one
+                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "web_too_large", "too_large")
+            else:
+                self._refuse(HTTPStatus.BAD_REQUEST, "web_bad_request", "bad_request")
 
     def _stay(self, rest: bytes) -> None:
         """A client that would rather speak another protocol is answered in this one.
