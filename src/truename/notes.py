@@ -273,7 +273,10 @@ async def _edit(connection: Connection, edit: Edit) -> NoteRow | Stale | None:
     changed = changed_names(base, edit.text)
     text = edit.text
     if causes:
-        text = rename(text, renames_between(base, now.text), own.every | changed)
+        renames = renames_between(base, now.text)
+        if renames is None:
+            return Stale(now)
+        text = rename(text, renames, own.every | changed)
     if text == now.text and not changed:
         return now
     undone = frozenset[Key]()
@@ -284,10 +287,16 @@ async def _edit(connection: Connection, edit: Edit) -> NoteRow | Stale | None:
     return await notes.write(connection, now, text, cause=cause, own=own.after_edit(text, changed, undone), at=edit.at)
 
 
-def renames_between(base: str, renamed: str) -> dict[str, str]:
-    """The names that truename wrote from one text to the next; the texts differ in nothing else."""
+def renames_between(base: str, renamed: str) -> dict[str, str] | None:
+    """The names that truename wrote from one text to the next; the texts differ in nothing else.
+
+    None: they do, as only a forged history has it.
+    """
     changed: dict[str, str] = {}
-    for old, new in zip(find_magnets(base), find_magnets(renamed), strict=True):
+    olds, news = list(find_magnets(base)), list(find_magnets(renamed))
+    if len(olds) != len(news):
+        return None
+    for old, new in zip(olds, news, strict=True):
         if old.text != new.text and new.info_hash is not None and new.display_name is not None:
             changed[new.info_hash] = new.display_name
     return changed

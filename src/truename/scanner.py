@@ -32,6 +32,7 @@ _TAG, _ITEM = "[/", "[*]"
 INVISIBLE = "".join(map(chr, [*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF]))
 # Of escapes in JSON and in programs, those of what ends a magnet anyway, and of the backslash itself.
 _ESCAPED_ENDS = "nrtbf\"'\\"
+_APOSTROPHE = "\\u0027"
 _JSON_IN_JSON = "\\\\u0026"
 _BETWEEN_MAGNETS = ",;'"
 _LONGEST_ENTITY = 10
@@ -121,6 +122,8 @@ def find_magnets(text: str, *, broken: bool = False) -> Iterator[MagnetSpan]:
                 word = _without_separator(word)
             if "'" in word and text[start - 1 : start] == "'":
                 word = word.split("'", 1)[0]
+            if _APOSTROPHE in word and text[max(0, start - len(_APOSTROPHE)) : start] == _APOSTROPHE:
+                word = word.split(_APOSTROPHE, 1)[0]
             span = _read(start, _until_a_tag(_until_an_escape(word) if "\\" in word else word))
             if span.problem is None or (broken and len(span.text) > len(SCHEME)):
                 yield span

@@ -536,6 +536,15 @@ def test_an_entity_between_two_magnets_stays(entity: str) -> None:
         assert rename(named, NAMES) == named
 
 
+def test_an_apostrophe_as_json_may_have_it_ends_a_magnet_that_stands_behind_one() -> None:
+    text = rf'{{"html":"\u003Ca href=\u0027{BARE}\u0026dn=bad\u0027\u003Ex"}}'
+    once = rename(text, NAMES)
+    assert once == text.replace("dn=bad", DN)
+    assert rename(once, NAMES) == once
+    inside = rf'"{BARE}\u0026dn=it\u0027s\u0026tr=x"'
+    assert rename(inside, NAMES) == rf'"{BARE}\u0026{DN}\u0026tr=x"'
+
+
 def test_an_apostrophe_between_two_magnets_is_no_part_of_either() -> None:
     text = f"{BARE}&dn=foo'{BARE}&dn=y'z"
     once = rename(text, NAMES)

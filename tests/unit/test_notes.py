@@ -32,6 +32,7 @@ def test_what_a_rename_wrote_is_read_from_the_two_texts() -> None:
     before = f"{link(dn='a')} {link(OTHER)}"
     assert renames_between(before, f"{link(dn='True%20name')} {link(OTHER)}") == {V1: "True name"}
     assert renames_between(before, before) == {}
+    assert renames_between(before, f"{before} {link(OTHER)}") is None  # no rename does that
 
 
 TRUE = "True%20name"

@@ -138,8 +138,8 @@ class TextFile:
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(self.content.encode(text))
-                _keep_attributes(file.fileno(), target)
                 _keep_owner_and_mode(file.fileno(), before)
+                _keep_attributes(file.fileno(), target)  # a change of owner takes some of them away
                 file.flush()
                 os.fsync(file.fileno())
             if target.read_bytes() != self.data:
