@@ -160,7 +160,12 @@ def _until_an_end(text: str) -> str:
 def _without_separator(word: str) -> str:
     """A word without what separates its magnet from the next one. The semicolon of an entity (`&nbsp;`) is no such."""
     end = len(word)
-    while end and word[end - 1] in _BETWEEN_MAGNETS:
+    while end:
+        if word.endswith(_APOSTROPHE, 0, end):
+            end -= len(_APOSTROPHE)
+            continue
+        if word[end - 1] not in _BETWEEN_MAGNETS:
+            break
         entity = word.rfind("&", max(0, end - _LONGEST_ENTITY), end)
         if word[end - 1] == ";" and entity >= 0 and word[entity + 1 : end - 1].lstrip("#").isalnum():
             break

@@ -541,6 +541,8 @@ def test_an_apostrophe_as_json_may_have_it_ends_a_magnet_that_stands_behind_one(
     once = rename(text, NAMES)
     assert once == text.replace("dn=bad", DN)
     assert rename(once, NAMES) == once
+    between = rf"{BARE}&dn=x\u0027{BARE}&dn=y\u0027,z"
+    assert rename(between, NAMES) == rf"{BARE}&{DN}\u0027{BARE}&{DN}\u0027,z"
     inside = rf'"{BARE}\u0026dn=it\u0027s\u0026tr=x"'
     assert rename(inside, NAMES) == rf'"{BARE}\u0026{DN}\u0026tr=x"'
 
