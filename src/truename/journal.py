@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from truename.codes import Code
 from truename.errors import TruenameError
 from truename.model import CalibrationTask, TaskStatus
 
@@ -152,9 +153,9 @@ class Journal:
             connection.execute("BEGIN EXCLUSIVE")
             self._make_schema(connection)
             connection.execute(
-                "UPDATE task SET status = ?, code = 'interrupted', error = ?, completed_at = max(?, created_at)"
+                "UPDATE task SET status = ?, code = ?, error = ?, completed_at = max(?, created_at)"
                 " WHERE completed_at IS NULL",
-                (TaskStatus.FAILED.value, INTERRUPTED, time.time()),
+                (TaskStatus.FAILED.value, Code.INTERRUPTED.value, INTERRUPTED, time.time()),
             )
         with self._transaction() as connection:
             connection.execute("PRAGMA journal_mode = WAL")
