@@ -60,10 +60,12 @@ class Applier:
         refused: list[Told] = []
         taken: list[Report] = []
         for one, result in zip(now, results, strict=True):
-            if isinstance(result, StoreUnavailable):
+            if isinstance(result, StoreUnavailable) and not result.is_for_good:
                 refused.append(one)
             elif isinstance(result, Exception) and (plain := _without_what_it_says(one, result)) is not None:
                 refused.append(plain)
+            elif isinstance(result, StoreUnavailable):  # it runs again at the next start
+                log.error("a report cannot be kept", extra={"reason": str(result)})
             elif isinstance(result, BaseException):
                 raise result
             else:

@@ -32,7 +32,7 @@ from sqlalchemy import (
     event,
     make_url,
 )
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -62,12 +62,13 @@ class StoreUnavailable(TruenameError):  # noqa: N818 - named after what it is
     """The database cannot do this now (disk, lock, too much waiting, stopping). Nothing was half written.
 
     Its text says why and holds nothing that a person wrote. `is_held`: another program has kept the database locked
-    for longer than we wait.
+    for longer than we wait. `is_for_good`: this is what it does not take, so to try it again is in vain.
     """
 
-    def __init__(self, reason: str = "", *, is_held: bool = False) -> None:
+    def __init__(self, reason: str = "", *, is_held: bool = False, is_for_good: bool = False) -> None:
         super().__init__(reason)
         self.is_held = is_held
+        self.is_for_good = is_for_good
 
 
 class Connection(Protocol):
@@ -194,7 +195,8 @@ def _trouble_is_told() -> Iterator[None]:
         is_of_sqlite = hasattr(cause, "sqlite_errorcode")
         reason = str(cause) if is_of_sqlite else type(error).__name__
         is_held = getattr(cause, "sqlite_errorname", "").startswith("SQLITE_BUSY")
-        raise StoreUnavailable(reason, is_held=is_held) from error
+        is_for_good = isinstance(error, IntegrityError | DataError)
+        raise StoreUnavailable(reason, is_held=is_held, is_for_good=is_for_good) from error
 
 
 def _finished(coroutine: Coroutine[Any, Any, Result]) -> Result:
