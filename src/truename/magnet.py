@@ -142,7 +142,7 @@ def renaming(
             so renaming twice equals renaming once; so does a magnet that would become too large: see `unwritable`.
     """
     found: list[Replacement] = []
-    for span in find_magnets(text):
+    for span in find_magnets(text, among=names):
         written = _true_dn(span, names)
         if written is not None and _fits(span, written) and not _is_kept(span, keep):
             found.append(Replacement(span.start + span.dn_start, span.start + span.dn_end, written))
@@ -161,7 +161,7 @@ def replaced(text: str, changes: Iterable[Replacement]) -> str:
 
 def unwritable(text: str, names: Mapping[str, str]) -> list[MagnetSpan]:
     """The magnets that `rename` leaves alone because with their true name they would be too large to be read again."""
-    changes = ((span, _true_dn(span, names)) for span in find_magnets(text))
+    changes = ((span, _true_dn(span, names)) for span in find_magnets(text, among=names))
     return [span for span, written in changes if written is not None and not _fits(span, written)]
 
 

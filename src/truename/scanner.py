@@ -5,7 +5,7 @@ The scanner is linear in the length of the text, whatever the text is: a charact
 next `magnet:?`, and a fixed number of times inside the one magnet it belongs to. Nothing here is a regular expression.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from string import hexdigits
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ SCHEME = "magnet:?"
 _SHORTEST_XT = len("urn:btih:") + 32
 _SHORTEST = len("magnet:?xt=") + _SHORTEST_XT
 _LONGEST_XT = len("urn:btmh:1220") + 64
+_MOSTLY = "xt=urn:btih:"
 
 # What ends a magnet on its own, apart from white space; a closing bracket does so only when it is unbalanced.
 _QUOTES = '<>"`|'
@@ -101,9 +102,10 @@ class MagnetSpan(NamedTuple):
         return decode_dn(_without_escapes(self.text[self.dn_start : self.dn_end])) if self.has_dn else None
 
 
-def find_magnets(text: str, *, broken: bool = False) -> Iterator[MagnetSpan]:
+def find_magnets(text: str, *, broken: bool = False, among: Container[str] | None = None) -> Iterator[MagnetSpan]:
     """Find the magnets of a text, in order.
 
+    Input:  `among`: only those that have one of these hashes are wanted, so most others are left out, which is faster.
     Output: spans that never overlap. Those without a usable info-hash (or over `MAX_MAGNET_CHARS`) are left out, or,
             with `broken`, yielded with their `problem`; of one that is too large only the beginning.
     Source: the contract's word "magnet": white space, control characters, quotes and closing CJK punctuation end it,
@@ -116,6 +118,9 @@ def find_magnets(text: str, *, broken: bool = False) -> Iterator[MagnetSpan]:
         limit = following if following >= 0 else len(text)
         if limit - start > MAX_MAGNET_CHARS:
             limit = start + MAX_MAGNET_CHARS + 1
+        if among is not None and _is_plainly_none_of(among, text, start + len(SCHEME), limit):
+            start = following
+            continue
         if limit - start >= _SHORTEST or broken:
             word = _until_an_end(text[start:limit])
             if len(word) == following - start:
@@ -124,10 +129,24 @@ def find_magnets(text: str, *, broken: bool = False) -> Iterator[MagnetSpan]:
                 word = word.split("'", 1)[0]
             if _APOSTROPHE in word and text[max(0, start - len(_APOSTROPHE)) : start] == _APOSTROPHE:
                 word = word.split(_APOSTROPHE, 1)[0]
-            span = _read(start, _until_a_tag(_until_an_escape(word) if "\\" in word else word))
+            word = _until_a_tag(word)
+            span = _read(start, _until_an_escape(word) if "\\" in word else word)
             if span.problem is None or (broken and len(span.text) > len(SCHEME)):
                 yield span
         start = following
+
+
+def _is_plainly_none_of(hashes: Container[str], text: str, start: int, limit: int) -> bool:
+    """Whether what follows a scheme begins with a hexadecimal v1 hash that is none of these, and names no second one.
+
+    The whole reading of a magnet takes four times as long.
+    """
+    if not text.startswith(_MOSTLY, start):
+        return False
+    magnet = text[start + len(_MOSTLY) : limit].lower()
+    found = magnet[:40]
+    is_whole = len(found) == 40 and found.isascii() and found.isalnum()
+    return is_whole and found not in hashes and "xt" not in magnet
 
 
 def _next_scheme(text: str, start: int) -> int:
@@ -221,6 +240,8 @@ def _read(start: int, magnet: str) -> MagnetSpan:
     plain = _plain(magnet)
     if ")" in magnet or "]" in magnet:
         end = _balanced_length(plain)
+        if end < len(plain) and plain[end - 1] == "\\":  # it belongs to the bracket
+            end -= 1
         magnet, plain = magnet[:end], plain[:end]
     v1, v2, first_xt, end = _read_hashes(magnet, plain)
     has_tail = end < len(magnet)

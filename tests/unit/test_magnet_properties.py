@@ -128,6 +128,21 @@ def test_spans_are_in_order_never_overlap_and_are_what_stands_there(text: str) -
 
 
 @MANY
+@given(TEXTS, st.sets(st.sampled_from([HEX, OTHER, V2])))
+def test_who_wants_some_hashes_misses_none_of_their_magnets(text: str, wanted: set[str]) -> None:
+    of_these = [span for span in find_magnets(text) if wanted.intersection((span.info_hash, span.info_hash_v2))]
+    found = list(find_magnets(text, among=wanted))
+    assert [span for span in found if wanted.intersection((span.info_hash, span.info_hash_v2))] == of_these
+    assert found == [span for span in find_magnets(text) if span in found]
+
+
+def test_a_short_magnet_of_another_encoding_is_not_taken_for_another_hash() -> None:
+    for magnet in (f"magnet:?xt=urn:btih:{BASE32}", f"magnet:?xt=urn:btih:{OTHER}&XT.1=urn:btmh:1220{V2}"):
+        assert [span.text for span in find_magnets(magnet, among={HEX, V2})] == [magnet]
+    assert list(find_magnets(f"magnet:?xt=urn:btih:{OTHER}&dn=a", among={HEX})) == []
+
+
+@MANY
 @given(TEXTS)
 def test_no_magnet_is_overlooked(text: str) -> None:
     found = {span.start for span in find_magnets(text, broken=True)}
@@ -158,6 +173,14 @@ def test_every_magnet_can_be_read_alone(text: str) -> None:
         magnet = Magnet.of(span)
         assert Magnet.parse(span.text) == magnet
         assert all(InfoHash.parse(info_hash) == info_hash for info_hash in magnet.hashes)
+
+
+@pytest.mark.parametrize("behind", ["\\[/b]", "\\[*]", "\\)", "\\]", "\\"])
+def test_a_backslash_in_front_of_what_ends_a_magnet_belongs_to_that(behind: str) -> None:
+    text = f"magnet:?xt=urn:btih:{HEX}&tr=x{behind} y"
+    (span,) = find_magnets(text)
+    assert span.text + behind == text[:-2]
+    assert rename(text, {HEX: "Night Train"}) == text.replace("&tr", "&dn=Night%20Train&tr")
 
 
 @MANY

@@ -226,7 +226,7 @@ async def correct_names(
 def _correcting(text: str, names: Mapping[str, tuple[str, str]], own: AbstractSet[Key]) -> list[Replacement]:
     """What is to be replaced for the names of now, where all magnets of a hash but the person's own bear the claim."""
     bearing = set(names)
-    for span in find_magnets(text):
+    for span in find_magnets(text, among=names):
         if own.isdisjoint(keys_of(span)):
             for one in bearing.intersection((span.info_hash, span.info_hash_v2)):
                 if span.written_dn is None or not reads_as(span.written_dn, names[one][0]):
