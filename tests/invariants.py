@@ -4,13 +4,14 @@ The questions are plain SQL, so that no query of the program vouches for itself.
 after every injected fault and after every kill.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from truename.magnet import replaced
+from truename.magnet import find_magnets, replaced
 from truename.store.contradictions import SENTENCES
 from truename.store.revisions import RENAMED, changes_of
 
@@ -73,7 +74,7 @@ def broken(connection: sqlite3.Connection) -> list[str]:
         rows = connection.execute(question).fetchmany(5)
         if rows:
             found.append(f"{sentence}: {[tuple(row) for row in rows]}")
-    return found + _idle_renames(connection)
+    return found + _idle_renames(connection) + _indices_unlike_their_texts(connection)
 
 
 def _idle_renames(connection: sqlite3.Connection) -> list[str]:
@@ -86,6 +87,27 @@ def _idle_renames(connection: sqlite3.Connection) -> list[str]:
             idle.append(f"a rename changes something: {(note_id, version)}")
         before = now
     return idle
+
+
+def _indices_unlike_their_texts(connection: sqlite3.Connection) -> list[str]:
+    """What is kept beside a note of its magnets: their hashes, and of which all names are the person's own."""
+    found: list[str] = []
+    for note_id, text in connection.execute("SELECT id, text FROM note"):
+        written: dict[str, set[str | None]] = {}
+        for span in find_magnets(text):
+            for one in filter(None, (span.info_hash, span.info_hash_v2)):
+                written.setdefault(one, set()).add(span.written_dn)
+        kept: set[str] = set()
+        for info_hash, own, typed, undone in connection.execute(
+            "SELECT hash, own, typed, undone FROM note_magnet WHERE note_id = ?", (note_id,)
+        ):
+            kept.add(info_hash)
+            theirs = {*json.loads(typed or "[]"), *json.loads(undone or "[]")}
+            if own and not written.get(info_hash, set()) <= theirs:
+                found.append(f"a name is the person's own: note {note_id}, {info_hash}")
+        if kept != written.keys():
+            found.append(f"a note's hashes are those of its text: {note_id}, {sorted(kept ^ written.keys())}")
+    return found
 
 
 def opened(file: Path) -> sqlite3.Connection:

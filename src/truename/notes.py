@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from truename.clock import Clock
+from truename.differences import differing
 from truename.errors import InvalidInput, TruenameError
 from truename.hub import Hub
 from truename.magnet import MAX_TRACKERS, InfoHash, Magnet, MagnetSpan, find_magnets, lacks, rename
@@ -293,7 +294,8 @@ def renames_between(base: str, renamed: str) -> dict[str, str] | None:
     None: they do, as only a forged history has it.
     """
     changed: dict[str, str] = {}
-    olds, news = list(find_magnets(base)), list(find_magnets(renamed))
+    here, there = differing(base, renamed)
+    olds, news = list(find_magnets(here)), list(find_magnets(there))
     if len(olds) != len(news):
         return None
     for old, new in zip(olds, news, strict=True):
@@ -304,12 +306,14 @@ def renames_between(base: str, renamed: str) -> dict[str, str] | None:
 
 def view(
     row: NoteRow,
+    spans: Iterable[MagnetSpan],
     known: Mapping[str, KnownName],
     latest: Mapping[tuple[int, str], TaskRow],
     watched: Mapping[tuple[int, str], Watched] = MappingProxyType({}),
+    *,
     own: OwnNames = _NONE_OWN,
 ) -> NoteView:
-    """A note as its owner sees it."""
+    """A note as its owner sees it. `spans`: the magnets of its text."""
     every = own.every
     return NoteView(
         note=row,
@@ -325,7 +329,7 @@ def view(
                 known=known.get(span.info_hash),
                 own=not every.isdisjoint(keys_of(span)),
             )
-            for span in find_magnets(row.text)
+            for span in spans
             if span.info_hash is not None
         ),
     )
@@ -401,17 +405,15 @@ def _add_lacking(
 
 
 async def _views(connection: Connection, rows: Sequence[NoteRow], *, ended_after: float) -> Sequence[NoteView]:
+    spans = {row.id: list(find_magnets(row.text)) for row in rows}
     asked = {
-        (row.person_id, span.info_hash): None
-        for row in rows
-        for span in find_magnets(row.text)
-        if span.info_hash is not None
+        (row.person_id, span.info_hash): None for row in rows for span in spans[row.id] if span.info_hash is not None
     }
     known = await names.known_names(connection, (info_hash for _, info_hash in asked))
     latest = await tasks.latest_of(connection, asked, ended_after=ended_after)
     watched = await watches.of(connection, (one for one in asked if one[1] not in known))
     own = await notes.own_names_of(connection, (row.id for row in rows))
-    return [view(row, known, latest, watched, own.get(row.id, _NONE_OWN)) for row in rows]
+    return [view(row, spans[row.id], known, latest, watched, own=own.get(row.id, _NONE_OWN)) for row in rows]
 
 
 def _dns(text: str) -> dict[str, Counter[str | None]]:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
+from truename.differences import differing
 from truename.magnet import MagnetSpan, find_magnets
 
 Key = tuple[str, str | None]
@@ -35,9 +36,10 @@ class OwnNames:
         A magnet may have got a second hash, by which its true name may come from now on.
         """
         wanted = (self.typed - undone) | (changed - undone)
+        hashes = hashes_of(wanted | self.undone | undone)
         typed: set[Key] = set()
         back: set[Key] = set()
-        for span in find_magnets(text):
+        for span in find_magnets(text, among=hashes):
             keys = keys_of(span)
             if not wanted.isdisjoint(keys):
                 typed.update(keys)
@@ -47,13 +49,19 @@ class OwnNames:
 
     def lifted(self, text: str, hashes: Container[str]) -> "OwnNames":
         """The person has asked for these hashes: what they had put back for them may be replaced again."""
-        asked = (span for span in find_magnets(text) if span.info_hash in hashes or span.info_hash_v2 in hashes)
+        spans = find_magnets(text, among=hashes)
+        asked = (span for span in spans if span.info_hash in hashes or span.info_hash_v2 in hashes)
         return OwnNames(typed=self.typed, undone=self.undone.difference(*map(keys_of, asked)))
 
 
 def keys_of(span: MagnetSpan) -> list[Key]:
     """What the name of a magnet is known by."""
     return [(one, span.written_dn) for one in (span.info_hash, span.info_hash_v2) if one is not None]
+
+
+def hashes_of(keys: Iterable[Key]) -> set[str]:
+    """The hashes of these names."""
+    return {one for one, _ in keys}
 
 
 def changed_names(before: str, after: str) -> frozenset[Key]:
@@ -63,13 +71,13 @@ def changed_names(before: str, after: str) -> frozenset[Key]:
     moved: then a name is changed that the hash had nowhere before. A magnet that is new in the text, or gone from it,
     has not been changed by anybody.
     """
-    if before == after:
-        return frozenset()
-    olds, news = list(find_magnets(before)), list(find_magnets(after))
-    if len(olds) == len(news) and _blank(before, olds) == _blank(after, news):
+    here, there = differing(before, after)
+    olds, news = list(find_magnets(here)), list(find_magnets(there))
+    if len(olds) == len(news) and _blank(here, olds) == _blank(there, news):
         pairs = zip(olds, news, strict=True)
         return frozenset(key for old, new in pairs if old.written_dn != new.written_dn for key in keys_of(new))
-    had, has = _written(olds), _written(news)
+    hashes = hashes_of(key for span in (*olds, *news) for key in keys_of(span))
+    had, has = _written(find_magnets(before, among=hashes)), _written(find_magnets(after, among=hashes))
     return frozenset((one, dn) for one in had.keys() & has.keys() for dn in _changed(had[one], has[one]))
 
 
@@ -79,8 +87,10 @@ def put_back(changed: Iterable[Key], base: str, earlier: Iterable[str], typed: C
     Input:  `earlier`: what the person wrote before that; `typed`: the names that were theirs, in the place of which
             nothing can be put back.
     """
-    now = _written(find_magnets(base))
-    had = {key for text in earlier for span in find_magnets(text) for key in keys_of(span)}
+    changed = list(changed)
+    hashes = hashes_of(changed)
+    now = _written(find_magnets(base, among=hashes))
+    had = {key for text in earlier for span in find_magnets(text, among=hashes) for key in keys_of(span)}
     return frozenset(
         (one, dn)
         for one, dn in changed

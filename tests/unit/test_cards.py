@@ -33,7 +33,7 @@ def note(text: str, **names: str) -> NoteView:
     known = {
         f"{int(number[1:]):040x}": KnownName(name=name, source="swarm", verified=True) for number, name in names.items()
     }
-    return view(row, known, {})
+    return view(row, find_magnets(text), known, {})
 
 
 def magnets(count: int) -> str:

@@ -5,16 +5,17 @@ names that are the person's own, whose magnets truename leaves alone.
 """
 
 import json
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Container, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Row, bindparam, delete, exists, insert, select, update
 
+from truename.differences import differing
 from truename.dn import reads_as
 from truename.magnet import Replacement, find_magnets, renaming, replaced
-from truename.own_names import Key, OwnNames, keys_of
+from truename.own_names import Key, OwnNames, hashes_of, keys_of
 from truename.store import revisions
 from truename.store.database import Connection
 from truename.store.portable import by_hash, in_chunks
@@ -164,8 +165,8 @@ async def lift(connection: Connection, asked: Iterable[tuple[int, str]]) -> None
     async for some in _a_few_of(connection, found):
         for there in some:
             lifted = own[there.id].lifted(there.text, found[there.id])
-            changed = {one for one, _ in own[there.id].undone - lifted.undone}
-            rows = [row for row in _rows_of(there.id, there.text, lifted) if row["hash"] in changed]
+            changed = hashes_of(own[there.id].undone - lifted.undone)
+            rows = _rows_of(there.id, there.text, lifted, among=changed) if changed else []
             if rows:
                 values = [{f"this_{name}": value for name, value in row.items()} for row in rows]
                 await connection.execute(_OWN_ANEW, values)
@@ -174,8 +175,8 @@ async def lift(connection: Connection, asked: Iterable[tuple[int, str]]) -> None
 async def write(connection: Connection, before: NoteRow, text: str, *, cause: str, own: OwnNames, at: float) -> NoteRow:
     """Put a new text in the place of `before`, which must be what the database holds in this transaction."""
     after = replace(before, version=before.version + 1, text=text, updated_at=at)
+    await _index_anew(connection, before, text, own)
     await _write_all(connection, [after], [_revision(after, cause=cause)])
-    await _index_anew(connection, before.id, text, own)
     return after
 
 
@@ -319,22 +320,31 @@ def _revision(row: NoteRow, *, cause: str, changes: Sequence[Replacement] = ()) 
     return Revision(row.id, row.version, row.text, cause, row.updated_at, changes)
 
 
-async def _index_anew(connection: Connection, note_id: int, text: str, own: OwnNames) -> None:
-    await connection.execute(delete(note_magnet).where(note_magnet.c.note_id == note_id))
-    await _index(connection, note_id, text, own)
+async def _index_anew(connection: Connection, before: NoteRow, text: str, own: OwnNames) -> None:
+    """Only the hashes where the texts differ, and those of names that have become the person's, or are no more."""
+    differ = (key for part in differing(before.text, text) for span in find_magnets(part) for key in keys_of(span))
+    hashes = hashes_of((*differ, *((await own_names(connection, before.id)).every ^ own.every)))
+    for some in in_chunks(hashes):
+        gone = delete(note_magnet).where(note_magnet.c.note_id == before.id, note_magnet.c.hash.in_(some))
+        await connection.execute(gone)
+    await _index(connection, before.id, text, own, among=hashes)
 
 
-async def _index(connection: Connection, note_id: int, text: str, own: OwnNames) -> None:
-    rows = _rows_of(note_id, text, own)
+async def _index(
+    connection: Connection, note_id: int, text: str, own: OwnNames, *, among: Container[str] | None = None
+) -> None:
+    rows = _rows_of(note_id, text, own, among=among)
     if rows:
         await connection.execute(insert(note_magnet), rows)
 
 
-def _rows_of(note_id: int, text: str, own: OwnNames) -> list[dict[str, Any]]:
+def _rows_of(note_id: int, text: str, own: OwnNames, *, among: Container[str] | None = None) -> list[dict[str, Any]]:
+    """What is kept of the magnets of a note; `among`: only of these hashes."""
     names: dict[str, dict[str | None, None]] = {}
-    for span in find_magnets(text):
+    for span in find_magnets(text, among=among):
         for one, dn in keys_of(span):
-            names.setdefault(one, {})[dn] = None
+            if among is None or one in among:
+                names.setdefault(one, {})[dn] = None
     every = own.every
     return [
         {
