@@ -24,6 +24,7 @@ LEVELS = (
         "dn",
         "scanner",
         "magnet",
+        "differences",
         "own_names",
         "names",
         "bencode",
