@@ -55,15 +55,18 @@ class Magnet:
         """Read one magnet or one bare info-hash.
 
         Input:  what a person typed or pasted, white space around it allowed.
-        Errors: `InvalidInput` with code `missing_info_hash`, `invalid_info_hash` or `magnet_too_large`.
+        Errors: `InvalidInput` with code `missing_info_hash`, `invalid_info_hash` (also for magnets of several hashes) or
+                `magnet_too_large`.
         """
         text = text.strip()
         if text[: len(SCHEME)].lower() != SCHEME:
             return cls(info_hash=InfoHash.parse(text))
-        span = next(find_magnets(text, broken=True), None)
-        if span is None:
+        spans = list(islice(find_magnets(text, broken=True), 2))
+        if not spans:
             raise InvalidInput("missing_info_hash")
-        return cls.of(span)
+        if {span.info_hash for span in spans if span.info_hash is not None} > {spans[0].info_hash}:
+            raise InvalidInput("invalid_info_hash")
+        return cls.of(spans[0])
 
     @classmethod
     def of(cls, span: MagnetSpan) -> Self:

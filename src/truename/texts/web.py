@@ -159,6 +159,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "The body must be JSON in UTF-8, with Content-Type application/json.",
         "请求体必须是 UTF-8 编码的 JSON，且 Content-Type 为 application/json。",
     ),
+    "web_half_a_character": (
+        "The text has half of a character in it (a lone surrogate), as when it was cut inside an emoji; take that out.",
+        "文本中有半个字符（孤立的代理码位，例如表情符号被截断）：请将其删除。",
+    ),
     "web_not_an_object": ("The body must be a JSON object.", "请求体必须是 JSON 对象。"),
     "web_not_a_form": (
         "The body must be the form of the page, in UTF-8.",

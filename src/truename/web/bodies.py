@@ -114,7 +114,7 @@ class Body:
 async def json_object(request: Request) -> dict[str, Any]:
     """The body of a request of the API.
 
-    Errors: `Refusal` 400 for whatever is not a JSON object in UTF-8, sent as such.
+    Errors: `Refusal` 400 for whatever is not a JSON object in UTF-8, sent as such, and for half of a character in it.
     """
     if not _is_json(request.headers.get("content-type", "")):
         raise Refusal("web_not_json")
@@ -122,7 +122,9 @@ async def json_object(request: Request) -> dict[str, Any]:
         text = (await request.body()).decode("utf-8")
         value = json.loads(text, parse_constant=_no_constant)
         if "\\ud" in text.lower():
-            json.dumps(value, ensure_ascii=False).encode("utf-8")  # a lone surrogate is not a character
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise Refusal("web_half_a_character") from error
     except (ValueError, RecursionError) as error:
         raise Refusal("web_not_json") from error
     if not isinstance(value, dict):
