@@ -7,6 +7,7 @@ one value in it.
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, zip_longest
+from math import inf
 from typing import NamedTuple, Self
 from urllib.parse import unquote
 
@@ -55,7 +56,7 @@ class Magnet:
         """Read one magnet or one bare info-hash.
 
         Input:  what a person typed or pasted, white space around it allowed.
-        Errors: `InvalidInput` with code `missing_info_hash`, `invalid_info_hash` (also for magnets of several hashes) or
+        Errors: `InvalidInput` with code `missing_info_hash`, `invalid_info_hash` (or there are two magnets) or
                 `magnet_too_large`.
         """
         text = text.strip()
@@ -129,18 +130,29 @@ class Replacement(NamedTuple):
     text: str
 
 
-def rename(text: str, names: Mapping[str, str], keep: Container[tuple[str, str | None]] = frozenset()) -> str:
+def rename(
+    text: str,
+    names: Mapping[str, str],
+    keep: Container[tuple[str, str | None]] = frozenset(),
+    *,
+    most_chars: float = inf,
+) -> str:
     """Write true names into the magnets of a text: see `renaming`."""
-    return replaced(text, renaming(text, names, keep))
+    return replaced(text, renaming(text, names, keep, most_chars=most_chars))
 
 
 def renaming(
-    text: str, names: Mapping[str, str], keep: Container[tuple[str, str | None]] = frozenset()
+    text: str,
+    names: Mapping[str, str],
+    keep: Container[tuple[str, str | None]] = frozenset(),
+    *,
+    most_chars: float = inf,
 ) -> list[Replacement]:
     """What is to be replaced in a text so that its magnets bear their true names, in the order of the text.
 
     Input:  `names` maps canonical info-hashes to true names; magnets of other hashes are left alone, and so are those
-            whose hash and `dn`, as it is written (None: there is none), are to be kept.
+            whose hash and `dn`, as it is written (None: there is none), are to be kept. Nor is any name written that
+            would make the text longer than `most_chars`: a name may be long, and stand in thousands of magnets.
     Output: one `dn` changed or inserted in each of those magnets. A `dn` that already reads as the name stays as it is,
             so renaming twice equals renaming once; so does a magnet that would become too large: see `unwritable`.
     """
@@ -149,7 +161,23 @@ def renaming(
         written = _true_dn(span, names)
         if written is not None and _fits(span, written) and not _is_kept(span, keep):
             found.append(Replacement(span.start + span.dn_start, span.start + span.dn_end, written))
-    return found
+    return found if len(text) + sum(map(_growth, found)) <= most_chars else _within(most_chars - len(text), found)
+
+
+def _growth(change: Replacement) -> int:
+    return len(change.text) - (change.end - change.start)
+
+
+def _within(most: float, changes: Sequence[Replacement]) -> list[Replacement]:
+    """Those that make a text no more than so much longer: all that make it shorter, of the others the first."""
+    chars = sum(min(0, _growth(one)) for one in changes)
+    kept: list[Replacement] = []
+    for one in changes:
+        more = max(0, _growth(one))
+        if not more or chars + more <= most:
+            chars += more
+            kept.append(one)
+    return kept
 
 
 def replaced(text: str, changes: Iterable[Replacement]) -> str:

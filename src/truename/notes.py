@@ -239,7 +239,7 @@ def caught_up(base: str, mine: str, now: str) -> str:
         for one, name in named.items()
         if name is not None and one in before and before[one] != after[one] and len(after[one]) == 1
     }
-    return rename(mine, changed, changed_names(base, mine))
+    return rename(mine, changed, changed_names(base, mine), most_chars=notes.MAX_CHARS)
 
 
 async def save_all(connection: Connection, new: Sequence[NewNote]) -> Sequence[NoteRow]:
@@ -277,7 +277,7 @@ async def _edit(connection: Connection, edit: Edit) -> NoteRow | Stale | None:
         renames = renames_between(base, now.text)
         if renames is None:
             return Stale(now)
-        text = rename(text, renames, own.every | changed)
+        text = rename(text, renames, own.every | changed, most_chars=notes.MAX_CHARS)
     if text == now.text and not changed:
         return now
     undone = frozenset[Key]()

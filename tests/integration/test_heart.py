@@ -24,14 +24,18 @@ from tests.integration.heart_support import (
 )
 from truename import calibration
 from truename.calibration import Answer, Census, Priority, Refused, Rules, Submission, Submitted, Wanted
+from truename.hub import Hub
 from truename.magnet import Magnet
 from truename.model import TaskStatus
+from truename.notes import Notes
 from truename.own_names import OwnNames
 from truename.queue.base import Report
 from truename.store import events, lookups, names, notes, tasks
 from truename.store.database import Connection
 from truename.store.revisions import EDITED
 from truename.store.tables import event, last_failure, note_revision, task
+from truename.store.writer import Writer
+from truename.web.views import note_body
 
 
 def test_a_new_hash_waits_is_taken_started_and_named(tmp_path: Path) -> None:
@@ -386,6 +390,23 @@ def test_names_go_only_into_the_notes_of_those_who_asked_and_never_over_a_person
         assert await heart.text_of(of_alice) == f"magnet:?xt=urn:btih:{HASHES[0]}&dn=Tide%20Tables.mkv"
         assert await heart.text_of(of_bob) == link
         assert await heart.text_of(own) == link + " !"
+
+    with_heart(tmp_path, scenario)
+
+
+def test_a_note_grows_by_its_names_within_bounds_and_what_is_told_of_it_too(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        link = f"magnet:?xt=urn:btih:{HASHES[0]}"
+        note = await heart.note("\n".join([link] * 2000))
+        await heart.submit(magnet(0))
+        await heart.apply(*((one, named(one, "x" * 30_000)) for one in await heart.take()))
+        text = await heart.text_of(note)
+        assert notes.MAX_CHARS - 100_000 < len(text) <= notes.MAX_CHARS
+        everybodys = Notes(heart.database, Writer(heart.database), Hub(), clock=lambda: heart.now, task_ttl_s=10.0)
+        (view,), _ = await everybodys.newest(ALICE, limit=1)
+        told = note_body(view)["magnets"]
+        assert (len(told[0]["name"]), len(told[-1]["name"])) == (30_000, 513)
+        assert sum(len(one["name"]) + len(one["dn"] or "") for one in told) < 10_000_000
 
     with_heart(tmp_path, scenario)
 

@@ -66,6 +66,7 @@ def test_a_magnet_carries_all_its_hashes(text: str, hashes: tuple[str, ...]) -> 
         ("x" * 1_000_000, "invalid_info_hash"),
         ("http://x.example/a.torrent", "invalid_info_hash"),
         (f"see {BARE}", "invalid_info_hash"),
+        (f"{BARE} magnet:?xt=urn:btih:{'ab' * 20}", "invalid_info_hash"),
         (BARE + "&dn=" + "x" * 1_000_000, "magnet_too_large"),
         (BARE + "".join(f"&tr=http%3A%2F%2F{n}.example%2F" for n in range(10_000)), "magnet_too_large"),
         (BARE + "".join(f"&tr={n}" for n in range(MAX_TRACKERS + 1)), "magnet_too_large"),
@@ -202,3 +203,15 @@ def test_punctuation_and_brackets_end_a_magnet_before_its_size_is_judged() -> No
         once = rename(text, {HEX: "A name"})
         assert len(once) > len(text)
         assert rename(once, {HEX: "A name"}) == once
+
+
+@pytest.mark.parametrize("most", [0, 150, 200, 250, 300, 350])
+def test_no_name_is_written_that_makes_a_text_too_long_and_those_behind_it_are_if_they_fit(most: int) -> None:
+    other = "ab" * 20
+    text = f"{BARE}\nmagnet:?xt=urn:btih:{other}&dn=a\nmagnet:?xt=urn:btih:{other}&dn={'b' * 40}"
+    names = {HEX: "x" * 100, other: "short"}
+    once = rename(text, names, most_chars=most)
+    assert len(once) <= max(most, len(text))
+    assert rename(once, names, most_chars=most) == once
+    assert f"&dn={'b' * 40}" not in once  # the text gets shorter by this one, however long it is
+    assert (f"{BARE}&dn={'x' * 100}\n" in once) == (most >= len(text) - 35 + 104)

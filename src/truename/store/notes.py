@@ -44,6 +44,9 @@ class _Found:
     own: set[Key] = field(default_factory=set)
 
 
+MAX_CHARS = 16 << 20
+"""What a note may grow to by its names, three times what may be saved: a backup of it can still be restored."""
+
 _NOTES_AT_ONCE = 20
 
 
@@ -200,7 +203,8 @@ async def write_names(
 
     def changes_in(there: NoteRow) -> list[Replacement]:
         here = found[there.id]
-        return renaming(there.text, {one: names[here.person_id][one] for one in here.hashes}, here.own)
+        theirs = {one: names[here.person_id][one] for one in here.hashes}
+        return renaming(there.text, theirs, here.own, most_chars=MAX_CHARS)
 
     return await _write_renamed(connection, found, changes_in, at)
 
@@ -232,7 +236,7 @@ def _correcting(text: str, names: Mapping[str, tuple[str, str]], own: AbstractSe
             for one in bearing.intersection((span.info_hash, span.info_hash_v2)):
                 if span.written_dn is None or not reads_as(span.written_dn, names[one][0]):
                     bearing.remove(one)
-    return renaming(text, {one: names[one][1] for one in bearing}, own)
+    return renaming(text, {one: names[one][1] for one in bearing}, own, most_chars=MAX_CHARS)
 
 
 async def standing(connection: Connection, asked: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:

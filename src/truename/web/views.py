@@ -11,7 +11,7 @@ from urllib.parse import quote
 from truename.codes import TIMEOUTS, Code
 from truename.magnet import MagnetSpan, find_magnets
 from truename.model import TaskStatus
-from truename.names import is_hidden
+from truename.names import MAX_SHOWN_CHARS, is_hidden
 from truename.notes import MagnetView, NoteView, problem_of
 from truename.service import TaskView
 from truename.store.tasks import TaskRow
@@ -20,6 +20,9 @@ from truename.timeline import unpack, why
 from truename.web.facts import detail_of, provenance_body
 
 Body = dict[str, Any]
+
+_WHOLE_NAMES_CHARS = 4_000_000
+"""Of the names in one note. Each may have thirty thousand, and stand in thousands of magnets."""
 
 
 def task_body(view: TaskView, language: Language) -> Body:
@@ -59,28 +62,37 @@ def error_of(row: TaskRow, language: Language) -> str:
 
 
 def note_body(view: NoteView) -> Body:
-    """The body of a note."""
+    """The body of a note. Where its names are very many and very long, the last ones are cut as on the pages."""
+    magnets = []
+    left_chars = _WHOLE_NAMES_CHARS
+    for one in view.magnets:
+        magnets.append(magnet_body(one, whole=left_chars > 0))
+        left_chars -= len(one.dn or "") + len(one.name or "")
     return {
         "id": view.note.id,
         "version": view.note.version,
         "text": view.note.text,
         "created_at": view.note.created_at,
         "updated_at": view.note.updated_at,
-        "magnets": [magnet_body(one) for one in view.magnets],
+        "magnets": magnets,
     }
 
 
-def magnet_body(view: MagnetView) -> Body:
-    """One magnet of a note; `status` and `task_id` are those of its newest task, or null."""
+def magnet_body(view: MagnetView, *, whole: bool = True) -> Body:
+    """One magnet of a note; `status` and `task_id` are those of its newest task, or null. `whole`: so are its names."""
     return {
         "start": view.start,
         "end": view.end,
         "info_hash": view.info_hash,
-        "dn": view.dn,
-        "name": view.name,
+        "dn": view.dn if whole else _beginning(view.dn),
+        "name": view.name if whole else _beginning(view.name),
         "status": view.task.status.value if view.task else None,
         "task_id": view.task.id if view.task else None,
     }
+
+
+def _beginning(name: str | None) -> str | None:
+    return name if name is None or len(name) <= MAX_SHOWN_CHARS else f"{name[:MAX_SHOWN_CHARS]}…"
 
 
 def state_of(view: MagnetView) -> str:
