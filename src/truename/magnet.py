@@ -4,8 +4,9 @@ A text is never rebuilt from parsed parts: a magnet is a span (`scanner.py`), an
 one value in it.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import islice, zip_longest
 from math import inf
 from typing import NamedTuple, Self
@@ -157,8 +158,9 @@ def renaming(
             so renaming twice equals renaming once; so does a magnet that would become too large: see `unwritable`.
     """
     found: list[Replacement] = []
+    made = cache(_made)  # a long name may stand in thousands of magnets
     for span in find_magnets(text, among=names):
-        written = _true_dn(span, names)
+        written = _true_dn(span, names, made)
         if written is not None and _fits(span, written) and not _is_kept(span, keep):
             found.append(Replacement(span.start + span.dn_start, span.start + span.dn_end, written))
     return found if len(text) + sum(map(_growth, found)) <= most_chars else _within(most_chars - len(text), found)
@@ -202,14 +204,18 @@ def lacks(span: MagnetSpan, name: str) -> bool:
     return written is not None and _fits(span, written)
 
 
-def _true_dn(span: MagnetSpan, names: Mapping[str, str]) -> str | None:
+def _made(name: str, before: str, after: str) -> str:
+    return f"{before}{encode_dn(name)}{after}"
+
+
+def _true_dn(span: MagnetSpan, names: Mapping[str, str], made: Callable[[str, str, str], str] = _made) -> str | None:
     """What is to stand at the place of the `dn`, or None when nothing is to change there."""
     name = names.get(span.info_hash or "") or names.get(span.info_hash_v2 or "")
     if not name:
         return None
-    value = encode_dn(name)
+    value = made(name, span.dn_before, span.dn_after)
     if span.dn_before:
-        return f"{span.dn_before}{value}{span.dn_after}"
+        return value
     old = span.text[span.dn_start : span.dn_end]
     return None if old == value or reads_as(old, name) else value
 

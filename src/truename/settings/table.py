@@ -154,7 +154,7 @@ class Settings(BaseSettings):
         default=100_000,
         rule="rule_count",
         help=(
-            "Tasks that may wait in all; beyond, nothing new is taken.",
+            "Tasks that may wait or run in all; beyond, nothing new is taken.",
             "最多等待的任务总数；超过后不再接受新任务。",
         ),
     )
