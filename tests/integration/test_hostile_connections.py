@@ -136,7 +136,7 @@ def test_a_body_that_trickles_is_cut_off(tmp_path: Path, monkeypatch: pytest.Mon
                 await client.send(b"x")
                 await asyncio.sleep(0.02)
 
-        await client.send(head(served, "POST", "/login", FORM, "Content-Length: 100000"))
+        await client.send(head(served, "POST", "/login", FORM, "Content-Length: 10000"))
         trickling = asyncio.ensure_future(trickle())
         check_refused(await client.rest(), 408, "bad_request")
         trickling.cancel()
@@ -412,24 +412,47 @@ def test_an_old_client_is_served_if_it_says_whom_it_wants(tmp_path: Path, silent
 def test_bodies_of_strangers_take_no_more_room_than_there_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silent: None
 ) -> None:
-    monkeypatch.setattr(guard, "_STRANGERS_BYTES", 200_000)
+    monkeypatch.setattr(guard, "_STRANGERS_BYTES", 20_000)
 
     async def scenario(served: Served) -> None:
         await served.site.person()
-        start = head(served, "POST", "/login", FORM, CLOSE, "Content-Length: 120000")
+        start = head(served, "POST", "/login", FORM, CLOSE, "Content-Length: 12000")
         first = await Client.of(served)
-        await first.send(start + b"a=" + b"x" * 90_000)
-        refused = await ask(served, start + b"a=" + b"x" * 119_998)
+        await first.send(start + b"a=" + b"x" * 9_000)
+        refused = await ask(served, start + b"a=" + b"x" * 11_998)
         while refused.startswith(b"HTTP/1.1 401 "):  # the first one had not been read yet
-            refused = await ask(served, start + b"a=" + b"x" * 119_998)
+            refused = await ask(served, start + b"a=" + b"x" * 11_998)
         check_refused(refused, 429, "too_many")
         first.writer.close()
         async with served.client() as client:
-            answer = await client.post("/login", data={"username": "alice", "password": "x" * 100_000})
+            answer = await client.post("/login", data={"username": "alice", "password": "x" * 10_000})
             while answer.status_code == 429 and answer.json()["code"] == "too_many":
-                answer = await client.post("/login", data={"username": "alice", "password": "x" * 100_000})
+                answer = await client.post("/login", data={"username": "alice", "password": "x" * 10_000})
             assert answer.status_code == 401
             assert (await sign_in(client, "alice", PASSWORD)).status_code == 303
+
+    with_server(tmp_path, scenario)
+
+
+def test_the_bodies_of_one_person_take_nobody_elses_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silent: None
+) -> None:
+    monkeypatch.setattr(guard, "_PEOPLES_BYTES", 400_000)
+
+    async def scenario(served: Served) -> None:
+        tokens = [await served.site.token(await served.site.person(name), name) for name in ("robert", "anna-lena")]
+        bob, anna = (f"Authorization: {token['Authorization']}" for token in tokens)
+        start = ("Content-Type: application/json", CLOSE, "Content-Length: 60000")
+        first = await Client.of(served)
+        await first.send(head(served, "POST", "/api/notes", bob, *start) + b'{"text":"' + b"x" * 50_000)
+        body = b'{"text":"' + b"x" * (60_000 - 11) + b'"}'
+        for _ in range(100):
+            answer = await ask(served, head(served, "POST", "/api/notes", bob, *start) + body)
+            if not answer.startswith(b"HTTP/1.1 201"):
+                break  # before, the first one had not been read yet
+        check_refused(answer, 429, "too_many")
+        assert (await ask(served, head(served, "POST", "/api/notes", anna, *start) + body)).startswith(b"HTTP/1.1 201")
+        first.writer.close()
 
     with_server(tmp_path, scenario)
 

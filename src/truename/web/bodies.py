@@ -6,7 +6,8 @@ miss the answer when the connection is closed.
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from functools import lru_cache
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
@@ -25,10 +26,30 @@ _UTF_8 = frozenset((b"utf-8", b"utf8", b"us-ascii"))
 
 
 class Room:
-    """How many bytes of bodies may be here at once. What is in a body is freed when its request is over."""
+    """How many bytes of bodies may be here at once, and how many of them one person's.
 
-    def __init__(self, most_bytes: int) -> None:
-        self.left_bytes = most_bytes
+    What is in a body is freed when its request is over.
+    """
+
+    def __init__(self, most_bytes: int, most_of_one: int) -> None:
+        self._left_bytes = most_bytes
+        self._most_of_one = most_of_one
+        self._taken: Counter[Hashable] = Counter()
+
+    def take(self, whose: Hashable, size: int) -> bool:
+        """Whether there is so much room for them; then it is taken."""
+        if size > self._left_bytes or size > self._most_of_one - self._taken[whose]:
+            return False
+        self._left_bytes -= size
+        self._taken[whose] += size
+        return True
+
+    def give_back(self, whose: Hashable, size: int) -> None:
+        """So much is free again."""
+        self._left_bytes += size
+        self._taken[whose] -= size
+        if not self._taken[whose]:
+            del self._taken[whose]
 
 
 class Body:
@@ -50,6 +71,7 @@ class Body:
         self._announced = int(length) if length.isdigit() else 0
         self._waits_to_send = b"expect" in fields
         self._room: Room | None = None
+        self._whose: Hashable = None
         self._held = 0
         self.complete = self._announced == 0 and b"transfer-encoding" not in fields
 
@@ -58,14 +80,14 @@ class Body:
         if self._announced > self._limit:
             raise _too_large()
 
-    def fill(self, room: Room) -> None:
-        """From now on what comes takes up room."""
-        self._room = room
+    def fill(self, room: Room, whose: Hashable) -> None:
+        """From now on what comes takes up room of theirs."""
+        self._room, self._whose = room, whose
 
     def let_go(self) -> None:
         """The request is over. Idempotent."""
         if self._room is not None:
-            self._room.left_bytes += self._held
+            self._room.give_back(self._whose, self._held)
         self._held = 0
 
     async def receive(self) -> Message:
@@ -97,9 +119,8 @@ class Body:
     def _hold(self, size: int) -> None:
         if self._room is None:
             return
-        if size > self._room.left_bytes:
+        if not self._room.take(self._whose, size):
             raise Refusal("web_too_many", status=429, code="too_many", headers={"Retry-After": "1"})
-        self._room.left_bytes -= size
         self._held += size
 
     def _count(self, message: Message) -> Message:

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 MAX_HEAD_BYTES = 64 * 1024
 _ONCE = ("host", "origin", "sec-fetch-site", "authorization", "content-type")
 _STRANGERS_BYTES, _PEOPLES_BYTES = 32 * 1024 * 1024, 256 * 1024 * 1024
+_SHARES = 4
+"""So many people can fill it together, and one never. A stranger's form is so small that all connections have room."""
 
 VISITOR, IDENTITY = "truename.visitor", "truename.identity"
 
@@ -57,7 +59,8 @@ class Wall:
     def __init__(self, app: ASGIApp, *, services: Services, doors: Doors) -> None:
         self._app = app
         self._doors = doors
-        self._strangers, self._people = Room(_STRANGERS_BYTES), Room(_PEOPLES_BYTES)
+        self._strangers = Room(_STRANGERS_BYTES, _STRANGERS_BYTES)
+        self._people = Room(_PEOPLES_BYTES, _PEOPLES_BYTES // _SHARES)
         self._root_path = services.settings.root_path
         self._surroundings = Surroundings.of(
             host=services.settings.host,
@@ -116,7 +119,11 @@ class Wall:
         if any(character < " " or character == "\x7f" for character in path):
             raise Refusal("web_not_found", status=404, code="not_found")  # no path of ours has one
         body.refuse_at_once()
-        body.fill(self._strangers if request.scope.get(IDENTITY) is None else self._people)
+        identity = request.scope.get(IDENTITY)
+        if identity is None:
+            body.fill(self._strangers, None)
+        else:
+            body.fill(self._people, identity.person.id)
         return None
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:

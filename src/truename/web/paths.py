@@ -21,7 +21,10 @@ _PAGES = _OPEN | {"/notes", "/tasks", "/health", "/logout", "/openapi.json"}
 _PROBES = frozenset(("/healthz", "/readyz"))
 _STATIC = "/static/"
 _DOCS = "/api/docs"
-_LIMITS = (("/api/notes", 6 * MIB), ("/notes", 6 * MIB), ("/api/calibrate/batch", 8 * MIB))
+_LIMITS = (
+    *(("/api/notes", 6 * MIB), ("/notes", 6 * MIB), ("/api/calibrate/batch", 8 * MIB)),
+    *(("/login", MIB // 32), ("/setup", MIB // 32)),
+)
 _MAX_NEXT = 2000
 
 
