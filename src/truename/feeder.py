@@ -221,6 +221,9 @@ class Feeder:
             self._unwanted.clear()  # what was dropped before this came back is behind us
             self.out |= {lookup.delivery: lookup for lookup in wanted_still}
             self._of_hash |= {lookup.magnet.info_hash: lookup.delivery for lookup in wanted_still}
+            for one in wanted_still:
+                if one.tries > 1:  # somebody may still wait for a try of their own that is not due yet
+                    self._joiners.waits_for_a_try(one.delivery)
             for magnet in self._asked_meanwhile:
                 if (lookup := self._out_of(magnet)) is not None:
                     self._join(lookup, magnet)

@@ -194,7 +194,7 @@ class Lookup:
 
     `delivery` is fresh each time the look-up is sent out, and tells a late answer from the one that is waited for.
     `magnet` holds the hashes and whom to ask, `prio` is that in which its turn came. `strand` is 0, and another number
-    each time that the delivery is begun once more for those who have joined it.
+    each time that the delivery is begun once more for those who have joined it. `tries` have begun, this one too.
     """
 
     delivery: str
@@ -202,3 +202,4 @@ class Lookup:
     magnet: "Magnet"
     prio: int
     strand: int = 0
+    tries: int = 1

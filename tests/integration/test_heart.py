@@ -376,6 +376,23 @@ def test_a_hybrid_ends_the_look_ups_of_both_its_hashes(tmp_path: Path) -> None:
     with_heart(tmp_path, scenario)
 
 
+def test_who_asks_by_one_hash_of_a_hybrid_has_the_magnets_of_the_other_named_as_well(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        text = f"magnet:?xt=urn:btih:{HASHES[0]} magnet:?xt=urn:btmh:1220{V2}"
+        whole = " ".join(f"{one}&dn=Tide%20Tables.mkv" for one in text.split())
+        hers, his, theirs = [await heart.note(text, who=who) for who in (ALICE, BOB, CAROL)]
+        await heart.submit(Magnet(info_hash=V2))
+        (lookup,) = await heart.take()
+        by_v1 = named(lookup, info_hash_v2=V2)
+        await heart.apply((lookup, replace(by_v1, info_hash=HASHES[0])))
+        assert (await heart.text_of(hers), await heart.text_of(his)) == (whole, text)
+        await heart.submit(magnet(0), who=BOB)
+        await heart.submit(Magnet(info_hash=V2), who=CAROL)
+        assert (await heart.text_of(his), await heart.text_of(theirs)) == (whole, whole)
+
+    with_heart(tmp_path, scenario)
+
+
 def test_names_go_only_into_the_notes_of_those_who_asked_and_never_over_a_persons_own(tmp_path: Path) -> None:
     async def scenario(heart: Heart) -> None:
         link = f"magnet:?xt=urn:btih:{HASHES[0]}&dn=mine"

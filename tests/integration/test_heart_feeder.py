@@ -439,6 +439,26 @@ def test_whose_next_try_is_due_has_it_though_somebody_elses_strand_runs(tmp_path
     with_works(tmp_path, scene, slots=1)
 
 
+def test_whose_next_try_is_due_has_it_though_somebody_else_has_made_the_look_up_run_before(tmp_path: Path) -> None:
+    async def scene(works: Works) -> None:
+        works.held, works.ends = {NORMAL}, trouble
+        async with works.going():
+            (hers,) = await works.submit([0], NORMAL)
+            await works.until(lambda: len(works.feeder.begun) == 1)
+            works.unnamed.set()
+            await works.until_task(hers, ALICE, status=TaskStatus.PENDING)
+            works.unnamed.clear()
+            (his,) = await works.submit([0], NORMAL, who=BOB)
+            await works.until_task(his, BOB, status=TaskStatus.RUNNING)
+            assert (await works.row(hers, ALICE)).status is TaskStatus.PENDING
+            works.heart.now += 60
+            works.feeder.wake()
+            await works.until_task(hers, ALICE, status=TaskStatus.RUNNING, attempt=2)
+            assert (await works.row(his, BOB)).attempt == 1
+
+    with_works(tmp_path, scene, slots=1)
+
+
 def test_what_is_said_of_a_strand_is_kept_in_its_order_though_the_database_refuses_some(tmp_path: Path) -> None:
     async def scene(works: Works) -> None:
         works.held = {NORMAL}

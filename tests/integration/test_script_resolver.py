@@ -684,3 +684,12 @@ def test_the_script_dies_with_this_program_and_so_do_its_children(tmp_path: Path
         await gone(pid)
 
     run(scenario)
+
+
+def test_a_keeper_that_is_killed_is_trouble_that_may_pass(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with script(tmp_path, "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\n") as resolver:
+            with pytest.raises(ResolverDown, match="script_killed"):
+                await ask(resolver)
+
+    run(scenario)

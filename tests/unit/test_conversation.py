@@ -156,6 +156,15 @@ def test_what_others_have_named_is_not_ones_own(loop: HandTurnedLoop) -> None:
     assert conversation.peers_seen == 4
 
 
+def test_of_peers_that_are_handed_over_nobody_is_told_of_those_whom_others_have_named(loop: HandTurnedLoop) -> None:
+    conversation = asked(HTTP)
+    waiter = waiting(loop, conversation)
+    conversation.peers["127.0.0.1", 7] = None
+    conversation.hand_over([("127.0.0.1", 7), ("127.0.0.1", 8)])
+    assert waiter.trail.peers == ("127.0.0.1:8",)
+    assert waiter.trail.stuck
+
+
 def test_what_was_seen_for_a_hash_that_one_has_left_was_seen(loop: HandTurnedLoop) -> None:
     first, second = asked(HTTP), asked(HTTP)
     waiter = waiting(loop, first, second)

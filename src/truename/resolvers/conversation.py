@@ -189,7 +189,7 @@ class Conversation:
         waiter.conversations.append(self)
         waiter.look_at_the_clock()
         if self.handed or self.is_out:
-            waiter.trail.needs_help(tuple(map(endpoint, self.handed)))
+            self._tell_of_handed(waiter)
 
     def dismiss(self, waiter: Waiter) -> None:
         """Somebody does not wait any more, for this hash."""
@@ -315,7 +315,12 @@ class Conversation:
         """Somebody else may do better with these peers."""
         self.handed |= dict.fromkeys(peers)
         for waiter in self.waiters:
-            waiter.trail.needs_help(tuple(map(endpoint, self.handed)))
+            self._tell_of_handed(waiter)
+
+    def _tell_of_handed(self, waiter: Waiter) -> None:
+        """Whom only others have named is left to them, and to whoever they share their other ways with."""
+        others = self.others(waiter.whom).peers
+        waiter.trail.needs_help(tuple(endpoint(peer) for peer in self.handed if peer not in others))
 
     def peers_looked_at(self, peers: Sequence[Peer]) -> None:
         """Of the peers that are known, these have not failed; we are not among them."""

@@ -207,12 +207,15 @@ class Ended:
 def read_answer(ended: Ended, info_hash: str) -> Claim:
     """The name out of what a script has said.
 
-    Errors: `Refused` with its reason, fit for a person's eyes, or with ours; `ResolverDown` it could not be started.
+    Errors: `Refused` with its reason, fit for a person's eyes, or with ours; `ResolverDown` it could not be started, or
+            its keeper, which tells of a script's signal by a status, was itself killed.
     """
     if ended.status == -CANNOT_BE_RUN:
         raise ResolverDown("script_not_started")
     if ended.too_much:
         raise Refused(reason="script_too_much")
+    if ended.status < 0:
+        raise ResolverDown("script_killed")
     if ended.status != 0:
         said = reason_in(ended.errors)
         raise Refused(said, reason="" if said else "script_failed")

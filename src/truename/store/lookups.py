@@ -110,7 +110,9 @@ def _taking(rank: ColumnElement[int]) -> ReturningUpdate[Any]:
         update(lookup)
         .where(lookup.c.id.in_(next_ones))
         .values(status=LookupStatus.RUNNING.value, delivery=bindparam("by_delivery"), attempt=lookup.c.attempt + 1)
-        .returning(lookup.c.id, lookup.c.hash, lookup.c.hash_v2, rank.label("rank"), *RANKS, lookup.c.sources)
+        .returning(
+            lookup.c.id, lookup.c.hash, lookup.c.hash_v2, rank.label("rank"), *RANKS, lookup.c.sources, lookup.c.attempt
+        )
     )
 
 
@@ -259,6 +261,7 @@ async def take(connection: Connection, prio: int, count: int, delivery: str) -> 
             lookup_id=row.id,
             magnet=_magnet(row),
             prio=next(prio for prio, column in enumerate(RANKS) if getattr(row, column.name) is not None),
+            tries=row.attempt,
         )
         for row in sorted(rows, key=lambda row: (row.rank, row.id))
     ]

@@ -148,6 +148,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "The script that TRUENAME_SCRIPT_PATH names is not there; put it there, or name another one.",
         "找不到解析器 script 的脚本；请把它放到 TRUENAME_SCRIPT_PATH 所指的位置。",
     ),
+    "script_killed": (
+        "The script was ended from outside, perhaps because memory was short; it is tried again later.",
+        "脚本被外部终止（可能因内存不足），稍后会重试。",
+    ),
     "script_not_started": (
         "The script that TRUENAME_SCRIPT_PATH names cannot be run; make it readable and executable, and let its first "
         "line (#!) name a program that is there.",

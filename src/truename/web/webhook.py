@@ -74,11 +74,13 @@ class Webhook:
         """Tell what there is to tell, until cancelled."""
         async with open_pool(allow_private=self._target.allow_private, gateway=self._target.gateway) as pool:
             while True:
+                told = 0
                 try:
-                    await self.tell(pool)
+                    told = await self.tell(pool)
                 except StoreUnavailable as trouble:
                     log.warning("the webhook is told later", extra={"reason": str(trouble)})
-                await asyncio.sleep(_LOOK_AGAIN_S)
+                if told < _AT_ONCE:
+                    await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def tell(self, pool: httpcore.AsyncConnectionPool) -> int:
         """Tell of the batches that are due; of how many."""
