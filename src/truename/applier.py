@@ -64,8 +64,9 @@ class Applier:
                 refused.append(one)
             elif isinstance(result, Exception) and (plain := _without_what_it_says(one, result)) is not None:
                 refused.append(plain)
-            elif isinstance(result, StoreUnavailable):  # it runs again at the next start
+            elif isinstance(result, StoreUnavailable):  # an end: its tasks are asked for again at the next start
                 log.error("a report cannot be kept", extra={"reason": str(result)})
+                taken.append(one.report)
             elif isinstance(result, BaseException):
                 raise result
             else:

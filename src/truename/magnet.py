@@ -63,12 +63,14 @@ class Magnet:
         text = text.strip()
         if text[: len(SCHEME)].lower() != SCHEME:
             return cls(info_hash=InfoHash.parse(text))
-        spans = list(islice(find_magnets(text, broken=True), 2))
-        if not spans:
+        spans = find_magnets(text, broken=True)
+        span = next(spans, None)
+        if span is None:
             raise InvalidInput("missing_info_hash")
-        if {span.info_hash for span in spans if span.info_hash is not None} > {spans[0].info_hash}:
+        hashes = _hashes_of(span)
+        if hashes and any(hashes.isdisjoint(others) for others in map(_hashes_of, spans) if others):
             raise InvalidInput("invalid_info_hash")
-        return cls.of(spans[0])
+        return cls.of(span)
 
     @classmethod
     def of(cls, span: MagnetSpan) -> Self:
@@ -115,6 +117,10 @@ class Magnet:
     def hashes(self) -> tuple[InfoHash, ...]:
         """Every hash it carries, the canonical one first."""
         return (self.info_hash,) if self.info_hash_v2 is None else (self.info_hash, self.info_hash_v2)
+
+
+def _hashes_of(span: MagnetSpan) -> set[InfoHash]:
+    return {one for one in (span.info_hash, span.info_hash_v2) if one is not None}
 
 
 def in_turns(*several: Iterable[str]) -> tuple[str, ...]:

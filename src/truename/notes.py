@@ -164,7 +164,7 @@ class Notes:
         """Magnets in a person's notes that do not have their names there, the oldest notes first; and how many more.
 
         A name that is only claimed is one. One whose name the person chose is left out; so is one that its name would
-        make too large.
+        make too large, but not one that would make its note so.
         """
         found: dict[str, Magnet] = {}
         more: set[str] = set()
@@ -239,7 +239,12 @@ def caught_up(base: str, mine: str, now: str) -> str:
         for one, name in named.items()
         if name is not None and one in before and before[one] != after[one] and len(after[one]) == 1
     }
-    return rename(mine, changed, changed_names(base, mine), most_chars=notes.MAX_CHARS)
+    return rename(mine, changed, changed_names(base, mine), most_chars=_room_in(now, mine))
+
+
+def _room_in(now: str, mine: str) -> int:
+    """How long a text may become by names that stand in the note as it is now."""
+    return max(notes.MAX_CHARS, len(now) + len(mine))
 
 
 async def save_all(connection: Connection, new: Sequence[NewNote]) -> Sequence[NoteRow]:
@@ -277,7 +282,7 @@ async def _edit(connection: Connection, edit: Edit) -> NoteRow | Stale | None:
         renames = renames_between(base, now.text)
         if renames is None:
             return Stale(now)
-        text = rename(text, renames, own.every | changed, most_chars=notes.MAX_CHARS)
+        text = rename(text, renames, own.every | changed, most_chars=_room_in(now.text, text))
     if text == now.text and not changed:
         return now
     undone = frozenset[Key]()

@@ -78,7 +78,7 @@ def changed_names(before: str, after: str) -> frozenset[Key]:
         return frozenset(key for old, new in pairs if old.written_dn != new.written_dn for key in keys_of(new))
     hashes = hashes_of(key for span in (*olds, *news) for key in keys_of(span))
     had, has = _written(find_magnets(before, among=hashes)), _written(find_magnets(after, among=hashes))
-    return frozenset((one, dn) for one in had.keys() & has.keys() for dn in _changed(had[one], has[one]))
+    return frozenset((one, dn) for one in hashes & had.keys() & has.keys() for dn in _changed(had[one], has[one]))
 
 
 def put_back(changed: Iterable[Key], base: str, earlier: Iterable[str], typed: Container[Key]) -> frozenset[Key]:

@@ -105,7 +105,8 @@ class MagnetSpan(NamedTuple):
 def find_magnets(text: str, *, broken: bool = False, among: Container[str] | None = None) -> Iterator[MagnetSpan]:
     """Find the magnets of a text, in order.
 
-    Input:  `among`: only those that have one of these hashes are wanted, so most others are left out, which is faster.
+    Input:  `among`: only those that have one of these hashes are wanted; most others, but not all, are left out, which
+            is faster.
     Output: spans that never overlap. Those without a usable info-hash (or over `MAX_MAGNET_CHARS`) are left out, or,
             with `broken`, yielded with their `problem`; of one that is too large only the beginning.
     Source: the contract's word "magnet": white space, control characters, quotes and closing CJK punctuation end it,
@@ -130,7 +131,11 @@ def find_magnets(text: str, *, broken: bool = False, among: Container[str] | Non
             if _APOSTROPHE in word and text[max(0, start - len(_APOSTROPHE)) : start] == _APOSTROPHE:
                 word = word.split(_APOSTROPHE, 1)[0]
             word = _until_a_tag(word)
-            span = _read(start, _until_an_escape(word) if "\\" in word else word)
+            if "\\" in word:
+                whole, word = word, _until_an_escape(word)
+                if len(whole) > MAX_MAGNET_CHARS == len(word):  # what follows the backslash has not been looked at
+                    word = whole
+            span = _read(start, word)
             if span.problem is None or (broken and len(span.text) > len(SCHEME)):
                 yield span
         start = following

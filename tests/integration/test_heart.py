@@ -27,7 +27,7 @@ from truename.calibration import Answer, Census, Priority, Refused, Rules, Submi
 from truename.hub import Hub
 from truename.magnet import Magnet
 from truename.model import TaskStatus
-from truename.notes import Notes
+from truename.notes import Edit, Notes, edit_all
 from truename.own_names import OwnNames
 from truename.queue.base import Report
 from truename.store import events, lookups, names, notes, tasks
@@ -35,7 +35,7 @@ from truename.store.database import Connection
 from truename.store.revisions import EDITED
 from truename.store.tables import event, last_failure, note_revision, task
 from truename.store.writer import Writer
-from truename.web.views import note_body
+from truename.web.views import note_bodies, note_body
 
 
 def test_a_new_hash_waits_is_taken_started_and_named(tmp_path: Path) -> None:
@@ -424,6 +424,34 @@ def test_a_note_grows_by_its_names_within_bounds_and_what_is_told_of_it_too(tmp_
         told = note_body(view)["magnets"]
         assert (len(told[0]["name"]), len(told[-1]["name"])) == (30_000, 513)
         assert sum(len(one["name"]) + len(one["dn"] or "") for one in told) < 10_000_000
+        assert sum(len(one["name"]) for body in note_bodies([view] * 5) for one in body["magnets"]) < 10_000_000
+
+    with_heart(tmp_path, scenario)
+
+
+def test_a_name_of_a_hybrid_that_was_put_back_and_becomes_ones_own_by_another_magnet_stays(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        one = f"magnet:?xt=urn:btih:{HASHES[0]}&xt=urn:btmh:1220{V2}"
+        other = f"magnet:?xt=urn:btih:{HASHES[0]}"
+        row = await heart.note(f"{one}&dn=a\n{other}&dn=q")
+
+        async def edit(text: str, at_version: int) -> None:
+            base = await heart.text_of(row)
+            edited = Edit(person_id=ALICE, note_id=row.id, version=at_version, base=base, text=text, at=heart.now)
+            (result,) = await heart.write(edit_all, [edited])
+            assert result.text == text
+
+        async def ask_by_v2() -> None:
+            await heart.submit(Magnet(info_hash=V2))
+            for lookup in await heart.take():
+                await heart.apply((lookup, named(lookup)))
+
+        await ask_by_v2()
+        assert await heart.text_of(row) == f"{one}&dn=Tide%20Tables.mkv\n{other}&dn=q"
+        await edit(f"{one}&dn=a\n{other}&dn=q", 2)
+        await edit(f"{one}&dn=a\n{other}&dn=a", 3)
+        await ask_by_v2()
+        assert await heart.text_of(row) == f"{one}&dn=a\n{other}&dn=a"
 
     with_heart(tmp_path, scenario)
 

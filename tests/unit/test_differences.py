@@ -16,7 +16,22 @@ V2 = "4d" * 32
 WORDS = [
     *(f"magnet:?xt=urn:btih:{one}{dn}" for one in HASHES for dn in ("", "&dn=a", "&dn=b", "&dn=", "&tr=x")),
     *(f"magnet:?xt=urn:btih:{HASHES[0]}&xt=urn:btmh:1220{V2}{dn}" for dn in ("", "&dn=a", "&dn=c")),
-    *(f"magnet:?xt=urn:btmh:1220{V2}&dn=b", "magnet:?", "a", "'", ",", ")", "(", "\\n", ";", "&dn=b", "x" * 40),
+    *(f"magnet:?dn=a&xt=urn:btih:{HASHES[0]}", f"magnet:?XT=urn:btih:{HASHES[1]}&dn=b"),
+    *(
+        f"magnet:?xt=urn:btmh:1220{V2}&dn=b",
+        "magnet:?",
+        "a",
+        "next",
+        "TEXT",
+        "'",
+        ",",
+        ")",
+        "(",
+        "\\n",
+        ";",
+        "&dn=b",
+        "x" * 40,
+    ),
     *(" ", "\n", "\u3000", " ", "\n"),
 ]
 TEXTS = st.lists(st.sampled_from(WORDS), max_size=12).map("".join)
@@ -72,3 +87,8 @@ def test_a_word_that_only_grew_is_in_the_part_as_a_whole() -> None:
     assert differing("a b", "a x b") == ("b", "x b")
     assert differing("", "a") == ("", "a")
     assert differing("a\na\na", "a\na\na\na") == ("a", "a\na")
+
+
+def test_words_between_two_magnets_make_no_name_ones_own() -> None:
+    before = f"magnet:?xt=urn:btih:{HASHES[0]}&dn=Name\n\nmagnet:?dn=x&xt=urn:btih:{HASHES[0]}"
+    assert changed_names(before, before.replace("\n\n", "\nwhat comes next\n")) == frozenset()

@@ -67,6 +67,8 @@ def test_a_magnet_carries_all_its_hashes(text: str, hashes: tuple[str, ...]) -> 
         ("http://x.example/a.torrent", "invalid_info_hash"),
         (f"see {BARE}", "invalid_info_hash"),
         (f"{BARE} magnet:?xt=urn:btih:{'ab' * 20}", "invalid_info_hash"),
+        (f"{BARE} {BARE} magnet:?xt=urn:btih:{'ab' * 20}", "invalid_info_hash"),
+        (BARE + "&dn=" + "x" * (MAX_MAGNET_CHARS - len(BARE) - 4) + "\\y", "magnet_too_large"),
         (BARE + "&dn=" + "x" * 1_000_000, "magnet_too_large"),
         (BARE + "".join(f"&tr=http%3A%2F%2F{n}.example%2F" for n in range(10_000)), "magnet_too_large"),
         (BARE + "".join(f"&tr={n}" for n in range(MAX_TRACKERS + 1)), "magnet_too_large"),
@@ -215,3 +217,8 @@ def test_no_name_is_written_that_makes_a_text_too_long_and_those_behind_it_are_i
     assert rename(once, names, most_chars=most) == once
     assert f"&dn={'b' * 40}" not in once  # the text gets shorter by this one, however long it is
     assert (f"{BARE}&dn={'x' * 100}\n" in once) == (most >= len(text) - 35 + 104)
+
+
+def test_the_same_torrent_twice_is_one() -> None:
+    both = f"{BARE}&xt=urn:btmh:1220{'cd' * 32}"
+    assert Magnet.parse(f"{both} magnet:?xt=urn:btmh:1220{'cd' * 32} {BARE}").hashes == Magnet.parse(both).hashes

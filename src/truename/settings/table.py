@@ -155,11 +155,11 @@ class Settings(BaseSettings):
         rule="rule_count",
         help=(
             "Tasks that may wait or run in all; beyond, nothing new is taken.",
-            "最多等待的任务总数；超过后不再接受新任务。",
+            "等待或正在运行的任务总数上限；超过后不再接受新任务。",
         ),
     )
     max_queued_per_user: Count = _setting(
-        default=100_000, rule="rule_count", help=("The same for one person.", "每个人最多等待的任务数。")
+        default=100_000, rule="rule_count", help=("The same for one person.", "每个人的同样上限。")
     )
     max_batch: Count = _setting(
         default=10_000, rule="rule_count", help=("Items in one batch.", "一个批次的最大项目数。")

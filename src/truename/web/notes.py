@@ -14,7 +14,7 @@ from truename.web.errors import Refusal
 from truename.web.guard import identity_of
 from truename.web.language import preferred
 from truename.web.paging import DEFAULT_LIMIT, rows_wanted
-from truename.web.views import Body, note_body
+from truename.web.views import Body, note_bodies, note_body
 
 MAX_TEXT_BYTES = 5 * 1024 * 1024
 
@@ -42,7 +42,7 @@ async def newest(request: Request, limit: str = str(DEFAULT_LIMIT), after: str =
     views, more = await work_of(request).notes.newest(
         identity_of(request).person.id, limit=rows_wanted(limit), before_id=cursor_of(after)
     )
-    return {"notes": [note_body(view) for view in views], "next": str(views[-1].note.id) if more else None}
+    return {"notes": note_bodies(views), "next": str(views[-1].note.id) if more else None}
 
 
 @router.get("/api/notes/{note_id}", summary="One note")

@@ -22,7 +22,7 @@ from truename.web.facts import detail_of, provenance_body
 Body = dict[str, Any]
 
 _WHOLE_NAMES_CHARS = 4_000_000
-"""Of the names in one note. Each may have thirty thousand, and stand in thousands of magnets."""
+"""Of the names in one answer. Each may have thirty thousand, and stand in thousands of magnets."""
 
 
 def task_body(view: TaskView, language: Language) -> Body:
@@ -62,20 +62,31 @@ def error_of(row: TaskRow, language: Language) -> str:
 
 
 def note_body(view: NoteView) -> Body:
-    """The body of a note. Where its names are very many and very long, the last ones are cut as on the pages."""
-    magnets = []
-    left_chars = _WHOLE_NAMES_CHARS
-    for one in view.magnets:
-        magnets.append(magnet_body(one, whole=left_chars > 0))
-        left_chars -= len(one.dn or "") + len(one.name or "")
-    return {
-        "id": view.note.id,
-        "version": view.note.version,
-        "text": view.note.text,
-        "created_at": view.note.created_at,
-        "updated_at": view.note.updated_at,
-        "magnets": magnets,
-    }
+    """The body of a note: see `note_bodies`."""
+    (body,) = note_bodies([view])
+    return body
+
+
+def note_bodies(views: Iterable[NoteView]) -> list[Body]:
+    """The bodies of notes. Where their names are very many and very long, the last ones are cut as on the pages."""
+    bodies: list[Body] = []
+    told_chars = 0
+    for view in views:
+        magnets: list[Body] = []
+        for one in view.magnets:
+            magnets.append(magnet_body(one, whole=told_chars < _WHOLE_NAMES_CHARS))
+            told_chars += len(one.dn or "") + len(one.name or "")
+        bodies.append(
+            {
+                "id": view.note.id,
+                "version": view.note.version,
+                "text": view.note.text,
+                "created_at": view.note.created_at,
+                "updated_at": view.note.updated_at,
+                "magnets": magnets,
+            }
+        )
+    return bodies
 
 
 def magnet_body(view: MagnetView, *, whole: bool = True) -> Body:
