@@ -325,7 +325,7 @@ def _revision(row: NoteRow, *, cause: str, changes: Sequence[Replacement] = ()) 
 
 
 async def _index_anew(connection: Connection, before: NoteRow, text: str, own: OwnNames) -> None:
-    """Only the hashes where the texts differ, and those of names that are the person's own in another way than before."""
+    """Only the hashes where the texts differ, and those of names that are the person's in another way than before."""
     had = await own_names(connection, before.id)
     differ = (key for part in differing(before.text, text) for span in find_magnets(part) for key in keys_of(span))
     hashes = hashes_of((*differ, *(had.typed ^ own.typed), *(had.undone ^ own.undone)))
