@@ -3,6 +3,7 @@
 One strand of a delivery begins at a time, for all who wait then; who comes meanwhile is looked at when it has begun.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
@@ -14,6 +15,7 @@ from truename.model import Lookup
 from truename.queue.base import JobQueue
 from truename.store.writer import Writer
 
+_LOOK_EVERY_S = 1.0
 _EXTRA_STRANDS = 4
 """Of a delivery, for those who ask again and name more: they have a task already, whose time goes on."""
 
@@ -30,6 +32,7 @@ class Joiners:
         self._beginning: set[str] = set()
         self._extra: Counter[str] = Counter()
         self._put_off: set[str] = set()
+        self._look_at_put_off = 0.0
 
     def came(self, delivery: str, *, names_more: bool = False, is_new: bool = True) -> None:
         """Somebody has joined it, with a new task or not; `names_more`: it has to ask more."""
@@ -60,8 +63,11 @@ class Joiners:
 
     def to_look_at_again(self) -> Collection[str]:
         """Deliveries whose tasks may be due for another try by now, and those that could not be begun before."""
-        for delivery in self._put_off:
-            self.came(delivery)
+        now = asyncio.get_running_loop().time()
+        if now >= self._look_at_put_off:  # there may be thousands, and this is asked for with each change
+            self._look_at_put_off = now + _LOOK_EVERY_S
+            for delivery in self._put_off:
+                self.came(delivery)
         return tuple(self._wanting)
 
     async def begin(self, deliveries: Iterable[str], begun: Collection[str], at: float) -> None:
