@@ -66,7 +66,7 @@ class Applier:
                 refused.append(plain)
             elif isinstance(result, StoreUnavailable):  # an end: its tasks are asked for again at the next start
                 log.error("a report cannot be kept", extra={"reason": str(result)})
-                taken.append(one.report)
+                taken += [one.report] if one.report.outcome is not None else []
             elif isinstance(result, BaseException):
                 raise result
             else:

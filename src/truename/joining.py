@@ -41,7 +41,7 @@ class Joiners:
             self._besides.add(delivery)
 
     def waits_for_a_try(self, delivery: str) -> None:
-        """A strand of it has ended in trouble that may pass, and others go on meanwhile."""
+        """Somebody may wait there for a later try, since trouble that may pass has ended an earlier one."""
         self._put_off.add(delivery)
 
     def asked_again(self, delivery: str) -> None:

@@ -68,8 +68,10 @@ class Magnet:
         if span is None:
             raise InvalidInput("missing_info_hash")
         hashes = _hashes_of(span)
-        if hashes and any(hashes.isdisjoint(others) for others in map(_hashes_of, spans) if others):
-            raise InvalidInput("invalid_info_hash")
+        for others in map(_hashes_of, spans if hashes else ()):
+            if others and hashes.isdisjoint(others):
+                raise InvalidInput("invalid_info_hash")
+            hashes |= others
         return cls.of(span)
 
     @classmethod

@@ -239,12 +239,12 @@ def caught_up(base: str, mine: str, now: str) -> str:
         for one, name in named.items()
         if name is not None and one in before and before[one] != after[one] and len(after[one]) == 1
     }
-    return rename(mine, changed, changed_names(base, mine), most_chars=_room_in(now, mine))
+    return rename(mine, changed, changed_names(base, mine), most_chars=_room_in(base, mine, now))
 
 
-def _room_in(now: str, mine: str) -> int:
-    """How long a text may become by names that stand in the note as it is now."""
-    return max(notes.MAX_CHARS, len(now) + len(mine))
+def _room_in(base: str, mine: str, now: str) -> int:
+    """How long a text may become by names that have come into the note since: as much longer as the note has."""
+    return max(notes.MAX_CHARS, len(mine) + max(0, len(now) - len(base)))
 
 
 async def save_all(connection: Connection, new: Sequence[NewNote]) -> Sequence[NoteRow]:
@@ -282,7 +282,7 @@ async def _edit(connection: Connection, edit: Edit) -> NoteRow | Stale | None:
         renames = renames_between(base, now.text)
         if renames is None:
             return Stale(now)
-        text = rename(text, renames, own.every | changed, most_chars=_room_in(now.text, text))
+        text = rename(text, renames, own.every | changed, most_chars=_room_in(base, text, now.text))
     if text == now.text and not changed:
         return now
     undone = frozenset[Key]()

@@ -34,6 +34,7 @@ INVISIBLE = "".join(map(chr, [*range(0x200B, 0x2010), *range(0x202A, 0x202F), *r
 # Of escapes in JSON and in programs, those of what ends a magnet anyway, and of the backslash itself.
 _ESCAPED_ENDS = "nrtbf\"'\\"
 _APOSTROPHE = "\\u0027"
+_LONGEST_ESCAPE = len(_APOSTROPHE)
 _JSON_IN_JSON = "\\\\u0026"
 _BETWEEN_MAGNETS = ",;'"
 _LONGEST_ENTITY = 10
@@ -118,7 +119,7 @@ def find_magnets(text: str, *, broken: bool = False, among: Container[str] | Non
         following = _next_scheme(text, start + len(SCHEME))
         limit = following if following >= 0 else len(text)
         if limit - start > MAX_MAGNET_CHARS:
-            limit = start + MAX_MAGNET_CHARS + 1
+            limit = start + MAX_MAGNET_CHARS + _LONGEST_ESCAPE
         if among is not None and _is_plainly_none_of(among, text, start + len(SCHEME), limit):
             start = following
             continue
@@ -131,11 +132,7 @@ def find_magnets(text: str, *, broken: bool = False, among: Container[str] | Non
             if _APOSTROPHE in word and text[max(0, start - len(_APOSTROPHE)) : start] == _APOSTROPHE:
                 word = word.split(_APOSTROPHE, 1)[0]
             word = _until_a_tag(word)
-            if "\\" in word:
-                whole, word = word, _until_an_escape(word)
-                if len(whole) > MAX_MAGNET_CHARS == len(word):  # what follows the backslash has not been looked at
-                    word = whole
-            span = _read(start, word)
+            span = _read(start, _until_an_escape(word) if "\\" in word else word)
             if span.problem is None or (broken and len(span.text) > len(SCHEME)):
                 yield span
         start = following

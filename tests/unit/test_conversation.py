@@ -163,6 +163,9 @@ def test_of_peers_that_are_handed_over_nobody_is_told_of_those_whom_others_have_
     conversation.hand_over([("127.0.0.1", 7), ("127.0.0.1", 8)])
     assert waiter.trail.peers == ("127.0.0.1:8",)
     assert waiter.trail.stuck
+    conversation.found_in_dht([("127.0.0.1", 7)])
+    conversation.hand_over([])
+    assert set(waiter.trail.peers) == {"127.0.0.1:7", "127.0.0.1:8"}
 
 
 def test_what_was_seen_for_a_hash_that_one_has_left_was_seen(loop: HandTurnedLoop) -> None:

@@ -222,3 +222,13 @@ def test_no_name_is_written_that_makes_a_text_too_long_and_those_behind_it_are_i
 def test_the_same_torrent_twice_is_one() -> None:
     both = f"{BARE}&xt=urn:btmh:1220{'cd' * 32}"
     assert Magnet.parse(f"{both} magnet:?xt=urn:btmh:1220{'cd' * 32} {BARE}").hashes == Magnet.parse(both).hashes
+    assert Magnet.parse(f"{BARE} {both} magnet:?xt=urn:btmh:1220{'cd' * 32}").hashes == (HEX,)
+
+
+@pytest.mark.parametrize("behind", ["\\n", '\\"', "\\u0022", "\\", "\\\\"])
+def test_a_magnet_as_large_as_may_be_is_one_in_front_of_an_escape_too(behind: str) -> None:
+    name = "x" * (MAX_MAGNET_CHARS - len(BARE) - len("&dn="))
+    text = rename(f"{BARE}{behind}next", {HEX: name})
+    assert text == f"{BARE}&dn={name}{behind}next"
+    assert [span.end for span in find_magnets(text)] == [MAX_MAGNET_CHARS]
+    assert rename(text, {HEX: name}) == text

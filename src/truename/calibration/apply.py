@@ -80,15 +80,7 @@ async def _name_all(connection: Connection, reports: Sequence[Report], rules: Ru
     await watches.answered(connection, (one for one, known in answered.items() if known.verified), at=changes.at)
     await watches.forget(connection, ((task.person_id, task.hash) for task in completed))
     changes.ended(completed)
-    proven = {one: finding.hashes for finding in findings if finding.known.verified for one in finding.hashes}
-    await changes.rename(
-        connection,
-        (
-            (task.person_id, one, by_lookup[task.lookup_id].name)
-            for task in completed
-            for one in proven.get(task.hash, (task.hash,))  # who asks by one hash asks for the torrent
-        ),
-    )
+    await changes.rename(connection, ((task.person_id, task.hash) for task in completed), answered)
     await changes.correct(connection, {one: (old, answered[one].name) for one, old in over.items()})
     return {task.lookup_id for task in completed}
 

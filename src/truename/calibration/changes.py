@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from truename.store import batches, events, notes
+from truename.store import batches, events, names, notes
 from truename.store.database import Connection
+from truename.store.names import KnownName
 from truename.store.progress import Touched
 from truename.store.tasks import TaskRow
 
@@ -28,16 +29,24 @@ class Changes:
         self.begun(touched)
         self.over += [task.id for task in touched]
 
-    async def rename(self, connection: Connection, named: Iterable[tuple[int, str, str]]) -> None:
-        """Write names, given as (person, hash, name), into the notes of the people who asked."""
+    async def rename(
+        self, connection: Connection, named: Iterable[tuple[int, str]], known: Mapping[str, KnownName]
+    ) -> None:
+        """Write the names that are known into the notes of the people who asked, given as (person, hash).
+
+        Who asks by one hash asks for the torrent, whichever of its proven hashes stands in the note.
+        """
+        named = list(named)
+        together = await names.together(connection, {one for _, one in named if known[one].info_hash_v2 is not None})
         theirs: dict[int, dict[str, str]] = {}
-        for person_id, info_hash, name in named:
-            theirs.setdefault(person_id, {})[info_hash] = name
+        for person_id, info_hash in named:
+            for one in together.get(info_hash, (info_hash,)):
+                theirs.setdefault(person_id, {})[one] = known[info_hash].name
         self.notes += await notes.write_names(connection, theirs, at=self.at)
 
-    async def correct(self, connection: Connection, names: Mapping[str, tuple[str, str]]) -> None:
+    async def correct(self, connection: Connection, claimed: Mapping[str, tuple[str, str]]) -> None:
         """Write names over ones that were only claimed, given by hash as (claimed, now), whoever was told of those."""
-        self.notes += await notes.correct_names(connection, names, at=self.at)
+        self.notes += await notes.correct_names(connection, claimed, at=self.at)
 
     async def write(self, connection: Connection) -> None:
         """Count the batches down and append the events."""

@@ -19,7 +19,6 @@ from truename.calibration.words import (
     Rules,
     Submission,
 )
-from truename.infohash import V2_DIGITS
 from truename.magnet import Magnet
 from truename.model import TaskStatus
 from truename.store import batches, lookups, names, notes, tasks, watches
@@ -161,25 +160,13 @@ async def _submit(connection: Connection, submissions: Sequence[Submission], rul
     await _make_room(connection, [one for one in plan.joined.values() if one.sources.is_crowded])
     changes = Changes(at=max(submission.at for submission in submissions))
     changes.begun((*plan.added, *plan.raised.values()))
-    named = [(task.person_id, task.hash, task.name) for task in plan.added if task.name is not None]
-    await watches.forget(connection, ((person_id, info_hash) for person_id, info_hash, _ in named))
+    named = [(task.person_id, task.hash) for task in plan.added if task.name is not None]
+    await watches.forget(connection, named)
     asked_by_hand = (one for one in submissions if not one.watched and one.magnet.info_hash in ground.known)
     await notes.lift(connection, ((one.person_id, one.magnet.info_hash) for one in asked_by_hand))
-    await changes.rename(connection, await _by_every_hash(connection, named, ground))
+    await changes.rename(connection, named, ground.names)
     await changes.write(connection)
     return plan
-
-
-async def _by_every_hash(
-    connection: Connection, named: Sequence[tuple[int, str, str]], ground: Ground
-) -> Sequence[tuple[int, str, str]]:
-    """These names, given as (person, hash, name), by the other hash of their torrents as well, where it is proven."""
-    v1 = await names.v1_of(connection, {one for _, one, _ in named if len(one) == V2_DIGITS})
-    besides = {one: v1.get(one) or ground.names[one].beside(one) for _, one, _ in named if one in ground.names}
-    return [
-        *named,
-        *((person_id, other, name) for person_id, one, name in named if (other := besides.get(one)) is not None),
-    ]
 
 
 def _joined(plan: Plan) -> Iterator[int]:

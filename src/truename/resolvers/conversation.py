@@ -318,8 +318,8 @@ class Conversation:
             self._tell_of_handed(waiter)
 
     def _tell_of_handed(self, waiter: Waiter) -> None:
-        """Whom only others have named is left to them, and to whoever they share their other ways with."""
-        others = self.others(waiter.whom).peers
+        """Whom only others have named is left to them, as far as that is known."""
+        others = self.others(waiter.whom).peers - self._found_in_dht
         waiter.trail.needs_help(tuple(endpoint(peer) for peer in self.handed if peer not in others))
 
     def peers_looked_at(self, peers: Sequence[Peer]) -> None:

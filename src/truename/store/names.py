@@ -130,6 +130,12 @@ _V1 = (
         _OTHER.c.hash != func.substr(_V2_OF_TORRENT, 1, V1_DIGITS),
     )
 )
+_TOGETHER = (
+    select(torrent_hash.c.hash, _OTHER.c.hash.label("other"))
+    .join(torrent, torrent.c.id == torrent_hash.c.torrent_id)
+    .join(_OTHER, _OTHER.c.torrent_id == torrent.c.id)
+    .where(_HASHES, torrent.c.verified.is_(True))
+)
 _INSERT = insert(torrent)
 _IDS_OF = select(torrent.c.hash, torrent.c.id).where(torrent.c.hash.in_(bindparam("hashes", expanding=True)))
 
@@ -162,6 +168,15 @@ async def v1_of(connection: Connection, hashes: Iterable[str]) -> dict[str, str]
     found: dict[str, str] = {}
     for some in in_chunks(hashes):
         found |= {row.hash: row.v1 for row in await connection.execute(_V1, {"hashes": some})}
+    return found
+
+
+async def together(connection: Connection, hashes: Iterable[str]) -> dict[str, list[str]]:
+    """For each of these hashes, all that are proven to be of its torrent, itself too."""
+    found: dict[str, list[str]] = {}
+    for some in in_chunks(hashes):
+        for row in await connection.execute(_TOGETHER, {"hashes": some}):
+            found.setdefault(row.hash, []).append(row.other)
     return found
 
 
