@@ -73,8 +73,8 @@ class Model:
 
     def named(self, torrent: tuple[str, ...]) -> None:
         """A name has come, from whatever delivery."""
+        self.names |= {one: NAME_OF[TORRENT_OF[InfoHash(one)]] for one in torrent}
         for info_hash in torrent:
-            self.names[info_hash] = NAME_OF[TORRENT_OF[InfoHash(info_hash)]]
             self.current.pop(info_hash, None)
             for task in (self.tasks[key] for key in self.active(info_hash)):
                 task.attempt += task.status == "pending"
@@ -108,7 +108,8 @@ class Model:
                 self.current.pop(task.hash, None)
 
     def rename(self, who: int, info_hash: str) -> None:
-        """Write a name into the notes of who asked for it."""
-        for key, note in self.notes.items():
-            if note.person == who and note.rename(info_hash, self.names[info_hash], again=key in self.renamed):
-                self.renamed.add(key)
+        """Write a name into the notes of who asked for it, wherever a hash of its torrent stands there."""
+        for one in TORRENT_OF[InfoHash(info_hash)]:
+            for key, note in self.notes.items():
+                if note.person == who and note.rename(one, self.names[one], again=key in self.renamed):
+                    self.renamed.add(key)
