@@ -387,42 +387,31 @@ def test_a_resolver_with_a_defect_fails_one_task_and_the_engine_goes_on(tmp_path
                 raise ZeroDivisionError
             return await super().resolve(magnet, deadline_s=deadline_s)
 
-    async def run() -> None:
-        settings = Settings.model_validate({"data_dir": tmp_path / "data"})
-        async with app.open_engine(settings, Chain([Defective()])) as engine:
-            answers = await engine.calibrations.submit(ALICE, [magnet(0), magnet(1)])
-            ids = [one.task_id for one in answers if isinstance(one, Submitted)]
-            ended = await engine.calibrations.wait(ALICE, ids, timeout_s=100)
-            assert [(ended[one].status, ended[one].code) for one in ids] == [
-                (TaskStatus.FAILED, "resolver_failed"),
-                (TaskStatus.COMPLETED, None),
-            ]
-
     shutil.copytree(template, tmp_path / "data")
-    asyncio.run(run())
+    asyncio.run(_the_first_fails_and_the_second_is_named(tmp_path / "data", Defective()))
 
 
 def test_a_name_that_the_database_never_takes_ends_its_own_look_up_and_holds_up_no_other(
     tmp_path: Path, template: Path
 ) -> None:
-    async def run() -> None:
-        settings = Settings.model_validate({"data_dir": tmp_path / "data"})
-        async with app.open_engine(settings, Chain([Oracle()])) as engine:
-            answers = await engine.calibrations.submit(ALICE, [magnet(0), magnet(1)])
-            ids = [one.task_id for one in answers if isinstance(one, Submitted)]
-            ended = await engine.calibrations.wait(ALICE, ids, timeout_s=100)
-            assert [(ended[one].status, ended[one].code) for one in ids] == [
-                (TaskStatus.FAILED, "resolver_failed"),
-                (TaskStatus.COMPLETED, None),
-            ]
-
     shutil.copytree(template, tmp_path / "data")
     with closing(sqlite3.connect(tmp_path / "data" / FILE_NAME)) as database:
         database.execute(
             f"""CREATE TRIGGER never BEFORE INSERT ON torrent WHEN NEW.hash = '{HASHES[0]}'
             BEGIN SELECT RAISE(ABORT, 'never'); END"""
         )
-    asyncio.run(run())
+    asyncio.run(_the_first_fails_and_the_second_is_named(tmp_path / "data", Oracle()))
+
+
+async def _the_first_fails_and_the_second_is_named(data_dir: Path, resolver: Oracle) -> None:
+    async with app.open_engine(Settings.model_validate({"data_dir": data_dir}), Chain([resolver])) as engine:
+        answers = await engine.calibrations.submit(ALICE, [magnet(0), magnet(1)])
+        ids = [one.task_id for one in answers if isinstance(one, Submitted)]
+        ended = await engine.calibrations.wait(ALICE, ids, timeout_s=100)
+        assert [(ended[one].status, ended[one].code) for one in ids] == [
+            (TaskStatus.FAILED, "resolver_failed"),
+            (TaskStatus.COMPLETED, None),
+        ]
 
 
 @pytest.mark.parametrize(
