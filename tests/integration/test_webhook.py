@@ -375,6 +375,33 @@ async def rows_of(site: Live) -> tuple[int, int]:
     return counts[0], counts[1]
 
 
+def test_as_long_as_there_is_much_to_tell_it_makes_no_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("truename.web.webhook._LOOK_AGAIN_S", 3600.0)
+
+    async def scenario(site: Live) -> None:
+        client = await site.signed_in()
+        for _ in range(25):
+            answer = await client.post("/api/calibrate/batch", json={"info_hashes": ["no hash"]})
+            assert answer.status_code == 200
+        async with site.database.writing() as connection:
+            await connection.execute(update(batch).values(tell_at=0.0))
+        async with receiver() as found:
+            heard = asyncio.Event()
+
+            async def hear() -> None:
+                if len(found.told) == 25:
+                    heard.set()
+
+            found.meanwhile = hear
+            telling = asyncio.create_task(Bell(site, found.url).webhook.run())
+            async with asyncio.timeout(PATIENCE_S):
+                await heard.wait()
+            telling.cancel()
+            await asyncio.wait([telling])
+
+    with_live(tmp_path, scenario)
+
+
 def test_a_server_with_a_webhook_tells_by_itself(tmp_path: Path) -> None:
     async def scenario(site: Live) -> None:
         client = await site.signed_in()
