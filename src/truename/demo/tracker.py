@@ -18,7 +18,7 @@ def compact(host: str, port: int) -> bytes:
 
 
 class Tracker(asyncio.Protocol):
-    """One connection to the tracker: one announce in, one list of peers out.
+    """One connection to the tracker: for each announce a list of peers, until the client closes or says that it will.
 
     `peers` maps the 20 bytes of a hash to compact peers; a hash that is not in it has none.
     """
@@ -46,14 +46,31 @@ class Tracker(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        if b"\r\n\r\n" in self._received:
+        request, end, rest = self._received.partition(b"\r\n\r\n")
+        while end and not transport.is_closing():
+            self._received = rest
+            self._answer(transport, request)
+            request, end, rest = rest.partition(b"\r\n\r\n")
+        if len(self._received) > _MAX_REQUEST_BYTES:
+            transport.abort()
+
+    def _answer(self, transport: asyncio.Transport, request: bytes) -> None:
+        body = announce_answer(request, self._peers)
+        if is_last(request):
             # Without a length the client waits for our end of the connection. Who ends one first keeps its port in
             # TIME_WAIT for a minute, and a client that asks thousands of times would run out of ports.
-            transport.write(b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n")
-            transport.write(announce_answer(self._received, self._peers))
+            transport.write(b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n" + body)
             transport.close()
-        elif len(self._received) > _MAX_REQUEST_BYTES:
-            transport.abort()
+        else:
+            transport.write(
+                b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+            )
+
+
+def is_last(request: bytes) -> bool:
+    """Whether a client asks nothing more on the connection (RFC 9112, section 9.3)."""
+    first, _, headers = request.lower().partition(b"\r\n")
+    return not first.endswith(b" http/1.1") or b"\r\nconnection: close\r\n" in b"\r\n" + headers + b"\r\n"
 
 
 def announce_answer(request: bytes, peers: Mapping[bytes, bytes]) -> bytes:

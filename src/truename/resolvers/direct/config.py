@@ -29,7 +29,7 @@ class Limits:
 
     connections: int = _MOST_CONNECTIONS
     http_announces: int = _MOST_HTTP_ANNOUNCES
-    http_announces_to_one: int = 300
+    http_announces_to_one: int = 100
     udp_announces: int = 400
     udp_announces_to_one: int = 100
     held_bytes: int = 64 << 20

@@ -1,4 +1,4 @@
-"""One HTTP GET on a connection of its own, with a bound on everything that comes back. Source: RFC 9112.
+"""One HTTP GET and its answer, with a bound on everything that comes back. Source: RFC 9112.
 
 A client of its own, since it is asked thousands of times in a burst: the parser is httptools, and httpcore took six
 times the processor time of everything else in a look-up.
@@ -14,7 +14,7 @@ import httptools
 
 from truename.errors import TruenameError
 from truename.resolvers.direct.allowance import Allowance
-from truename.resolvers.direct.lines import Line, Listener
+from truename.resolvers.direct.kept import Visited
 
 _AS_THEY_ARE = "%/?:@!$&'()*+,;=[]~"
 _PLAIN = re.compile(r"[A-Za-z0-9_.\-%/?:@!$&'()*+,;=[\]~]*").fullmatch
@@ -25,6 +25,7 @@ _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _BEGINNING = b"HTTP/"
 _MAX_LENGTH_DIGITS = 10
 _FIRST_FINAL_STATUS = 200
+_WITHOUT_BODY = frozenset((204, 304))
 
 
 class NoAnswer(TruenameError):  # noqa: N818 - named after what it is
@@ -45,7 +46,7 @@ def build_get(host: str, target: str) -> bytes:
     """The request. `host` is as the URL has it, with its port."""
     if not _PLAIN(target):
         target = quote(target, safe=_AS_THEY_ARE)
-    return f"GET {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: truename\r\nConnection: close\r\n\r\n".encode("ascii")
+    return f"GET {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: truename\r\n\r\n".encode("ascii")
 
 
 def end_of_head(data: bytearray, start: int) -> int:
@@ -88,8 +89,9 @@ def unpack(body: bytearray, may_say: Allowance) -> bytearray:
     return bytearray(unpacked)
 
 
-class Get(Listener):
-    """Sends the request when connected. `on_end` is told what comes, or why nothing does (`NoAnswer`, `OSError`); once.
+class Get:
+    """A `Visitor` that sends the request when connected. `on_end` is told what comes, or why nothing does (`NoAnswer`,
+    `OSError`); once. The line is kept for others where the answer says that it may be and is known to have ended.
 
     Head and body together are heard as far as `may_say` goes; of that nothing is left when it was not enough. A body
     that ends before its time, or goes on behind it, is what it is, as to libtorrent: whoever reads it knows whether it
@@ -99,13 +101,17 @@ class Get(Listener):
     def __init__(self, request: bytes, may_say: Allowance, on_end: Callable[[Answer | Exception], None]) -> None:
         self._on_end: Callable[[Answer | Exception], None] | None = on_end
         self._request = request
-        self._coming = Answer()
         self._may_say = may_say
+        self._line: Visited | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._coming = Answer()
         self._head = bytearray()
         self._head_is_whole = False
         self._is_whole = False
         self._length: int | None = None
-        self._line: Line | None = None
+        self._is_last = False
         self._parser = httptools.HttpResponseParser(self)
 
     def abort(self) -> None:
@@ -114,18 +120,20 @@ class Get(Listener):
         if self._line is not None:
             self._line.abort()
 
-    # --- Listener ------------------------------------------------------------------------------------------------
+    # --- Visitor -------------------------------------------------------------------------------------------------
 
-    def connection_made(self, line: Line) -> None:
-        """See `Listener`."""
+    def connection_made(self, line: Visited) -> None:
+        """See `Visitor`."""
         if self._on_end is None:
             line.abort()
             return
+        if self._line is not None:
+            self._begin()
         self._line = line
         line.write(self._request)
 
     def data_received(self, data: bytes) -> None:
-        """See `Listener`."""
+        """See `Visitor`."""
         if self._on_end is None:
             return
         try:
@@ -134,21 +142,20 @@ class Get(Listener):
                 raise NoAnswer("too long")
             self._take(data)
         except NoAnswer as error:
-            self._end(error)
+            self._fail(error)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._is_last = True
             if not self._is_whole:  # else it is about what stands behind the answer
-                self._end(NoAnswer("not HTTP"))
+                self._fail(NoAnswer("not HTTP"))
         if self._is_whole:
             self._end_well()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """See `Listener`."""
-        if error is not None:
-            self._end(error)
-        elif self._head_is_whole:
+        """See `Visitor`."""
+        if self._head_is_whole and error is None:
             self._end_well()
         else:
-            self._end(NoAnswer("ended early"))
+            self._fail(error or NoAnswer("ended early"))
 
     def _take(self, rest: bytes) -> None:
         """Feed the parser: each head (a provisional answer has one too) when it is whole, then what is behind it."""
@@ -168,6 +175,12 @@ class Get(Listener):
             self._parser.feed_data(rest)
         if self._head_is_whole and self._length is not None and len(self._coming.body) >= self._length:
             self._is_whole = True
+            self._is_last |= len(self._coming.body) > self._length
+
+    def _fail(self, error: Exception) -> None:
+        """Unless it may be about what was asked before on this line."""
+        if self._line is None or not self._may_say.left or not self._line.begin_anew():
+            self._end(error)
 
     def _end_well(self) -> None:
         try:
@@ -176,6 +189,9 @@ class Get(Listener):
         except NoAnswer as error:
             self._end(error)
         else:
+            if self._line is not None and self._is_whole and self._length is not None and not self._is_last:
+                self._line.keep()
+                self._line = None
             self._end(self._coming)
 
     def _end(self, end: Answer | Exception) -> None:
@@ -193,11 +209,16 @@ class Get(Listener):
             self._coming.location = value.decode("latin-1")
         elif name == b"content-encoding":
             self._coming.is_gzip = value.strip().lower() in _GZIP
+        elif name == b"connection":
+            self._is_last |= b"close" in value.lower()
 
     def on_headers_complete(self) -> None:
         """A head is whole; behind that of a provisional answer (1xx) comes another one."""
         self._coming.status = self._parser.get_status_code()
         self._head_is_whole = self._coming.status >= _FIRST_FINAL_STATUS
+        self._is_last |= self._parser.get_http_version() != "1.1"
+        if self._head_is_whole and (self._coming.status in _WITHOUT_BODY or self._coming.location):
+            self._is_whole = self._is_last = True  # who sends us on may forget to say how little follows
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""

@@ -15,6 +15,7 @@ from truename.resolvers.direct.allowance import Allowance
 from truename.resolvers.direct.announce import Announce, Announced, TrackerRefused, build_target, parse_announced
 from truename.resolvers.direct.dialer import Dialled
 from truename.resolvers.direct.http_client import Answer, Get, NoAnswer, build_get
+from truename.resolvers.direct.kept import Address
 from truename.resolvers.direct.trackers import Tracker, Trackers, read_url
 from truename.resolvers.direct.turns import Turns
 
@@ -161,9 +162,10 @@ class Question:
         url, trackers = self._url, self._trackers
         self._get = Get(build_get(url.netloc, self._target), self._may_say, self._answered)
         tls = (trackers.tls, url.host) if url.scheme == "https" else None
-        self._dialled = trackers.dialer.dial(self._address, url.port, self._get, exempt=self._exempt, tls=tls)
+        self._dialled = trackers.lines.call(Address(self._address, url.port, self._exempt, tls), self._get)
 
     def _answered(self, answer: Answer | Exception) -> None:
+        self._dialled = None  # which may be somebody else's already
         if isinstance(answer, Exception):
             self._fail(answer)
         elif answer.status not in _MOVED:

@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 from truename.resolvers.direct.config import Limits
 from truename.resolvers.direct.dialer import Dialer
 from truename.resolvers.direct.hosts import HostNames
+from truename.resolvers.direct.kept import KeptLines
 from truename.resolvers.direct.turns import Turns
 from truename.resolvers.direct.udp_client import UdpTracker
 
@@ -53,7 +54,7 @@ class Trackers:
     """
 
     def __init__(self, dialer: Dialer, hosts: HostNames | None, limits: Limits, *, allow_private: bool) -> None:
-        self.dialer = dialer
+        self.lines = KeptLines(dialer, most=limits.http_announces)
         self.hosts = hosts
         self.limits = limits
         self.allow_private = allow_private
@@ -66,6 +67,7 @@ class Trackers:
 
     async def aclose(self) -> None:
         """When all questions have been stopped: wait until what ran for them has ended."""
+        self.lines.close()
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
     def turns_to(self, url: Url) -> Turns:

@@ -1,0 +1,259 @@
+"""Connections to HTTP trackers that stay for the next question: thousands of magnets name the same few trackers.
+
+Some trackers say that they keep a connection and never answer a second request on it. So the first line that is used
+again is on trial, while all others begin anew; and who hears nothing on a line that was used before begins anew too.
+Source: RFC 9112, section 9.3.
+"""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple, Protocol
+
+from truename.checked_net import Forbidden
+from truename.resolvers.direct.dialer import Dialer, Dialled, Tls
+from truename.resolvers.direct.lines import Line, Listener
+
+_IDLE_S = 1.0
+"""For so long a line waits for its next question."""
+
+_PATIENCE_S = 2.0
+"""For so long a question waits for the first byte on a line that was used before."""
+
+_REMEMBERED = 1024
+
+
+class Address(NamedTuple):
+    """Where a line leads. Those that an administrator's trackers may use are never lent to a stranger's."""
+
+    host: str
+    port: int
+    exempt: bool
+    tls: Tls | None
+
+
+class Visited(Line, Protocol):
+    """A line that can be left as it is."""
+
+    def keep(self) -> None:
+        """The next one may have it: nothing is under way on it any more."""
+
+    def begin_anew(self) -> bool:
+        """What came cannot be used, and may be about what was asked before: connect once more, if that can be."""
+
+
+class Visitor(Protocol):
+    """Who uses a line for one question; told as a `Listener` is. May be connected twice: then it asks once more."""
+
+    def connection_made(self, line: Visited) -> None: ...
+
+    def data_received(self, data: bytes) -> None: ...
+
+    def connection_lost(self, error: Exception | None) -> None: ...
+
+
+class _Custom(Enum):
+    """What is known of a tracker's ways with connections."""
+
+    UNTRIED = "nobody has used one again"
+    ON_TRIAL = "somebody does"
+    KEEPS = "it answers on one that was used before"
+    LEAVES = "it does not"
+
+
+@dataclass(slots=True)
+class _Tracker:
+    custom: _Custom = _Custom.UNTRIED
+    idle: "list[_KeptLine]" = field(default_factory=list)
+
+
+class KeptLines:
+    """The lines to HTTP trackers of one event loop; at most `most` of them wait for somebody."""
+
+    def __init__(self, dialer: Dialer, *, most: int) -> None:
+        self._dialer = dialer
+        self._most = most
+        self._trackers: OrderedDict[Address, _Tracker] = OrderedDict()
+        self._idle: dict[_KeptLine, float] = {}  # the longest first, and until when
+        self._clock: asyncio.TimerHandle | None = None
+
+    def call(self, address: Address, visitor: Visitor) -> Dialled:
+        """Get a line for the visitor, who hears of it later and not from within.
+
+        Errors: `Forbidden`; `OSError` when no connection can begin.
+        """
+        tracker = self._tracker(address)
+        if tracker.idle and tracker.custom in (_Custom.UNTRIED, _Custom.KEEPS):
+            line = tracker.idle.pop()
+            del self._idle[line]
+            if tracker.custom is _Custom.UNTRIED:
+                tracker.custom = _Custom.ON_TRIAL
+            line.serve_again(visitor)
+            return line
+        return self.dial(address, visitor)
+
+    def dial(self, address: Address, visitor: Visitor) -> "_KeptLine":
+        """A new line, see `call`."""
+        line = _KeptLine(self, address, self._tracker(address), visitor)
+        line.begin(self._dialer)
+        return line
+
+    def take_back(self, line: "_KeptLine", tracker: _Tracker) -> None:
+        """Nobody uses it any more."""
+        if tracker.custom is _Custom.LEAVES or len(self._idle) >= self._most:
+            line.abort()
+            return
+        loop = asyncio.get_running_loop()
+        tracker.idle.append(line)
+        self._idle[line] = until = loop.time() + _IDLE_S
+        if self._clock is None:
+            self._clock = loop.call_at(until, self._end_idle_ones)
+
+    def forget(self, line: "_KeptLine", tracker: _Tracker) -> None:
+        """It has ended while nobody used it."""
+        if self._idle.pop(line, None) is not None:
+            tracker.idle.remove(line)
+
+    def close(self) -> None:
+        """End all that wait. Idempotent."""
+        if self._clock is not None:
+            self._clock.cancel()
+        self._most = 0
+        for line in list(self._idle):
+            line.abort()
+
+    def _tracker(self, address: Address) -> _Tracker:
+        tracker = self._trackers.get(address)
+        if tracker is None:
+            tracker = self._trackers[address] = _Tracker()
+            if len(self._trackers) > _REMEMBERED:
+                self._trackers.popitem(last=False)
+        return tracker
+
+    def _end_idle_ones(self) -> None:
+        self._clock = None
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for line in [line for line, until in self._idle.items() if until <= now]:
+            line.abort()
+        if self._idle:
+            self._clock = loop.call_at(next(iter(self._idle.values())), self._end_idle_ones)
+
+
+class _KeptLine(Listener):
+    """One line, and who uses it now, if anybody does."""
+
+    __slots__ = ("_address", "_dialled", "_is_used_again", "_line", "_lines", "_patience", "_tracker", "_visitor")
+
+    def __init__(self, lines: KeptLines, address: Address, tracker: _Tracker, visitor: Visitor) -> None:
+        self._lines = lines
+        self._address = address
+        self._tracker = tracker
+        self._visitor: Visitor | None = visitor
+        self._dialled: Dialled | None = None  # what leads to `_line`, or to the line that has taken its place
+        self._line: Line | None = None
+        self._is_used_again = False
+        self._patience: asyncio.TimerHandle | None = None  # while nothing was heard since it is used again
+
+    def begin(self, dialer: Dialer) -> None:
+        """Call the tracker. Errors: see `KeptLines.call`."""
+        host, port, exempt, tls = self._address
+        self._dialled = dialer.dial(host, port, self, exempt=exempt, tls=tls)
+
+    def serve_again(self, visitor: Visitor) -> None:
+        """Somebody else uses it."""
+        loop = asyncio.get_running_loop()
+        self._visitor = visitor
+        self._is_used_again = True
+        self._patience = loop.call_later(_PATIENCE_S, self._patience_is_over)
+        loop.call_soon(self._welcome)
+
+    # --- Visited -------------------------------------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        """See `Line`."""
+        if self._line is not None:
+            self._line.write(data)
+
+    def keep(self) -> None:
+        """See `Visited`."""
+        self._judge(_Custom.KEEPS)
+        self._visitor = None
+        self._is_used_again = False
+        self._lines.take_back(self, self._tracker)
+
+    def begin_anew(self) -> bool:
+        """See `Visited`."""
+        visitor = self._visitor
+        if visitor is None or not self._is_used_again:
+            return False
+        self._judge(_Custom.LEAVES)
+        self._visitor = None
+        self._is_used_again = False
+        self._end()
+        try:
+            self._dialled = self._lines.dial(self._address, visitor)
+        except (OSError, Forbidden) as error:
+            visitor.connection_lost(error)
+        return True
+
+    def abort(self) -> None:
+        """See `Line`."""
+        self._judge(_Custom.UNTRIED)
+        self._visitor = None
+        self._end()
+
+    # --- Listener ------------------------------------------------------------------------------------------------
+
+    def connection_made(self, line: Line) -> None:
+        """See `Listener`."""
+        self._line = line
+        self._welcome()
+
+    def data_received(self, data: bytes) -> None:
+        """See `Listener`."""
+        self._rest_assured()
+        if self._visitor is None:  # nobody has asked it anything
+            self._end()
+        else:
+            self._visitor.data_received(data)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """See `Listener`."""
+        is_unheard = self._patience is not None
+        if self._visitor is None:
+            self._end()
+        elif not (is_unheard and self.begin_anew()):
+            self._visitor.connection_lost(error)
+
+    # --- the next one --------------------------------------------------------------------------------------------
+
+    def _welcome(self) -> None:
+        if self._visitor is not None:
+            self._visitor.connection_made(self)
+
+    def _rest_assured(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _patience_is_over(self) -> None:
+        self._patience = None
+        self.begin_anew()
+
+    def _judge(self, custom: _Custom) -> None:
+        """What the use of it says of the tracker. A line that has ended while it waited for us says nothing against
+        one that has kept others.
+        """
+        is_broken = custom is _Custom.LEAVES and self._patience is None
+        if self._is_used_again and (self._tracker.custom is _Custom.ON_TRIAL or is_broken):
+            self._tracker.custom = custom
+
+    def _end(self) -> None:
+        self._rest_assured()
+        self._lines.forget(self, self._tracker)
+        for one in (self._line, self._dialled):
+            if one is not None:
+                one.abort()
+        self._line = self._dialled = None

@@ -1,0 +1,232 @@
+"""Connections to HTTP trackers that go from one question to the next, and trackers that do not mean it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from urllib.parse import unquote_to_bytes
+
+import pytest
+
+from tests.contract.resolver_contract import LONG_S, run
+from tests.integration.test_direct_trackers import magnet, resolver
+from tests.wire import Peer, encode, info_named, sha1
+from truename.checked_net import Forbidden
+from truename.demo.peers import SwarmPlan
+from truename.demo.swarm import LocalSwarm
+from truename.magnet import Magnet
+from truename.resolvers.direct import kept
+from truename.resolvers.direct.dialer import Dialer
+from truename.resolvers.direct.kept import Address, KeptLines, Visited
+from truename.resolvers.direct.resolver import DirectResolver
+
+NAMES = [f"kept {number}" for number in range(40)]
+INFOS = [info_named(name) for name in NAMES]
+AT_ONCE = 4
+
+
+class Tracker:
+    """Keeps its connections, in one of several ways. `questions`: how many came on each, in the order they began."""
+
+    def __init__(self, peers: bytes, way: str = "keeps") -> None:
+        self.way = way
+        self.questions: list[int] = []
+        self.ended = asyncio.Condition()
+        self.open = 0
+        self._peers = peers
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator["Tracker"]:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=2048)
+        self.port = server.sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/announce"
+        yield self
+        server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        number = len(self.questions)
+        self.questions.append(0)
+        self.open += 1
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            while request := await reader.readuntil(b"\r\n\r\n"):
+                self.questions[number] += 1
+                if self.way == "never again" and self.questions[number] > 1:
+                    await reader.read()
+                    break
+                if self.way == "ends again" and self.questions[number] > 1:
+                    break
+                assert b"info_hash" in request
+                assert len(unquote_to_bytes(request.split(b"info_hash=")[1].split(b"&")[0])) == 20
+                self._answer(writer)
+                if self.way == "ends at once":
+                    break
+                if self.way == "says more":
+                    await writer.drain()
+                    await asyncio.sleep(0.01)
+                    writer.write(b"\nmore than it said")
+        writer.close()
+        async with self.ended:
+            self.open -= 1
+            self.ended.notify_all()
+
+    def _answer(self, writer: asyncio.StreamWriter) -> None:
+        body = encode({"interval": 1800, "peers": self._peers})
+        version, more = (
+            b"1.0" if self.way == "1.0" else b"1.1",
+            b"Connection: close\r\n" if self.way == "says no" else b"",
+        )
+        writer.write(b"HTTP/%s 200 OK\r\n%sContent-Length: %d\r\n\r\n%s" % (version, more, len(body), body))
+
+    async def wait_until_all_ended(self) -> None:
+        async with self.ended:
+            await self.ended.wait_for(lambda: not self.open)
+
+
+@contextlib.asynccontextmanager
+async def world(way: str = "keeps") -> AsyncIterator[tuple[Tracker, DirectResolver]]:
+    async with (
+        Peer(*INFOS).serving() as peer,
+        Tracker(peer.compact, way).serving() as tracker,
+        resolver(http_announces_to_one=AT_ONCE) as direct,
+    ):
+        yield tracker, direct
+
+
+async def all_names(direct: DirectResolver, tracker: Tracker, infos: list[bytes] = INFOS) -> list[str]:
+    asked = (direct.resolve(magnet(sha1(info), tracker.url), deadline_s=LONG_S) for info in infos)
+    return [found.name for found in await asyncio.gather(*asked)]
+
+
+def test_many_questions_go_over_few_connections() -> None:
+    async def test() -> None:
+        async with world() as (tracker, direct):
+            assert await all_names(direct, tracker) == NAMES
+            assert sum(tracker.questions) == len(NAMES)
+            # the first ones, and those that began while the first second question was on trial
+            assert len(tracker.questions) <= 3 * AT_ONCE
+
+    run(test())
+
+
+@pytest.mark.parametrize("way", ["1.0", "says no"])
+def test_a_tracker_that_does_not_keep_them_gets_new_ones(way: str) -> None:
+    async def test() -> None:
+        async with world(way) as (tracker, direct):
+            assert await all_names(direct, tracker) == NAMES
+            assert tracker.questions == [1] * len(NAMES)
+
+    run(test())
+
+
+@pytest.mark.parametrize("way", ["never again", "ends again", "ends at once", "says more"])
+def test_one_question_tries_a_tracker_that_does_not_mean_it(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    async def test() -> None:
+        async with world(way) as (tracker, direct):
+            assert await all_names(direct, tracker) == NAMES
+            assert await all_names(direct, tracker) == NAMES
+            second = [count for count in tracker.questions if count > 1]
+            # a line that ends, or speaks, while it waits for somebody is not used at all
+            assert len(second) <= (len(NAMES) if way in ("ends at once", "says more") else 1)
+
+    monkeypatch.setattr(kept, "_PATIENCE_S", 0.2)
+    run(test())
+
+
+def test_lines_that_nobody_needs_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        async with world() as (tracker, direct):
+            assert await all_names(direct, tracker) == NAMES
+            await tracker.wait_until_all_ended()
+            assert await all_names(direct, tracker) == NAMES
+
+    monkeypatch.setattr(kept, "_IDLE_S", 0.1)
+    run(test())
+
+
+def test_the_end_of_the_resolver_ends_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        async with world() as (tracker, direct):
+            assert await all_names(direct, tracker) == NAMES
+            await direct.aclose()
+            await tracker.wait_until_all_ended()
+
+    monkeypatch.setattr(kept, "_IDLE_S", 3600.0)
+    run(test())
+
+
+def test_a_question_that_is_taken_back_spoils_nothing_for_the_next() -> None:
+    async def test() -> None:
+        async with world("never again") as (tracker, direct):
+            assert await all_names(direct, tracker, INFOS[:1]) == NAMES[:1]
+            trial = asyncio.create_task(all_names(direct, tracker, INFOS[1:2]))
+            while sum(tracker.questions) < 2:
+                await asyncio.sleep(0.01)
+            trial.cancel()
+            await asyncio.wait([trial])
+            tracker.way = "keeps"
+            assert await all_names(direct, tracker) == NAMES
+            assert len(tracker.questions) <= 1 + 3 * AT_ONCE
+
+    run(test())
+
+
+class Visitor:
+    """Keeps every line that it is given."""
+
+    def __init__(self) -> None:
+        self.met = asyncio.Event()
+
+    def connection_made(self, line: Visited) -> None:
+        line.keep()
+        self.met.set()
+
+    def data_received(self, data: bytes) -> None:
+        raise AssertionError
+
+    def connection_lost(self, error: Exception | None) -> None:
+        raise AssertionError
+
+
+def test_what_the_administrators_trackers_may_reach_is_lent_to_no_stranger() -> None:
+    async def test() -> None:
+        async with Tracker(b"").serving() as tracker:
+            dialer = Dialer(allow_private=False)
+            lines = KeptLines(dialer, most=10)
+            exempt = Visitor()
+            lines.call(Address("127.0.0.1", tracker.port, exempt=True, tls=None), exempt)
+            await exempt.met.wait()
+            with pytest.raises(Forbidden):
+                lines.call(Address("127.0.0.1", tracker.port, exempt=False, tls=None), Visitor())
+            lines.close()
+            await dialer.aclose()
+
+    run(test())
+
+
+def test_no_more_lines_wait_than_they_may() -> None:
+    async def test() -> None:
+        async with Tracker(b"").serving() as tracker:
+            dialer = Dialer(allow_private=True)
+            lines = KeptLines(dialer, most=2)
+            visitors = [Visitor() for _ in range(5)]
+            for visitor in visitors:
+                lines.call(Address("127.0.0.1", tracker.port, exempt=False, tls=None), visitor)
+            await asyncio.gather(*(visitor.met.wait() for visitor in visitors))
+            async with tracker.ended:
+                await tracker.ended.wait_for(lambda: len(tracker.questions) == 5 and tracker.open == 2)
+            lines.close()
+            await tracker.wait_until_all_ended()
+            await dialer.aclose()
+
+    run(test())
+
+
+def test_the_demo_swarms_tracker_keeps_them() -> None:
+    async def test() -> None:
+        with LocalSwarm(SwarmPlan(real=False, invented=30)) as swarm:
+            async with resolver(http_announces_to_one=AT_ONCE) as direct:
+                asked = (direct.resolve(Magnet.parse(each), deadline_s=LONG_S) for each in swarm.magnets)
+                assert len(await asyncio.gather(*asked)) == 30
+                (known,) = direct._reach.trackers.lines._trackers.values()
+                assert known.custom is kept._Custom.KEEPS
+
+    run(test())
