@@ -36,8 +36,6 @@ async def _joined(connection: Connection, out: Mapping[int, str], at: float) -> 
         magnets=magnets,
         waited_for={
             lookup_id: replace(magnets[lookup_id], trackers=named.trackers, peers=named.peers)
-            if named.trackers or named.peers
-            else magnets[lookup_id]
             for lookup_id, named in waited_for.items()
         },
     )

@@ -82,7 +82,7 @@ class Granted(NamedTuple):
 class Joined:
     """Of look-ups that run: whom they ask by now, and which of them a task waits for that has not begun.
 
-    `waited_for`: whom those tasks name, so that they can be told what was done for them; where they name nobody, all.
+    `waited_for`: whom those tasks name, so that they can be told what was done for them, and of nothing else.
     """
 
     magnets: Mapping[int, Magnet]
