@@ -90,7 +90,7 @@ async def open_engine(settings: Settings, chain: Chain) -> AsyncIterator[Engine]
 
 def _engine(settings: Settings, database: Database, queue: JobQueue) -> Engine:
     """The objects, none of them running yet."""
-    writer, hub, rules, census = Writer(database), Hub(), _rules(settings), Census()
+    writer, hub, rules, census = Writer(database), Hub(), rules_of(settings), Census()
 
     def resting() -> bool:
         return mode.value == "off"
@@ -141,7 +141,7 @@ def _loops(settings: Settings, engine: Engine, queue: JobQueue, chain: Chain) ->
         is_beside = lookup.strand > 0
         return chain.begin(lookup.magnet, ended, timeout_s=settings.lookup_timeout_s, beside=is_beside)
 
-    writer, feeder, rules = engine.writer, engine.feeder, _rules(settings)
+    writer, feeder, rules = engine.writer, engine.feeder, rules_of(settings)
     shelf = Shelf(data_dir=settings.data_dir, folder=settings.backup_folder, keep=settings.backup_keep)
     yield feeder.run()
     yield Applier(writer, queue, feeder, engine.hub, clock=time.time, rules=rules, luck=random.random).run()
@@ -166,7 +166,8 @@ def _webhook(settings: Settings, engine: Engine) -> "Webhook":
     return Webhook(target, engine.database, engine.writer, engine.batches, clock=time.time)
 
 
-def _rules(settings: Settings) -> Rules:
+def rules_of(settings: Settings) -> Rules:
+    """What the owner chose, for the server and for commands beside it."""
     return Rules(
         max_attempts=1 if settings.offline else settings.max_attempts,  # what is chosen is no trouble that passes
         retry_delays_s=settings.retry_delays_s,

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from truename import calibration
-from truename.calibration import Answer, BatchOrder, Granted, OfBatch, Priority, Retried, Submission
+from truename.calibration import Answer, BatchOrder, OfBatch, Priority, Retried, Submission
 from truename.magnet import Magnet
 from truename.portions import in_portions
 from truename.service import Desk, TaskView, views
@@ -86,8 +86,8 @@ class Batches:
         """Ask again for what failed or timed out, each in the priority it had. Errors: `StoreUnavailable`."""
         wanted = OfBatch(person_id=person_id, batch_id=batch_id, at=self._desk.clock())
         retried = await self._desk.writer.write(self._retry, wanted)
-        for magnet, priority in retried.asked:
-            await self._desk.feeder.asked((Granted(magnet, is_new=True),), priority)
+        for priority in Priority:
+            await self._desk.feeder.asked((one for one, its in retried.asked if its is priority), priority)
         self._desk.hub.publish()
         return retried
 

@@ -55,9 +55,9 @@ class Feeder:
         self._at_the_queue = asyncio.Lock()  # what is put in and what is taken out do not cross
         self._unwanted: set[str] = set()
         self._taking = False
-        self._asked_meanwhile: list[Magnet] = []
+        self._asked_meanwhile: list[tuple[Magnet, int]] = []
         self.begun: set[str] = set()  # those of them that are running
-        self._joiners = Joiners(writer, queue, self.out)
+        self._joiners = Joiners(writer, queue, self.out, longest_delay_s=longest_delay_s)
         self._owed: set[str] = set()  # those that are not in the queue any more, and not yet in the database again
 
     def wake(self) -> None:
@@ -93,7 +93,7 @@ class Feeder:
         joined: dict[str, None] = {}
         for magnet, is_new in granted:
             if self._taking:
-                self._asked_meanwhile.append(magnet)
+                self._asked_meanwhile.append((magnet, prio))
             lookup = self._out_of(magnet)
             if lookup is None:
                 continue
@@ -224,9 +224,11 @@ class Feeder:
             for one in wanted_still:
                 if one.tries > 1:  # somebody may still wait for a try of their own that is not due yet
                     self._joiners.waits_for_a_try(one.delivery)
-            for magnet in self._asked_meanwhile:
+            for magnet, prio in self._asked_meanwhile:
                 if (lookup := self._out_of(magnet)) is not None:
                     self._join(lookup, magnet)
+                    if prio < lookup.prio:
+                        self._owed.add(lookup.delivery)
             if not self._resting():  # otherwise it is taken back in the next round
                 await self._queue.put([self.out[lookup.delivery] for lookup in wanted_still])
         return len(taken)

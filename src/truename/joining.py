@@ -6,10 +6,10 @@ One strand of a delivery begins at a time, for all who wait then; who comes mean
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from truename import calibration
-from truename.calibration import Joined
+from truename.calibration import Joined, Running
 from truename.magnet import Magnet
 from truename.model import Lookup
 from truename.queue.base import JobQueue
@@ -20,13 +20,27 @@ _EXTRA_STRANDS = 4
 """Of a delivery, for those who ask again and name more: they have a task already, whose time goes on."""
 
 
-class Joiners:
-    """Whom deliveries are still to be begun for. `out`: the deliveries, as the feeder has them."""
+@dataclass(frozen=True, slots=True)
+class _Strand:
+    """What is to begin, and why: `names_more` and `besides` as they were wished; `is_extra`: for nobody who waits."""
 
-    def __init__(self, writer: Writer, queue: JobQueue, out: dict[str, Lookup]) -> None:
+    magnet: Magnet
+    names_more: bool
+    besides: bool
+    is_extra: bool
+
+
+class Joiners:
+    """Whom deliveries are still to be begun for. `out`: the deliveries, as the feeder has them.
+
+    Units: `longest_delay_s` see `Rules`.
+    """
+
+    def __init__(self, writer: Writer, queue: JobQueue, out: dict[str, Lookup], *, longest_delay_s: float) -> None:
         self._writer = writer
         self._queue = queue
         self._out = out
+        self._longest_delay_s = longest_delay_s
         self._wanting: dict[str, bool] = {}  # whether somebody names more
         self._besides: set[str] = set()  # where that is somebody with a task that runs already
         self._beginning: set[str] = set()
@@ -82,33 +96,34 @@ class Joiners:
         }
         if not wanting:
             return
-        joined = await self._writer.write(calibration.joined_all, (wanting, at))
-        wanted = {one: magnet for one, magnet in self._wanted(wanting, joined) if one in self._out}
-        strands = [replace(self._out[one], magnet=magnet) for one, magnet in wanted.items()]
-        for one in wanted:  # by this one it is known who names somebody new
+        running = Running(deliveries=wanting, at=at, longest_delay_s=self._longest_delay_s)
+        joined = await self._writer.write(calibration.joined_all, running)
+        strands = {one: strand for one, strand in self._strands(wanting, joined) if one in self._out}
+        lookups = [replace(self._out[one], magnet=strand.magnet) for one, strand in strands.items()]
+        for one in strands:  # by this one it is known who names somebody new
             lookup = self._out[one]
             self._out[one] = replace(lookup, magnet=joined.magnets.get(lookup.lookup_id, lookup.magnet))
-        self._beginning.update(wanted)
-        again = await self._queue.join(strands)
-        for delivery in wanted.keys() - set(again):  # it is over, or has as many strands as it may have
-            self._beginning.discard(delivery)
-            self.came(delivery)
+        self._beginning.update(strands)
+        begun_again = set(await self._queue.join(lookups))
+        for delivery, strand in strands.items():
+            if delivery in begun_again:
+                self._extra[delivery] += strand.is_extra
+            else:  # it is over, or has as many strands as it may have
+                self._beginning.discard(delivery)
+                self.came(delivery, names_more=strand.names_more, is_new=not strand.besides)
 
-    def _wanted(self, wanting: Mapping[int, str], joined: Joined) -> Iterable[tuple[str, Magnet]]:
+    def _strands(self, wanting: Mapping[int, str], joined: Joined) -> Iterable[tuple[str, _Strand]]:
         """Which of them are to begin once more, and whom that asks.
 
         That is whom the tasks name that wait for it, and all who are known where others name somebody besides.
         """
         for lookup_id, delivery in wanting.items():
             names_more = self._wanting.pop(delivery, False)
-            everybody = joined.magnets.get(lookup_id)
-            if lookup_id in joined.waited_for:
-                magnet = everybody if delivery in self._besides else joined.waited_for[lookup_id]
-            elif names_more and self._extra[delivery] < _EXTRA_STRANDS:
-                self._extra[delivery] += 1
-                magnet = everybody
-            else:
+            everybody, own = joined.magnets.get(lookup_id), joined.waited_for.get(lookup_id)
+            if own is None and not (names_more and self._extra[delivery] < _EXTRA_STRANDS):
                 continue
+            besides = delivery in self._besides
             self._besides.discard(delivery)
+            magnet = everybody if own is None or besides else own
             if magnet is not None:
-                yield delivery, magnet
+                yield delivery, _Strand(magnet, names_more=names_more, besides=besides, is_extra=own is None)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from urllib.parse import unquote_to_bytes
 
@@ -13,7 +14,9 @@ from tests.wire import Peer, encode, info_named, sha1
 from truename.checked_net import Forbidden
 from truename.demo.peers import SwarmPlan
 from truename.demo.swarm import LocalSwarm
+from truename.gateway import Gateway
 from truename.magnet import Magnet
+from truename.proxy import Proxy
 from truename.resolvers.direct import kept
 from truename.resolvers.direct.dialer import Dialer
 from truename.resolvers.direct.kept import Address, KeptLines, Visited
@@ -196,6 +199,35 @@ def test_what_the_administrators_trackers_may_reach_is_lent_to_no_stranger() -> 
             await exempt.met.wait()
             with pytest.raises(Forbidden):
                 lines.call(Address("127.0.0.1", tracker.port, exempt=False, tls=None), Visitor())
+            lines.close()
+            await dialer.aclose()
+
+    run(test())
+
+
+def test_a_line_of_a_proxy_that_nobody_wants_when_it_is_there_is_ended() -> None:
+    class Through(Gateway):
+        async def connect(self, host: str, port: int) -> socket.socket:
+            theirs.append(await asyncio.to_thread(socket.create_connection, ("127.0.0.1", tracker_port)))
+            theirs[0].setblocking(False)
+            return theirs[0]
+
+    theirs: list[socket.socket] = []
+    tracker_port = 0
+
+    async def test() -> None:
+        nonlocal tracker_port
+        async with Tracker(b"").serving() as tracker:
+            tracker_port = tracker.port
+            dialer = Dialer(allow_private=True, gateway=Through(Proxy.of("socks5://127.0.0.1:1")))
+            lines = KeptLines(dialer, most=10)
+            dialled = lines.call(Address("tracker.example", 80, exempt=False, tls=None), Visitor())
+            while not dialer._lines._open:  # adopted, and not looked after yet
+                await asyncio.sleep(0)
+            dialled.abort()
+            async with tracker.ended:
+                await tracker.ended.wait_for(lambda: len(tracker.questions) == 1 and not tracker.open)
+            assert not dialer._lines._open
             lines.close()
             await dialer.aclose()
 

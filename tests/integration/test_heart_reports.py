@@ -500,15 +500,75 @@ def test_of_two_claims_in_one_group_all_are_told_the_same_one(tmp_path: Path) ->
         mine = await heart.note(f"{LINK}&dn=x")
         await claim(heart)
         (again,) = await heart.submit(magnet(0), who=BOB)
-        old, current = await two_deliveries(heart)
+        (lookup,) = await heart.take()
         claims = [
             (one, replace(named(one, name), source="script", verified=False))
-            for one, name in ((old, "Claimed two.mkv"), (current, "Claimed three.mkv"))
+            for one, name in ((lookup, "Claimed two.mkv"), (replace(lookup, strand=1), "Claimed three.mkv"))
         ]
         await heart.apply(*claims)
         assert (await heart.task(again, BOB)).name == "Claimed two.mkv"
         assert await names_of(heart, HASHES[0]) == {HASHES[0]: "Claimed two.mkv"}
         assert await heart.text_of(mine) == f"{LINK}&dn=Claimed%20two.mkv"
+
+    with_heart(tmp_path, scenario)
+
+
+def test_a_claim_of_a_delivery_that_does_not_count_any_more_changes_nothing(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        (asked,) = await heart.submit(magnet(0))
+        old, current = await two_deliveries(heart)
+        await heart.start(current)
+        late = (old, replace(named(old, "Claimed.mkv"), source="script", verified=False))
+        await heart.apply(late)
+        assert (await heart.task(asked)).status is TaskStatus.RUNNING
+        assert await names_of(heart, HASHES[0]) == {}
+        await heart.apply(late, (current, dead(current)))
+        assert (await heart.task(asked)).status is TaskStatus.TIMEOUT
+
+    with_heart(tmp_path, scenario)
+
+
+def test_a_second_hash_that_nobody_was_asked_by_is_not_put_off_by_one_who_joins(tmp_path: Path) -> None:
+    """Taken, in the queue, and given back before it began; or the server died just then."""
+
+    async def scenario(heart: Heart) -> None:
+        hers = magnet(0, info_hash_v2=InfoHash("aa" * 32), trackers=("http://a.example/announce",))
+        his = magnet(0, info_hash_v2=InfoHash("bb" * 32), trackers=("http://b.example/announce",))
+        await heart.submit(hers)
+        (in_the_queue,) = await heart.take()
+        await heart.submit(his, who=BOB)
+        await heart.write(calibration.give_back_all, [(in_the_queue, heart.now)])
+        (taken,) = await heart.take()
+        assert (taken.magnet.info_hash_v2, set(taken.magnet.trackers)) == (
+            hers.info_hash_v2,
+            {*hers.trackers, *his.trackers},
+        )
+        await heart.submit(replace(his, info_hash_v2=InfoHash("cc" * 32)), who=CAROL)
+        await heart.write(calibration.recover, [heart.now])
+        (taken,) = await heart.take()
+        assert taken.magnet.info_hash_v2 == hers.info_hash_v2
+
+    with_heart(tmp_path, scenario)
+
+
+def test_a_name_that_a_command_has_found_ends_the_tasks_that_wait_for_it(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        mine = await heart.note(f"{LINK}&dn=x")
+        (asked,) = await heart.submit(magnet(0))
+        (lookup,) = await heart.take()
+        await heart.start(lookup)
+        catalogue = Catalogue(heart.database)
+        catalogue.keep(replace(named(lookup, "Claimed one.mkv"), source="script", verified=False))
+        await catalogue.write()
+        assert (await heart.task(asked)).status is TaskStatus.RUNNING, "a command's claim is not the server's"
+        catalogue.keep(named(lookup, "True one.mkv"))
+        await catalogue.write()
+        done = await heart.task(asked)
+        assert (done.status, done.name, done.verified) == (TaskStatus.COMPLETED, "True one.mkv", True)
+        assert await heart.text_of(mine) == f"{LINK}&dn=True%20one.mkv"
+        assert await heart.take() == []
+        await heart.apply((lookup, dead(lookup)))
+        assert (await heart.task(asked)).status is TaskStatus.COMPLETED
 
     with_heart(tmp_path, scenario)
 

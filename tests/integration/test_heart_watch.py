@@ -24,7 +24,7 @@ from tests.integration.heart_support import (
     with_heart,
 )
 from truename import calibration
-from truename.calibration import Rules, Submitted
+from truename.calibration import Priority, Rules, Submitted, learn_all
 from truename.hub import Hub
 from truename.magnet import Magnet
 from truename.model import Lookup, Outcome, TaskStatus
@@ -36,6 +36,7 @@ from truename.store.writer import Writer
 from truename.watch import Watch
 
 DAY_S = 86_400.0
+SLOTS = 2
 RULES = Rules(max_attempts=1, watch_delays_s=(600.0, 3600.0, DAY_S), watch_days=3)
 HYBRID = f"magnet:?xt=urn:btih:{HASHES[0]}&xt=urn:btmh:1220{V2}"
 
@@ -47,7 +48,7 @@ def with_watch(tmp_path: Path, scenario: Callable[[Heart, Watch], Awaitable[None
         writer = Writer(heart.database)
         shared: dict[str, Any] = {"resting": lambda: False, "asked": told_to_nobody, "longest_delay_s": DAY_S}
         submit = partial(calibration.submit_all, rules=rules)
-        looking = Watch(heart.database, writer, Hub(), clock=lambda: heart.now, submit=submit, slots=2, **shared)
+        looking = Watch(heart.database, writer, Hub(), clock=lambda: heart.now, submit=submit, slots=SLOTS, **shared)
         async with asyncio.TaskGroup() as group:
             group.create_task(writer.run())
             try:
@@ -382,6 +383,38 @@ def test_a_name_that_is_claimed_for_somebody_else_changes_nothing_in_when_it_ask
         await heart.submit(magnet(0), who=BOB)
         await answer(heart, claimed)
         assert await rows(heart) == before
+
+    with_watch(tmp_path, scenario)
+
+
+def test_a_name_that_a_command_has_found_comes_into_the_note_of_who_watches(tmp_path: Path) -> None:
+    async def scenario(heart: Heart, looking: Watch) -> None:
+        mine = await heart.note(f"magnet:?xt=urn:btih:{HASHES[0]}")
+        await heart.submit(magnet(0))
+        (lookup,) = await heart.take()
+        await heart.start(lookup)
+        await heart.apply((lookup, dead(lookup)))
+        async with heart.database.writing() as connection:
+            await learn_all(connection, [named(lookup)], at=heart.now, tells_batches=False)
+        assert await looking.ask() == 1
+        assert await heart.text_of(mine) == f"magnet:?xt=urn:btih:{HASHES[0]}&dn=Tide%20Tables.mkv"
+
+    with_watch(tmp_path, scenario)
+
+
+def test_what_somebody_has_stopped_takes_no_slot_of_the_watch(tmp_path: Path) -> None:
+    async def scenario(heart: Heart, looking: Watch) -> None:
+        await heart.note(" ".join(f"magnet:?xt=urn:btih:{HASHES[number]}" for number in range(SLOTS)))
+        await heart.note(f"magnet:?xt=urn:btih:{HASHES[SLOTS]}", who=BOB)
+        await heart.submit(*(magnet(number) for number in range(SLOTS)))
+        await heart.submit(magnet(SLOTS), who=BOB)
+        await answer(heart, dead)
+        await heart.submit(*(magnet(number) for number in range(SLOTS)), priority=Priority.LOW)
+        for number in range(SLOTS):
+            assert await looking.stop(ALICE, HASHES[number])
+        heart.now += 600
+        assert await looking.ask() == 1
+        assert HASHES[SLOTS] in [one.magnet.info_hash for one in await heart.take()]
 
     with_watch(tmp_path, scenario)
 

@@ -182,7 +182,7 @@ def test_what_has_a_name_by_now_is_not_asked_for_again_by_putting_it_first(tmp_p
             info_hash=InfoHash(HASH), status=TaskStatus.COMPLETED, name="x", source="swarm", verified=True
         )
         async with site.database.writing() as connection:  # as a command beside the server does
-            await learn_all(connection, [outcome], at=1.0)
+            await learn_all(connection, [outcome], at=site.clock.epoch, tells_batches=False)
         await send(client, first=task_id)
         assert list(rows_of(await page(client))) == [task_id]
 

@@ -4,14 +4,16 @@ import asyncio
 import json
 import uuid
 from collections.abc import Coroutine
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from tests.databases import empty_database
+from tests.integration.heart_support import HASHES, Heart, dead, magnet, with_heart
 from truename.calibration import BatchOrder, Priority, Rules, Submission, submit_batches
 from truename.magnet import Magnet
 from truename.model import TaskStatus
@@ -96,8 +98,10 @@ class Desk:
         )
         return done
 
-    def cancel(self, *ids: str, tells: bool = False) -> bool:
-        done: bool = self.on_database(partial(tasks.cancel, screen=self.screen, ids=ids, tells=tells, at=2000.0))
+    def cancel(self, *ids: str, **rules: Any) -> bool:
+        done: bool = self.on_database(
+            partial(tasks.cancel, screen=self.screen, ids=ids, rules=Rules(**rules), at=2000.0)
+        )
         return done
 
 
@@ -191,7 +195,7 @@ def test_cancelling_tells_of_each_and_fails_when_one_cannot_be(desk: Desk, capfd
 def test_a_batch_ends_with_the_last_of_many(desk: Desk, capfd: pytest.CaptureFixture[str], *, tells: bool) -> None:
     """More than fit into one statement; and a webhook is told of the end if there is one."""
     ids = desk.ask(1, *(f"{number:040x}" for number in range(1, 1201)), batch_id="b" * 36)
-    assert desk.cancel(*ids, tells=tells)
+    assert desk.cancel(*ids, tells_batches=tells)
     assert len(capfd.readouterr().out.splitlines()) == 1200
 
     async def work(database: Database) -> Any:
@@ -202,3 +206,22 @@ def test_a_batch_ends_with_the_last_of_many(desk: Desk, capfd: pytest.CaptureFix
     row, to_tell = desk.on_database(work)
     assert (row.counts, row.ended_at) == ({"cancelled": 1200}, 2000.0)
     assert len(to_tell) == tells
+
+
+def test_what_the_watch_asked_for_is_asked_again_when_the_owner_has_chosen(tmp_path: Path) -> None:
+    rules = Rules(max_attempts=1, watch_delays_s=(7 * 86400.0,), watch_days=60)
+
+    async def scenario(heart: Heart) -> None:
+        await heart.note(f"magnet:?xt=urn:btih:{HASHES[0]}")
+        await heart.submit(magnet(0))
+        (lookup,) = await heart.take()
+        await heart.start(lookup)
+        await heart.apply((lookup, dead(lookup)))
+        (asked,) = await heart.write(heart.submit_all, [replace(heart.submission(magnet(0)), watched=True)])
+        screen = Screen(Language.ENGLISH, progress=False)
+        await tasks.cancel(heart.database, screen, [asked.task_id], rules=rules, at=heart.now)
+        async with heart.database.reading() as connection:
+            (row,) = await connection.execute(select(tables.watch))
+        assert row.next_at == heart.now + 7 * 86400
+
+    with_heart(tmp_path, scenario, rules=rules)

@@ -21,6 +21,7 @@ from sqlalchemy import func, select, update
 from tests.integration.live_support import PATIENCE_S, Live, Oracle, live, with_live
 from truename.cleaner import KEEP_UNTOLD_S, Cleaner
 from truename.store.tables import batch, task
+from truename.web import webhook
 from truename.web.webhook import AGAIN_AFTER_S, SIGNATURE, Target, Webhook, open_pool
 
 HASHES = [f"{number:040x}" for number in range(1, 4)]
@@ -373,6 +374,32 @@ async def rows_of(site: Live) -> tuple[int, int]:
             (await connection.execute(select(func.count()).select_from(one))).scalar_one() for one in (batch, task)
         ]
     return counts[0], counts[1]
+
+
+def test_a_defect_in_one_batch_ends_neither_the_server_nor_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(site: Live) -> None:
+        broken, well = await ended_batch(site), await ended_batch(site)
+        rendered = webhook.batch_body
+
+        def broken_once(view: Any, *given: Any) -> Any:
+            if view.batch.id == broken:
+                raise ZeroDivisionError
+            return rendered(view, *given)
+
+        monkeypatch.setattr(webhook, "batch_body", broken_once)
+        async with receiver() as found:
+            bell = Bell(site, found.url)
+            assert await bell.ring() == 2
+            assert [json.loads(body)["batch_id"] for _, body in found.told] == [well]
+            assert "telling the webhook broke" in caplog.text
+            monkeypatch.undo()
+            bell.now += AGAIN_AFTER_S[0]
+            assert await bell.ring() == 1
+            assert [json.loads(body)["batch_id"] for _, body in found.told] == [well, broken]
+
+    with_live(tmp_path, scenario)
 
 
 def test_as_long_as_there_is_much_to_tell_it_makes_no_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,10 @@
 """Reports come back: look-ups have begun, or have an outcome.
 
-Invariant: a name whose digest is right is taken from any delivery, even a late one; a failure only from the current.
+Invariant: a name whose digest is right is taken from any delivery, even a late one; a claim and a failure only from the
+current.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from truename.calibration.changes import Changes
@@ -32,7 +33,8 @@ async def apply_all(connection: Connection, told: Sequence[Told], *, rules: Rule
     named = {one.report.lookup.delivery for one in told if _name(one) and not _is_failure(one.report)}
     beginnings = [one for one in told if one.report.outcome is None and one.report.lookup.delivery not in named]
     begun = await _begin(connection, beginnings, rules, changes)
-    completed = await _name_all(connection, [one.report for one in told if _name(one)], rules, changes)
+    names_told = await _that_count(connection, [one for one in told if _name(one)])
+    completed = await _name_all(connection, [one.report for one in names_told], changes)
     failed = await _fail_all(connection, [one for one in told if _is_failure(one.report)], rules, changes)
     await changes.write(connection)
     return [
@@ -40,10 +42,12 @@ async def apply_all(connection: Connection, told: Sequence[Told], *, rules: Rule
     ]
 
 
-async def learn_all(connection: Connection, found: Sequence[Outcome], *, at: float) -> None:
-    """Names that were found for no task: what was only claimed gives way to them, in the notes as well."""
-    changes = Changes(at=at)
-    over = await names.learn(connection, [Finding.of(one) for one in found], at=at)
+async def learn_all(connection: Connection, found: Sequence[Outcome], *, at: float, tells_batches: bool) -> None:
+    """Names that a command has found beside the server: whoever waits for one has it, and whoever watches for it."""
+    changes = Changes(at=at, tells_batches=tells_batches)
+    findings = [Finding.of(one) for one in found]
+    await _name_torrents(connection, [one for one in findings if one.known.verified], changes)
+    over = await names.learn(connection, [one for one in findings if not one.known.verified], at=at)
     now = await names.known_names(connection, over)
     await changes.correct(connection, {one: (old, now[one].name) for one, old in over.items() if one in now})
     await changes.write(connection)
@@ -62,11 +66,30 @@ async def _begin(connection: Connection, told: Sequence[Told], rules: Rules, cha
     return current
 
 
-async def _name_all(connection: Connection, reports: Sequence[Report], rules: Rules, changes: Changes) -> set[int]:
+async def _that_count(connection: Connection, told: Sequence[Told]) -> list[Told]:
+    """Of reports with a name those that are proven, or of a delivery that counts."""
+    claims = [one for one in told if one.report.outcome is not None and not one.report.outcome.verified]
+    current = await lookups.current_of(connection, _deliveries(claims)) if claims else {}
+    return [one for one in told if one not in claims or _is_of(one, current)]
+
+
+async def _name_all(connection: Connection, reports: Sequence[Report], changes: Changes) -> set[int]:
     """Learn the names, and complete every task that waits for one, whoever's delivery it was."""
-    if not reports:
-        return set()
     findings = [Finding.of(report.outcome) for report in reports if report.outcome is not None]
+    details = _Details(reports, at=changes.at)
+    return {task.lookup_id for task in await _name_torrents(connection, findings, changes, detail=details.of)}
+
+
+async def _name_torrents(
+    connection: Connection,
+    findings: list[Finding],
+    changes: Changes,
+    *,
+    detail: Callable[[Touched], str | None] = lambda _: None,
+) -> Sequence[Touched]:
+    """The same for what was found; the tasks that are completed."""
+    if not findings:
+        return ()
     findings.sort(key=lambda finding: not finding.known.verified)  # the first one of a hash is the one that is learnt
     answered = {one: finding.known for finding in reversed(findings) for one in finding.hashes}
     active = await lookups.ids_of_active(connection, answered)
@@ -74,15 +97,14 @@ async def _name_all(connection: Connection, reports: Sequence[Report], rules: Ru
     # What is claimed counts as far as nothing is proven: a command beside the server may have found the name.
     answered |= await names.known_names(connection, (one for one, known in answered.items() if not known.verified))
     by_lookup = {lookup_id: answered[info_hash] for info_hash, lookup_id in active.items()}
-    details = _Details(reports, at=changes.at)
-    completed = await progress.complete(connection, by_lookup, at=changes.at, detail=details.of)
+    completed = await progress.complete(connection, by_lookup, at=changes.at, detail=detail)
     await lookups.end_all(connection, by_lookup)
     await watches.answered(connection, (one for one, known in answered.items() if known.verified), at=changes.at)
     await watches.forget(connection, ((task.person_id, task.hash) for task in completed))
     changes.ended(completed)
     await changes.rename(connection, ((task.person_id, task.hash) for task in completed), answered)
     await changes.correct(connection, {one: (old, answered[one].name) for one, old in over.items()})
-    return {task.lookup_id for task in completed}
+    return completed
 
 
 async def _fail_all(connection: Connection, told: Sequence[Told], rules: Rules, changes: Changes) -> dict[int, str]:

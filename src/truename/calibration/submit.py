@@ -128,7 +128,10 @@ async def _retry_batch(connection: Connection, wanted: OfBatch, rules: Rules, ce
     await batches.put_in_place(
         connection, wanted.batch_id, pairs, waiting=waiting, at=wanted.at, tells=rules.tells_batches
     )
-    return Retried(asked=tuple((magnet_of(row), Priority(row.prio)) for row, _ in taken), refused=len(old) - len(taken))
+    asked = tuple(
+        (Granted(magnet_of(row), is_new=not answer.deduplicated), Priority(row.prio)) for row, answer in taken
+    )
+    return Retried(asked=asked, refused=len(old) - len(taken))
 
 
 def granted(magnets: Iterable[Magnet], answers: Iterable[Answer]) -> Iterator[Granted]:

@@ -1,13 +1,13 @@
 """Look-ups go out to the workers, and come back unfinished."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from truename.calibration.changes import Changes
-from truename.calibration.words import TURNS, Joined, Priority, Wanted
+from truename.calibration.words import TURNS, Joined, Priority, Running, Wanted
 from truename.model import Lookup
-from truename.store import lookups, progress
+from truename.store import lookups, progress, tasks
 from truename.store.database import Connection
 
 
@@ -23,15 +23,15 @@ async def still_out(connection: Connection, out: Sequence[Mapping[int, str]]) ->
     return [set(await lookups.current_of(connection, one.items())) for one in out]
 
 
-async def joined_all(connection: Connection, asked: Sequence[tuple[Mapping[int, str], float]]) -> Sequence[Joined]:
-    """For each group of deliveries that run, given by look-up, and the time now: what those who wait for them want."""
-    return [await _joined(connection, out, at) for out, at in asked]
+async def joined_all(connection: Connection, asked: Sequence[Running]) -> Sequence[Joined]:
+    """For each group of deliveries that run: what those who wait for them want."""
+    return [await _joined(connection, one) for one in asked]
 
 
-async def _joined(connection: Connection, out: Mapping[int, str], at: float) -> Joined:
-    current = await lookups.current_of(connection, out.items())
+async def _joined(connection: Connection, running: Running) -> Joined:
+    current = await lookups.current_of(connection, running.deliveries.items())
     magnets = await lookups.magnets_of(connection, current)
-    waited_for = await progress.waits_for(connection, current, at=at)
+    waited_for = await progress.waits_for(connection, current, at=running.at, longest_delay_s=running.longest_delay_s)
     return Joined(
         magnets=magnets,
         waited_for={
@@ -44,7 +44,7 @@ async def _joined(connection: Connection, out: Mapping[int, str], at: float) -> 
 async def give_back_all(connection: Connection, given: Sequence[tuple[Lookup, float]]) -> Sequence[bool]:
     """Workers stopped before the end: these look-ups wait again, and the try does not count."""
     current = await lookups.current_of(connection, {(one.lookup_id, one.delivery) for one, _ in given})
-    await lookups.give_back(connection, current)
+    await _wait_once_more(connection, current)
     changes = Changes(at=max(when for _, when in given))
     changes.begun(await progress.give_back(connection, current))
     await changes.write(connection)
@@ -53,11 +53,18 @@ async def give_back_all(connection: Connection, given: Sequence[tuple[Lookup, fl
 
 async def recover(connection: Connection, at: Sequence[float]) -> Sequence[int]:
     """At the start of the only server: whatever was running waits again. Output: how many look-ups those were."""
-    count = await lookups.give_back(connection)
+    running = await lookups.running(connection)
+    await _wait_once_more(connection, running)
     changes = Changes(at=at[0])
     changes.begun(await progress.give_back(connection))
     await changes.write(connection)
-    return [count] * len(at)
+    return [len(running)] * len(at)
+
+
+async def _wait_once_more(connection: Connection, ids: Collection[int]) -> None:
+    """These are to be taken again, and may never have been asked: whoever has joined them takes nobody's turn."""
+    await lookups.give_back(connection, ids)
+    await lookups.ask_anew(connection, await tasks.wanted_by_those_who_wait(connection, ids))
 
 
 async def _take(connection: Connection, wanted: Wanted) -> Sequence[Lookup]:

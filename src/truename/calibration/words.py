@@ -79,6 +79,15 @@ class Granted(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """Deliveries that run, given by look-up, and the time now. `longest_delay_s` see `Rules`."""
+
+    deliveries: Mapping[int, str]
+    at: float
+    longest_delay_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Joined:
     """Of look-ups that run: whom they ask by now, and which of them a task waits for that has not begun.
 
@@ -148,7 +157,7 @@ class OfPerson:
 class Retried:
     """What was asked for again in a batch, each with its priority. `refused`: for how many there was no room."""
 
-    asked: tuple[tuple[Magnet, Priority], ...]
+    asked: tuple[tuple[Granted, Priority], ...]
     refused: int
 
 

@@ -94,7 +94,10 @@ async def _worker(loaded: Loaded, timeout_s: float) -> AsyncIterator[tuple[Worke
     catalogue: Catalogue | None = None
     try:
         async with (
-            open_catalogue(loaded.settings.data_dir) as (catalogue, trouble),
+            open_catalogue(loaded.settings.data_dir, tells_batches=loaded.settings.tells_batches) as (
+                catalogue,
+                trouble,
+            ),
             open_chain(loaded.settings) as chain,
         ):
             if trouble is not None:

@@ -42,9 +42,10 @@ def list_tasks(
 @app.command("cancel", help=help_of("tasks_cancel"))
 def cancel(ids: Annotated[list[str], typer.Argument(metavar="ID...", help=help_of("tasks_ids"))]) -> None:
     """Cancel tasks."""
+    from truename.app import rules_of
     from truename.commands.data import on_database
     from truename.commands.loaded import loaded_settings
     from truename.terminal import tasks
 
-    tells = loaded_settings(warn=False).settings.tells_batches
-    on_database(lambda database, screen: tasks.cancel(database, screen, ids, tells=tells, at=time.time()))
+    rules = rules_of(loaded_settings(warn=False).settings)
+    on_database(lambda database, screen: tasks.cancel(database, screen, ids, rules=rules, at=time.time()))

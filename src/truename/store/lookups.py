@@ -278,15 +278,16 @@ def _magnet(row: Any) -> Magnet:
     return Sources.of_text(row.sources).magnet(row.hash, row.hash_v2)
 
 
-async def give_back(connection: Connection, ids: Iterable[int] | None = None) -> int:
-    """Running look-ups wait for their turn again, all of them or these; a delivery under way counts no more."""
+async def running(connection: Connection) -> Sequence[int]:
+    """Those that are under way."""
+    return (await connection.execute(select(lookup.c.id).where(lookup.c.status == RUNNING))).scalars().all()
+
+
+async def give_back(connection: Connection, ids: Iterable[int]) -> None:
+    """Those of these look-ups that run wait for their turn again; a delivery under way counts no more."""
     change = update(lookup).where(lookup.c.status == RUNNING).values(status=LookupStatus.PENDING.value, delivery=None)
-    if ids is None:
-        return (await connection.execute(change)).rowcount
-    count = 0
     for some in in_chunks(ids):
-        count += (await connection.execute(change.where(lookup.c.id.in_(some)))).rowcount
-    return count
+        await connection.execute(change.where(lookup.c.id.in_(some)))
 
 
 async def wake(connection: Connection, *, at: float, longest_delay_s: float) -> int:

@@ -97,7 +97,7 @@ _PUT_OFF_NOW = select(*_TOUCHED).where(_OF_LOOKUPS, *_IN_STRAND, task.c.attempt 
 _NOT_BEGUN = select(task.c.lookup_id, task.c.sources).where(
     _OF_LOOKUPS,
     task.c.status == TaskStatus.PENDING.value,
-    or_(task.c.next_attempt_at.is_(None), task.c.next_attempt_at <= bindparam("at")),
+    or_(task.c.next_attempt_at.is_(None), is_due(task.c.next_attempt_at)),
 )
 _DUE_OF = (
     select(task.c.lookup_id, func.min(func.coalesce(task.c.next_attempt_at, 0.0)).label("at"))
@@ -161,14 +161,16 @@ async def due_of(connection: Connection, lookup_ids: Iterable[int]) -> dict[int,
     return due
 
 
-async def waits_for(connection: Connection, lookup_ids: Iterable[int], *, at: float) -> dict[int, Sources]:
+async def waits_for(
+    connection: Connection, lookup_ids: Iterable[int], *, at: float, longest_delay_s: float
+) -> dict[int, Sources]:
     """Those of the look-ups that a task waits for which has not begun, and waits for no later try.
 
     Output: whom those tasks want to be asked.
     """
     texts: dict[int, dict[str, None]] = {}
     for some in in_chunks(lookup_ids):
-        for row in await connection.execute(_NOT_BEGUN, {"lookup_ids": some, "at": at}):
+        for row in await connection.execute(_NOT_BEGUN, {"lookup_ids": some, **due_values(at, longest_delay_s)}):
             texts.setdefault(row.lookup_id, {})[row.sources] = None
     return {
         lookup_id: Sources.in_turns([Sources.of_text(text) for text in several]) for lookup_id, several in texts.items()

@@ -98,7 +98,7 @@ def rebuilt(file: Path, folder: Path) -> Iterator[Rebuilt]:
 
 async def wait_again(connection: Connection) -> None:
     """Whatever was running when the backup was made waits for its turn, and everything where its tasks do."""
-    await lookups.give_back(connection)
+    await lookups.give_back(connection, await lookups.running(connection))
     await progress.give_back(connection)
     await lookups.stand_all(connection)
 

@@ -24,7 +24,7 @@ from truename.model import TaskStatus
 from truename.store.database import Connection
 from truename.store.portable import by_hash, in_chunks
 from truename.store.sources import NOBODY, Sources
-from truename.store.tables import ONE, PENDING, batch, batch_task, task
+from truename.store.tables import ONE, PENDING, batch, batch_task, task, watch
 
 MOST_COUNTED = 10_000
 """Whoever stands further back in the queue is told this."""
@@ -337,8 +337,12 @@ async def count_by_person(connection: Connection) -> Counter[int]:
 
 
 async def count_watched(connection: Connection) -> int:
-    """How many tasks of the watch have not ended."""
-    statement = select(func.count()).select_from(task).where(task.c.active == ONE, task.c.watched.is_(True))
+    """How many tasks of the watch have not ended. Whoever said stop asks for what is left on their own account."""
+    goes_on = exists().where(
+        watch.c.person_id == task.c.person_id, watch.c.hash == task.c.hash, watch.c.next_at.is_not(None)
+    )
+    asked_for = (task.c.active == ONE, task.c.watched.is_(True), goes_on)
+    statement = select(func.count()).select_from(task).where(*asked_for)
     return int((await connection.execute(statement)).scalar_one())
 
 

@@ -26,11 +26,13 @@ _EVERY_S = 0.5
 class Catalogue:
     """An open catalogue, or, without a database, one that knows nothing and keeps nothing.
 
-    `lost`: why it has been given up since, and what was found is not kept; empty while it is well.
+    `lost`: why it has been given up since, and what was found is not kept; empty while it is well. `tells_batches`: a
+    server that there may be beside it tells a webhook of batches that end.
     """
 
-    def __init__(self, database: Database | None) -> None:
+    def __init__(self, database: Database | None, *, tells_batches: bool = False) -> None:
         self._database = database
+        self._tells_batches = tells_batches
         self._found: list[Outcome] = []
         self._claims: dict[str, Outcome] = {}
         self.lost = ""
@@ -77,14 +79,19 @@ class Catalogue:
 
         found, self._found = self._found, []
         try:
-            await self._database.write(partial(learn_all, at=time.time()), found)
+            await self._database.write(partial(learn_all, at=time.time(), tells_batches=self._tells_batches), found)
         except StoreUnavailable as error:
             self.lost = str(error)
 
 
 @asynccontextmanager
-async def open_catalogue(data_dir: Path) -> AsyncIterator[tuple[Catalogue, DatabaseError | None]]:
-    """The catalogue of a data directory, made when there is none; and why it cannot be opened, if so."""
+async def open_catalogue(
+    data_dir: Path, *, tells_batches: bool = False
+) -> AsyncIterator[tuple[Catalogue, DatabaseError | None]]:
+    """The catalogue of a data directory, made when there is none; and why it cannot be opened, if so.
+
+    `tells_batches` see `Catalogue`.
+    """
     trouble: DatabaseError | None = None
     async with AsyncExitStack() as stack:
         database: Database | None = None
@@ -92,7 +99,7 @@ async def open_catalogue(data_dir: Path) -> AsyncIterator[tuple[Catalogue, Datab
             database = await stack.enter_async_context(open_database(data_dir))
         except DatabaseError as error:
             trouble = error
-        catalogue = Catalogue(database)
+        catalogue = Catalogue(database, tells_batches=tells_batches)
         # No TaskGroup, which would wrap what the block raises; the task has no life beyond the block all the same.
         writing = asyncio.create_task(catalogue.write_now_and_then())
         try:

@@ -61,16 +61,13 @@ async def list_tasks(database: Database, screen: Screen, wish: Wish, *, at: floa
     return True
 
 
-async def cancel(database: Database, screen: Screen, ids: Sequence[str], *, tells: bool, at: float) -> bool:
-    """Cancel tasks, all in one transaction; whether all of them are cancelled now.
-
-    Input: `tells`, whether the server tells a webhook of batches that end.
-    """
+async def cancel(database: Database, screen: Screen, ids: Sequence[str], *, rules: Rules, at: float) -> bool:
+    """Cancel tasks, all in one transaction; whether all of them are cancelled now."""
     async with database.writing() as connection:
         found = await tasks.of_anybody(connection, ids)
         active = [row for row in found.values() if not row.status.is_final]
         for some in in_chunks(OfTask(person_id=row.person_id, task_id=row.id, at=at) for row in active):
-            await cancel_all(connection, some, rules=Rules(tells_batches=tells))
+            await cancel_all(connection, some, rules=rules)
     done = True
     for one in dict.fromkeys(ids):
         row = found.get(one)

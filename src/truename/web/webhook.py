@@ -87,13 +87,23 @@ class Webhook:
         due = await self._database.read(
             batches.to_tell, at=self._clock(), longest_delay_s=AGAIN_AFTER_S[-1], limit=_AT_ONCE
         )
-        arrived = await asyncio.gather(*(self._tell(pool, one.batch_id, one.person_id) for one in due))
+        arrived = await asyncio.gather(*(self._tell_safely(pool, one.batch_id, one.person_id) for one in due))
         for one, well in zip(due, arrived, strict=True):
             again_at = None if well or one.tried >= len(AGAIN_AFTER_S) else self._clock() + AGAIN_AFTER_S[one.tried]
             if not well and again_at is None:
                 log.warning("the webhook is not told any more", extra={"batch": one.batch_id})
             await self._writer.write(batches.tried_all, (one, again_at))
         return len(due)
+
+    async def _tell_safely(self, pool: httpcore.AsyncConnectionPool, batch_id: str, person_id: int) -> bool:
+        """The same as `_tell`: a defect that one batch brings to light ends neither the server nor other batches."""
+        try:
+            return await self._tell(pool, batch_id, person_id)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            log.exception("telling the webhook broke", extra={"batch": batch_id})
+            return False
 
     async def _tell(self, pool: httpcore.AsyncConnectionPool, batch_id: str, person_id: int) -> bool:
         """Whether it arrived, or never will: the batch is forgotten, or the receiver wants nothing any more."""

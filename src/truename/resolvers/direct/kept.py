@@ -209,6 +209,8 @@ class _KeptLine(Listener):
     def connection_made(self, line: Line) -> None:
         """See `Listener`."""
         self._line = line
+        if self._visitor is None:
+            self._end()
         self._welcome()
 
     def data_received(self, data: bytes) -> None:
