@@ -222,7 +222,7 @@ class Feeder:
             self.out |= {lookup.delivery: lookup for lookup in wanted_still}
             self._of_hash |= {lookup.magnet.info_hash: lookup.delivery for lookup in wanted_still}
             for one in wanted_still:
-                if one.tries > 1:  # somebody may still wait for a try of their own that is not due yet
+                if one.has_put_off:
                     self._joiners.waits_for_a_try(one.delivery)
             for magnet, prio in self._asked_meanwhile:
                 if (lookup := self._out_of(magnet)) is not None:

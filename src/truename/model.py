@@ -194,7 +194,8 @@ class Lookup:
 
     `delivery` is fresh each time the look-up is sent out, and tells a late answer from the one that is waited for.
     `magnet` holds the hashes and whom to ask, `prio` is that in which its turn came. `strand` is 0, and another number
-    each time that the delivery is begun once more for those who have joined it. `tries` have begun, this one too.
+    each time that the delivery is begun once more for those who have joined it. `has_put_off`: somebody may wait there
+    for a later try of their own.
     """
 
     delivery: str
@@ -202,4 +203,4 @@ class Lookup:
     magnet: "Magnet"
     prio: int
     strand: int = 0
-    tries: int = 1
+    has_put_off: bool = False

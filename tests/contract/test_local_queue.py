@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from tests.contract.queue_contract import MakeQueue, QueueContract, job
+from tests.contract.queue_contract import PATIENCE_S, MakeQueue, QueueContract, answer, job
 from tests.works import in_tasks
-from truename.asked import Asked, Ended
+from truename.asked import Asked, Ended, InATask
 from truename.model import Lookup, Outcome
 from truename.queue.base import Report
 from truename.queue.local import LocalQueue
@@ -89,3 +89,41 @@ def test_a_worker_that_is_stopped_twice_lets_what_runs_put_its_things_away() -> 
         assert queue.room() == 2
 
     asyncio.run(scene())
+
+
+def test_no_strand_is_begun_of_what_is_answered_while_others_put_their_things_away() -> None:
+    async def scene() -> None:
+        queue, lookup = LocalQueue(slots=1), job()
+        begun: list[InATask[Outcome]] = []
+        away = asyncio.Event()
+
+        def work(lookup: Lookup, ended: Ended[Outcome]) -> InATask[Outcome]:
+            async def until_stopped() -> Outcome:
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    await away.wait()
+                return answer(lookup)
+
+            begun.append(InATask(until_stopped, ended))
+            return begun[-1]
+
+        serving = asyncio.create_task(queue.serve(work))
+        await queue.put([lookup])
+        while not begun:
+            await asyncio.sleep(0)
+        assert await queue.join([lookup])
+        await asyncio.sleep(0)
+        begun[0].settle(answer(lookup))
+        async for said in queue.reports():
+            if any(one.outcome is not None for one in said):
+                break
+        assert not await queue.join([lookup])
+        away.set()
+        while not queue.room():
+            await asyncio.sleep(0)
+        assert len(begun) == 2
+        serving.cancel()
+        await asyncio.wait([serving])
+
+    asyncio.run(asyncio.wait_for(scene(), PATIENCE_S))

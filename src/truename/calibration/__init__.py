@@ -2,7 +2,7 @@
 pure); reports and cancels are statements with conditions.
 
 Each public coroutine is work for the writer (`store/writer.py`): a list in, a list out, one transaction for everything
-that waits. Lock order everywhere: look-ups (by id), tasks, notes, events.
+that waits. Lock order everywhere: look-ups (by id), tasks, notes, batches, events.
 """
 
 from truename.calibration.apply import apply_all, learn_all

@@ -30,6 +30,7 @@ class LocalQueue:
         self._here: dict[str, Lookup] = {}  # the deliveries that wait or run
         self._running: dict[str, tuple[_Strand, ...]] = {}  # the strands of each delivery
         self._in_reserve: set[str] = set()
+        self._answered: set[str] = set()  # those of which some strands are still being put away
         self._strands = itertools.count(1)
         self._leaving: set[asyncio.Task[None]] = set()
         self._begin_again: Callable[[Lookup], None] = _nobody_serves
@@ -49,7 +50,8 @@ class LocalQueue:
         """See `JobQueue.join`."""
         here = {lookup.delivery: lookup for lookup in lookups if lookup.delivery in self._here}
         self._here |= here
-        again = [one for one in here if 0 < len(self._running.get(one, ())) < MOST_STRANDS]
+        running = here.keys() & self._running.keys() - self._answered
+        again = [one for one in here if one in running and len(self._running[one]) < MOST_STRANDS]
         for delivery in again:
             self._begin_again(replace(here[delivery], strand=next(self._strands)))
         return again
@@ -128,6 +130,7 @@ class LocalQueue:
         said = Report(lookup=strand.lookup, outcome=outcome)
         others = [one for one in self._running[strand.lookup.delivery] if one is not strand]
         if others and said.is_answer:
+            self._answered.add(strand.lookup.delivery)
             self._stop(others)
         elif others:
             said = replace(said, goes_on=True)
@@ -158,6 +161,7 @@ class LocalQueue:
         else:
             self._running.pop(delivery, None)
             self._in_reserve.discard(delivery)
+            self._answered.discard(delivery)
             self._here.pop(delivery, None)
         self._changed.set()
 

@@ -67,6 +67,7 @@ class ToTell(NamedTuple):
 
 
 # Statements of the busy paths are built once: building one costs more than running it.
+_PUT_IN = insert(batch_task)
 _MEMBERS = (
     select(batch_task.c.batch_id, func.count().label("tasks"))
     .where(batch_task.c.task_id.in_(bindparam("task_ids", expanding=True)))
@@ -94,7 +95,7 @@ async def insert_all(
         )
         if members:
             await connection.execute(
-                insert(batch_task),
+                _PUT_IN,
                 [
                     {"batch_id": one.id, "task_id": each.task_id, "place": each.place, "created": each.created}
                     for each in members

@@ -1,6 +1,6 @@
 """Cancelling as changes to sets of rows: what is cancelled is laid aside once, so that no statement looks for it again.
 
-Lock order: look-ups, tasks, batches, events.
+Lock order, as everywhere: look-ups (by id), tasks, batches, events.
 """
 
 from collections.abc import Sequence

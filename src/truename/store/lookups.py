@@ -4,7 +4,7 @@ Lanes make the order fair: each person has one in each priority, a new task rank
 before what has been taken, and look-ups are taken by rank. A look-up has the best rank of its tasks in each priority,
 and is taken as soon as it is its turn in one of them, as it would be for each of those who wait if they were alone.
 No clock; low priorities are bounded by their share, not by age.
-Lock order everywhere: look-ups (by id), tasks, notes, events.
+Lock order everywhere: look-ups (by id), tasks, notes, batches, events.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -255,16 +255,26 @@ async def take(connection: Connection, prio: int, count: int, delivery: str) -> 
     rows = (await connection.execute(_TAKE[prio], {"share": count, "by_delivery": delivery})).all()
     if rows:
         await _advance(connection, prio, max(row.rank for row in rows))
+    put_off = await _with_a_later_try(connection, [row.id for row in rows if row.attempt > 1])
     return [
         Lookup(
             delivery=delivery_of(row.id, delivery),
             lookup_id=row.id,
             magnet=_magnet(row),
             prio=next(prio for prio, column in enumerate(RANKS) if getattr(row, column.name) is not None),
-            tries=row.attempt,
+            has_put_off=row.id in put_off,
         )
         for row in sorted(rows, key=lambda row: (row.rank, row.id))
     ]
+
+
+async def _with_a_later_try(connection: Connection, ids: Collection[int]) -> set[int]:
+    """Those of these look-ups for which a task waits that is not to be tried before a time of its own."""
+    found: set[int] = set()
+    for some in in_chunks(ids):
+        waits = (task.c.lookup_id.in_(some), task.c.active == ONE, task.c.next_attempt_at.is_not(None))
+        found.update((await connection.execute(select(task.c.lookup_id).where(*waits))).scalars())
+    return found
 
 
 async def _advance(connection: Connection, prio: int, rank: int) -> None:

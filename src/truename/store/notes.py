@@ -85,6 +85,12 @@ _OWN_OF = select(note_magnet.c.note_id, note_magnet.c.hash, note_magnet.c.typed,
     note_magnet.c.note_id.in_(bindparam("note_ids", expanding=True)), _HAS_OWN
 )
 _OF_IDS = select(*_COLUMNS).where(note.c.id.in_(bindparam("note_ids", expanding=True))).order_by(note.c.id)
+_WRITE = (
+    update(note)
+    .where(note.c.id == bindparam("this_id"))
+    .values(version=bindparam("new_version"), text=bindparam("new_text"), updated_at=bindparam("now"))
+)
+_INDEX = insert(note_magnet)
 _UNDONE = (
     select(note.c.id, note.c.person_id, note_magnet.c.hash)
     .join(note_magnet, note_magnet.c.note_id == note.c.id)
@@ -309,9 +315,7 @@ async def _write_all(connection: Connection, changed: Sequence[NoteRow], history
     if not changed:
         return
     await connection.execute(
-        update(note)
-        .where(note.c.id == bindparam("this_id"))
-        .values(version=bindparam("new_version"), text=bindparam("new_text"), updated_at=bindparam("now")),
+        _WRITE,
         [
             {"this_id": one.id, "new_version": one.version, "new_text": one.text, "now": one.updated_at}
             for one in changed
@@ -340,7 +344,7 @@ async def _index(
 ) -> None:
     rows = _rows_of(note_id, text, own, among=among)
     if rows:
-        await connection.execute(insert(note_magnet), rows)
+        await connection.execute(_INDEX, rows)
 
 
 def _rows_of(note_id: int, text: str, own: OwnNames, *, among: Container[str] | None = None) -> list[dict[str, Any]]:

@@ -29,6 +29,7 @@ _STEPS = (
     )
     .order_by(note_revision.c.version.desc())
 )
+_APPEND = insert(note_revision)
 
 
 class Revision(NamedTuple):
@@ -44,7 +45,7 @@ class Revision(NamedTuple):
 
 async def append(connection: Connection, new: Sequence[Revision]) -> None:
     """Keep these, each the next one of its note."""
-    await connection.execute(insert(note_revision), [_row(one) for one in new])
+    await connection.execute(_APPEND, [_row(one) for one in new])
 
 
 async def text_at(connection: Connection, note_id: int, version: int) -> str | None:

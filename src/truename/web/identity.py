@@ -1,6 +1,6 @@
 """Who is asking: from the session cookie or a token, remembered for a few seconds.
 
-What the database said is believed until another process has changed it, which the `Outlook` notices a second later, and
+What the database said is believed until another process has changed it, which the `Outlook` notices soon, and
 for at most `FRESH_S`; an end of this process counts at once, also for a look that was under way meanwhile.
 """
 
