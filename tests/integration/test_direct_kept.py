@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 import pytest
@@ -17,7 +19,7 @@ from truename.demo.swarm import LocalSwarm
 from truename.gateway import Gateway
 from truename.magnet import Magnet
 from truename.proxy import Proxy
-from truename.resolvers.direct import kept
+from truename.resolvers.direct import kept, quest
 from truename.resolvers.direct.dialer import Dialer
 from truename.resolvers.direct.kept import Address, KeptLines, Visited
 from truename.resolvers.direct.resolver import DirectResolver
@@ -25,6 +27,17 @@ from truename.resolvers.direct.resolver import DirectResolver
 NAMES = [f"kept {number}" for number in range(40)]
 INFOS = [info_named(name) for name in NAMES]
 AT_ONCE = 4
+ADDRESS = Address("127.0.0.1", 80, exempt=False, tls=None)
+
+
+HEADS = {
+    "": b"HTTP/1.1 200 OK",
+    "nonsense": b"what?",
+    "503": b"HTTP/1.1 503 No",
+    "1.0": b"HTTP/1.0 200 OK",
+    "says no": b"HTTP/1.1 200 OK\r\nConnection: close",
+    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 7",
+}
 
 
 class Tracker:
@@ -38,10 +51,14 @@ class Tracker:
         self._peers = peers
 
     @contextlib.asynccontextmanager
-    async def serving(self) -> AsyncIterator["Tracker"]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=2048)
+    async def serving(self, certificate: tuple[Path, Path] | None = None) -> AsyncIterator["Tracker"]:
+        context = None
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=2048, ssl=context)
         self.port = server.sockets[0].getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}/announce"
+        self.url = f"http{'s' if context else ''}://tracker.example:{self.port}/announce"
         yield self
         server.close()
 
@@ -52,32 +69,35 @@ class Tracker:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             while request := await reader.readuntil(b"\r\n\r\n"):
                 self.questions[number] += 1
-                if self.way == "never again" and self.questions[number] > 1:
-                    await reader.read()
-                    break
-                if self.way == "ends again" and self.questions[number] > 1:
-                    break
-                assert b"info_hash" in request
                 assert len(unquote_to_bytes(request.split(b"info_hash=")[1].split(b"&")[0])) == 20
-                self._answer(writer)
-                if self.way == "ends at once":
+                if not await self._answer(reader, writer, is_again=self.questions[number] > 1):
                     break
-                if self.way == "says more":
-                    await writer.drain()
-                    await asyncio.sleep(0.01)
-                    writer.write(b"\nmore than it said")
+                if b"\r\nConnection: close\r\n" in request:
+                    break
         writer.close()
         async with self.ended:
             self.open -= 1
             self.ended.notify_all()
 
-    def _answer(self, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_again: bool) -> bool:
+        """Whether it goes on."""
+        way = self.way.removesuffix(" again") if is_again and self.way.endswith(" again") else self.way
         body = encode({"interval": 1800, "peers": self._peers})
-        version, more = (
-            b"1.0" if self.way == "1.0" else b"1.1",
-            b"Connection: close\r\n" if self.way == "says no" else b"",
-        )
-        writer.write(b"HTTP/%s 200 OK\r\n%sContent-Length: %d\r\n\r\n%s" % (version, more, len(body), body))
+        if way in ("silent", "a byte"):
+            writer.write(b"H" * (way == "a byte"))
+            await reader.read()
+        if way in ("silent", "a byte", "ended"):
+            return False
+        body = {"refusal": encode({"failure reason": "too often"}), "503": b"busy"}.get(way, body)
+        length = {"too long": b"%d" % (len(body) + 1), "a word": b"many"}.get(way, b"%d" % len(body))
+        if way == "torn":
+            body = body[:-9]
+        writer.write(b"%s\r\nContent-Length: %s\r\n\r\n%s" % (HEADS.get(way, HEADS[""]), length, body))
+        if way == "says more":
+            await writer.drain()
+            await asyncio.sleep(0.01)
+            writer.write(b"\nmore than it said")
+        return way not in ("ends at once", "torn")
 
     async def wait_until_all_ended(self) -> None:
         async with self.ended:
@@ -85,12 +105,16 @@ class Tracker:
 
 
 @contextlib.asynccontextmanager
-async def world(way: str = "keeps") -> AsyncIterator[tuple[Tracker, DirectResolver]]:
+async def world(
+    way: str = "keeps", certificate: tuple[Path, Path] | None = None
+) -> AsyncIterator[tuple[Tracker, DirectResolver]]:
     async with (
         Peer(*INFOS).serving() as peer,
-        Tracker(peer.compact, way).serving() as tracker,
-        resolver(http_announces_to_one=AT_ONCE) as direct,
+        Tracker(peer.compact, way).serving(certificate) as tracker,
+        resolver(http_announces_to_one=AT_ONCE, look_up=lambda _: ["127.0.0.1"]) as direct,
     ):
+        if certificate is not None:
+            direct._reach.trackers.tls.load_verify_locations(certificate[0])
         yield tracker, direct
 
 
@@ -120,17 +144,46 @@ def test_a_tracker_that_does_not_keep_them_gets_new_ones(way: str) -> None:
     run(test())
 
 
-@pytest.mark.parametrize("way", ["never again", "ends again", "ends at once", "says more"])
-def test_one_question_tries_a_tracker_that_does_not_mean_it(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+@pytest.mark.parametrize("over_tls", [False, True])
+@pytest.mark.parametrize(
+    "way",
+    [
+        *("silent again", "ended again", "torn again", "nonsense again", "a byte again", "503 again", "refusal again"),
+        *("ends at once", "says more", "too long", "two lengths", "a word"),
+    ],
+)
+def test_one_question_tries_a_tracker_that_does_not_mean_it(
+    monkeypatch: pytest.MonkeyPatch, certificate: tuple[Path, Path], way: str, *, over_tls: bool
+) -> None:
     async def test() -> None:
-        async with world(way) as (tracker, direct):
+        async with world(way, certificate if over_tls else None) as (tracker, direct):
             assert await all_names(direct, tracker) == NAMES
             assert await all_names(direct, tracker) == NAMES
-            second = [count for count in tracker.questions if count > 1]
-            # a line that ends, or speaks, while it waits for somebody is not used at all
-            assert len(second) <= (len(NAMES) if way in ("ends at once", "says more") else 1)
+            again = [count for count in tracker.questions if count > 1]
+            assert len(again) <= (2 * len(NAMES) if way == "says more" else 1)
+            assert not any(each.failures for each in _askings)
 
-    monkeypatch.setattr(kept, "_PATIENCE_S", 0.2)
+    _askings: list[quest._Asking] = []
+    made = quest._Asking.__init__
+
+    def noted(self: quest._Asking, *given: object) -> None:
+        made(self, *given)  # type: ignore[arg-type]
+        _askings.append(self)
+
+    monkeypatch.setattr(quest._Asking, "__init__", noted)
+    monkeypatch.setattr(kept, "_PATIENCE_S", 0.3)
+    run(test())
+
+
+def test_a_few_questions_are_asked_as_ever() -> None:
+    """Nobody waits, so nothing is to stay."""
+
+    async def test() -> None:
+        async with world() as (tracker, direct):
+            assert await all_names(direct, tracker, INFOS[:AT_ONCE]) == NAMES[:AT_ONCE]
+            assert tracker.questions == [1] * AT_ONCE
+            await tracker.wait_until_all_ended()
+
     run(test())
 
 
@@ -158,16 +211,18 @@ def test_the_end_of_the_resolver_ends_them(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_question_that_is_taken_back_spoils_nothing_for_the_next() -> None:
     async def test() -> None:
-        async with world("never again") as (tracker, direct):
-            assert await all_names(direct, tracker, INFOS[:1]) == NAMES[:1]
-            trial = asyncio.create_task(all_names(direct, tracker, INFOS[1:2]))
-            while sum(tracker.questions) < 2:
-                await asyncio.sleep(0.01)
-            trial.cancel()
-            await asyncio.wait([trial])
+        async with world("silent again") as (tracker, direct):
+            first = [asyncio.create_task(all_names(direct, tracker, [info])) for info in INFOS[:20]]
+            async with tracker.ended:
+                while not any(count > 1 for count in tracker.questions):
+                    await asyncio.sleep(0)
+            for each in first:
+                each.cancel()
+            await asyncio.wait(first)
             tracker.way = "keeps"
+            before = len(tracker.questions)
             assert await all_names(direct, tracker) == NAMES
-            assert len(tracker.questions) <= 1 + 3 * AT_ONCE
+            assert len(tracker.questions) <= before + 4 * AT_ONCE
 
     run(test())
 
@@ -195,10 +250,12 @@ def test_what_the_administrators_trackers_may_reach_is_lent_to_no_stranger() -> 
             dialer = Dialer(allow_private=False)
             lines = KeptLines(dialer, most=10)
             exempt = Visitor()
-            lines.call(Address("127.0.0.1", tracker.port, exempt=True, tls=None), exempt)
+            lines.call(ADDRESS._replace(port=tracker.port, exempt=True), exempt, others_wait=bool)
             await exempt.met.wait()
             with pytest.raises(Forbidden):
-                lines.call(Address("127.0.0.1", tracker.port, exempt=False, tls=None), Visitor())
+                lines.call(
+                    Address("127.0.0.1", tracker.port, exempt=False, tls=None), Visitor(), others_wait=lambda: True
+                )
             lines.close()
             await dialer.aclose()
 
@@ -221,7 +278,9 @@ def test_a_line_of_a_proxy_that_nobody_wants_when_it_is_there_is_ended() -> None
             tracker_port = tracker.port
             dialer = Dialer(allow_private=True, gateway=Through(Proxy.of("socks5://127.0.0.1:1")))
             lines = KeptLines(dialer, most=10)
-            dialled = lines.call(Address("tracker.example", 80, exempt=False, tls=None), Visitor())
+            dialled = lines.call(
+                Address("tracker.example", 80, exempt=False, tls=None), Visitor(), others_wait=lambda: True
+            )
             while not dialer._lines._open:  # adopted, and not looked after yet
                 await asyncio.sleep(0)
             dialled.abort()
@@ -241,7 +300,9 @@ def test_no_more_lines_wait_than_they_may() -> None:
             lines = KeptLines(dialer, most=2)
             visitors = [Visitor() for _ in range(5)]
             for visitor in visitors:
-                lines.call(Address("127.0.0.1", tracker.port, exempt=False, tls=None), visitor)
+                lines.call(
+                    Address("127.0.0.1", tracker.port, exempt=False, tls=None), visitor, others_wait=lambda: True
+                )
             await asyncio.gather(*(visitor.met.wait() for visitor in visitors))
             async with tracker.ended:
                 await tracker.ended.wait_for(lambda: len(tracker.questions) == 5 and tracker.open == 2)

@@ -7,10 +7,9 @@ import gzip
 import socket
 import ssl
 import struct
-import subprocess
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -690,18 +689,6 @@ def test_a_name_that_does_not_exist_is_nobody_to_ask() -> None:
 
 
 # --- HTTPS -------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def certificate() -> Iterator[tuple[Path, Path]]:
-    """A certificate for `tracker.example` that nobody but itself vouches for, and its key."""
-    with tempfile.TemporaryDirectory() as folder:
-        key, signed = Path(folder, "key.pem"), Path(folder, "certificate.pem")
-        more = ["-days", "2", "-subj", "/CN=tracker.example", "-addext", "subjectAltName=DNS:tracker.example"]
-        files = ["-keyout", str(key), "-out", str(signed)]
-        curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        subprocess.run(["openssl", "req", "-x509", *curve, *files, *more], check=True, capture_output=True)
-        yield signed, key
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,18 @@ PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
 class Line:
     """Can begin anew as often as `fresh` says."""
 
-    def __init__(self, fresh: int = 0) -> None:
+    def __init__(self, fresh: int = 0, *, stays: bool = True) -> None:
         self.done: list[str] = []
+        self.written: list[bytes] = []
         self.fresh = fresh
+        self.is_to_stay = stays
+
+    def stays(self) -> bool:
+        return self.is_to_stay
 
     def write(self, data: bytes) -> None:
         self.done.append("asked")
+        self.written.append(data)
 
     def abort(self) -> None:
         self.done.append("ended")
@@ -34,7 +40,7 @@ class Line:
 
 def asked(line: Line, *, may_say: int = 4096) -> tuple[Get, list[Answer | Exception]]:
     ends: list[Answer | Exception] = []
-    get = Get(b"GET", Allowance(may_say), ends.append)
+    get = Get("t.example", "/announce", Allowance(may_say), ends.append, is_of_use=lambda answer: answer.status != 503)
     get.connection_made(line)
     return get, ends
 
@@ -128,4 +134,32 @@ def test_whoever_says_too_much_is_not_asked_again() -> None:
     get, ends = asked(line, may_say=100)
     get.data_received(b"x" * 101)
     assert isinstance(ends[0], NoAnswer)
+    assert line.done == ["asked", "ended"]
+
+
+@pytest.mark.parametrize("stays", [False, True])
+def test_a_line_that_is_not_to_stay_is_asked_to_be_closed(stays: bool) -> None:
+    line = Line(stays=stays)
+    get, ends = asked(line)
+    assert (b"\r\nConnection: close\r\n" in line.written[0]) is not stays
+    get.data_received(PLAIN)
+    assert [body(end) for end in ends] == [BODY]
+    assert line.done == ["asked", "kept" if stays else "ended"]
+
+
+@pytest.mark.parametrize(
+    "answer", [PLAIN.replace(b"200 OK", b"503 No"), PLAIN.replace(b"OK", b"OK\r\nContent-Encoding: gzip")]
+)
+def test_an_answer_of_no_use_on_a_line_that_others_have_used_is_asked_for_once_more(answer: bytes) -> None:
+    line = Line(fresh=1)
+    get, ends = asked(line)
+    get.data_received(answer)
+    assert not ends
+    get.connection_made(line)
+    get.data_received(PLAIN)
+    assert [body(end) for end in ends] == [BODY]
+    line = Line()
+    get, ends = asked(line)
+    get.data_received(answer)
+    assert len(ends) == 1
     assert line.done == ["asked", "ended"]

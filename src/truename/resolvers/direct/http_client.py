@@ -42,11 +42,12 @@ class Answer:
     is_gzip: bool = False
 
 
-def build_get(host: str, target: str) -> bytes:
-    """The request. `host` is as the URL has it, with its port."""
+def build_get(host: str, target: str, *, is_last: bool) -> bytes:
+    """The request. `host` is as the URL has it, with its port; `is_last`: the connection is to be closed behind it."""
     if not _PLAIN(target):
         target = quote(target, safe=_AS_THEY_ARE)
-    return f"GET {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: truename\r\n\r\n".encode("ascii")
+    end = "Connection: close\r\n\r\n" if is_last else "\r\n"
+    return f"GET {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: truename\r\n{end}".encode("ascii")
 
 
 def end_of_head(data: bytearray, start: int) -> int:
@@ -90,17 +91,26 @@ def unpack(body: bytearray, may_say: Allowance) -> bytearray:
 
 
 class Get:
-    """A `Visitor` that sends the request when connected. `on_end` is told what comes, or why nothing does (`NoAnswer`,
-    `OSError`); once. The line is kept for others where the answer says that it may be and is known to have ended.
+    """A `Visitor` that asks when connected. `on_end` is told what comes, or why nothing does (`NoAnswer`, `OSError`);
+    once. The line is kept for others where the answer `is_of_use`, says that it may be, and is known to have ended.
 
     Head and body together are heard as far as `may_say` goes; of that nothing is left when it was not enough. A body
     that ends before its time, or goes on behind it, is what it is, as to libtorrent: whoever reads it knows whether it
     is whole.
     """
 
-    def __init__(self, request: bytes, may_say: Allowance, on_end: Callable[[Answer | Exception], None]) -> None:
+    def __init__(
+        self,
+        host: str,
+        target: str,
+        may_say: Allowance,
+        on_end: Callable[[Answer | Exception], None],
+        *,
+        is_of_use: Callable[[Answer], bool],
+    ) -> None:
         self._on_end: Callable[[Answer | Exception], None] | None = on_end
-        self._request = request
+        self._host, self._target = host, target
+        self._is_of_use = is_of_use
         self._may_say = may_say
         self._line: Visited | None = None
         self._begin()
@@ -111,7 +121,7 @@ class Get:
         self._head_is_whole = False
         self._is_whole = False
         self._length: int | None = None
-        self._is_last = False
+        self._is_last = True
         self._parser = httptools.HttpResponseParser(self)
 
     def abort(self) -> None:
@@ -130,7 +140,8 @@ class Get:
         if self._line is not None:
             self._begin()
         self._line = line
-        line.write(self._request)
+        self._is_last = not line.stays()
+        line.write(build_get(self._host, self._target, is_last=self._is_last))
 
     def data_received(self, data: bytes) -> None:
         """See `Visitor`."""
@@ -178,21 +189,27 @@ class Get:
             self._is_last |= len(self._coming.body) > self._length
 
     def _fail(self, error: Exception) -> None:
-        """Unless it may be about what was asked before on this line."""
-        if self._line is None or not self._may_say.left or not self._line.begin_anew():
+        if not self._begins_anew():
             self._end(error)
+
+    def _begins_anew(self) -> bool:
+        """Whether what came, since it may be about what was asked before on this line, is asked for once more."""
+        return self._line is not None and bool(self._may_say.left) and self._line.begin_anew()
 
     def _end_well(self) -> None:
         try:
             if self._coming.is_gzip:
                 self._coming.body = unpack(self._coming.body, self._may_say)
         except NoAnswer as error:
-            self._end(error)
-        else:
-            if self._line is not None and self._is_whole and self._length is not None and not self._is_last:
-                self._line.keep()
-                self._line = None
-            self._end(self._coming)
+            self._fail(error)
+            return
+        is_of_use = self._is_of_use(self._coming)
+        if not is_of_use and self._begins_anew():
+            return
+        if is_of_use and self._line is not None and self._is_whole and self._length is not None and not self._is_last:
+            self._line.keep()
+            self._line = None
+        self._end(self._coming)
 
     def _end(self, end: Answer | Exception) -> None:
         on_end = self._on_end

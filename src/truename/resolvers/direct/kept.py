@@ -1,12 +1,13 @@
 """Connections to HTTP trackers that stay for the next question: thousands of magnets name the same few trackers.
 
-Some trackers say that they keep a connection and never answer a second request on it. So the first line that is used
-again is on trial, while all others begin anew; and who hears nothing on a line that was used before begins anew too.
-Source: RFC 9112, section 9.3.
+A tracker is asked to keep one only while others wait to ask it, since some never answer a second request, or end
+nothing that they are not asked to close. So the first line that is used again is on trial while all others begin anew,
+and whoever has no whole answer soon begins anew and asks for a close. Source: RFC 9112, section 9.
 """
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple, Protocol
@@ -18,8 +19,8 @@ from truename.resolvers.direct.lines import Line, Listener
 _IDLE_S = 1.0
 """For so long a line waits for its next question."""
 
-_PATIENCE_S = 2.0
-"""For so long a question waits for the first byte on a line that was used before."""
+_PATIENCE_S = 1.5
+"""For so long a question waits for a whole answer on a line that stays, or has."""
 
 _REMEMBERED = 1024
 
@@ -36,11 +37,14 @@ class Address(NamedTuple):
 class Visited(Line, Protocol):
     """A line that can be left as it is."""
 
+    def stays(self) -> bool:
+        """Whether the tracker is to keep it when it has answered what is asked now."""
+
     def keep(self) -> None:
-        """The next one may have it: nothing is under way on it any more."""
+        """The next one may have it: it has brought an answer of use, and nothing is under way on it any more."""
 
     def begin_anew(self) -> bool:
-        """What came cannot be used, and may be about what was asked before: connect once more, if that can be."""
+        """What came is of no use. If somebody else used the line before, the visitor is connected once more."""
 
 
 class Visitor(Protocol):
@@ -78,9 +82,10 @@ class KeptLines:
         self._idle: dict[_KeptLine, float] = {}  # the longest first, and until when
         self._clock: asyncio.TimerHandle | None = None
 
-    def call(self, address: Address, visitor: Visitor) -> Dialled:
+    def call(self, address: Address, visitor: Visitor, *, others_wait: Callable[[], bool]) -> Dialled:
         """Get a line for the visitor, who hears of it later and not from within.
 
+        Input:  `others_wait` tells whether somebody waits to ask this tracker.
         Errors: `Forbidden`; `OSError` when no connection can begin.
         """
         tracker = self._tracker(address)
@@ -89,14 +94,14 @@ class KeptLines:
             del self._idle[line]
             if tracker.custom is _Custom.UNTRIED:
                 tracker.custom = _Custom.ON_TRIAL
-            line.serve_again(visitor)
+            line.serve_again(visitor, others_wait)
             return line
-        return self.dial(address, visitor)
+        return self.dial(address, visitor, others_wait)
 
-    def dial(self, address: Address, visitor: Visitor) -> "_KeptLine":
+    def dial(self, address: Address, visitor: Visitor, others_wait: Callable[[], bool]) -> "_KeptLine":
         """A new line, see `call`."""
-        line = _KeptLine(self, address, self._tracker(address), visitor)
-        line.begin(self._dialer)
+        line = _KeptLine(self, address, self._tracker(address))
+        line.begin(self._dialer, visitor, others_wait)
         return line
 
     def take_back(self, line: "_KeptLine", tracker: _Tracker) -> None:
@@ -144,32 +149,43 @@ class KeptLines:
 class _KeptLine(Listener):
     """One line, and who uses it now, if anybody does."""
 
-    __slots__ = ("_address", "_dialled", "_is_used_again", "_line", "_lines", "_patience", "_tracker", "_visitor")
+    __slots__ = (
+        *("_address", "_dialled", "_is_used_again", "_line", "_lines", "_others_wait", "_patience", "_successor"),
+        *("_tracker", "_visitor"),
+    )
 
-    def __init__(self, lines: KeptLines, address: Address, tracker: _Tracker, visitor: Visitor) -> None:
+    def __init__(self, lines: KeptLines, address: Address, tracker: _Tracker) -> None:
         self._lines = lines
         self._address = address
         self._tracker = tracker
-        self._visitor: Visitor | None = visitor
-        self._dialled: Dialled | None = None  # what leads to `_line`, or to the line that has taken its place
+        self._visitor: Visitor | None = None
+        self._others_wait: Callable[[], bool] = bool
+        self._dialled: Dialled | None = None
         self._line: Line | None = None
         self._is_used_again = False
-        self._patience: asyncio.TimerHandle | None = None  # while nothing was heard since it is used again
+        self._patience: asyncio.TimerHandle | None = None  # until the answer is whole
+        self._successor: Dialled | None = None  # what the last visitor has got in its place
 
-    def begin(self, dialer: Dialer) -> None:
+    def begin(self, dialer: Dialer, visitor: Visitor, others_wait: Callable[[], bool]) -> None:
         """Call the tracker. Errors: see `KeptLines.call`."""
         host, port, exempt, tls = self._address
+        self._visitor, self._others_wait = visitor, others_wait
         self._dialled = dialer.dial(host, port, self, exempt=exempt, tls=tls)
 
-    def serve_again(self, visitor: Visitor) -> None:
+    def serve_again(self, visitor: Visitor, others_wait: Callable[[], bool]) -> None:
         """Somebody else uses it."""
-        loop = asyncio.get_running_loop()
-        self._visitor = visitor
+        self._visitor, self._others_wait = visitor, others_wait
         self._is_used_again = True
-        self._patience = loop.call_later(_PATIENCE_S, self._patience_is_over)
-        loop.call_soon(self._welcome)
+        asyncio.get_running_loop().call_soon(self._welcome)
 
     # --- Visited -------------------------------------------------------------------------------------------------
+
+    def stays(self) -> bool:
+        """See `Visited`."""
+        is_to_stay = self._tracker.custom is not _Custom.LEAVES and self._others_wait()
+        if is_to_stay or self._is_used_again:
+            self._patience = asyncio.get_running_loop().call_later(_PATIENCE_S, self._patience_is_over)
+        return is_to_stay
 
     def write(self, data: bytes) -> None:
         """See `Line`."""
@@ -179,8 +195,7 @@ class _KeptLine(Listener):
     def keep(self) -> None:
         """See `Visited`."""
         self._judge(_Custom.KEEPS)
-        self._visitor = None
-        self._is_used_again = False
+        self._part()
         self._lines.take_back(self, self._tracker)
 
     def begin_anew(self) -> bool:
@@ -189,20 +204,17 @@ class _KeptLine(Listener):
         if visitor is None or not self._is_used_again:
             return False
         self._judge(_Custom.LEAVES)
-        self._visitor = None
-        self._is_used_again = False
-        self._end()
-        try:
-            self._dialled = self._lines.dial(self._address, visitor)
-        except (OSError, Forbidden) as error:
-            visitor.connection_lost(error)
+        self._replace(visitor)
         return True
 
     def abort(self) -> None:
         """See `Line`."""
         self._judge(_Custom.UNTRIED)
-        self._visitor = None
+        self._part()
         self._end()
+        if self._successor is not None:
+            self._successor.abort()
+            self._successor = None
 
     # --- Listener ------------------------------------------------------------------------------------------------
 
@@ -215,18 +227,16 @@ class _KeptLine(Listener):
 
     def data_received(self, data: bytes) -> None:
         """See `Listener`."""
-        self._rest_assured()
         if self._visitor is None:  # nobody has asked it anything
             self._end()
         else:
             self._visitor.data_received(data)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """See `Listener`."""
-        is_unheard = self._patience is not None
+        """See `Listener`. One that was ended while it waited for somebody says nothing against the tracker."""
         if self._visitor is None:
             self._end()
-        elif not (is_unheard and self.begin_anew()):
+        else:
             self._visitor.connection_lost(error)
 
     # --- the next one --------------------------------------------------------------------------------------------
@@ -235,25 +245,36 @@ class _KeptLine(Listener):
         if self._visitor is not None:
             self._visitor.connection_made(self)
 
-    def _rest_assured(self) -> None:
+    def _patience_is_over(self) -> None:
+        """Whatever it is, a new line on which a close is asked for is what everybody understands."""
+        if self._visitor is not None:
+            self._tracker.custom = _Custom.LEAVES
+            self._replace(self._visitor)
+
+    def _judge(self, custom: _Custom) -> None:
+        if self._is_used_again and self._tracker.custom is not _Custom.LEAVES:
+            is_known = self._tracker.custom is _Custom.KEEPS and custom is _Custom.UNTRIED
+            self._tracker.custom = self._tracker.custom if is_known else custom
+
+    def _replace(self, visitor: Visitor) -> None:
+        """The visitor gets a new line. What is still to be heard of this one is nothing to them."""
+        others_wait = self._others_wait
+        self._part()
+        self._end()
+        try:
+            self._successor = self._lines.dial(self._address, visitor, others_wait)
+        except (OSError, Forbidden) as error:
+            visitor.connection_lost(error)
+
+    def _part(self) -> None:
+        """Nobody uses it any more."""
+        self._visitor = None
+        self._is_used_again = False
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
 
-    def _patience_is_over(self) -> None:
-        self._patience = None
-        self.begin_anew()
-
-    def _judge(self, custom: _Custom) -> None:
-        """What the use of it says of the tracker. A line that has ended while it waited for us says nothing against
-        one that has kept others.
-        """
-        is_broken = custom is _Custom.LEAVES and self._patience is None
-        if self._is_used_again and (self._tracker.custom is _Custom.ON_TRIAL or is_broken):
-            self._tracker.custom = custom
-
     def _end(self) -> None:
-        self._rest_assured()
         self._lines.forget(self, self._tracker)
         for one in (self._line, self._dialled):
             if one is not None:

@@ -14,7 +14,7 @@ from truename.resolvers.addresses import MAX_URL_CHARS, usable_trackers
 from truename.resolvers.direct.allowance import Allowance
 from truename.resolvers.direct.announce import Announce, Announced, TrackerRefused, build_target, parse_announced
 from truename.resolvers.direct.dialer import Dialled
-from truename.resolvers.direct.http_client import Answer, Get, NoAnswer, build_get
+from truename.resolvers.direct.http_client import Answer, Get, NoAnswer
 from truename.resolvers.direct.kept import Address
 from truename.resolvers.direct.trackers import Tracker, Trackers, read_url
 from truename.resolvers.direct.turns import Turns
@@ -40,8 +40,8 @@ class Question:
     """
 
     __slots__ = (
-        *("_address", "_announce", "_clock", "_dialled", "_exempt", "_get", "_may_say", "_on_end", "_on_turn"),
-        *("_redirects", "_target", "_task", "_trackers", "_turns", "_url", "said"),
+        *("_address", "_announce", "_clock", "_dialled", "_exempt", "_found", "_get", "_may_say", "_on_end"),
+        *("_on_turn", "_redirects", "_target", "_task", "_trackers", "_turns", "_url", "said"),
     )
 
     def __init__(
@@ -67,6 +67,7 @@ class Question:
         self._redirects = 0
         self._turns: list[Turns] = []
         self._clock: asyncio.Handle | None = None
+        self._found: Announced | Exception = NoAnswer("none yet")
         self._get: Get | None = None
         self._dialled: Dialled | None = None
         self._task: asyncio.Task[None] | None = None
@@ -160,9 +161,23 @@ class Question:
 
     def _call(self) -> None:
         url, trackers = self._url, self._trackers
-        self._get = Get(build_get(url.netloc, self._target), self._may_say, self._answered)
+        self._get = Get(url.netloc, self._target, self._may_say, self._answered, is_of_use=self._is_of_use)
         tls = (trackers.tls, url.host) if url.scheme == "https" else None
-        self._dialled = trackers.lines.call(Address(self._address, url.port, self._exempt, tls), self._get)
+        address = Address(self._address, url.port, self._exempt, tls)
+        self._dialled = trackers.lines.call(address, self._get, others_wait=self._others_wait)
+
+    def _others_wait(self) -> bool:
+        return bool(self._turns) and self._turns[0].waiting > 0
+
+    def _is_of_use(self, answer: Answer) -> bool:
+        """Whether it names peers, or somebody who does."""
+        if answer.status in _MOVED:
+            return True
+        try:
+            self._found = parse_announced(bytes(answer.body))
+        except Exception as error:
+            self._found = error
+        return isinstance(self._found, Announced)
 
     def _answered(self, answer: Answer | Exception) -> None:
         self._dialled = None  # which may be somebody else's already
@@ -177,13 +192,14 @@ class Question:
             self._fail(NoAnswer("sent on and on"))
 
     def _read(self, answer: Answer) -> None:
-        try:
-            self._end(parse_announced(bytes(answer.body)))
-        except TrackerRefused as error:
-            self.said = error.said
-            self._fail(error if answer.status == 200 else NoAnswer("an error"))
-        except Exception as error:
-            self._fail(error)
+        match self._found:
+            case Announced():
+                self._end(self._found)
+            case TrackerRefused(said=said):
+                self.said = said
+                self._fail(self._found if answer.status == 200 else NoAnswer("an error"))
+            case error:
+                self._fail(error)
 
     async def _follow(self, location: str) -> None:
         if len(location) > MAX_URL_CHARS:  # before anybody remembers it: `urllib` does

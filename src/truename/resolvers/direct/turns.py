@@ -16,6 +16,11 @@ class Turns:
         """How many places nobody has."""
         return self._free
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for a place."""
+        return len(self._waiting)
+
     def take(self, who: Hashable, begin: Callable[[], None]) -> None:
         """`begin` is called when the turn has come, which may be at once."""
         if self._free:
