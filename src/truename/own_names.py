@@ -67,15 +67,16 @@ def hashes_of(keys: Iterable[Key]) -> set[str]:
 def changed_names(before: str, after: str) -> frozenset[Key]:
     """The names that a person changed from one text to the next, as they are now.
 
-    Where nothing else has changed, each magnet is compared with what stood in its place. Otherwise the magnets may have
-    moved: then a name is changed that the hash had nowhere before. A magnet that is new in the text, or gone from it,
-    has not been changed by anybody.
+    Where nothing else has changed, each magnet is compared with what stood in its place, unless those of one hash have
+    only changed places. Otherwise the magnets may have moved: then a name is changed that the hash had nowhere before.
+    A magnet that is new in the text, or gone from it, has not been changed by anybody.
     """
     here, there = differing(before, after)
     olds, news = list(find_magnets(here)), list(find_magnets(there))
     if len(olds) == len(news) and _blank(here, olds) == _blank(there, news):
-        pairs = zip(olds, news, strict=True)
-        return frozenset(key for old, new in pairs if old.written_dn != new.written_dn for key in keys_of(new))
+        moved = _only_moved(olds, news)
+        changed = (new for old, new in zip(olds, news, strict=True) if old.written_dn != new.written_dn)
+        return frozenset(key for new in changed for key in keys_of(new) if key[0] not in moved)
     hashes = hashes_of(key for span in (*olds, *news) for key in keys_of(span))
     had, has = _written(find_magnets(before, among=hashes)), _written(find_magnets(after, among=hashes))
     return frozenset((one, dn) for one in hashes & had.keys() & has.keys() for dn in _changed(had[one], has[one]))
@@ -102,8 +103,9 @@ def _changed(old: list[str | None], new: list[str | None]) -> set[str | None]:
     """Of one hash: the names that are none of its old ones.
 
     A name that stands there more often than before was given to one more of them.
-    Where there are more magnets than before, some were put in: those that do not stand in the place of an old one, if
-    no old name has gone. One without a name was put in as well, if the others make up for those that have gone.
+    Where there are more magnets than before, some were put in: copies of what is there, and those that do not stand in
+    the place of an old one, if no old name has gone. One without a name was put in as well, if the others make up for
+    those that have gone.
     """
     gone = Counter(old) - Counter(new)
     came = Counter(new) - Counter(old)
@@ -111,7 +113,13 @@ def _changed(old: list[str | None], new: list[str | None]) -> set[str | None]:
         del came[None]
     if gone or len(new) <= len(old):
         return set(came)
-    return {dn for _, dn in zip(old, new, strict=False) if dn in came}
+    return {dn for _, dn in zip(old, new, strict=False) if dn in came and dn not in old}
+
+
+def _only_moved(olds: Iterable[MagnetSpan], news: Iterable[MagnetSpan]) -> set[str]:
+    """The hashes that have the names which they had, be it in another order."""
+    had, has = _written(olds), _written(news)
+    return {one for one, dns in has.items() if Counter(dns) == Counter(had.get(one, ()))}
 
 
 def _written(spans: Iterable[MagnetSpan]) -> dict[str, list[str | None]]:

@@ -40,7 +40,7 @@ class Line:
 
 def asked(line: Line, *, may_say: int = 4096) -> tuple[Get, list[Answer | Exception]]:
     ends: list[Answer | Exception] = []
-    get = Get("t.example", "/announce", Allowance(may_say), ends.append, is_of_use=lambda answer: answer.status != 503)
+    get = Get(b"GET / HTTP/1.1\r\n", Allowance(may_say), ends.append, is_of_use=lambda answer: answer.status != 503)
     get.connection_made(line)
     return get, ends
 

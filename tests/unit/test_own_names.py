@@ -29,7 +29,8 @@ def hybrid(dn: str) -> str:
         (link("a b"), link("a%20b"), {(V1, "a%20b")}),
         (link("a"), link("a"), set()),
         (f"{link('a')} {link('a')}", f"{link('a')} {link('b')}", {(V1, "b")}),
-        (f"{link('a')} {link('b')}", f"{link('b')} {link('a')}", {(V1, "b"), (V1, "a")}),
+        (f"{link('a')} {link('b')}", f"{link('b')} {link('a')}", set()),
+        (f"{link('a')} {link('b')}", f"{link('b')} {link('c')}", {(V1, "b"), (V1, "c")}),
         (f"{link('a')} {link('x', OTHER)}", f"{link('a')} {link('y', OTHER)}", {(OTHER, "y")}),
         (hybrid("a"), hybrid("b"), {(V1, "b"), (V2, "b")}),
         # Moved, or written another way.
@@ -45,6 +46,11 @@ def hybrid(dn: str) -> str:
         (link("a"), f"{link('a')} {link('b')}", set()),
         (link("a"), f"{link('a')} {link()}", set()),
         (link("a"), f"{link()} {link('a')}", set()),
+        # Pasted once more.
+        (link("a"), f"{link('a')} {link('a')}", set()),
+        (link("a"), f"see {link('a')} and again {link('a')}, {link('a')}", set()),
+        (f"{link('a')} {link('b')}", f"{link('a')} {link('b')} {link('a')} {link('b')}", set()),
+        (f"{link('a')} {link('b')}", f"{link('b')} {link('a')} {link('b')}", set()),
         # Changed, with others put in beside it: which of them is which, nobody can tell.
         (link("a"), f"{link('b')} {link('mine')}", {(V1, "b"), (V1, "mine")}),
         (link("a"), f"{link('mine')} {link('b')}", {(V1, "b"), (V1, "mine")}),

@@ -25,6 +25,9 @@ _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _BEGINNING = b"HTTP/"
 _MAX_LENGTH_DIGITS = 10
 _FIRST_FINAL_STATUS = 200
+END = b"\r\n"
+END_OF_THE_LAST = b"Connection: close\r\n\r\n"
+"""The connection is to be closed behind the answer."""
 _WITHOUT_BODY = frozenset((204, 304))
 
 
@@ -42,12 +45,11 @@ class Answer:
     is_gzip: bool = False
 
 
-def build_get(host: str, target: str, *, is_last: bool) -> bytes:
-    """The request. `host` is as the URL has it, with its port; `is_last`: the connection is to be closed behind it."""
+def build_get(host: str, target: str) -> bytes:
+    """The request, but for its last lines (`END`, `END_OF_THE_LAST`). `host` is as the URL has it, with its port."""
     if not _PLAIN(target):
         target = quote(target, safe=_AS_THEY_ARE)
-    end = "Connection: close\r\n\r\n" if is_last else "\r\n"
-    return f"GET {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: truename\r\n{end}".encode("ascii")
+    return f"GET {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: truename\r\n".encode("ascii")
 
 
 def end_of_head(data: bytearray, start: int) -> int:
@@ -101,15 +103,14 @@ class Get:
 
     def __init__(
         self,
-        host: str,
-        target: str,
+        request: bytes,
         may_say: Allowance,
         on_end: Callable[[Answer | Exception], None],
         *,
         is_of_use: Callable[[Answer], bool],
     ) -> None:
         self._on_end: Callable[[Answer | Exception], None] | None = on_end
-        self._host, self._target = host, target
+        self._request = request
         self._is_of_use = is_of_use
         self._may_say = may_say
         self._line: Visited | None = None
@@ -141,7 +142,7 @@ class Get:
             self._begin()
         self._line = line
         self._is_last = not line.stays()
-        line.write(build_get(self._host, self._target, is_last=self._is_last))
+        line.write(self._request + (END_OF_THE_LAST if self._is_last else END))
 
     def data_received(self, data: bytes) -> None:
         """See `Visitor`."""

@@ -14,7 +14,7 @@ from truename.resolvers.addresses import MAX_URL_CHARS, usable_trackers
 from truename.resolvers.direct.allowance import Allowance
 from truename.resolvers.direct.announce import Announce, Announced, TrackerRefused, build_target, parse_announced
 from truename.resolvers.direct.dialer import Dialled
-from truename.resolvers.direct.http_client import Answer, Get, NoAnswer
+from truename.resolvers.direct.http_client import Answer, Get, NoAnswer, build_get
 from truename.resolvers.direct.kept import Address
 from truename.resolvers.direct.trackers import Tracker, Trackers, read_url
 from truename.resolvers.direct.turns import Turns
@@ -161,7 +161,8 @@ class Question:
 
     def _call(self) -> None:
         url, trackers = self._url, self._trackers
-        self._get = Get(url.netloc, self._target, self._may_say, self._answered, is_of_use=self._is_of_use)
+        request = build_get(url.netloc, self._target)
+        self._get = Get(request, self._may_say, self._answered, is_of_use=self._is_of_use)
         tls = (trackers.tls, url.host) if url.scheme == "https" else None
         address = Address(self._address, url.port, self._exempt, tls)
         self._dialled = trackers.lines.call(address, self._get, others_wait=self._others_wait)
