@@ -217,7 +217,8 @@ def test_a_name_of_ones_own_on_a_hybrid_stays_whichever_hash_brings_the_true_one
 
 EDITS = (
     (f"{LINK}&dn=a", f"{LINK}&dn=MINE {LINK}&dn=a", f"{LINK}&dn=MINE {NAMED}"),
-    (f"{LINK}&dn=a {LINK}&dn=b", f"{LINK}&dn=b {LINK}&dn=a", f"{LINK}&dn=b {LINK}&dn=a"),
+    (f"{LINK}&dn=a {LINK}&dn=b", f"{LINK}&dn=b {LINK}&dn=a", f"{NAMED} {NAMED}"),
+    (f"{LINK}&dn=a", f"{LINK}&dn=a\n{LINK}&dn=a", f"{NAMED}\n{NAMED}"),
     (f"{LINK}&dn=a {LINK}&dn=b", f"{LINK}&dn=MINE {LINK}&dn=b", f"{LINK}&dn=MINE {NAMED}"),
     (f"{LINK} {LINK}", f"{LINK} {LINK}&dn=MINE", f"{NAMED} {LINK}&dn=MINE"),
     (f"{LINK}&dn=a", f"{LINK}&dn=a {LINK}&dn=b", f"{NAMED} {NAMED}"),
