@@ -8,9 +8,13 @@ Source: NIST SP 800-63B-4, 3.1.1.2 (commonly used, expected, dictionary words, r
 
 import unicodedata
 
-_LEAST_LEFT = 4
+_LEAST_LEFT = 3
+_A_WORD_COUNTS = 2
+_AT_THE_END = "!?#*1"
+"""What people add when they are told to add something."""
+
 _LEAST_KINDS = 5
-_LEAST_UNIT = 8
+_LEAST_UNIT = 7
 _LOOKED_AT = 128
 _SHORTEST_RUN = 3
 
@@ -38,7 +42,7 @@ _RUNS = (*_ROWS, *(row[::-1] for row in _ROWS))
 
 _COMMON = """
     access admin administrator amazing angel apple baby baseball basketball batman blink1 butterfly charlie changeit
-    changeme cheese chelsea chocolate computer cookie correcthorsebatterystaple daniel default demo diamond dragon
+    changeme cheese chelsea chocolate computer cookie daniel default demo diamond dragon
     facebook family flower football forever freedom friend friends george google guest hannah happy hello hunter iloveu
     iloveyou internet jennifer jessica jordan killer letmein liverpool login love lovely lover loveyou magnet master
     matrix michael mima minecraft monkey mustang mypassword nicole ninja nothing opensesame orange pass passphrase
@@ -82,13 +86,20 @@ def _unit_of(text: str) -> str:
 
 
 def _left_of(text: str, names: frozenset[str]) -> int:
-    """How many pieces have to be guessed: a character, or one of the words that everybody takes. Rows are none."""
+    """How much has to be guessed: each character and the user name count as one, words that everybody takes as two, and
+    rows and years as nothing.
+    """
+    text = text.rstrip(_AT_THE_END)
     left = at = 0
     while at < len(text):
-        run, name, word = _run_at(text, at), _piece_at(text, at, names | _YEARS), _piece_at(text, at, _WORDS)
-        expected = max(run, name)
-        left += word >= expected
-        at += max(expected, word, 1)
+        counts = (
+            (max(_run_at(text, at), _piece_at(text, at, _YEARS)), 0),
+            (_piece_at(text, at, names), 1),
+            (_piece_at(text, at, _WORDS), _A_WORD_COUNTS),
+        )
+        size, count = max(counts, key=lambda one: one[0])
+        left += count if size else 1
+        at += max(size, 1)
     return left
 
 
@@ -106,7 +117,7 @@ def _in_a_row(piece: str) -> bool:
 
 def _piece_at(text: str, at: int, pieces: frozenset[str]) -> int:
     """The length of the longest of these that begins here, also where digits stand for its letters; 0 for none."""
-    for size in range(min(max(map(len, pieces)), len(text) - at), _SHORTEST_RUN - 1, -1):
+    for size in range(min(max(map(len, pieces), default=0), len(text) - at), _SHORTEST_RUN - 1, -1):
         piece = text[at : at + size]
         if piece in pieces or piece.translate(_DISGUISES) in pieces:
             return size
