@@ -6,7 +6,8 @@ truename's renames came between, and those names are then written into the new t
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -161,22 +162,24 @@ class Notes:
         return await self._database.read(_magnets_of_each, person_id, list(note_ids), most)
 
     async def unnamed(self, person_id: int, *, most: int) -> tuple[Sequence[Magnet], int]:
-        """Magnets in a person's notes that do not have their names there, the oldest notes first; and how many more.
+        """Magnets in a person's notes that do not have their names there, and how many more.
 
-        A name that is only claimed is one. One whose name the person chose is left out; so is one that its name would
-        make too large, but not one that would make its note so.
+        Those come first that were not asked for lately, and of them those of the oldest notes. A name that is only
+        claimed is one. One whose name the person chose is left out; so is one that its name would make too large, but
+        not one that would make its note so.
         """
-        found: dict[str, Magnet] = {}
-        more: set[str] = set()
+        lacking = _Lacking(most)
         last_id = 0
         while some := await self._database.read(notes.after, person_id, last_id, limit=_NOTES_AT_ONCE):
             own = await self._database.read(notes.own_names_of, [note_id for note_id, _ in some])
             spans = await asyncio.to_thread(_not_own, some, own)
-            known = await self._database.read(names.known_names, filter(None, (span.info_hash for span in spans)))
+            hashes = {span.info_hash for span in spans if span.info_hash is not None}
+            known = await self._database.read(names.known_names, hashes)
+            asked = await self._database.read(_asked, person_id, hashes, ended_after=self._remembered_from())
             named = {one: name.name for one, name in known.items()}
-            await asyncio.to_thread(_add_lacking, found, more, spans, named, most)
+            await asyncio.to_thread(lacking.add, spans, named, asked)
             last_id = some[-1][0]
-        return list(found.values()), len(more)
+        return lacking.first()
 
     async def newest(
         self, person_id: int, *, limit: int, before_id: int | None = None
@@ -391,22 +394,44 @@ def _not_own(texts: Iterable[tuple[int, str]], own: Mapping[int, OwnNames]) -> l
     return found
 
 
-def _add_lacking(
-    found: dict[str, Magnet], more: set[str], spans: Iterable[MagnetSpan], named: Mapping[str, str], most: int
-) -> None:
-    """Add those magnets that lack their names, be they known or not, and can be asked for: `most` to `found`, by hash
-    and with the sources of all that carry it, and the hashes of the others to `more`.
+class _Lacking:
+    """Magnets that lack their names, be they known or not, and can be asked for: each once, with the sources of all
+    that carry it; `most` of those that were not asked for and of those that were, and the hashes of the others.
     """
-    for span in spans:
-        info_hash = span.info_hash
-        if info_hash is None or (info_hash in named and not lacks(span, named[info_hash])) or not may_be_asked(span):
-            continue
-        if info_hash in found:
-            found[info_hash] = found[info_hash].joined(Magnet.of(span))
-        elif len(found) < most:
-            found[info_hash] = Magnet.of(span)
-        else:
-            more.add(info_hash)
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._unasked: dict[str, Magnet] = {}
+        self._asked: dict[str, Magnet] = {}
+        self._more: set[str] = set()
+
+    def add(self, spans: Iterable[MagnetSpan], named: Mapping[str, str], asked: Container[str]) -> None:
+        """Add those of a text. `named`: names by hash; `asked`: the hashes that were asked for."""
+        for span in spans:
+            one = span.info_hash
+            if one is None or (one in named and not lacks(span, named[one])) or not may_be_asked(span):
+                continue
+            found = self._asked if one in asked else self._unasked
+            if one in found:
+                found[one] = found[one].joined(Magnet.of(span))
+            elif len(found) < self._most:
+                found[one] = Magnet.of(span)
+            else:
+                self._more.add(one)
+
+    def first(self) -> tuple[Sequence[Magnet], int]:
+        """As many as there may be, and how many are left."""
+        found = [*self._unasked.values(), *self._asked.values()]
+        return found[: self._most], len(found[self._most :]) + len(self._more)
+
+
+async def _asked(
+    connection: Connection, person_id: int, hashes: AbstractSet[str], *, ended_after: float
+) -> AbstractSet[str]:
+    """Those of these hashes that the person has asked for lately, or that are watched for them."""
+    keys = [(person_id, one) for one in hashes]
+    latest = await tasks.latest_of(connection, keys, ended_after=ended_after)
+    return {one for _, one in (*latest, *await watches.of(connection, keys))}
 
 
 async def _views(connection: Connection, rows: Sequence[NoteRow], *, ended_after: float) -> Sequence[NoteView]:

@@ -352,6 +352,7 @@ def test_a_list_goes_from_the_newest_to_the_oldest_in_portions(tmp_path: Path) -
         assert (len(whole["notes"]), whole["next"]) == (53, None)
         assert len((await client.get("/api/notes", params={"limit": 10**30})).json()["notes"]) == 53
         assert len((await client.get("/api/notes", params={"limit": "0007"})).json()["notes"]) == 7
+        assert len((await client.get("/api/notes?limit=")).json()["notes"]) == 50
         page = await client.get("/notes", headers=PAGE)
         assert page.text.count("<truename-note") == 50
         (older,) = re.findall(r'href="(/notes\?after=\d+)"', page.text)
@@ -362,7 +363,6 @@ def test_a_list_goes_from_the_newest_to_the_oldest_in_portions(tmp_path: Path) -
             "limit=x",
             "limit=1e3",
             "limit=٣",
-            "limit=",
             "after=0",
             "after=x",
             "after=-1",

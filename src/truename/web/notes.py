@@ -13,7 +13,7 @@ from truename.web.description import EXAMPLE_HASH, json_body
 from truename.web.errors import Refusal
 from truename.web.guard import identity_of
 from truename.web.language import preferred
-from truename.web.paging import DEFAULT_LIMIT, rows_wanted
+from truename.web.paging import rows_wanted
 from truename.web.views import Body, note_bodies, note_body
 
 MAX_TEXT_BYTES = 5 * 1024 * 1024
@@ -35,10 +35,8 @@ async def save(request: Request) -> Response:
 
 
 @router.get("/api/notes", summary="Own notes, newest first")
-async def newest(request: Request, limit: str = str(DEFAULT_LIMIT), after: str = "") -> Body:
+async def newest(request: Request, limit: str = "", after: str = "") -> Body:
     """At most `limit` notes, and never more than 500, from the cursor `after` on; fewer where they are very long."""
-    if not limit:
-        raise Refusal("web_bad_request")
     views, more = await work_of(request).notes.newest(
         identity_of(request).person.id, limit=rows_wanted(limit), before_id=cursor_of(after)
     )
