@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from tests.integration.live_support import Live, with_live
 from tests.integration.test_web_wall import PATTERNS
 from truename.magnet import find_magnets
+from truename.web import shapes
+from truename.web.description import ANSWERS
 from truename.web.express import Express
 
 TEXT = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
@@ -102,7 +105,7 @@ def test_the_description_for_programs_has_the_examples_of_the_document_and_the_e
             for method, operation in operations.items()
         ):
             answers = operation["responses"]
-            (well,) = set(answers) - {"4XX", "5XX"}
+            (well,) = set(answers) - {"4XX", "5XX", "409"}
             assert "422" not in answers
             assert ("4XX" in answers, "security" in operation) == (path.startswith("/api/"),) * 2
             if well != "204":
@@ -115,8 +118,55 @@ def test_the_description_for_programs_has_the_examples_of_the_document_and_the_e
                 if path != "/api/config":  # for administrators
                     done = await client.request(method, path.format(**given), json=asked)
                     assert done.status_code == int(well), (method, path, done.text)
+                    held_against(ANSWERS[method, path][0], done.json())
 
     with_live(tmp_path, scenario)
+
+
+def held_against(shape: type[BaseModel], body: dict[str, Any]) -> None:
+    """A body has the fields and types of its description, and no other ones."""
+    assert shape.model_validate_json(json.dumps(body), strict=True).model_dump(exclude_unset=True) == body
+
+
+def test_answers_are_what_the_description_says(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        dead = "0a132f590df6edbbc68f7970dd07247580dbe489"
+        site.oracle.names, site.oracle.dead, site.oracle.counts = {HASH: "alice.txt"}, {dead}, {"tried": 1}
+        client = await site.signed_in(admin=True)
+        for asked in (HASH, dead):
+            submitted = (await client.post("/api/calibrate/async", json={"info_hash": asked})).json()
+            held_against(shapes.Submitted, submitted)
+            (status,) = await site.ended(client, submitted["task_id"])
+            held_against(shapes.Task, status)
+        waiting = {"info_hash": "ab" * 20, "priority": "low"}
+        site.oracle.held = {"ab" * 20}
+        for _ in range(2):
+            held_against(shapes.Submitted, (await client.post("/api/calibrate/async", json=waiting)).json())
+        held_against(shapes.Tasks, (await client.get("/api/calibrate/tasks?limit=2")).json())
+        text = f"magnet:?xt=urn:btih:{HASH} magnet:?xt=urn:btih:{dead}&dn=x"
+        note = (await client.post("/api/notes", json={"text": text})).json()
+        held_against(shapes.Note, note)
+        held_against(shapes.NoteResults, (await client.post(f"/api/calibrate/{note['id']}")).json())
+        held_against(shapes.Notes, (await client.get("/api/notes?limit=1")).json())
+        order = {"info_hashes": [HASH, dead, "what?", 5]}
+        batch = (await client.post("/api/calibrate/batch", json=order)).json()
+        held_against(shapes.BatchSubmitted, batch)
+        held_against(shapes.Batch, (await client.get(f"/api/calibrate/batch/{batch['batch_id']}?limit=1")).json())
+        held_against(shapes.BatchSubmitted, (await client.post("/api/calibrate/batch", json={"unnamed": True})).json())
+        change = {"text": "mine", "version": note["version"]}
+        await client.patch(f"/api/notes/{note['id']}", json=change)
+        stale = await client.patch(f"/api/notes/{note['id']}", json=change | {"text": "not mine"})
+        held_against(shapes.Stale, stale.json())
+        held_against(shapes.Error, (await client.get("/api/notes/77")).json())
+        held_against(shapes.Config, (await client.get("/api/config")).json())
+        held_against(shapes.Well, (await client.get("/readyz")).json())
+
+    with_live(tmp_path, scenario)
+
+
+def test_examples_are_what_the_description_says() -> None:
+    for shape, answer in ANSWERS.values():
+        held_against(shape, answer)
 
 
 @pytest.mark.parametrize("code", CODES)

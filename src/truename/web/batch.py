@@ -22,6 +22,7 @@ from truename.web.errors import Refusal
 from truename.web.guard import identity_of
 from truename.web.language import preferred
 from truename.web.paging import page_of, rows_wanted
+from truename.web.shapes import BatchOrder
 from truename.web.views import Body, code_of, task_body
 from truename.web.work import Work
 
@@ -44,7 +45,7 @@ class Item:
     word: str = ""
 
 
-@router.post("/api/calibrate/batch", summary="Ask for many names", openapi_extra=json_body(_EXAMPLE))
+@router.post("/api/calibrate/batch", summary="Ask for many names", openapi_extra=json_body(BatchOrder, _EXAMPLE))
 async def submit(request: Request) -> Body:
     """One transaction; an answer for each item, in order. What cannot be asked for does not hold up the others."""
     work, person_id = work_for_asking(request), identity_of(request).person.id

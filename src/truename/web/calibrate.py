@@ -27,6 +27,7 @@ from truename.web.errors import Refusal, stopping
 from truename.web.guard import identity_of
 from truename.web.language import preferred
 from truename.web.services import Services
+from truename.web.shapes import Ask, ConfigChange
 from truename.web.views import Body, note_results, task_body
 from truename.web.work import Work
 
@@ -49,7 +50,7 @@ NoteId = Annotated[int, BeforeValidator(_plain), Path(ge=1, le=MAX_ID)]
 _HASH_EXAMPLE = {"info_hash": EXAMPLE_HASH, "priority": "normal"}
 
 
-@router.post("/api/calibrate/async", summary="Ask for a name", openapi_extra=json_body(_HASH_EXAMPLE))
+@router.post("/api/calibrate/async", summary="Ask for a name", openapi_extra=json_body(Ask, _HASH_EXAMPLE))
 async def submit(request: Request) -> Body:
     """Answers at once with a task to follow. A name that is known already completes it immediately."""
     work = work_for_asking(request)
@@ -69,7 +70,7 @@ async def status(request: Request, task_id: str) -> Body:
     return task_body(view, preferred(request.headers.get("accept-language", "")))
 
 
-@router.post("/api/calibrate", summary="Ask for a name and wait", openapi_extra=json_body(_HASH_EXAMPLE))
+@router.post("/api/calibrate", summary="Ask for a name and wait", openapi_extra=json_body(Ask, _HASH_EXAMPLE))
 async def submit_and_wait(request: Request) -> Body:
     """Waits up to a minute, then answers the task as it is. The task goes on, whoever waits."""
     work, person_id = work_for_asking(request), identity_of(request).person.id
@@ -123,7 +124,9 @@ async def config(request: Request) -> Body:
 
 
 @router.put(
-    "/api/config", summary="Change the mode (administrators)", openapi_extra=json_body({"calibration_mode": "sync"})
+    "/api/config",
+    summary="Change the mode (administrators)",
+    openapi_extra=json_body(ConfigChange, {"calibration_mode": "sync"}),
 )
 async def change_config(request: Request) -> Body:
     """Takes effect at once and survives a restart; null goes back to the settings."""

@@ -8,6 +8,10 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from truename.web import shapes
 
 Example = dict[str, Any]
 
@@ -110,38 +114,35 @@ _NOTE: Final[Example] = {
 }
 _WELL: Final[Example] = {"status": "ok"}
 
-EXAMPLES: Final[dict[tuple[str, str], Example]] = {
-    ("post", "/api/calibrate/async"): _SUBMITTED,
-    ("get", "/api/calibrate/status/{task_id}"): _NAMED,
-    ("post", "/api/calibrate"): _NAMED,
-    ("post", "/api/calibrate/{note_id}"): _NOTE_NAMED,
-    ("get", "/api/calibrate/tasks"): {"tasks": [_WAITING], "next": None},
-    ("post", "/api/calibrate/cancel/{task_id}"): _CANCELLED,
-    ("post", "/api/calibrate/retry/{task_id}"): _SUBMITTED,
-    ("post", "/api/calibrate/batch"): _BATCH_SUBMITTED,
-    ("get", "/api/calibrate/batch/{batch_id}"): _BATCH,
-    ("post", "/api/calibrate/batch/{batch_id}/cancel"): _BATCH,
-    ("post", "/api/calibrate/batch/{batch_id}/retry"): _BATCH,
-    ("post", "/api/watch/{info_hash}/now"): _WATCHED,
-    ("post", "/api/watch/{info_hash}/stop"): _WATCHED | {"watched": False},
-    ("get", "/api/config"): _CONFIG,
-    ("put", "/api/config"): _CONFIG,
-    ("post", "/api/notes"): _NOTE,
-    ("get", "/api/notes"): {"notes": [_NOTE], "next": None},
-    ("get", "/api/notes/{note_id}"): _NOTE,
-    ("patch", "/api/notes/{note_id}"): _NOTE,
-    ("get", "/healthz"): _WELL,
-    ("get", "/readyz"): _WELL,
+ANSWERS: Final[dict[tuple[str, str], tuple[type[BaseModel], Example]]] = {
+    ("post", "/api/calibrate/async"): (shapes.Submitted, _SUBMITTED),
+    ("get", "/api/calibrate/status/{task_id}"): (shapes.Task, _NAMED),
+    ("post", "/api/calibrate"): (shapes.Task, _NAMED),
+    ("post", "/api/calibrate/{note_id}"): (shapes.NoteResults, _NOTE_NAMED),
+    ("get", "/api/calibrate/tasks"): (shapes.Tasks, {"tasks": [_WAITING], "next": None}),
+    ("post", "/api/calibrate/cancel/{task_id}"): (shapes.Task, _CANCELLED),
+    ("post", "/api/calibrate/retry/{task_id}"): (shapes.Submitted, _SUBMITTED),
+    ("post", "/api/calibrate/batch"): (shapes.BatchSubmitted, _BATCH_SUBMITTED),
+    ("get", "/api/calibrate/batch/{batch_id}"): (shapes.Batch, _BATCH),
+    ("post", "/api/calibrate/batch/{batch_id}/cancel"): (shapes.Batch, _BATCH),
+    ("post", "/api/calibrate/batch/{batch_id}/retry"): (shapes.Batch, _BATCH),
+    ("post", "/api/watch/{info_hash}/now"): (shapes.Watched, _WATCHED),
+    ("post", "/api/watch/{info_hash}/stop"): (shapes.Watched, _WATCHED | {"watched": False}),
+    ("get", "/api/config"): (shapes.Config, _CONFIG),
+    ("put", "/api/config"): (shapes.Config, _CONFIG),
+    ("post", "/api/notes"): (shapes.Note, _NOTE),
+    ("get", "/api/notes"): (shapes.Notes, {"notes": [_NOTE], "next": None}),
+    ("get", "/api/notes/{note_id}"): (shapes.Note, _NOTE),
+    ("patch", "/api/notes/{note_id}"): (shapes.Note, _NOTE),
+    ("get", "/healthz"): (shapes.Well, _WELL),
+    ("get", "/readyz"): (shapes.Well, _WELL),
 }
-"""An answer of each route that answers with a body, when all is well."""
+"""The body of each route that answers with one, when all is well."""
 
-_ERROR: Final = {
-    "type": "object",
-    "required": ["error", "code"],
-    "properties": {
-        "error": {"type": "string", "description": "A sentence for a person, in the language of `Accept-Language`."},
-        "code": {"type": "string", "description": "A word for programs."},
-    },
+_ASKED: Final = (shapes.Ask, shapes.BatchOrder, shapes.ConfigChange, shapes.NoteText, shapes.NoteChange)
+_STALE: Final = {
+    "description": "Somebody else changed the note meanwhile.",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Stale"}}},
 }
 _REFUSED: Final = {
     "description": "Refused; `code` says why.",
@@ -158,9 +159,9 @@ _WAYS_IN: Final = {
 }
 
 
-def json_body(example: dict[str, Any]) -> dict[str, Any]:
-    """The description of a JSON body by an example."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"example": example}}}}
+def json_body(shape: type[BaseModel], example: Example) -> dict[str, Any]:
+    """The description of a JSON body."""
+    return {"requestBody": {"required": True, "content": _json(shape, example)}}
 
 
 def describe(application: FastAPI) -> dict[str, Any]:
@@ -169,19 +170,38 @@ def describe(application: FastAPI) -> dict[str, Any]:
         made = get_openapi(title=application.title, version=application.version, routes=application.routes)
         for path, operations in made["paths"].items():
             for method, operation in operations.items():
-                _tell_of_answers(operation, EXAMPLES.get((method, path)), is_open=not path.startswith("/api/"))
-        made["components"] = {"schemas": {"Error": _ERROR}, "securitySchemes": _WAYS_IN}
+                _tell_of_answers(operation, ANSWERS.get((method, path)), is_open=not path.startswith("/api/"))
+        made["paths"]["/api/notes/{note_id}"]["patch"]["responses"]["409"] = _STALE
+        made["components"] = {"schemas": _schemas(), "securitySchemes": _WAYS_IN}
         application.openapi_schema = made
     return application.openapi_schema
 
 
-def _tell_of_answers(operation: dict[str, Any], example: Example | None, *, is_open: bool) -> None:
+def _tell_of_answers(operation: dict[str, Any], told: tuple[type[BaseModel], Example] | None, *, is_open: bool) -> None:
     answers: dict[str, Any] = operation["responses"]
     answers.pop("422", None)
     for answer in answers.values():
-        if example is not None:
-            answer["content"] = {"application/json": {"schema": {"type": "object"}, "example": example}}
+        if told is not None:
+            answer["content"] = _json(*told)
     if not is_open:
         answers["4XX"] = _REFUSED
         operation["security"] = [{way: []} for way in _WAYS_IN]
     answers["5XX"] = _REFUSED
+
+
+def _json(shape: type[BaseModel], example: Example) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{shape.__name__}"}, "example": example}}
+
+
+def _schemas() -> dict[str, Any]:
+    """All shapes. A field that may be absent is not null when it is there."""
+    every = dict.fromkeys((*_ASKED, *(shape for shape, _ in ANSWERS.values()), shapes.Error, shapes.Stale))
+    made = models_json_schema([(shape, "validation") for shape in every], ref_template="#/components/schemas/{model}")
+    schemas: dict[str, Any] = made[1]["$defs"]
+    for schema in schemas.values():
+        for name, field in schema["properties"].items():
+            if name not in schema.get("required", ()) and "default" in field and field["default"] is None:
+                (kind,) = (one for one in field.pop("anyOf") if one != {"type": "null"})
+                del field["default"]
+                schema["properties"][name] = {**kind, **field}
+    return schemas

@@ -14,6 +14,7 @@ from truename.web.errors import Refusal
 from truename.web.guard import identity_of
 from truename.web.language import preferred
 from truename.web.paging import rows_wanted
+from truename.web.shapes import NoteChange, NoteText
 from truename.web.views import Body, note_bodies, note_body
 
 MAX_TEXT_BYTES = 5 * 1024 * 1024
@@ -25,7 +26,7 @@ router = APIRouter(tags=["notes"])
     "/api/notes",
     status_code=201,
     summary="Save a text",
-    openapi_extra=json_body({"text": f"see magnet:?xt=urn:btih:{EXAMPLE_HASH}&dn=alice"}),
+    openapi_extra=json_body(NoteText, {"text": f"see magnet:?xt=urn:btih:{EXAMPLE_HASH}&dn=alice"}),
 )
 async def save(request: Request) -> Response:
     """Keep a text with its magnets."""
@@ -52,7 +53,7 @@ async def one(request: Request, note_id: NoteId) -> Body:
 @router.patch(
     "/api/notes/{note_id}",
     summary="Change a note",
-    openapi_extra=json_body({"text": f"see magnet:?xt=urn:btih:{EXAMPLE_HASH}&dn=my%20own", "version": 1}),
+    openapi_extra=json_body(NoteChange, {"text": f"see magnet:?xt=urn:btih:{EXAMPLE_HASH}&dn=my%20own", "version": 1}),
 )
 async def edit(request: Request, note_id: NoteId) -> Response:
     """Put a new text in the place of the one in `version`; 409 when somebody else changed it meanwhile."""
