@@ -195,7 +195,8 @@ def _json(shape: type[BaseModel], example: Example) -> dict[str, Any]:
 
 def _schemas() -> dict[str, Any]:
     """All shapes. A field that may be absent is not null when it is there."""
-    every = dict.fromkeys((*_ASKED, *(shape for shape, _ in ANSWERS.values()), shapes.Error, shapes.Stale))
+    answers = [shape for shape, _ in ANSWERS.values()]
+    every: dict[type[BaseModel], None] = dict.fromkeys([*_ASKED, *answers, shapes.Error, shapes.Stale])
     made = models_json_schema([(shape, "validation") for shape in every], ref_template="#/components/schemas/{model}")
     schemas: dict[str, Any] = made[1]["$defs"]
     for schema in schemas.values():
