@@ -18,6 +18,7 @@ from truename.store import events
 from truename.store.database import StoreUnavailable
 from truename.store.disk import free_bytes, is_read_only
 from truename.web import batch, calibrate, entry, health_pages, note_pages, notes, task_pages, tasks
+from truename.web.at_hand import services_of
 from truename.web.description import describe
 from truename.web.doors import Doors
 from truename.web.errors import handle, stopping
@@ -89,7 +90,7 @@ async def healthz() -> dict[str, str]:
 @_own.get("/readyz", summary="Can take work")
 async def readyz(request: Request) -> Response:
     """The server is not stopping, its database can be read, and there is room to write."""
-    services = entry.services_of(request)
+    services = services_of(request)
     if not services.ready():
         raise stopping()
     folder = services.settings.data_dir

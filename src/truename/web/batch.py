@@ -15,10 +15,11 @@ from truename.notes import Candidate
 from truename.portions import in_portions
 from truename.service import TooMany
 from truename.texts import Language, say
+from truename.web.at_hand import work_for_asking, work_of
 from truename.web.bodies import json_object, needs_no_body
-from truename.web.calibrate import MAX_ID, priority_in, read_magnet, work_for_asking, work_of
 from truename.web.description import json_body
 from truename.web.errors import Refusal
+from truename.web.given import MAX_ID, place_in, priority_in, read_magnet
 from truename.web.guard import identity_of
 from truename.web.language import preferred
 from truename.web.paging import page_of, rows_wanted
@@ -202,12 +203,3 @@ async def _answer(items: Sequence[Item], submitted: BatchSubmitted, language: La
 
     bodies = await in_portions(body_of, items)
     return {"batch_id": submitted.batch_id, "total": len(items), **counts, "items": bodies}
-
-
-def place_in(after: str) -> int:
-    """The place in a batch after which a list goes on. Errors: `Refusal` 400."""
-    if not after:
-        return -1
-    if not (after.isascii() and after.isdigit() and len(after) < 10):
-        raise Refusal("web_bad_request")
-    return int(after)

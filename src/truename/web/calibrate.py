@@ -4,48 +4,32 @@ A client that leaves a synchronous request changes nothing: the task goes on, on
 """
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import BeforeValidator
 
-from truename.calibration import Priority, Refused
-from truename.errors import InvalidInput
-from truename.magnet import Magnet
+from truename.calibration import Refused
 from truename.mode import MODES
 from truename.notes import magnets_of
-from truename.scanner import SCHEME
 from truename.service import TooMany
+from truename.web.at_hand import services_of, work_for_asking, work_of
 from truename.web.bodies import json_object, needs_no_body
 from truename.web.description import EXAMPLE_HASH, json_body
-from truename.web.errors import Refusal, stopping
+from truename.web.errors import Refusal
+from truename.web.given import NoteId, magnet_in, priority_in
 from truename.web.guard import identity_of
 from truename.web.language import preferred
-from truename.web.services import Services
 from truename.web.shapes import Ask, ConfigChange
 from truename.web.views import Body, note_results, task_body
-from truename.web.work import Work
 
 POLL_INTERVAL_MS = 1000
 POLL_TIMEOUT_MS = 60_000
-MAX_ID = 2**31 - 1
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 router = APIRouter(tags=["calibrate"])
 
-
-def _plain(value: object) -> object:
-    if isinstance(value, str) and not (value.isascii() and value.isdigit() and not value.startswith("0")):
-        raise ValueError(value)
-    return value
-
-
-NoteId = Annotated[int, BeforeValidator(_plain), Path(ge=1, le=MAX_ID)]
 
 _HASH_EXAMPLE = {"info_hash": EXAMPLE_HASH, "priority": "normal"}
 
@@ -140,63 +124,13 @@ async def change_config(request: Request) -> Body:
     return await config(request)
 
 
-def work_of(request: Request) -> Work:
-    """The heart behind the routes."""
-    work: Work = request.app.state.work
-    return work
-
-
-def work_for_asking(request: Request) -> Work:
-    """The heart, for a route that starts something. Errors: `Refusal` 503 while nothing new may be asked."""
-    if not _services_of(request).ready():
-        raise stopping()
-    work = work_of(request)
-    work.refuse_when_off()
-    return work
-
-
 @asynccontextmanager
 async def _while_it_makes_sense(request: Request) -> AsyncIterator[Callable[[], bool]]:
     """For a route that waits: whether it has waited enough, for the client has gone or the server is stopping."""
     await request.body()  # what comes after it is the client's end
-    ready = _services_of(request).ready
+    ready = services_of(request).ready
     leaving = asyncio.ensure_future(request.receive())  # ends with the block
     try:
         yield lambda: leaving.done() or not ready()
     finally:
         leaving.cancel()
-
-
-def _services_of(request: Request) -> Services:
-    services: Services = request.app.state.services
-    return services
-
-
-def magnet_in(body: Body) -> Magnet:
-    """What a body asks for: a hash in any form, or a whole magnet. Errors: `Refusal` 400 with the contract's texts."""
-    given = body.get("info_hash")
-    if given is None or given == "":
-        raise Refusal("web_missing_info_hash", code="missing_info_hash")
-    if not isinstance(given, str):
-        raise Refusal("web_invalid_info_hash", code="invalid_info_hash")
-    try:
-        return read_magnet(given)
-    except InvalidInput as error:
-        missing = not given.strip()
-        word = "web_missing_info_hash" if missing else "web_invalid_info_hash"
-        raise Refusal(word, code="missing_info_hash" if missing else "invalid_info_hash") from error
-
-
-def read_magnet(text: str) -> Magnet:
-    """As `Magnet.parse`, for what programs send: a bare hash with a control character beside it is not one."""
-    if SCHEME not in text.lower() and _CONTROL.search(text):
-        raise InvalidInput("invalid_info_hash")
-    return Magnet.parse(text)
-
-
-def priority_in(body: Body) -> Priority:
-    """The priority a body names, normal when it names none. Errors: `Refusal` 400."""
-    given = body.get("priority", "normal")
-    if not isinstance(given, str) or given.upper() not in Priority.__members__ or given != given.lower():
-        raise Refusal("web_bad_priority")
-    return Priority[given.upper()]

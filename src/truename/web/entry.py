@@ -11,6 +11,7 @@ from starlette.responses import Response
 from truename.store import people
 from truename.store.people import ABSOLUTE_S, Newcomer, clean_username, folded
 from truename.texts import Language, say
+from truename.web.at_hand import doors_of, services_of
 from truename.web.bodies import form_fields
 from truename.web.brake import address_key
 from truename.web.doors import Doors
@@ -117,18 +118,6 @@ async def setup_notice(services: Services, doors: Doors, language: Language, *, 
     """The line for the server's stderr that lets the first person in; None when there is one already."""
     doors.somebody = await services.database.read(people.count) > 0
     return None if doors.somebody else say("setup_notice", language, url=url, code=doors.setup_code)
-
-
-def services_of(request: Request) -> Services:
-    """What the routes of this application work with."""
-    services: Services = request.app.state.services
-    return services
-
-
-def doors_of(request: Request) -> Doors:
-    """What stands at the doors of this application."""
-    doors: Doors = request.app.state.doors
-    return doors
 
 
 def _ask_for_a_try(request: Request, username: str) -> tuple[float, Callable[[], None]]:

@@ -16,8 +16,7 @@ from truename.health import State, resolver_states
 from truename.settings import Settings
 from truename.store import lookups, names
 from truename.texts import Language, say
-from truename.web.calibrate import work_of
-from truename.web.entry import services_of
+from truename.web.at_hand import services_of, work_of
 from truename.web.guard import identity_of
 from truename.web.language import preferred
 from truename.web.render import render

@@ -18,15 +18,16 @@ from truename.calibration import Refused
 from truename.names import is_hidden, shown
 from truename.notes import MagnetView, Stale, caught_up, magnets_of
 from truename.store.database import StoreUnavailable
+from truename.web.at_hand import work_for_asking, work_of
 from truename.web.bodies import form_fields
-from truename.web.calibrate import MAX_ID, NoteId, work_for_asking, work_of
 from truename.web.cards import Card, changed_lines, direction_of, lacks_name, visible_lines
 from truename.web.errors import Refusal, no_room, refusal_of
 from truename.web.facts import facts_of, file_lines, story_of
+from truename.web.given import MAX_ID, NoteId, cursor_of, note_id_of, text_of
 from truename.web.guard import identity_of
 from truename.web.language import preferred
 from truename.web.line_ends import bare, restored
-from truename.web.notes import cursor_of, found, note_id_of, text_of
+from truename.web.notes import found
 from truename.web.once import MAX_MARK_CHARS, new_mark
 from truename.web.paging import DEFAULT_LIMIT
 from truename.web.paths import limit_of

@@ -7,17 +7,16 @@ from fastapi.responses import JSONResponse, Response
 
 from truename.notes import NoteView, Stale
 from truename.texts import say
+from truename.web.at_hand import work_of
 from truename.web.bodies import json_object, needs_no_body
-from truename.web.calibrate import MAX_ID, NoteId, work_of
 from truename.web.description import EXAMPLE_HASH, json_body
 from truename.web.errors import Refusal
+from truename.web.given import MAX_ID, NoteId, cursor_of, text_of
 from truename.web.guard import identity_of
 from truename.web.language import preferred
 from truename.web.paging import rows_wanted
 from truename.web.shapes import NoteChange, NoteText
 from truename.web.views import Body, note_bodies, note_body
-
-MAX_TEXT_BYTES = 5 * 1024 * 1024
 
 router = APIRouter(tags=["notes"])
 
@@ -83,27 +82,3 @@ def found(view: NoteView | None) -> NoteView:
     if view is None:
         raise Refusal("web_not_found", status=404, code="not_found")
     return view
-
-
-def text_of(given: object) -> str:
-    """A text that can be kept. Errors: `Refusal` 400 or 413."""
-    if not isinstance(given, str) or not given.strip():
-        raise Refusal("web_missing_text")
-    if "\0" in given:
-        raise Refusal("web_bad_text")
-    if len(given.encode()) > MAX_TEXT_BYTES:
-        raise Refusal("web_too_large", status=413, code="too_large")
-    return given
-
-
-def cursor_of(after: str) -> int | None:
-    """The note before which a page of the list begins; None for the first. Errors: `Refusal` 400."""
-    return note_id_of(after) if after else None
-
-
-def note_id_of(text: str) -> int:
-    """The number of a note. Errors: `Refusal` 400."""
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 11 else 0
-    if not 1 <= number <= MAX_ID:
-        raise Refusal("web_bad_request")
-    return number

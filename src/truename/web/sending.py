@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from truename.errors import ResolverDown
 from truename.notes import NoteView, magnets_of
 from truename.texts import say
-from truename.web.calibrate import work_of
+from truename.web.at_hand import work_of
 from truename.web.errors import Refusal
 from truename.web.guard import identity_of
 from truename.web.language import preferred

@@ -20,11 +20,13 @@ from truename.model import TaskStatus
 from truename.names import shown
 from truename.service import TaskView
 from truename.store.tasks import TaskRow
-from truename.web.batch import existing, place_in, unnamed_in
+from truename.web.at_hand import work_for_asking, work_of
+from truename.web.batch import existing, unnamed_in
 from truename.web.bodies import form_fields
-from truename.web.calibrate import POLL_INTERVAL_MS, priority_in, work_for_asking, work_of
+from truename.web.calibrate import POLL_INTERVAL_MS
 from truename.web.errors import Refusal, no_room
 from truename.web.facts import story_of
+from truename.web.given import place_in, priority_in
 from truename.web.guard import identity_of
 from truename.web.language import preferred
 from truename.web.paging import DEFAULT_LIMIT, page_of

@@ -9,8 +9,8 @@ from truename.errors import InvalidInput
 from truename.infohash import InfoHash
 from truename.model import TaskStatus
 from truename.service import TaskView
+from truename.web.at_hand import work_for_asking, work_of
 from truename.web.bodies import needs_no_body
-from truename.web.calibrate import work_for_asking, work_of
 from truename.web.errors import Refusal
 from truename.web.guard import identity_of
 from truename.web.language import preferred
