@@ -14,7 +14,7 @@ from truename.calibration import Answer, Granted, Priority, Refused, Submission
 from truename.clock import Clock
 from truename.hub import Hub
 from truename.magnet import InfoHash, Magnet
-from truename.notes import magnets_of
+from truename.note_texts import magnets_of
 from truename.store import notes, tasks, watches
 from truename.store.database import Connection, Database, StoreUnavailable
 from truename.store.ids import new_task_id

@@ -12,7 +12,8 @@ from truename.errors import NotYet
 from truename.magnet import InfoHash, Magnet
 from truename.metainfo import Metainfo
 from truename.model import TaskStatus
-from truename.notes import Stale, magnets_of
+from truename.note_edits import Stale
+from truename.note_texts import magnets_of
 from truename.resolvers.base import ResolverHealth, Trail
 from truename.resolvers.chain import Chain
 from truename.settings import Settings

@@ -33,7 +33,7 @@ from truename.feeder import Feeder
 from truename.magnet import Magnet
 from truename.metainfo import Metainfo
 from truename.model import Lookup, Outcome, TaskStatus
-from truename.notes import Edit, NewNote, edit_all, save_all
+from truename.note_edits import Edit, NewNote, edit_all, save_all
 from truename.outlook import Outlook
 from truename.queue.base import Report
 from truename.queue.local import LocalQueue

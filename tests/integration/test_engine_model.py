@@ -40,7 +40,8 @@ from truename.feeder import Feeder
 from truename.hub import Hub
 from truename.magnet import InfoHash, Magnet
 from truename.model import Lookup, Outcome, TaskStatus
-from truename.notes import Notes, Stale
+from truename.note_edits import Stale
+from truename.notes import Notes
 from truename.queue.base import Report
 from truename.queue.local import LocalQueue
 from truename.service import Calibrations, Desk, StillActive, TooMany

@@ -28,7 +28,9 @@ from truename.hub import Hub
 from truename.infohash import InfoHash
 from truename.magnet import Magnet
 from truename.model import TaskStatus
-from truename.notes import Edit, Notes, edit_all
+from truename.note_edits import Edit, edit_all
+from truename.note_texts import MAX_CHARS
+from truename.notes import Notes
 from truename.own_names import OwnNames
 from truename.queue.base import Report
 from truename.store import events, lookups, names, notes, tasks
@@ -419,7 +421,7 @@ def test_a_note_grows_by_its_names_within_bounds_and_what_is_told_of_it_too(tmp_
         await heart.submit(magnet(0))
         await heart.apply(*((one, named(one, "x" * 30_000)) for one in await heart.take()))
         text = await heart.text_of(note)
-        assert notes.MAX_CHARS - 100_000 < len(text) <= notes.MAX_CHARS
+        assert MAX_CHARS - 100_000 < len(text) <= MAX_CHARS
         everybodys = Notes(heart.database, Writer(heart.database), Hub(), clock=lambda: heart.now, task_ttl_s=10.0)
         (view,), _ = await everybodys.newest(ALICE, limit=1)
         told = note_body(view)["magnets"]

@@ -18,7 +18,7 @@ from truename import calibration
 from truename.calibration import OfTask, Submission, Told, Wanted
 from truename.magnet import InfoHash, Magnet
 from truename.model import Lookup, Outcome, TaskStatus
-from truename.notes import NewNote, save_all
+from truename.note_edits import NewNote, save_all
 from truename.queue.base import Report
 from truename.store.tables import event, note, task
 from truename.store.writer import Writer

@@ -26,7 +26,7 @@ from truename.cleaner import Cleaner
 from truename.magnet import InfoHash, Magnet
 from truename.metainfo import Metainfo, TorrentFile
 from truename.model import Account, Lookup, Outcome, TaskStatus
-from truename.notes import Edit, edit_all
+from truename.note_edits import Edit, edit_all
 from truename.queue.base import Report
 from truename.store import events, names
 from truename.store.notes import NoteRow

@@ -15,7 +15,7 @@ from truename.app import Engine, open_engine
 from truename.cleaner import Cleaner
 from truename.health import resolver_states
 from truename.model import TaskStatus
-from truename.notes import magnets_of
+from truename.note_texts import magnets_of
 from truename.settings import Settings
 from truename.store import batches
 from truename.store.database import Connection

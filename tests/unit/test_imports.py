@@ -43,10 +43,11 @@ LEVELS = (
         "partings",
         "open_files",
         "portions",
+        "note_texts",
     },
     {"manager", "crew", "ad_hoc", "journal", "resolvers", "store", "queue"},
     {"worker", "calibration", "feeder", "joining", "applier", "outlook", "cleaner"}
-    | {"service", "batching", "watch", "notes", "mode", "health", "backups"},
+    | {"service", "batching", "watch", "notes", "note_edits", "mode", "health", "backups"},
     {"terminal", "demo", "web"},
     {"app", "serving", "ways"},
     {"cli", "commands", "blocking"},

@@ -3,7 +3,7 @@
 import pytest
 
 from truename.magnet import find_magnets
-from truename.notes import caught_up, magnets_of, problem_of, renames_between
+from truename.note_texts import caught_up, magnets_of, problem_of, renames_between
 from truename.own_names import changed_names
 
 V1, OTHER = "1a" * 20, "2b" * 20

@@ -2,10 +2,10 @@
 
 import pytest
 
+from truename import note_texts
 from truename.magnet import rename
-from truename.notes import caught_up
+from truename.note_texts import caught_up
 from truename.own_names import OwnNames, changed_names, put_back
-from truename.store import notes
 
 V1, V2, OTHER = "1a" * 20, "4d" * 32, "2b" * 20
 TRUE = "True%20name"
@@ -126,7 +126,7 @@ def test_a_rename_leaves_out_the_magnets_that_bear_a_name_of_ones_own_and_no_oth
 def test_names_that_stand_in_a_note_already_are_all_caught_up_with_however_long_it_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(notes, "MAX_CHARS", 300)
+    monkeypatch.setattr(note_texts, "MAX_CHARS", 300)
     base = "\n".join([link("a")] * 3)
     now = rename(base, {V1: "N" * 60})
     mine = caught_up(base, f"{base} and words", now)

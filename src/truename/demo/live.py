@@ -12,7 +12,8 @@ from truename.demo.once import demo_magnets
 from truename.demo.swarm import LocalSwarm
 from truename.magnet import InfoHash, Magnet
 from truename.names import shown
-from truename.notes import Notes, NoteView, magnets_of
+from truename.note_texts import magnets_of
+from truename.notes import Notes, NoteView
 from truename.resolvers.base import Found, Resolver, ResolverHealth, Trail
 from truename.resolvers.chain import Chain
 from truename.service import Calibrations

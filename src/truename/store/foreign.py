@@ -25,7 +25,7 @@ from truename.store.values import Check, check_of
 
 _HEADER = b"SQLite format 3\0"
 _WITH_LOG = b"\x02\x02"
-# A note has at most 21: `notes.MAX_CHARS`, and two bytes more for a third of what was saved.
+# A note has at most 21: `note_texts.MAX_CHARS`, and two bytes more for a third of what was saved.
 _MAX_VALUE_BYTES = 32 * 1024 * 1024
 _MAX_OBJECTS = 1_000
 _LIMITS = {

@@ -15,6 +15,7 @@ from sqlalchemy import Row, bindparam, delete, exists, insert, select, update
 from truename.differences import differing
 from truename.dn import reads_as
 from truename.magnet import Replacement, find_magnets, renaming, replaced
+from truename.note_texts import MAX_CHARS
 from truename.own_names import Key, OwnNames, hashes_of, keys_of
 from truename.store import revisions
 from truename.store.database import Connection
@@ -43,9 +44,6 @@ class _Found:
     hashes: list[str] = field(default_factory=list)
     own: set[Key] = field(default_factory=set)
 
-
-MAX_CHARS = 16 << 20
-"""What a note may grow to by its names, three times what may be saved: a backup of it can still be restored."""
 
 _NOTES_AT_ONCE = 20
 

@@ -11,7 +11,7 @@ from truename.calibration import Refused
 from truename.errors import InvalidInput
 from truename.magnet import Magnet
 from truename.model import TaskStatus
-from truename.notes import Candidate
+from truename.note_texts import Candidate
 from truename.portions import in_portions
 from truename.service import TooMany
 from truename.texts import Language, say

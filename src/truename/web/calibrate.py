@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response
 
 from truename.calibration import Refused
 from truename.mode import MODES
-from truename.notes import magnets_of
+from truename.note_texts import magnets_of
 from truename.service import TooMany
 from truename.web.at_hand import services_of, work_for_asking, work_of
 from truename.web.bodies import json_object, needs_no_body

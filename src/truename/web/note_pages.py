@@ -16,7 +16,9 @@ from fastapi.responses import Response
 
 from truename.calibration import Refused
 from truename.names import is_hidden, shown
-from truename.notes import MagnetView, Stale, caught_up, magnets_of
+from truename.note_edits import Stale
+from truename.note_texts import caught_up, magnets_of
+from truename.notes import MagnetView
 from truename.store.database import StoreUnavailable
 from truename.web.at_hand import work_for_asking, work_of
 from truename.web.bodies import form_fields

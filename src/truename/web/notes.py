@@ -5,7 +5,8 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 
-from truename.notes import NoteView, Stale
+from truename.note_edits import Stale
+from truename.notes import NoteView
 from truename.texts import say
 from truename.web.at_hand import work_of
 from truename.web.bodies import json_object, needs_no_body

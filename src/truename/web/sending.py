@@ -7,7 +7,8 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 
 from truename.errors import ResolverDown
-from truename.notes import NoteView, magnets_of
+from truename.note_texts import magnets_of
+from truename.notes import NoteView
 from truename.texts import say
 from truename.web.at_hand import work_of
 from truename.web.errors import Refusal

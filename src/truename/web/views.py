@@ -12,7 +12,8 @@ from truename.codes import TIMEOUTS, Code
 from truename.magnet import MagnetSpan, find_magnets
 from truename.model import TaskStatus
 from truename.names import MAX_SHOWN_CHARS, is_hidden
-from truename.notes import MagnetView, NoteView, problem_of
+from truename.note_texts import problem_of
+from truename.notes import MagnetView, NoteView
 from truename.service import TaskView
 from truename.store.tasks import TaskRow
 from truename.texts import Language, say

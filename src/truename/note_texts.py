@@ -1,0 +1,144 @@
+"""What stands in the text of a note: its magnets, those that may be asked for or lack their names, and what
+truename has changed in it meanwhile. Pure.
+"""
+
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from truename.differences import differing
+from truename.errors import InvalidInput
+from truename.magnet import MAX_TRACKERS, InfoHash, Magnet, MagnetSpan, find_magnets, lacks, rename
+from truename.own_names import OwnNames, changed_names, keys_of
+
+MAX_CHARS = 16 << 20
+"""What a note may grow to by its names, three times what may be saved: a backup of it can still be restored."""
+
+_NONE_OWN = OwnNames()
+
+
+class Candidate(NamedTuple):
+    """A magnet of a text that is to be asked for, or why it cannot be: the code of an `InvalidInput`."""
+
+    info_hash: InfoHash | None
+    magnet: Magnet | None = None
+    problem: str | None = None
+
+
+def magnets_of(text: str) -> list[Magnet]:
+    """The magnets of a text that can be asked for, one for each hash, with the sources of all that carry it."""
+    found: dict[str, Magnet] = {}
+    for span in find_magnets(text):
+        with suppress(InvalidInput):
+            magnet = Magnet.of(span)
+            other = found.get(magnet.info_hash)
+            found[magnet.info_hash] = magnet if other is None else other.joined(magnet)
+    return list(found.values())
+
+
+def candidate_of(span: MagnetSpan) -> Candidate:
+    """A magnet of a text, as far as it can be asked for."""
+    try:
+        return Candidate(span.info_hash, Magnet.of(span))
+    except InvalidInput as error:
+        return Candidate(span.info_hash, problem=error.code)
+
+
+def may_be_asked(span: MagnetSpan) -> bool:
+    """Whether a magnet of a text can be asked for. Only a long one is read for that: no other has too many trackers."""
+    if len(span.text) <= MAX_TRACKERS * len("&tr=x"):
+        return span.problem is None
+    return problem_of(span) is None
+
+
+def problem_of(span: MagnetSpan) -> str | None:
+    """Why a magnet of a text cannot be asked for: the code of an `InvalidInput`, or None."""
+    return candidate_of(span).problem
+
+
+def not_own(texts: Iterable[tuple[int, str]], own: Mapping[int, OwnNames]) -> list[MagnetSpan]:
+    """The magnets of notes, given as (id, text), whose names are not the person's own."""
+    found: list[MagnetSpan] = []
+    for note_id, text in texts:
+        every = own.get(note_id, _NONE_OWN).every
+        found += (span for span in find_magnets(text) if every.isdisjoint(keys_of(span)))
+    return found
+
+
+class Lacking:
+    """Magnets that lack their names, be they known or not, and can be asked for: each once, with the sources of all
+    that carry it; `most` of those that were not asked for and of those that were, and the hashes of the others.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._unasked: dict[str, Magnet] = {}
+        self._asked: dict[str, Magnet] = {}
+        self._more: set[str] = set()
+
+    def add(self, spans: Iterable[MagnetSpan], named: Mapping[str, str], asked: Container[str]) -> None:
+        """Add those of a text. `named`: names by hash; `asked`: the hashes that were asked for."""
+        for span in spans:
+            one = span.info_hash
+            if one is None or (one in named and not lacks(span, named[one])) or not may_be_asked(span):
+                continue
+            found = self._asked if one in asked else self._unasked
+            if one in found:
+                found[one] = found[one].joined(Magnet.of(span))
+            elif len(found) < self._most:
+                found[one] = Magnet.of(span)
+            else:
+                self._more.add(one)
+
+    def first(self) -> tuple[Sequence[Magnet], int]:
+        """As many as there may be, and how many are left."""
+        found = [*self._unasked.values(), *self._asked.values()]
+        return found[: self._most], len(found[self._most :]) + len(self._more)
+
+
+def caught_up(base: str, mine: str, now: str) -> str:
+    """What a person wrote from `base`, with the names that `now` has instead, where the person left them alone.
+
+    Otherwise, saved over `now`, a name that had come meanwhile would go, and the old one would count as the person's.
+    """
+    before, after = _dns(base), _dns(now)
+    named: dict[str, str | None] = {
+        span.info_hash: span.display_name for span in find_magnets(now) if span.info_hash is not None
+    }
+    changed = {
+        one: name
+        for one, name in named.items()
+        if name is not None and one in before and before[one] != after[one] and len(after[one]) == 1
+    }
+    return rename(mine, changed, changed_names(base, mine), most_chars=room_in(base, mine, now))
+
+
+def room_in(base: str, mine: str, now: str) -> int:
+    """How long a text may become by names that have come into the note since: as much longer as the note has."""
+    return max(MAX_CHARS, len(mine) + max(0, len(now) - len(base)))
+
+
+def renames_between(base: str, renamed: str) -> dict[str, str] | None:
+    """The names that truename wrote from one text to the next; the texts differ in nothing else.
+
+    None: they do, as only a forged history has it.
+    """
+    changed: dict[str, str] = {}
+    here, there = differing(base, renamed)
+    olds, news = list(find_magnets(here)), list(find_magnets(there))
+    if len(olds) != len(news):
+        return None
+    for old, new in zip(olds, news, strict=True):
+        if old.text != new.text and new.info_hash is not None and new.display_name is not None:
+            changed[new.info_hash] = new.display_name
+    return changed
+
+
+def _dns(text: str) -> dict[str, Counter[str | None]]:
+    found: dict[str, Counter[str | None]] = {}
+    for span in find_magnets(text):
+        for one in (span.info_hash, span.info_hash_v2):  # a name may come by either hash of a hybrid
+            if one is not None:
+                found.setdefault(one, Counter())[span.written_dn] += 1
+    return found
