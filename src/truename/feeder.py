@@ -227,7 +227,7 @@ class Feeder:
             for magnet, prio in self._asked_meanwhile:
                 if (lookup := self._out_of(magnet)) is not None:
                     self._join(lookup, magnet)
-                    if prio < lookup.prio:
+                    if prio < lookup.prio and lookup.delivery not in self.begun:
                         self._owed.add(lookup.delivery)
             if not self._resting():  # otherwise it is taken back in the next round
                 await self._queue.put([self.out[lookup.delivery] for lookup in wanted_still])

@@ -46,6 +46,7 @@ class Joiners:
         self._beginning: set[str] = set()
         self._extra: Counter[str] = Counter()
         self._put_off: set[str] = set()
+        self._crowded: dict[str, _Strand] = {}  # what found no room; there may be some when others have ended
         self._look_at_put_off = 0.0
 
     def came(self, delivery: str, *, names_more: bool = False, is_new: bool = True) -> None:
@@ -74,6 +75,7 @@ class Joiners:
         self._extra.pop(delivery, None)
         self._beginning.discard(delivery)
         self._put_off.discard(delivery)
+        self._crowded.pop(delivery, None)
 
     def to_look_at_again(self) -> Collection[str]:
         """Deliveries whose tasks may be due for another try by now, and those that could not be begun before."""
@@ -82,6 +84,9 @@ class Joiners:
             self._look_at_put_off = now + _LOOK_EVERY_S
             for delivery in self._put_off:
                 self.came(delivery)
+            for delivery, strand in self._crowded.items():
+                self.came(delivery, names_more=strand.names_more, is_new=not strand.besides)
+            self._crowded.clear()
         return tuple(self._wanting)
 
     async def begin(self, deliveries: Iterable[str], begun: Collection[str], at: float) -> None:
@@ -110,7 +115,7 @@ class Joiners:
                 self._extra[delivery] += strand.is_extra
             else:  # it is over, or has as many strands as it may have
                 self._beginning.discard(delivery)
-                self.came(delivery, names_more=strand.names_more, is_new=not strand.besides)
+                self._crowded[delivery] = strand
 
     def _strands(self, wanting: Mapping[int, str], joined: Joined) -> Iterable[tuple[str, _Strand]]:
         """Which of them are to begin once more, and whom that asks.

@@ -2,8 +2,9 @@
 truename has changed in it meanwhile. Pure.
 """
 
+import math
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -68,33 +69,37 @@ def not_own(texts: Iterable[tuple[int, str]], own: Mapping[int, OwnNames]) -> li
 
 class Lacking:
     """Magnets that lack their names, be they known or not, and can be asked for: each once, with the sources of all
-    that carry it; `most` of those that were not asked for and of those that were, and the hashes of the others.
+    that carry it. Kept are at most twice `most` of those that are to be asked for first; of the others the hash.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._unasked: dict[str, Magnet] = {}
-        self._asked: dict[str, Magnet] = {}
+        self._found: dict[str, tuple[float, int, Magnet]] = {}  # when it was asked for, and in which place it came
         self._more: set[str] = set()
 
-    def add(self, spans: Iterable[MagnetSpan], named: Mapping[str, str], asked: Container[str]) -> None:
-        """Add those of a text. `named`: names by hash; `asked`: the hashes that were asked for."""
+    def add(self, spans: Iterable[MagnetSpan], named: Mapping[str, str], asked: Mapping[str, float]) -> None:
+        """Add those of a text. `named`: names by hash; `asked`: when a hash was asked for, if it was."""
         for span in spans:
             one = span.info_hash
             if one is None or (one in named and not lacks(span, named[one])) or not may_be_asked(span):
                 continue
-            found = self._asked if one in asked else self._unasked
-            if one in found:
-                found[one] = found[one].joined(Magnet.of(span))
-            elif len(found) < self._most:
-                found[one] = Magnet.of(span)
-            else:
-                self._more.add(one)
+            if one in self._found:
+                at, place, magnet = self._found[one]
+                self._found[one] = at, place, magnet.joined(Magnet.of(span))
+            elif one not in self._more:
+                self._found[one] = asked.get(one, -math.inf), len(self._found) + len(self._more), Magnet.of(span)
+                if len(self._found) > 2 * self._most:
+                    self._leave_the_last()
 
     def first(self) -> tuple[Sequence[Magnet], int]:
-        """As many as there may be, and how many are left."""
-        found = [*self._unasked.values(), *self._asked.values()]
-        return found[: self._most], len(found[self._most :]) + len(self._more)
+        """As many as there may be, those that were not asked for before those that were, and how many are left."""
+        self._leave_the_last()
+        return [magnet for _, _, magnet in self._found.values()], len(self._more)
+
+    def _leave_the_last(self) -> None:
+        in_turn = sorted(self._found, key=lambda one: self._found[one][:2])
+        self._more.update(in_turn[self._most :])
+        self._found = {one: self._found[one] for one in in_turn[: self._most]}
 
 
 def caught_up(base: str, mine: str, now: str) -> str:

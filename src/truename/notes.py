@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import islice
 from types import MappingProxyType
@@ -227,12 +226,13 @@ async def _magnets_of_each(
 
 
 async def _asked(
-    connection: Connection, person_id: int, hashes: AbstractSet[str], *, ended_after: float
-) -> AbstractSet[str]:
-    """Those of these hashes that the person has asked for lately, or that are watched for them."""
+    connection: Connection, person_id: int, hashes: Iterable[str], *, ended_after: float
+) -> Mapping[str, float]:
+    """When those of these hashes were asked for last that the person has asked for lately, or that are watched."""
     keys = [(person_id, one) for one in hashes]
+    watched = {one: row.asked_at for (_, one), row in (await watches.of(connection, keys)).items()}
     latest = await tasks.latest_of(connection, keys, ended_after=ended_after)
-    return {one for _, one in (*latest, *await watches.of(connection, keys))}
+    return watched | {one: row.created_at for (_, one), row in latest.items()}
 
 
 async def _views(connection: Connection, rows: Sequence[NoteRow], *, ended_after: float) -> Sequence[NoteView]:

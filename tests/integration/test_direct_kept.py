@@ -27,7 +27,7 @@ from truename.resolvers.direct.resolver import DirectResolver
 NAMES = [f"kept {number}" for number in range(40)]
 INFOS = [info_named(name) for name in NAMES]
 AT_ONCE = 4
-ADDRESS = Address("127.0.0.1", 80, exempt=False, tls=None)
+ADDRESS = Address("127.0.0.1", 80, "tracker.example", exempt=False, tls=None)
 
 
 HEADS = {
@@ -40,11 +40,16 @@ HEADS = {
 }
 
 
+_WHY = encode({"failure reason": "unregistered"})
+REFUSAL = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(_WHY), _WHY)
+
+
 class Tracker:
     """Keeps its connections, in one of several ways. `questions`: how many came on each, in the order they began."""
 
     def __init__(self, peers: bytes, way: str = "keeps") -> None:
         self.way = way
+        self.refused: set[str] = set()
         self.questions: list[int] = []
         self.ended = asyncio.Condition()
         self.open = 0
@@ -69,8 +74,11 @@ class Tracker:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             while request := await reader.readuntil(b"\r\n\r\n"):
                 self.questions[number] += 1
-                assert len(unquote_to_bytes(request.split(b"info_hash=")[1].split(b"&")[0])) == 20
-                if not await self._answer(reader, writer, is_again=self.questions[number] > 1):
+                hash20 = unquote_to_bytes(request.split(b"info_hash=")[1].split(b"&")[0])
+                assert len(hash20) == 20
+                if hash20.hex() in self.refused:
+                    writer.write(REFUSAL)
+                elif not await self._answer(reader, writer, is_again=self.questions[number] > 1):
                     break
                 if b"\r\nConnection: close\r\n" in request:
                     break
@@ -160,7 +168,8 @@ def test_one_question_tries_a_tracker_that_does_not_mean_it(
             assert await all_names(direct, tracker) == NAMES
             assert await all_names(direct, tracker) == NAMES
             again = [count for count in tracker.questions if count > 1]
-            assert len(again) <= (2 * len(NAMES) if way == "says more" else 1)
+            if way != "says more":  # else a line that speaks while it waits for somebody may or may not be used
+                assert len(again) <= 1
             assert not any(each.failures for each in _askings)
 
     _askings: list[quest._Asking] = []
@@ -227,6 +236,85 @@ def test_a_question_that_is_taken_back_spoils_nothing_for_the_next() -> None:
     run(test())
 
 
+def test_a_question_that_is_refused_says_nothing_against_the_connection() -> None:
+    """Nor does one to a path that is not there, which is any stranger's to name."""
+
+    async def test() -> None:
+        async with world() as (tracker, direct):
+            assert await all_names(direct, tracker) == NAMES
+            (known,) = direct._reach.trackers.lines._trackers.values()
+            tracker.refused = {sha1(info) for info in INFOS[5:7]}
+            rest = [info for info in INFOS if sha1(info) not in tracker.refused]
+            refused = [asyncio.create_task(all_names(direct, tracker, [info])) for info in INFOS if info not in rest]
+            assert len(await all_names(direct, tracker, rest)) == len(rest)
+            for each in refused:
+                each.cancel()
+            await asyncio.wait(refused)
+            assert known.custom is kept._Custom.KEEPS
+
+    run(test())
+
+
+def test_a_tracker_that_left_once_is_tried_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        async with world("503 again") as (tracker, direct):
+            assert await all_names(direct, tracker) == NAMES
+            (known,) = direct._reach.trackers.lines._trackers.values()
+            assert known.custom is kept._Custom.LEAVES
+            tracker.way = "keeps"
+            monkeypatch.setattr(kept, "_LEAVES_FOR_S", 0.0)
+            assert await all_names(direct, tracker) == NAMES
+            assert known.custom is kept._Custom.KEEPS
+
+    run(test())
+
+
+class Asking:
+    """Asks on every line that it is given, and notes what it hears."""
+
+    def __init__(self) -> None:
+        self.lines: list[Visited] = []
+        self.heard: list[bytes | Exception | None] = []
+        self.met = asyncio.Event()
+
+    def connection_made(self, line: Visited) -> None:
+        self.lines.append(line)
+        self.met.set()
+
+    def data_received(self, data: bytes) -> None:
+        self.heard.append(data)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.heard.append(error)
+
+
+@pytest.mark.parametrize("happens", ["ended", "spoke"])
+def test_what_befalls_a_line_before_its_next_visitor_has_it_is_nothing_to_them(happens: str) -> None:
+    """Its end, or an answer that nobody has asked for, may come in the very moment."""
+
+    async def test() -> None:
+        async with Tracker(b"").serving() as tracker:
+            dialer = Dialer(allow_private=True)
+            lines = KeptLines(dialer, most=10)
+            first, second = Visitor(), Asking()
+            address = ADDRESS._replace(port=tracker.port)
+            line = lines.dial(address, first, bool)
+            await first.met.wait()
+            assert lines.call(address, second, others_wait=lambda: True) is line
+            if happens == "ended":
+                line.connection_lost(None)
+            else:
+                line.data_received(b"HTTP/1.1 200 OK\r\n")
+            await second.met.wait()
+            assert (len(second.lines), second.heard) == (1, [])
+            assert second.lines[0] is not line
+            second.lines[0].abort()
+            lines.close()
+            await dialer.aclose()
+
+    run(test())
+
+
 class Visitor:
     """Keeps every line that it is given."""
 
@@ -254,7 +342,9 @@ def test_what_the_administrators_trackers_may_reach_is_lent_to_no_stranger() -> 
             await exempt.met.wait()
             with pytest.raises(Forbidden):
                 lines.call(
-                    Address("127.0.0.1", tracker.port, exempt=False, tls=None), Visitor(), others_wait=lambda: True
+                    Address("127.0.0.1", tracker.port, "tracker.example", exempt=False, tls=None),
+                    Visitor(),
+                    others_wait=lambda: True,
                 )
             lines.close()
             await dialer.aclose()
@@ -279,7 +369,9 @@ def test_a_line_of_a_proxy_that_nobody_wants_when_it_is_there_is_ended() -> None
             dialer = Dialer(allow_private=True, gateway=Through(Proxy.of("socks5://127.0.0.1:1")))
             lines = KeptLines(dialer, most=10)
             dialled = lines.call(
-                Address("tracker.example", 80, exempt=False, tls=None), Visitor(), others_wait=lambda: True
+                Address("tracker.example", 80, "tracker.example", exempt=False, tls=None),
+                Visitor(),
+                others_wait=lambda: True,
             )
             while not dialer._lines._open:  # adopted, and not looked after yet
                 await asyncio.sleep(0)
@@ -301,7 +393,9 @@ def test_no_more_lines_wait_than_they_may() -> None:
             visitors = [Visitor() for _ in range(5)]
             for visitor in visitors:
                 lines.call(
-                    Address("127.0.0.1", tracker.port, exempt=False, tls=None), visitor, others_wait=lambda: True
+                    Address("127.0.0.1", tracker.port, "tracker.example", exempt=False, tls=None),
+                    visitor,
+                    others_wait=lambda: True,
                 )
             await asyncio.gather(*(visitor.met.wait() for visitor in visitors))
             async with tracker.ended:

@@ -261,7 +261,7 @@ class EngineMachine(RuleBasedStateMachine):
             asked.append(task.hash)
             assert answer.task_id == new_id
             members[place] = (new_id, fresh)
-        assert ([magnet.info_hash for magnet, _ in retried.asked], retried.refused) == (asked, refused)
+        assert ([one.magnet.info_hash for one, _ in retried.asked], retried.refused) == (asked, refused)
 
     @rule(who=people, text=st.sampled_from(sorted(LINES)), asks=st.booleans())
     def save_note(self, who: int, text: str, asks: bool) -> None:

@@ -144,15 +144,15 @@ def test_of_everything_unnamed_a_batch_takes_what_it_may_have_and_says_what_rema
 
 def test_what_did_not_answer_keeps_nothing_else_from_its_turn(tmp_path: Path) -> None:
     async def scenario(site: Live) -> None:
-        site.oracle.dead = set(HASHES[:2])
+        site.oracle.dead = set(HASHES)
         client = await site.signed_in()
         await save(client, " ".join(map(link, HASHES[:5])))
         taken = []
-        for _ in range(3):
+        for _ in range(5):
             body = await batch_of(client, unnamed=True)
-            taken.append([item["info_hash"] for item in body["items"]])
+            taken += [item["info_hash"] for item in body["items"]]
             await site.ended(client, *ids_in(body))
-        assert taken == [HASHES[:2], HASHES[2:4], [HASHES[4], HASHES[0]]]
+        assert taken[:9] == [*HASHES[:5], *HASHES[:4]]
 
     with_live(tmp_path, scenario, max_batch=2)
 

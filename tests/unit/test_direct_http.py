@@ -31,6 +31,9 @@ class Line:
     def keep(self) -> None:
         self.done.append("kept")
 
+    def heard(self, *, of_use: bool) -> None:
+        self.done.append("of use" if of_use else "of no use")
+
     def begin_anew(self) -> bool:
         self.fresh -= 1
         if self.fresh >= 0:
@@ -66,9 +69,9 @@ def test_an_answer_whose_end_is_certain_leaves_the_line_to_others(answer: bytes,
     for at in range(0, len(answer), step):
         get.data_received(answer[at : at + step])
     assert [body(end) for end in ends] == [BODY]
-    assert line.done == ["asked", "kept"]
+    assert line.done == ["asked", "of use", "kept"]
     get.abort()
-    assert line.done == ["asked", "kept"]  # it may be somebody else's already
+    assert line.done == ["asked", "of use", "kept"]  # it may be somebody else's already
 
 
 @pytest.mark.parametrize(
@@ -88,7 +91,7 @@ def test_any_other_answer_ends_the_line(answer: bytes) -> None:
     get.data_received(answer)
     get.connection_lost(None)
     assert body(ends[0]).startswith(BODY)
-    assert line.done[:2] == ["asked", "ended"]
+    assert line.done[:3] == ["asked", "of use", "ended"]
     assert "kept" not in line.done
 
 
@@ -100,7 +103,15 @@ def test_what_has_no_body_is_not_waited_for(status: bytes) -> None:
     get, ends = asked(line)
     get.data_received(b"HTTP/1.1 %s\r\n\r\n" % status)
     assert [body(end) for end in ends] == [b""]
-    assert line.done == ["asked", "ended"]
+    assert line.done == ["asked", "of use", "ended"]
+
+
+def test_only_who_sends_us_on_has_no_body_beside_a_location() -> None:
+    get, ends = asked(Line())
+    get.data_received(PLAIN.replace(b"OK", b"OK\r\nLocation: http://a.example/")[: -len(BODY)])
+    assert not ends
+    get.data_received(BODY)
+    assert [body(end) for end in ends] == [BODY]
 
 
 @pytest.mark.parametrize("breaks", ["other", "torn", "lost"])
@@ -144,7 +155,7 @@ def test_a_line_that_is_not_to_stay_is_asked_to_be_closed(stays: bool) -> None:
     assert (b"\r\nConnection: close\r\n" in line.written[0]) is not stays
     get.data_received(PLAIN)
     assert [body(end) for end in ends] == [BODY]
-    assert line.done == ["asked", "kept" if stays else "ended"]
+    assert line.done == ["asked", "of use", "kept" if stays else "ended"]
 
 
 @pytest.mark.parametrize(
@@ -162,4 +173,4 @@ def test_an_answer_of_no_use_on_a_line_that_others_have_used_is_asked_for_once_m
     get, ends = asked(line)
     get.data_received(answer)
     assert len(ends) == 1
-    assert line.done == ["asked", "ended"]
+    assert line.done[-1] == "ended"

@@ -2,7 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
+
+import pytest
 
 from truename import calibration
 from truename.calibration import Granted, Joined, Priority
@@ -68,6 +71,34 @@ def test_a_raise_is_not_lost_while_what_was_taken_waits_to_be_put_into_the_queue
     asyncio.run(test())
 
 
+def test_what_runs_is_not_given_back_though_somebody_in_haste_joins_while_others_are_taken() -> None:
+    async def test() -> None:
+        taken = replace(lookup(), delivery="other", lookup_id=2, magnet=Magnet(info_hash=InfoHash("02" * 20)))
+        joined = Joined(magnets={1: EVERYBODY}, waited_for={})
+        answers: dict[object, object] = {calibration.take_all: [lookup()], calibration.joined_all: joined}
+        feeder = Feeder(cast(Writer, Answering(answers)), LocalQueue(slots=1), lambda: 0.0, resting=lambda: False)
+        await feeder._feed(1, only_high=False)
+        await feeder.have_begun(["d"])
+        answers[calibration.take_all] = [taken]
+        async with feeder._at_the_queue:
+            feeding = asyncio.create_task(feeder._feed(1, only_high=False))
+            for _ in range(3):
+                await asyncio.sleep(0)
+            asking = asyncio.create_task(feeder.asked([Granted(EVERYBODY, is_new=True)], Priority.HIGH))
+            for _ in range(3):
+                await asyncio.sleep(0)
+        await asyncio.gather(feeding, asking)
+        assert feeder._owed == set()
+
+    asyncio.run(test())
+
+
+@pytest.fixture
+def _it_looks_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("truename.joining._LOOK_EVERY_S", 0.0)
+
+
+@pytest.mark.usefixtures("_it_looks_again_at_once")
 def test_what_found_no_room_for_a_strand_is_asked_for_again_as_it_was() -> None:
     async def test() -> None:
         queue = Full()
@@ -84,6 +115,7 @@ def test_what_found_no_room_for_a_strand_is_asked_for_again_as_it_was() -> None:
     asyncio.run(test())
 
 
+@pytest.mark.usefixtures("_it_looks_again_at_once")
 def test_whom_somebody_names_besides_is_asked_with_whoever_waits_though_there_was_no_room_at_first() -> None:
     async def test() -> None:
         queue = Full()
@@ -92,7 +124,7 @@ def test_whom_somebody_names_besides_is_asked_with_whoever_waits_though_there_wa
         joining.came("d", names_more=True, is_new=False)
         await joining.begin(["d"], {"d"}, 0.0)
         queue.is_full = False
-        await joining.begin(["d"], {"d"}, 0.0)
+        await joining.begin(joining.to_look_at_again(), {"d"}, 0.0)
         assert [set(one.magnet.trackers) for one in queue.begun] == [{OLD, NEW}]
 
     asyncio.run(test())

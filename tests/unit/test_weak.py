@@ -32,6 +32,9 @@ from truename.web.weak import is_weak
         "x7k2pqx7k2pqx7k2",
         "monkey" * 100,
         "truename1234",
+        "password123password",
+        "loginlogin123",
+        "welcomewelcome1",
     ],
 )
 def test_what_everybody_takes_is_weak(password: str) -> None:
@@ -68,6 +71,11 @@ def test_the_user_name_with_little_else_is_weak(password: str) -> None:
     assert is_weak(password, "Marianne")
     assert is_weak(password, "marianne  smith")
     assert not is_weak("marianne likes tea", "marianne")
+
+
+@pytest.mark.parametrize("password", ["admin-password", "rootpassword", "passwordadmin", "administratoradmin"])
+def test_a_user_name_that_is_such_a_word_adds_nothing(password: str) -> None:
+    assert is_weak(password, "root" if "root" in password else "admin")
 
 
 def test_a_very_short_name_takes_nothing_away() -> None:

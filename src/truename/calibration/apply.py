@@ -68,9 +68,9 @@ async def _begin(connection: Connection, told: Sequence[Told], rules: Rules, cha
 
 async def _that_count(connection: Connection, told: Sequence[Told]) -> list[Told]:
     """Of reports with a name those that are proven, or of a delivery that counts."""
-    claims = [one for one in told if one.report.outcome is not None and not one.report.outcome.verified]
+    claims = [one for one in told if not _is_proven(one)]
     current = await lookups.current_of(connection, _deliveries(claims)) if claims else {}
-    return [one for one in told if one not in claims or _is_of(one, current)]
+    return [one for one in told if _is_proven(one) or _is_of(one, current)]
 
 
 async def _name_all(connection: Connection, reports: Sequence[Report], changes: Changes) -> set[int]:
@@ -231,6 +231,10 @@ def _is_of(told: Told, deliveries: Mapping[int, str]) -> bool:
 
 def _name(told: Told) -> str | None:
     return told.report.outcome.name if told.report.outcome is not None else None
+
+
+def _is_proven(told: Told) -> bool:
+    return told.report.outcome is not None and told.report.outcome.verified
 
 
 def _is_over(told: Told, named: set[str]) -> bool:

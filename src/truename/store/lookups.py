@@ -130,6 +130,11 @@ _WAKE = tuple(
     .values(status=LookupStatus.PENDING.value, due_at=None)
     for which in (has_come, is_too_far_off)
 )
+_PUT_OFF_TASKS = select(task.c.lookup_id).where(
+    task.c.lookup_id.in_(bindparam("lookup_ids", expanding=True)),
+    task.c.active == ONE,
+    task.c.next_attempt_at.is_not(None),
+)
 _PUT_OFF, _REST = (
     update(lookup)
     .where(lookup.c.id == bindparam("this_id"), which)
@@ -272,8 +277,7 @@ async def _with_a_later_try(connection: Connection, ids: Collection[int]) -> set
     """Those of these look-ups for which a task waits that is not to be tried before a time of its own."""
     found: set[int] = set()
     for some in in_chunks(ids):
-        waits = (task.c.lookup_id.in_(some), task.c.active == ONE, task.c.next_attempt_at.is_not(None))
-        found.update((await connection.execute(select(task.c.lookup_id).where(*waits))).scalars())
+        found.update((await connection.execute(_PUT_OFF_TASKS, {"lookup_ids": some})).scalars())
     return found
 
 

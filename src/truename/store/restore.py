@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy import column, create_engine, insert, table
 from sqlalchemy.exc import SQLAlchemyError
 
-from truename.store import lookups, progress
+from truename.store import lookups, progress, tasks
 from truename.store.contradictions import contradiction_in
 from truename.store.database import FILE_NAME, Connection, DatabaseError, sqlite_url
 from truename.store.files import (
@@ -98,7 +98,9 @@ def rebuilt(file: Path, folder: Path) -> Iterator[Rebuilt]:
 
 async def wait_again(connection: Connection) -> None:
     """Whatever was running when the backup was made waits for its turn, and everything where its tasks do."""
-    await lookups.give_back(connection, await lookups.running(connection))
+    running = await lookups.running(connection)
+    await lookups.give_back(connection, running)
+    await lookups.ask_anew(connection, await tasks.wanted_by_those_who_wait(connection, running))
     await progress.give_back(connection)
     await lookups.stand_all(connection)
 

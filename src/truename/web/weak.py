@@ -86,19 +86,24 @@ def _unit_of(text: str) -> str:
 
 
 def _left_of(text: str, names: frozenset[str]) -> int:
-    """How much has to be guessed: each character and the user name count as one, words that everybody takes as two, and
-    rows and years as nothing.
+    """How much has to be guessed: each character and the user name count as one, words that everybody takes as two.
+    Rows and years count as nothing, and so does a name or a word that has been there, or a name that is such a word.
     """
     text = text.rstrip(_AT_THE_END)
     left = at = 0
+    been: set[str] = set()
     while at < len(text):
         counts = (
-            (max(_run_at(text, at), _piece_at(text, at, _YEARS)), 0),
+            (max(_run_at(text, at), _piece_at(text, at, _YEARS), _piece_at(text, at, names & _WORDS)), 0),
             (_piece_at(text, at, names), 1),
             (_piece_at(text, at, _WORDS), _A_WORD_COUNTS),
         )
         size, count = max(counts, key=lambda one: one[0])
-        left += count if size else 1
+        if not size:
+            left += 1
+        elif text[at : at + size] not in been:
+            left += count
+            been.add(text[at : at + size])
         at += max(size, 1)
     return left
 

@@ -28,6 +28,7 @@ _FIRST_FINAL_STATUS = 200
 END = b"\r\n"
 END_OF_THE_LAST = b"Connection: close\r\n\r\n"
 """The connection is to be closed behind the answer."""
+MOVED = frozenset((301, 302, 303, 307, 308))
 _WITHOUT_BODY = frozenset((204, 304))
 
 
@@ -205,6 +206,8 @@ class Get:
             self._fail(error)
             return
         is_of_use = self._is_of_use(self._coming)
+        if self._line is not None:
+            self._line.heard(of_use=is_of_use)
         if not is_of_use and self._begins_anew():
             return
         if is_of_use and self._line is not None and self._is_whole and self._length is not None and not self._is_last:
@@ -235,7 +238,8 @@ class Get:
         self._coming.status = self._parser.get_status_code()
         self._head_is_whole = self._coming.status >= _FIRST_FINAL_STATUS
         self._is_last |= self._parser.get_http_version() != "1.1"
-        if self._head_is_whole and (self._coming.status in _WITHOUT_BODY or self._coming.location):
+        sends_us_on = self._coming.status in MOVED and bool(self._coming.location)
+        if self._head_is_whole and (self._coming.status in _WITHOUT_BODY or sends_us_on):
             self._is_whole = self._is_last = True  # who sends us on may forget to say how little follows
 
     def on_body(self, body: bytes) -> None:

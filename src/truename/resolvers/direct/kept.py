@@ -23,13 +23,18 @@ _PATIENCE_S = 1.5
 """For so long a question waits for a whole answer on a line that stays, or has."""
 
 _REMEMBERED = 1024
+_LEAVES_FOR_S = 600.0
+"""A tracker that did not keep them was perhaps busy, or behind another server by then."""
 
 
 class Address(NamedTuple):
-    """Where a line leads. Those that an administrator's trackers may use are never lent to a stranger's."""
+    """Where a line leads, and by which name it is spoken to. What an administrator's trackers may use is never lent to
+    a stranger's.
+    """
 
     host: str
     port: int
+    name: str
     exempt: bool
     tls: Tls | None
 
@@ -42,6 +47,9 @@ class Visited(Line, Protocol):
 
     def keep(self) -> None:
         """The next one may have it: it has brought an answer of use, and nothing is under way on it any more."""
+
+    def heard(self, *, of_use: bool) -> None:
+        """A whole answer has come."""
 
     def begin_anew(self) -> bool:
         """What came is of no use. If somebody else used the line before, the visitor is connected once more."""
@@ -68,8 +76,21 @@ class _Custom(Enum):
 
 @dataclass(slots=True)
 class _Tracker:
+    """`since`: when its custom was seen."""
+
     custom: _Custom = _Custom.UNTRIED
+    since: float = 0.0
     idle: "list[_KeptLine]" = field(default_factory=list)
+
+    def custom_at(self, now: float) -> _Custom:
+        """What it is like now."""
+        if self.custom is _Custom.LEAVES and now >= self.since + _LEAVES_FOR_S:
+            self.custom = _Custom.UNTRIED
+        return self.custom
+
+    def is_like(self, custom: _Custom) -> None:
+        """This has been seen."""
+        self.custom, self.since = custom, asyncio.get_running_loop().time()
 
 
 class KeptLines:
@@ -89,18 +110,21 @@ class KeptLines:
         Errors: `Forbidden`; `OSError` when no connection can begin.
         """
         tracker = self._tracker(address)
-        if tracker.idle and tracker.custom in (_Custom.UNTRIED, _Custom.KEEPS):
+        custom = tracker.custom_at(asyncio.get_running_loop().time())
+        if tracker.idle and custom in (_Custom.UNTRIED, _Custom.KEEPS):
             line = tracker.idle.pop()
             del self._idle[line]
-            if tracker.custom is _Custom.UNTRIED:
-                tracker.custom = _Custom.ON_TRIAL
+            if custom is _Custom.UNTRIED:
+                tracker.is_like(_Custom.ON_TRIAL)
             line.serve_again(visitor, others_wait)
             return line
         return self.dial(address, visitor, others_wait)
 
-    def dial(self, address: Address, visitor: Visitor, others_wait: Callable[[], bool]) -> "_KeptLine":
-        """A new line, see `call`."""
-        line = _KeptLine(self, address, self._tracker(address))
+    def dial(
+        self, address: Address, visitor: Visitor, others_wait: Callable[[], bool], *, is_second: bool = False
+    ) -> "_KeptLine":
+        """A new line, see `call`. `is_second`: it takes the place of one on which nothing of use came."""
+        line = _KeptLine(self, address, self._tracker(address), is_second=is_second)
         line.begin(self._dialer, visitor, others_wait)
         return line
 
@@ -134,6 +158,7 @@ class KeptLines:
             tracker = self._trackers[address] = _Tracker()
             if len(self._trackers) > _REMEMBERED:
                 self._trackers.popitem(last=False)
+        self._trackers.move_to_end(address)
         return tracker
 
     def _end_idle_ones(self) -> None:
@@ -150,11 +175,11 @@ class _KeptLine(Listener):
     """One line, and who uses it now, if anybody does."""
 
     __slots__ = (
-        *("_address", "_dialled", "_is_used_again", "_line", "_lines", "_others_wait", "_patience", "_successor"),
-        *("_tracker", "_visitor"),
+        *("_address", "_dialled", "_is_second", "_is_used_again", "_is_welcome", "_line", "_lines", "_others_wait"),
+        *("_patience", "_successor", "_tracker", "_visitor"),
     )
 
-    def __init__(self, lines: KeptLines, address: Address, tracker: _Tracker) -> None:
+    def __init__(self, lines: KeptLines, address: Address, tracker: _Tracker, *, is_second: bool) -> None:
         self._lines = lines
         self._address = address
         self._tracker = tracker
@@ -162,13 +187,15 @@ class _KeptLine(Listener):
         self._others_wait: Callable[[], bool] = bool
         self._dialled: Dialled | None = None
         self._line: Line | None = None
+        self._is_second = is_second
         self._is_used_again = False
+        self._is_welcome = True
         self._patience: asyncio.TimerHandle | None = None  # until the answer is whole
         self._successor: Dialled | None = None  # what the last visitor has got in its place
 
     def begin(self, dialer: Dialer, visitor: Visitor, others_wait: Callable[[], bool]) -> None:
         """Call the tracker. Errors: see `KeptLines.call`."""
-        host, port, exempt, tls = self._address
+        host, port, _, exempt, tls = self._address
         self._visitor, self._others_wait = visitor, others_wait
         self._dialled = dialer.dial(host, port, self, exempt=exempt, tls=tls)
 
@@ -176,15 +203,19 @@ class _KeptLine(Listener):
         """Somebody else uses it."""
         self._visitor, self._others_wait = visitor, others_wait
         self._is_used_again = True
+        self._is_welcome = False
         asyncio.get_running_loop().call_soon(self._welcome)
 
     # --- Visited -------------------------------------------------------------------------------------------------
 
     def stays(self) -> bool:
         """See `Visited`."""
-        is_to_stay = self._tracker.custom is not _Custom.LEAVES and self._others_wait()
+        loop = asyncio.get_running_loop()
+        is_to_stay = (
+            not self._is_second and self._tracker.custom_at(loop.time()) is not _Custom.LEAVES and self._others_wait()
+        )
         if is_to_stay or self._is_used_again:
-            self._patience = asyncio.get_running_loop().call_later(_PATIENCE_S, self._patience_is_over)
+            self._patience = loop.call_later(_PATIENCE_S, self._patience_is_over)
         return is_to_stay
 
     def write(self, data: bytes) -> None:
@@ -192,24 +223,33 @@ class _KeptLine(Listener):
         if self._line is not None:
             self._line.write(data)
 
+    def heard(self, *, of_use: bool) -> None:
+        """See `Visited`. If the second line brings nothing of use either, that was not the first one's fault."""
+        if self._is_second:
+            self._is_second = False
+            if of_use:
+                self._tracker.is_like(_Custom.LEAVES)
+            else:
+                self._no_longer_on_trial()
+
     def keep(self) -> None:
         """See `Visited`."""
-        self._judge(_Custom.KEEPS)
+        if self._is_used_again and self._tracker.custom is not _Custom.LEAVES:
+            self._tracker.is_like(_Custom.KEEPS)
         self._part()
         self._lines.take_back(self, self._tracker)
 
     def begin_anew(self) -> bool:
         """See `Visited`."""
-        visitor = self._visitor
-        if visitor is None or not self._is_used_again:
+        if self._visitor is None or not self._is_used_again:
             return False
-        self._judge(_Custom.LEAVES)
-        self._replace(visitor)
+        self._replace(self._visitor, is_second=True)
         return True
 
     def abort(self) -> None:
         """See `Line`."""
-        self._judge(_Custom.UNTRIED)
+        if self._is_used_again or self._is_second:
+            self._no_longer_on_trial()
         self._part()
         self._end()
         if self._successor is not None:
@@ -227,43 +267,52 @@ class _KeptLine(Listener):
 
     def data_received(self, data: bytes) -> None:
         """See `Listener`."""
-        if self._visitor is None:  # nobody has asked it anything
-            self._end()
-        else:
+        if self._visitor is None:
+            self._end()  # nobody has asked it anything
+        elif self._is_welcome:
             self._visitor.data_received(data)
+        else:
+            self._was_gone(self._visitor)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """See `Listener`. One that was ended while it waited for somebody says nothing against the tracker."""
+        """See `Listener`."""
         if self._visitor is None:
             self._end()
-        else:
+        elif self._is_welcome:
             self._visitor.connection_lost(error)
+        else:
+            self._was_gone(self._visitor)
 
     # --- the next one --------------------------------------------------------------------------------------------
 
     def _welcome(self) -> None:
+        self._is_welcome = True
         if self._visitor is not None:
             self._visitor.connection_made(self)
+
+    def _was_gone(self, visitor: Visitor) -> None:
+        """It ended, or spoke, while it waited for somebody; who was to have it has asked nothing yet."""
+        self._no_longer_on_trial()
+        self._replace(visitor, is_second=False)
 
     def _patience_is_over(self) -> None:
         """Whatever it is, a new line on which a close is asked for is what everybody understands."""
         if self._visitor is not None:
-            self._tracker.custom = _Custom.LEAVES
-            self._replace(self._visitor)
+            self._replace(self._visitor, is_second=True)
 
-    def _judge(self, custom: _Custom) -> None:
-        if self._is_used_again and self._tracker.custom is not _Custom.LEAVES:
-            is_known = self._tracker.custom is _Custom.KEEPS and custom is _Custom.UNTRIED
-            self._tracker.custom = self._tracker.custom if is_known else custom
+    def _no_longer_on_trial(self) -> None:
+        if self._tracker.custom is _Custom.ON_TRIAL:
+            self._tracker.is_like(_Custom.UNTRIED)
 
-    def _replace(self, visitor: Visitor) -> None:
+    def _replace(self, visitor: Visitor, *, is_second: bool) -> None:
         """The visitor gets a new line. What is still to be heard of this one is nothing to them."""
         others_wait = self._others_wait
         self._part()
         self._end()
         try:
-            self._successor = self._lines.dial(self._address, visitor, others_wait)
+            self._successor = self._lines.dial(self._address, visitor, others_wait, is_second=is_second)
         except (OSError, Forbidden) as error:
+            self._no_longer_on_trial()
             visitor.connection_lost(error)
 
     def _part(self) -> None:

@@ -14,13 +14,12 @@ from truename.resolvers.addresses import MAX_URL_CHARS, usable_trackers
 from truename.resolvers.direct.allowance import Allowance
 from truename.resolvers.direct.announce import Announce, Announced, TrackerRefused, build_target, parse_announced
 from truename.resolvers.direct.dialer import Dialled
-from truename.resolvers.direct.http_client import Answer, Get, NoAnswer, build_get
+from truename.resolvers.direct.http_client import MOVED, Answer, Get, NoAnswer, build_get
 from truename.resolvers.direct.kept import Address
 from truename.resolvers.direct.trackers import Tracker, Trackers, read_url
 from truename.resolvers.direct.turns import Turns
 
 _MAX_REDIRECTS = 5
-_MOVED = frozenset((301, 302, 303, 307, 308))
 
 
 class Unanswered(Enum):
@@ -164,7 +163,7 @@ class Question:
         request = build_get(url.netloc, self._target)
         self._get = Get(request, self._may_say, self._answered, is_of_use=self._is_of_use)
         tls = (trackers.tls, url.host) if url.scheme == "https" else None
-        address = Address(self._address, url.port, self._exempt, tls)
+        address = Address(self._address, url.port, url.netloc, self._exempt, tls)
         self._dialled = trackers.lines.call(address, self._get, others_wait=self._others_wait)
 
     def _others_wait(self) -> bool:
@@ -172,7 +171,7 @@ class Question:
 
     def _is_of_use(self, answer: Answer) -> bool:
         """Whether it names peers, or somebody who does."""
-        if answer.status in _MOVED:
+        if answer.status in MOVED:
             return True
         try:
             self._found = parse_announced(bytes(answer.body))
@@ -184,7 +183,7 @@ class Question:
         self._dialled = None  # which may be somebody else's already
         if isinstance(answer, Exception):
             self._fail(answer)
-        elif answer.status not in _MOVED:
+        elif answer.status not in MOVED:
             self._read(answer)
         elif self._redirects < _MAX_REDIRECTS:
             self._redirects += 1
