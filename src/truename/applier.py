@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 from truename import calibration
-from truename.calibration import Rules, Told
+from truename.calibration import Heard, Rules
 from truename.clock import Clock
 from truename.feeder import Feeder
 from truename.hub import Hub
@@ -42,13 +42,13 @@ class Applier:
     async def run(self) -> None:
         """Apply until cancelled. A batch is applied before the next is read: no beginning comes after its end."""
         async for reports in self._queue.reports():
-            told = [Told(report=one, at=self._clock(), chance=self._luck()) for one in _without_needless(reports)]
+            told = [Heard(report=one, at=self._clock(), chance=self._luck()) for one in _without_needless(reports)]
             while told:
                 told = await self._apply(told)
             self._hub.publish()
             self._feeder.wake()
 
-    async def _apply(self, told: Sequence[Told]) -> list[Told]:
+    async def _apply(self, told: Sequence[Heard]) -> list[Heard]:
         """Apply the first report of each delivery: what is said of one is kept in the order in which it was said.
 
         Output: the rest, with those that the database did not take at its head; nothing else has their names.
@@ -57,7 +57,7 @@ class Applier:
         results = await asyncio.gather(
             *(self._writer.begin(self._apply_all, one) for one in now), return_exceptions=True
         )
-        refused: list[Told] = []
+        refused: list[Heard] = []
         taken: list[Report] = []
         for one, result in zip(now, results, strict=True):
             if isinstance(result, StoreUnavailable) and not result.is_for_good:
@@ -85,7 +85,7 @@ class Applier:
         await self._feeder.strands_ended([one for one in reports if one.goes_on])
 
 
-def _without_what_it_says(told: Told, error: Exception) -> Told | None:
+def _without_what_it_says(told: Heard, error: Exception) -> Heard | None:
     """The same look-up's end without anything that came with it, or None when there is nothing more to leave out."""
     report = told.report
     if report.outcome is None or (report.outcome.source is None and not report.outcome.accounts):
@@ -93,11 +93,11 @@ def _without_what_it_says(told: Told, error: Exception) -> Told | None:
     return replace(told, report=replace(report, outcome=outcome_of(report.lookup, error)))
 
 
-def _first_of_each_delivery(told: Sequence[Told]) -> tuple[list[Told], list[Told]]:
+def _first_of_each_delivery(told: Sequence[Heard]) -> tuple[list[Heard], list[Heard]]:
     """And the rest."""
     seen: set[str] = set()
-    first: list[Told] = []
-    rest: list[Told] = []
+    first: list[Heard] = []
+    rest: list[Heard] = []
     for one in told:
         delivery = one.report.lookup.delivery
         (rest if delivery in seen else first).append(one)

@@ -56,7 +56,7 @@ class Feeder:
         self._unwanted: set[str] = set()
         self._taking = False
         self._asked_meanwhile: list[tuple[Magnet, int]] = []
-        self.begun: set[str] = set()  # those of them that are running
+        self.running: set[str] = set()  # those of them that are running
         self._joiners = Joiners(writer, queue, self.out, longest_delay_s=longest_delay_s)
         self._owed: set[str] = set()  # those that are not in the queue any more, and not yet in the database again
 
@@ -103,7 +103,7 @@ class Feeder:
                 self._joiners.came(lookup.delivery, names_more=names_more, is_new=is_new)
             else:
                 self._joiners.asked_again(lookup.delivery)
-            if lookup.delivery in self.begun:
+            if lookup.delivery in self.running:
                 joined[lookup.delivery] = None
             elif is_hurried or names_more:
                 self._owed.add(lookup.delivery)
@@ -112,7 +112,7 @@ class Feeder:
 
     async def have_begun(self, deliveries: Sequence[str]) -> None:
         """These are running. Whoever joined one of them just then, too late to begin with it, is not forgotten."""
-        self.begun.update(self.out.keys() & set(deliveries))
+        self.running.update(self.out.keys() & set(deliveries))
         self._joiners.have_begun(deliveries)
         await self._begin_for_joiners(deliveries)
 
@@ -132,7 +132,7 @@ class Feeder:
             return
         async with self._at_the_queue:
             try:
-                await self._joiners.begin(deliveries, self.begun, self._clock())
+                await self._joiners.begin(deliveries, self.running, self._clock())
             except StoreUnavailable as trouble:
                 log.warning("who joins waits", extra={"reason": str(trouble)})
 
@@ -149,7 +149,7 @@ class Feeder:
         """What is out names whom a magnet of its hash names; whether that is anybody new."""
         both = lookup.magnet.joined_by(magnet)
         second = lookup.magnet.info_hash_v2
-        if second is not None and lookup.delivery not in self.begun:  # nobody has been asked by that one yet
+        if second is not None and lookup.delivery not in self.running:  # nobody has been asked by that one yet
             both = replace(both, info_hash_v2=second)
         if both != lookup.magnet:
             self.out[lookup.delivery] = replace(lookup, magnet=both)
@@ -160,7 +160,7 @@ class Feeder:
         lookup = self.out.pop(delivery, None)
         if lookup is not None and self._of_hash.get(lookup.magnet.info_hash) == delivery:
             del self._of_hash[lookup.magnet.info_hash]
-        self.begun.discard(delivery)
+        self.running.discard(delivery)
         self._joiners.ended(delivery)
         self._owed.discard(delivery)
 
@@ -188,7 +188,7 @@ class Feeder:
         """Take out of the queue what is owed to the database: all that has not begun, while nothing may. Which."""
         async with self._at_the_queue:
             if self._resting():
-                self._owed |= self.out.keys() - self.begun
+                self._owed |= self.out.keys() - self.running
             owed = [self.out[delivery] for delivery in self._owed]
             await self._queue.abort([lookup.delivery for lookup in owed])
             return [lookup for lookup in owed if lookup.delivery in self._owed]
@@ -227,7 +227,7 @@ class Feeder:
             for magnet, prio in self._asked_meanwhile:
                 if (lookup := self._out_of(magnet)) is not None:
                     self._join(lookup, magnet)
-                    if prio < lookup.prio and lookup.delivery not in self.begun:
+                    if prio < lookup.prio and lookup.delivery not in self.running:
                         self._owed.add(lookup.delivery)
             if not self._resting():  # otherwise it is taken back in the next round
                 await self._queue.put([self.out[lookup.delivery] for lookup in wanted_still])

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from truename import calibration
-from truename.calibration import Answer, Census, OfPerson, OfTask, Priority, Refused, Rules, Submission, Submitted
+from truename.calibration import Answer, Census, NoRoom, OfPerson, OfTask, Priority, Rules, Submission, Submitted
 from truename.clock import Clock
 from truename.errors import TruenameError
 from truename.feeder import Feeder
@@ -103,7 +103,7 @@ class Calibrations:
     async def submit_one(self, person_id: int, magnet: Magnet, *, priority: Priority = Priority.NORMAL) -> Submitted:
         """The same for one magnet. Errors: `TooMany` besides."""
         (answer,) = await self.submit(person_id, [magnet], priority=priority)
-        if isinstance(answer, Refused):
+        if isinstance(answer, NoRoom):
             raise TooMany
         return answer
 

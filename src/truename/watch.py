@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 
 from truename import calibration
-from truename.calibration import Answer, Granted, Priority, Refused, Submission
+from truename.calibration import Answer, Granted, NoRoom, Priority, Submission
 from truename.clock import Clock
 from truename.hub import Hub
 from truename.magnet import InfoHash, Magnet
@@ -100,7 +100,7 @@ class Watch:
         ]
         await asyncio.gather(*(self._writer.begin(watches.forget_all, key) for key in gone))
         answers = await asyncio.gather(*(self._writer.begin(self._submit, one) for one in asked))
-        refused = [one for one, answer in zip(asked, answers, strict=True) if isinstance(answer, Refused)]
+        refused = [one for one, answer in zip(asked, answers, strict=True) if isinstance(answer, NoRoom)]
         await asyncio.gather(
             *(self._writer.begin(watches.postpone_all, self._when_there_is_room(one)) for one in refused)
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from tests.integration.engine_world import NAME_OF, RULES, TORRENT_OF
 from tests.integration.note_model import Note
-from truename.calibration import Answer, Refused, Submitted
+from truename.calibration import Answer, NoRoom, Submitted
 from truename.magnet import InfoHash
 from truename.model import TaskStatus
 
@@ -60,7 +60,7 @@ class Model:
             task.trackers |= set(trackers)
             return Submitted(task_id=mine[0], status=TaskStatus(task.status), deduplicated=True)
         if len(self.active()) >= RULES.max_queued or len(self.active(who=who)) >= RULES.max_queued_per_user:
-            return Refused()
+            return NoRoom()
         self.tasks[new_id] = Task(who, info_hash, trackers=set(trackers))
         return Submitted(task_id=new_id, status=TaskStatus.PENDING)
 

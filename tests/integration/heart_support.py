@@ -12,7 +12,7 @@ from sqlalchemy import insert
 from tests.databases import empty_database
 from tests.invariants import broken_in
 from truename import calibration
-from truename.calibration import Census, OfTask, Priority, Rules, Submission, Submitted, Told, Wanted
+from truename.calibration import Census, Heard, OfTask, Priority, Rules, Submission, Submitted, Wanted
 from truename.magnet import InfoHash, Magnet
 from truename.model import Lookup, Outcome, TaskStatus
 from truename.queue.base import Report
@@ -61,15 +61,15 @@ class Heart:
             ]
 
     async def start(self, *taken: Lookup) -> list[bool]:
-        told = [Told(report=Report(lookup=one), at=self.now) for one in taken]
+        told = [Heard(report=Report(lookup=one), at=self.now) for one in taken]
         return list(await self.write(self.apply_all, told))
 
     async def apply(self, *reports: tuple[Lookup, Outcome]) -> list[bool]:
-        told = [Told(report=Report(lookup=lookup, outcome=outcome), at=self.now) for lookup, outcome in reports]
+        told = [Heard(report=Report(lookup=lookup, outcome=outcome), at=self.now) for lookup, outcome in reports]
         return list(await self.write(self.apply_all, told))
 
     async def report(self, *reports: Report) -> list[bool]:
-        return list(await self.write(self.apply_all, [Told(report=one, at=self.now) for one in reports]))
+        return list(await self.write(self.apply_all, [Heard(report=one, at=self.now) for one in reports]))
 
     async def cancel(self, *submitted: Submitted, who: int = ALICE) -> list[Sequence[str]]:
         wanted = [OfTask(person_id=who, task_id=one.task_id, at=self.now) for one in submitted]

@@ -14,7 +14,7 @@ import pytest
 from tests.integration.test_engine import ALICE, BOB, HASHES, Oracle, ended, link, magnet, with_engine
 from truename import calibration, cleaner
 from truename.app import Engine
-from truename.calibration import OfTask, Priority, Refused, Rules, Submitted
+from truename.calibration import NoRoom, OfTask, Priority, Rules, Submitted
 from truename.errors import ResolverDown
 from truename.magnet import Magnet, rename
 from truename.metainfo import Metainfo
@@ -318,7 +318,7 @@ def test_more_than_may_wait_is_refused_and_known_names_are_not(tmp_path: Path) -
         assert (await one(engine, 9)).status is COMPLETED
         await one(engine, 3, BOB)
         submitted = await engine.batches.submit(BOB, [magnet(number) for number in range(4, 8)], total=4)
-        assert [isinstance(answer, Refused) for answer in submitted.answers] == [False, True, True, True]
+        assert [isinstance(answer, NoRoom) for answer in submitted.answers] == [False, True, True, True]
         oracle.hold.set()
         async with asyncio.timeout(30):
             while True:

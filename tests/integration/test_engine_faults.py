@@ -27,7 +27,7 @@ from tests.soak import size
 from tests.works import in_tasks
 from truename import app, applier, calibration, cleaner
 from truename.applier import Applier
-from truename.calibration import BatchOrder, OfBatch, OfTask, Rules, Submission, Submitted, Told, Wanted
+from truename.calibration import BatchOrder, Heard, OfBatch, OfTask, Rules, Submission, Submitted, Wanted
 from truename.errors import ResolverDown
 from truename.feeder import Feeder
 from truename.magnet import Magnet
@@ -127,11 +127,11 @@ class Cycle:
         return list(await self._do(calibration.take_all, wanted))
 
     async def _tell(self, reports: Sequence[tuple[Lookup, Outcome | None]]) -> None:
-        told = [Told(report=Report(lookup=one, outcome=outcome), at=self.now) for one, outcome in reports]
+        told = [Heard(report=Report(lookup=one, outcome=outcome), at=self.now) for one, outcome in reports]
         await self._do(self._apply_together, told)
 
     @staticmethod
-    async def _apply_together(connection: Any, told: Sequence[Sequence[Told]]) -> Sequence[Sequence[bool]]:
+    async def _apply_together(connection: Any, told: Sequence[Sequence[Heard]]) -> Sequence[Sequence[bool]]:
         return [await calibration.apply_all(connection, one, rules=RULES) for one in told]
 
     def _submission(self, wanted: Magnet, who: int = ALICE) -> Submission:

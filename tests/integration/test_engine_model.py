@@ -34,7 +34,7 @@ from tests.invariants import Chronicle, broken, opened
 from tests.soak import size
 from truename import calibration
 from truename.batching import Batches
-from truename.calibration import Answer, Census, OfTask, Priority, Refused, Submission, Submitted, Told, Wanted
+from truename.calibration import Answer, Census, Heard, NoRoom, OfTask, Priority, Submission, Submitted, Wanted
 from truename.cleaner import Cleaner
 from truename.feeder import Feeder
 from truename.hub import Hub
@@ -220,7 +220,7 @@ class EngineMachine(RuleBasedStateMachine):
         except StillActive:
             assert task.status in ACTIVE
         except TooMany:
-            assert self.model.submit(who, task.hash, "refused") == Refused()
+            assert self.model.submit(who, task.hash, "refused") == NoRoom()
         else:
             if answer is not None:
                 assert task.person == who
@@ -254,7 +254,7 @@ class EngineMachine(RuleBasedStateMachine):
             old_id, new_id = members[place][0], now[place]
             fresh = new_id not in self.model.tasks
             answer = self.model.submit(who, task.hash, new_id, task.trackers)
-            if isinstance(answer, Refused):
+            if isinstance(answer, NoRoom):
                 assert new_id == old_id
                 refused += 1
                 continue
@@ -535,9 +535,9 @@ class EngineMachine(RuleBasedStateMachine):
         asked_for = TORRENT_OF[lookup.magnet.info_hash]
         return asked_for if what == "named" else TORRENTS[TORRENTS.index(asked_for) - 1]
 
-    def _told(self, lookup: Lookup, what: str) -> Told:
+    def _told(self, lookup: Lookup, what: str) -> Heard:
         if what == "begin":
-            return Told(report=Report(lookup=lookup), at=self.now)
+            return Heard(report=Report(lookup=lookup), at=self.now)
         if what in CODES:
             status = TaskStatus.TIMEOUT if what == "timeout" else TaskStatus.FAILED
             outcome = Outcome(info_hash=lookup.magnet.info_hash, status=status, code=CODES[what], reason=CODES[what])
@@ -551,7 +551,7 @@ class EngineMachine(RuleBasedStateMachine):
                 source="swarm",
                 verified=True,
             )
-        return Told(report=Report(lookup=lookup, outcome=outcome), at=self.now)
+        return Heard(report=Report(lookup=lookup, outcome=outcome), at=self.now)
 
     def _expect(self, who: int, asked: Sequence[str], answers: Sequence[Answer]) -> None:
         for magnet, answer in zip(_magnets(asked), answers, strict=True):

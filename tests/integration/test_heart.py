@@ -23,7 +23,7 @@ from tests.integration.heart_support import (
     with_heart,
 )
 from truename import calibration
-from truename.calibration import Answer, Census, Priority, Refused, Rules, Submission, Submitted, Wanted
+from truename.calibration import Answer, Census, NoRoom, Priority, Rules, Submission, Submitted, Wanted
 from truename.hub import Hub
 from truename.infohash import InfoHash
 from truename.magnet import Magnet
@@ -614,7 +614,7 @@ def test_whoever_asks_at_the_limit_is_not_counted_anew_until_something_has_chang
         first, _ = await heart.submit(magnet(0), magnet(1))
         before = len(counted)
         for _ in range(20):
-            assert await heart.submit(magnet(2)) == [Refused()]
+            assert await heart.submit(magnet(2)) == [NoRoom()]
         assert len(counted) <= before + 1
         await heart.cancel(first)
         (accepted,) = await heart.submit(magnet(2))
@@ -636,8 +636,8 @@ def test_what_was_added_and_came_to_nothing_keeps_nobody_out(tmp_path: Path) -> 
         three = [heart.submission(magnet(number)) for number in range(3)]
         with pytest.raises(ZeroDivisionError):
             await heart.write(fails_at_the_end, three)
-        assert Refused() not in await heart.write(heart.submit_all, three)
-        assert await heart.submit(magnet(4)) == [Refused()]
+        assert NoRoom() not in await heart.write(heart.submit_all, three)
+        assert await heart.submit(magnet(4)) == [NoRoom()]
 
     with_heart(tmp_path, scenario)
 
@@ -650,7 +650,7 @@ def test_whoever_was_at_the_limit_is_let_in_again_though_no_event_is_left_that_t
 
         (waiting,) = await heart.submit(magnet(0))
         await forget_events()
-        assert await heart.submit(magnet(1)) == [Refused()]
+        assert await heart.submit(magnet(1)) == [NoRoom()]
         await heart.cancel(waiting)
         await forget_events()
         (taken,) = await heart.submit(magnet(1))

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from tests.integration.heart_support import ALICE, ONE_TRY, Heart, with_heart
 from tests.soak import size
 from truename import calibration
-from truename.calibration import OfTask, Submission, Told, Wanted
+from truename.calibration import Heard, OfTask, Submission, Wanted
 from truename.magnet import InfoHash, Magnet
 from truename.model import Lookup, Outcome, TaskStatus
 from truename.note_edits import NewNote, save_all
@@ -36,12 +36,12 @@ def name_of(info_hash: str) -> str:
     return f"Name-{int(info_hash, 16)}.mkv"
 
 
-def found(lookup: Lookup, at: float) -> Told:
+def found(lookup: Lookup, at: float) -> Heard:
     info_hash = lookup.magnet.info_hash
     outcome = Outcome(
         info_hash=info_hash, status=TaskStatus.COMPLETED, name=name_of(info_hash), source="swarm", verified=True
     )
-    return Told(report=Report(lookup=lookup, outcome=outcome), at=at)
+    return Heard(report=Report(lookup=lookup, outcome=outcome), at=at)
 
 
 class Racetrack:
@@ -68,7 +68,7 @@ class Racetrack:
         await self.write_all(self.submit, asked)
         wanted = Wanted(count=RACES, delivery=str(uuid.uuid4()), at=self.now)
         taken: list[Lookup] = (await self.write_all(calibration.take_all, [wanted]))[0]
-        await self.write_all(self.apply, [Told(report=Report(lookup=one), at=self.now) for one in taken])
+        await self.write_all(self.apply, [Heard(report=Report(lookup=one), at=self.now) for one in taken])
         return taken
 
     async def run(self, taken: Sequence[Lookup], chance: random.Random) -> dict[str, bool]:

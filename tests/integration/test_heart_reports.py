@@ -21,7 +21,7 @@ from tests.integration.heart_support import (
     with_heart,
 )
 from truename import calibration
-from truename.calibration import Told
+from truename.calibration import Heard
 from truename.cleaner import Cleaner
 from truename.magnet import InfoHash, Magnet
 from truename.metainfo import Metainfo, TorrentFile
@@ -93,8 +93,8 @@ def test_a_beginning_and_a_failure_of_different_deliveries_do_not_make_one(tmp_p
         (submitted,) = await heart.submit(magnet(0))
         old, current = await two_deliveries(heart)
         told = [
-            Told(report=Report(lookup=current), at=heart.now),
-            Told(report=Report(lookup=old, outcome=dead(old)), at=heart.now),
+            Heard(report=Report(lookup=current), at=heart.now),
+            Heard(report=Report(lookup=old, outcome=dead(old)), at=heart.now),
         ]
         assert await heart.write(heart.apply_all, told) == [True, False]
         assert (await heart.task(submitted)).status is TaskStatus.RUNNING
@@ -140,7 +140,7 @@ def test_a_beginning_counts_beside_the_name_of_another_torrent(tmp_path: Path) -
         (submitted,) = await heart.submit(replace(magnet(0), info_hash_v2=V2))
         (taken,) = await heart.take()
         other = replace(named(taken, "Of another torrent.mkv"), info_hash=V2)
-        told = [Told(report=Report(lookup=taken, outcome=outcome), at=heart.now) for outcome in (None, other)]
+        told = [Heard(report=Report(lookup=taken, outcome=outcome), at=heart.now) for outcome in (None, other)]
         assert await heart.write(heart.apply_all, told) == [True, True]
         ended = await heart.task(submitted)
         assert (ended.status, ended.code, ended.attempt) == (TaskStatus.TIMEOUT, "no_metadata", 1)

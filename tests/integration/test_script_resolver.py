@@ -26,7 +26,7 @@ from truename.resolvers.direct.resolver import DirectResolver
 from truename.resolvers.script import (
     KEEPER,
     MAX_OUTPUT_BYTES,
-    Ended,
+    Exit,
     ScriptConfig,
     ScriptResolver,
     read_answer,
@@ -164,7 +164,7 @@ def test_a_reason_is_one_line_without_addresses_paths_and_tracebacks(errors: byt
 )
 def test_what_cannot_be_a_name_is_none(output: bytes) -> None:
     with pytest.raises(Refused) as raised:
-        read_answer(Ended(status=0, output=output, errors=b""), HASH)
+        read_answer(Exit(status=0, output=output, errors=b""), HASH)
     assert (raised.value.said, raised.value.reason) == ("", "script_no_name")
 
 
@@ -180,13 +180,13 @@ def test_what_cannot_be_a_name_is_none(output: bytes) -> None:
     ],
 )
 def test_the_name_is_the_last_line_in_which_there_is_something_to_see(output: bytes) -> None:
-    assert read_answer(Ended(status=0, output=output, errors=b""), HASH) == Claim("Dunes")
+    assert read_answer(Exit(status=0, output=output, errors=b""), HASH) == Claim("Dunes")
 
 
 @pytest.mark.parametrize("char", [*"\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"])
 def test_only_what_ends_a_line_on_some_system_ends_a_name(char: str) -> None:
     output = f"connecting\nDunes{char}of glass\n".encode()
-    assert read_answer(Ended(status=0, output=output, errors=b""), HASH) == Claim(f"Dunes{char}of glass")
+    assert read_answer(Exit(status=0, output=output, errors=b""), HASH) == Claim(f"Dunes{char}of glass")
 
 
 @pytest.mark.parametrize("language", Language)
@@ -212,7 +212,7 @@ def test_what_is_wrong_with_an_answer_is_said_in_the_readers_language(
 
 
 def test_a_name_that_is_not_utf8_is_read_as_well_as_it_can_be() -> None:
-    assert read_answer(Ended(status=0, output="春天的故事".encode("gbk"), errors=b""), HASH) == Claim("春天的故事")
+    assert read_answer(Exit(status=0, output="春天的故事".encode("gbk"), errors=b""), HASH) == Claim("春天的故事")
 
 
 @pytest.mark.parametrize("kind", ["missing", "a folder", "not executable", "no interpreter", "no first line"])

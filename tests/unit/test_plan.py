@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from truename.calibration import Ground, Plan, Priority, Refused, Rules, Submission, Submitted, plan_submissions
+from truename.calibration import Ground, NoRoom, Plan, Priority, Rules, Submission, Submitted, plan_submissions
 from truename.magnet import InfoHash, Magnet
 from truename.model import LookupStatus, TaskStatus
 from truename.store.lookups import ActiveLookup
@@ -53,7 +53,7 @@ def own(number: int, task_id: str, *, status: TaskStatus = PENDING, prio: int = 
 def test_a_new_hash_begins_a_look_up_behind_the_persons_last_one() -> None:
     done = plan(Ground(last_rank={(NORMAL, ALICE): 4}, taken_rank={NORMAL: 2}), ask(0, "a"), ask(1, "b"))
     assert done.answers == [Submitted(task_id="a", status=PENDING), Submitted(task_id="b", status=PENDING)]
-    assert [(one.hash, one.ranks) for one in done.begun] == [
+    assert [(one.hash, one.ranks) for one in done.new_lookups] == [
         (HASHES[0], (None, 5, None)),
         (HASHES[1], (None, 6, None)),
     ]
@@ -63,7 +63,7 @@ def test_a_new_hash_begins_a_look_up_behind_the_persons_last_one() -> None:
 
 def test_nobody_is_ranked_before_what_has_been_taken() -> None:
     done = plan(Ground(last_rank={(NORMAL, ALICE): 4}, taken_rank={NORMAL: 90, HIGH: 5}), ask(0, "a"))
-    assert done.begun[0].ranks == (None, 91, None)
+    assert done.new_lookups[0].ranks == (None, 91, None)
 
 
 def test_each_person_and_priority_has_ranks_of_its_own() -> None:
@@ -75,11 +75,11 @@ def test_a_known_name_completes_at_once_and_counts_against_no_limit() -> None:
     known = KnownName(name="Known.mkv", source="swarm", verified=True)
     ground = Ground(names={HASHES[0]: known}, queued=Counter({ALICE: 1}))
     done = plan(ground, ask(0, "a"), ask(1, "b"), max_queued_per_user=1, max_queued=1)
-    assert done.answers == [Submitted(task_id="a", status=COMPLETED), Refused()]
+    assert done.answers == [Submitted(task_id="a", status=COMPLETED), NoRoom()]
     (task,) = done.added
     assert (task.name, task.source, task.verified, task.completed_at) == ("Known.mkv", "swarm", True, 5.0)
     assert (task.lookup_id, task.attempt) == (None, 0)
-    assert done.begun == []
+    assert done.new_lookups == []
 
 
 def test_a_known_name_answers_each_time_anew() -> None:
@@ -117,7 +117,7 @@ def test_inside_one_group_the_second_request_for_a_hash_gets_the_first_ones_task
         Submitted(task_id="a", status=PENDING, deduplicated=True),
         Submitted(task_id="c", status=PENDING),
     ]
-    assert len(done.begun) == 1
+    assert len(done.new_lookups) == 1
     assert [one.lookup_id for one in done.added] == [-1, -1]
 
 
@@ -126,13 +126,13 @@ def test_limits_hold_inside_a_group_for_one_and_for_all() -> None:
     done = plan(Ground(queued=Counter({CAROL: 2})), *asked, max_queued_per_user=3, max_queued=7)
     taken = [one.task_id for one in done.answers if isinstance(one, Submitted)]
     assert taken == ["a0", "a1", "a2", "b0", "b1"]
-    assert done.answers.count(Refused()) == 3
+    assert done.answers.count(NoRoom()) == 3
 
 
 def test_a_refused_request_leaves_nothing_behind() -> None:
     ground = Ground(active={HASHES[0]: standing(0)}, queued=Counter({ALICE: 3}))
     done = plan(ground, ask(0, "a", priority=HIGH, trackers=("http://t.example/",)), ask(1, "b"), max_queued_per_user=3)
-    assert done == Plan(answers=[Refused(), Refused()])
+    assert done == Plan(answers=[NoRoom(), NoRoom()])
 
 
 def test_who_joins_brings_trackers_and_peers_and_uses_up_a_rank_of_their_own() -> None:
@@ -190,7 +190,7 @@ def test_who_joins_what_waits_for_another_try_need_not_wait_for_it(priority: Pri
 def test_what_begins_stands_in_every_lane_in_which_somebody_waits_for_it() -> None:
     ground = Ground(last_rank={(LOW, ALICE): 3, (LOW, CAROL): 2})
     done = plan(ground, ask(0, "a", priority=LOW), ask(0, "b", BOB, HIGH), ask(0, "c", CAROL, LOW))
-    (begun,) = done.begun
+    (begun,) = done.new_lookups
     assert begun.ranks == (1, None, 3)
     assert done.joined == {}
 
@@ -232,9 +232,9 @@ def test_whatever_is_asked_the_plan_is_one_that_can_be_written(
     assert len(done.added) <= most
     assert max(Counter(one.person_id for one in done.added).values(), default=0) <= most_each
     assert len({(one.person_id, one.hash) for one in done.added}) == len(done.added)
-    assert len({one.hash for one in done.begun}) == len(done.begun)
+    assert len({one.hash for one in done.new_lookups}) == len(done.new_lookups)
     final = {one.id: one for one in done.added} | done.raised
-    for number, one in enumerate(done.begun):
+    for number, one in enumerate(done.new_lookups):
         waiting = [task for task in final.values() if task.lookup_id == -1 - number]
         ranks = [min((task.rank for task in waiting if task.prio == prio), default=None) for prio in Priority]
         assert one.ranks == tuple(ranks)
@@ -249,5 +249,5 @@ def test_a_magnet_that_names_hundreds_is_kept_with_no_more_than_can_be_asked() -
     trackers = tuple(f"http://t{number}.example/" for number in range(5 * MAX_SOURCES))
     peers = tuple(f"192.0.2.1:{number}" for number in range(1, 5 * MAX_SOURCES))
     done = plan(Ground(), ask(0, "a", trackers=trackers, peers=peers))
-    for kept in (done.begun[0].sources, Sources.of_text(done.added[0].sources)):
+    for kept in (done.new_lookups[0].sources, Sources.of_text(done.added[0].sources)):
         assert (kept.trackers, kept.peers) == (trackers[:MAX_SOURCES], peers[:MAX_SOURCES])

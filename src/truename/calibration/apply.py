@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from truename.calibration.changes import Changes
-from truename.calibration.words import Rules, Told
+from truename.calibration.words import Heard, Rules
 from truename.codes import WATCHED, Code
 from truename.model import Outcome, TaskStatus
 from truename.queue.base import Report
@@ -23,7 +23,7 @@ from truename.timeline import own, pack
 _Cause = tuple[TaskStatus, str, str, int]
 
 
-async def apply_all(connection: Connection, told: Sequence[Told], *, rules: Rules) -> Sequence[bool]:
+async def apply_all(connection: Connection, told: Sequence[Heard], *, rules: Rules) -> Sequence[bool]:
     """The writer's work for reports.
 
     Output: whether each report counted; applying one twice is applying it once.
@@ -53,20 +53,20 @@ async def learn_all(connection: Connection, found: Sequence[Outcome], *, at: flo
     await changes.write(connection)
 
 
-async def _begin(connection: Connection, told: Sequence[Told], rules: Rules, changes: Changes) -> dict[int, str]:
+async def _begin(connection: Connection, told: Sequence[Heard], rules: Rules, changes: Changes) -> dict[int, str]:
     current = await lookups.current_of(connection, _deliveries(told))
     in_strands: dict[int, list[int]] = {}
     for one in told:
         if _is_of(one, current):
             in_strands.setdefault(one.report.lookup.strand, []).append(_id(one))
     for strand, ids in sorted(in_strands.items()):
-        changes.begun(
+        changes.changed(
             await progress.start(connection, ids, strand=strand, at=changes.at, longest_delay_s=rules.longest_delay_s)
         )
     return current
 
 
-async def _that_count(connection: Connection, told: Sequence[Told]) -> list[Told]:
+async def _that_count(connection: Connection, told: Sequence[Heard]) -> list[Heard]:
     """Of reports with a name those that are proven, or of a delivery that counts."""
     claims = [one for one in told if not _is_proven(one)]
     current = await lookups.current_of(connection, _deliveries(claims)) if claims else {}
@@ -107,7 +107,7 @@ async def _name_torrents(
     return completed
 
 
-async def _fail_all(connection: Connection, told: Sequence[Told], rules: Rules, changes: Changes) -> dict[int, str]:
+async def _fail_all(connection: Connection, told: Sequence[Heard], rules: Rules, changes: Changes) -> dict[int, str]:
     """End what failed in its current delivery, or put it off when the trouble may pass.
 
     A task that joined while the delivery was under way has its own full time: in a strand that goes on, or when its
@@ -116,11 +116,11 @@ async def _fail_all(connection: Connection, told: Sequence[Told], rules: Rules, 
     if not told:
         return {}
     current = await lookups.current_of(connection, _deliveries(told))
-    counting: dict[tuple[int, int], Told] = {}
+    counting: dict[tuple[int, int], Heard] = {}
     for one in told:
         if _is_of(one, current):  # a strand that ran twice ends as it was first told
             counting.setdefault((_id(one), one.report.lookup.strand), one)
-    by_cause: dict[_Cause, list[Told]] = {}
+    by_cause: dict[_Cause, list[Heard]] = {}
     for one in counting.values():
         by_cause.setdefault(_cause(one.report), []).append(one)
     left: set[int] = set()
@@ -128,7 +128,7 @@ async def _fail_all(connection: Connection, told: Sequence[Told], rules: Rules, 
         ended = await _fail(connection, cause, failed, rules, changes)
         left |= {task.lookup_id for task in ended}
     over = {_id(one) for one in counting.values() if not one.report.goes_on}
-    changes.begun(await _wait_again(connection, current, left, go_on=current.keys() - over))
+    changes.changed(await _wait_again(connection, current, left, go_on=current.keys() - over))
     codes: dict[str, str] = {
         one.report.lookup.magnet.info_hash: cause[1] for cause, failed in by_cause.items() for one in failed
     }
@@ -137,7 +137,7 @@ async def _fail_all(connection: Connection, told: Sequence[Told], rules: Rules, 
 
 
 async def _fail(
-    connection: Connection, cause: _Cause, failed: Sequence[Told], rules: Rules, changes: Changes
+    connection: Connection, cause: _Cause, failed: Sequence[Heard], rules: Rules, changes: Changes
 ) -> Sequence[Touched]:
     status, code, reason, strand = cause
     ids = [_id(one) for one in failed]
@@ -154,7 +154,7 @@ async def _fail(
         await _watch(connection, ended, code, rules, changes.at)
     for attempt in range(1, tries):
         due = {_id(one): changes.at + rules.retry_delay_s(attempt, one.chance) for one in failed}
-        changes.begun(await progress.put_off(connection, due, strand=strand, attempt=attempt))
+        changes.changed(await progress.put_off(connection, due, strand=strand, attempt=attempt))
     return ended
 
 
@@ -217,27 +217,27 @@ class _Details:
         return pack(own(outcome.accounts, joined=came_later or not is_alone))
 
 
-def _id(told: Told) -> int:
+def _id(told: Heard) -> int:
     return told.report.lookup.lookup_id
 
 
-def _deliveries(told: Iterable[Told]) -> set[tuple[int, str]]:
+def _deliveries(told: Iterable[Heard]) -> set[tuple[int, str]]:
     return {(_id(one), one.report.lookup.delivery) for one in told}
 
 
-def _is_of(told: Told, deliveries: Mapping[int, str]) -> bool:
+def _is_of(told: Heard, deliveries: Mapping[int, str]) -> bool:
     return deliveries.get(_id(told)) == told.report.lookup.delivery
 
 
-def _name(told: Told) -> str | None:
+def _name(told: Heard) -> str | None:
     return told.report.outcome.name if told.report.outcome is not None else None
 
 
-def _is_proven(told: Told) -> bool:
+def _is_proven(told: Heard) -> bool:
     return told.report.outcome is not None and told.report.outcome.verified
 
 
-def _is_over(told: Told, named: set[str]) -> bool:
+def _is_over(told: Heard, named: set[str]) -> bool:
     return told.report.outcome is not None or told.report.lookup.delivery in named
 
 

@@ -20,13 +20,13 @@ class Changes:
     notes: list[tuple[int, int]] = field(default_factory=list)
     over: list[str] = field(default_factory=list)
 
-    def begun(self, touched: Iterable[TaskRow | Touched]) -> None:
+    def changed(self, touched: Iterable[TaskRow | Touched]) -> None:
         """These tasks have changed, and those that were active before still are."""
         self.tasks += [(task.person_id, task.id) for task in touched]
 
     def ended(self, touched: Sequence[Touched]) -> None:
         """These tasks have just ended."""
-        self.begun(touched)
+        self.changed(touched)
         self.over += [task.id for task in touched]
 
     async def rename(

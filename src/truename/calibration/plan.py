@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
-from truename.calibration.words import Answer, Refused, Rules, Submission, Submitted
+from truename.calibration.words import Answer, NoRoom, Rules, Submission, Submitted
 from truename.model import LookupStatus, TaskStatus
 from truename.store.lookups import ActiveLookup, NewLookup
 from truename.store.names import KnownName
@@ -30,10 +30,10 @@ class Ground:
 
 @dataclass(slots=True)
 class Plan:
-    """What is to be written. A task in `added` whose look-up is still to be begun has -1 minus its index in `begun`."""
+    """What is to be written. A task in `added` whose look-up is new has -1 minus its index in `new_lookups`."""
 
     answers: list[Answer] = field(default_factory=list)
-    begun: list[NewLookup] = field(default_factory=list)
+    new_lookups: list[NewLookup] = field(default_factory=list)
     joined: dict[int, ActiveLookup] = field(default_factory=dict)
     added: list[TaskRow] = field(default_factory=list)
     raised: dict[str, TaskRow] = field(default_factory=dict)
@@ -49,7 +49,7 @@ def plan_submissions(ground: Ground, submissions: Iterable[Submission], rules: R
             plan.answers.append(Submitted(task_id=asked.task_id, status=TaskStatus.COMPLETED))
             continue
         if (asked.person_id, asked.magnet.info_hash) not in ground.own and not _room(ground, asked.person_id, rules):
-            plan.answers.append(Refused())
+            plan.answers.append(NoRoom())
             continue
         rank, sources = _rank_of(ground, asked), _sources(asked)
         lookup_id = _ask(ground, plan, asked, sources)
@@ -76,10 +76,10 @@ def _stand(plan: Plan) -> None:
     """Where the look-ups that begin stand: in each priority, where the first of their tasks does."""
     for row in ({task.id: task for task in plan.added} | plan.raised).values():
         if row.lookup_id is not None and row.lookup_id < 0:
-            begun = plan.begun[-1 - row.lookup_id]
+            begun = plan.new_lookups[-1 - row.lookup_id]
             ranks = list(begun.ranks)
             ranks[row.prio] = min(row.rank, ranks[row.prio] or row.rank)
-            plan.begun[-1 - row.lookup_id] = replace(begun, ranks=tuple(ranks))
+            plan.new_lookups[-1 - row.lookup_id] = replace(begun, ranks=tuple(ranks))
 
 
 def _room(ground: Ground, person_id: int, rules: Rules) -> bool:
@@ -92,13 +92,13 @@ def _ask(ground: Ground, plan: Plan, asked: Submission, sources: Sources) -> int
     active = ground.active.get(info_hash)
     if active is None:
         active = ActiveLookup(
-            id=-1 - len(plan.begun),
+            id=-1 - len(plan.new_lookups),
             hash=info_hash,
             hash_v2=asked.magnet.info_hash_v2,
             status=LookupStatus.PENDING,
             sources=sources,
         )
-        plan.begun.append(
+        plan.new_lookups.append(
             NewLookup(
                 hash=info_hash,
                 hash_v2=asked.magnet.info_hash_v2,
@@ -123,8 +123,8 @@ def _joined(ground: Ground, plan: Plan, active: ActiveLookup) -> ActiveLookup:
     if active.status is LookupStatus.WAITING:  # for another try; who asks now does not want to wait for that
         active = replace(active, status=LookupStatus.PENDING)
     if active.id < 0:
-        begun = plan.begun[-1 - active.id]
-        plan.begun[-1 - active.id] = replace(begun, hash_v2=active.hash_v2, sources=active.sources)
+        begun = plan.new_lookups[-1 - active.id]
+        plan.new_lookups[-1 - active.id] = replace(begun, hash_v2=active.hash_v2, sources=active.sources)
     elif active != ground.active[active.hash]:
         plan.joined[active.id] = active
     return active

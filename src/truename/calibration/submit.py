@@ -11,10 +11,10 @@ from truename.calibration.words import (
     Answer,
     BatchOrder,
     Granted,
+    NoRoom,
     OfBatch,
     OfTask,
     Priority,
-    Refused,
     Retried,
     Rules,
     Submission,
@@ -98,7 +98,7 @@ async def _submit_batch(connection: Connection, order: BatchOrder, rules: Rules,
     created = {task.id for task in plan.added}
     members: dict[str, BatchTask] = {}
     for place, answer in enumerate(plan.answers):
-        if not isinstance(answer, Refused):
+        if not isinstance(answer, NoRoom):
             member = BatchTask(task_id=answer.task_id, place=place, created=answer.task_id in created)
             members.setdefault(answer.task_id, member)
             if answer.deduplicated and not answer.status.is_final:
@@ -122,7 +122,7 @@ async def _retry_batch(connection: Connection, wanted: OfBatch, rules: Rules, ce
     ]
     plan = await _submit(connection, submissions, rules, census)
     made = {task.id for task in plan.added}
-    taken = [(row, answer) for row, answer in zip(old, plan.answers, strict=True) if not isinstance(answer, Refused)]
+    taken = [(row, answer) for row, answer in zip(old, plan.answers, strict=True) if not isinstance(answer, NoRoom)]
     pairs = [(row.id, answer.task_id, answer.task_id in made) for row, answer in taken]
     waiting = sum(answer.status is not TaskStatus.COMPLETED for _, answer in taken)
     await batches.put_in_place(
@@ -139,7 +139,7 @@ def granted(magnets: Iterable[Magnet], answers: Iterable[Answer]) -> Iterator[Gr
     return (
         Granted(magnet, is_new=not answer.deduplicated)
         for magnet, answer in zip(magnets, answers, strict=True)
-        if not isinstance(answer, Refused)
+        if not isinstance(answer, NoRoom)
     )
 
 
@@ -154,7 +154,7 @@ async def _submit(connection: Connection, submissions: Sequence[Submission], rul
     ground = await _look_around(connection, submissions)
     ground.queued = await census.of(connection, submissions, rules)
     plan = plan_submissions(ground, submissions, rules)
-    ids = await lookups.insert_all(connection, plan.begun)
+    ids = await lookups.insert_all(connection, plan.new_lookups)
     await lookups.change_all(connection, list(plan.joined.values()))
     await tasks.insert_all(connection, plan.added, ids)
     census.added(task.person_id for task in plan.added if not task.status.is_final)
@@ -162,7 +162,7 @@ async def _submit(connection: Connection, submissions: Sequence[Submission], rul
     await lookups.stand(connection, _joined(plan))
     await _make_room(connection, [one for one in plan.joined.values() if one.sources.is_crowded])
     changes = Changes(at=max(submission.at for submission in submissions))
-    changes.begun((*plan.added, *plan.raised.values()))
+    changes.changed((*plan.added, *plan.raised.values()))
     named = [(task.person_id, task.hash) for task in plan.added if task.name is not None]
     await watches.forget(connection, named)
     asked_by_hand = (one for one in submissions if not one.watched and one.magnet.info_hash in ground.known)

@@ -46,7 +46,7 @@ async def give_back_all(connection: Connection, given: Sequence[tuple[Lookup, fl
     current = await lookups.current_of(connection, {(one.lookup_id, one.delivery) for one, _ in given})
     await _wait_once_more(connection, current)
     changes = Changes(at=max(when for _, when in given))
-    changes.begun(await progress.give_back(connection, current))
+    changes.changed(await progress.give_back(connection, current))
     await changes.write(connection)
     return [current.get(one.lookup_id) == one.delivery for one, _ in given]
 
@@ -56,7 +56,7 @@ async def recover(connection: Connection, at: Sequence[float]) -> Sequence[int]:
     running = await lookups.running(connection)
     await _wait_once_more(connection, running)
     changes = Changes(at=at[0])
-    changes.begun(await progress.give_back(connection))
+    changes.changed(await progress.give_back(connection))
     await changes.write(connection)
     return [len(running)] * len(at)
 

@@ -108,11 +108,11 @@ class Submitted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class NoRoom:
     """A request for which there is no room now. Nothing of it was kept."""
 
 
-Answer = Submitted | Refused
+Answer = Submitted | NoRoom
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +162,7 @@ class Retried:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Heard:
     """A worker's report, and when it came. `chance` (0 to 1) is the luck of a next try's moment."""
 
     report: Report

@@ -29,7 +29,7 @@ class ResolverHealth:
     dht_for_s: float = 0.0
 
 
-Told = tuple[str, ResolverHealth | None]
+NamedHealth = tuple[str, ResolverHealth | None]
 """A resolver's name and how it is; None when it has not said."""
 
 

@@ -14,7 +14,7 @@ from truename.asked import Asked, Ended, answer_of
 from truename.infohash import InfoHash
 from truename.magnet import Magnet
 from truename.model import Outcome
-from truename.resolvers.base import Claim, Resolver, ResolverHealth, Told
+from truename.resolvers.base import Claim, NamedHealth, Resolver, ResolverHealth
 from truename.resolvers.leg import Leg
 from truename.resolvers.looks import Looks, when_up
 from truename.resolvers.verdict import judge
@@ -91,7 +91,7 @@ class Chain:
         states = await asyncio.gather(*map(when_up, self.resolvers))
         return [(each.name, state) for each, state in zip(self.resolvers, states, strict=True)]
 
-    async def glance(self) -> list[Told]:
+    async def glance(self) -> list[NamedHealth]:
         """The same, for somebody who does not wait: as each is now, as far as it says so in a moment."""
         return await self._looks.at_once(_GLANCE_S)
 

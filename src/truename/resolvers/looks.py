@@ -5,7 +5,7 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
-from truename.resolvers.base import Resolver, ResolverHealth, Told
+from truename.resolvers.base import NamedHealth, Resolver, ResolverHealth
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Looks:
         self._running: dict[Resolver, asyncio.Task[ResolverHealth]] = {}
         self._last: dict[Resolver, ResolverHealth] = {}
 
-    async def at_once(self, patience_s: float) -> list[Told]:
+    async def at_once(self, patience_s: float) -> list[NamedHealth]:
         """How each is doing, in their order, after at most so many seconds."""
         looks = [self._look(each) for each in self._resolvers]
         if looks:

@@ -95,7 +95,7 @@ class ScriptResolver:
             self._forget(info_hash, errand)
             errand.end(ending)
 
-    async def _ended(self, info_hash: InfoHash, errand: "_Errand") -> "Ended":
+    async def _ended(self, info_hash: InfoHash, errand: "_Errand") -> "Exit":
         if self._closed:
             raise ResolverDown("stopping")
         run = await _Run.begin(self._config, info_hash)
@@ -195,7 +195,7 @@ class _Errand:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class Exit:
     """How a script ended. `too_much`: it printed more than it may, and was killed for it."""
 
     status: int
@@ -204,7 +204,7 @@ class Ended:
     too_much: bool = False
 
 
-def read_answer(ended: Ended, info_hash: str) -> Claim:
+def read_answer(ended: Exit, info_hash: str) -> Claim:
     """The name out of what a script has said.
 
     Errors: `Refused` with its reason, fit for a person's eyes, or with ours; `ResolverDown` it could not be started, or
@@ -306,7 +306,7 @@ class _Run(asyncio.SubprocessProtocol):
         """Let the keeper start the script."""
         self._line.write(b"\n")
 
-    async def end(self) -> Ended:
+    async def end(self) -> Exit:
         """Wait for it, and for what it has printed, which somebody else may hold open whom the keeper cannot end."""
         await self._enough.wait()
         if not self._too_much:
@@ -314,7 +314,7 @@ class _Run(asyncio.SubprocessProtocol):
                 async with asyncio.timeout(_LAST_WORDS_S):
                     await self._said_all.wait()
         status = self._transport.get_returncode()
-        return Ended(
+        return Exit(
             status=-1 if status is None else status,
             output=bytes(self._output),
             errors=bytes(self._errors),

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Request
 
 from truename.batching import BatchSubmitted, BatchView
-from truename.calibration import Refused
+from truename.calibration import NoRoom
 from truename.errors import InvalidInput
 from truename.magnet import Magnet
 from truename.model import TaskStatus
@@ -187,7 +187,7 @@ async def _answer(items: Sequence[Item], submitted: BatchSubmitted, language: La
         answer = None if item.magnet is None else next(answers)
         if item.magnet is None:
             kind, body = "invalid", {"info_hash": item.given, "error": say(item.word, language), "code": item.code}
-        elif answer is None or isinstance(answer, Refused):
+        elif answer is None or isinstance(answer, NoRoom):
             error = say("web_too_many", language)
             kind, body = "invalid", {"info_hash": item.magnet.info_hash, "error": error, "code": "too_many"}
         else:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 
-from truename.calibration import Refused
+from truename.calibration import NoRoom
 from truename.mode import MODES
 from truename.note_texts import magnets_of
 from truename.service import TooMany
@@ -82,12 +82,12 @@ async def calibrate_note(request: Request, note_id: NoteId) -> Response:
         async with _while_it_makes_sense(request) as enough:
             magnets = await asyncio.to_thread(magnets_of, view.note.text)  # there may be many
             answers = await work.calibrations.submit(person_id, magnets)
-            ids = [one.task_id for one in answers if not isinstance(one, Refused)]
+            ids = [one.task_id for one in answers if not isinstance(one, NoRoom)]
             if answers and not ids:
                 raise TooMany
             rows = await work.calibrations.wait(person_id, ids, timeout_s=end - time.monotonic(), enough=enough)
     asked = zip(magnets, answers, strict=True)
-    refused = {magnet.info_hash for magnet, answer in asked if isinstance(answer, Refused)}
+    refused = {magnet.info_hash for magnet, answer in asked if isinstance(answer, NoRoom)}
     language = preferred(request.headers.get("accept-language", ""))
 
     def written() -> Response:

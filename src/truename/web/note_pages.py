@@ -14,7 +14,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from truename.calibration import Refused
+from truename.calibration import NoRoom
 from truename.names import is_hidden, shown
 from truename.note_edits import Stale
 from truename.note_texts import caught_up, magnets_of
@@ -168,7 +168,7 @@ async def _calibrate(request: Request, fields: dict[str, str]) -> Response:
     else:
         magnets = [one for one in await asyncio.to_thread(magnets_of, view.note.text) if only in (None, one.info_hash)]
         answers = await work.calibrations.submit(person_id, magnets)
-        refused = sum(isinstance(one, Refused) for one in answers)
+        refused = sum(isinstance(one, NoRoom) for one in answers)
         if refused:
             raise no_room("notes_no_room", refused=f"{refused:,}", asked=f"{len(magnets):,}")
     return see_other(request, _way_back(after, view.note.id))

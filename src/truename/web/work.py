@@ -9,13 +9,13 @@ from truename.batching import Batches
 from truename.magnet import Magnet
 from truename.mode import Mode
 from truename.notes import Notes
-from truename.resolvers.base import Told
+from truename.resolvers.base import NamedHealth
 from truename.service import Calibrations
 from truename.watch import Watch
 from truename.web.errors import Refusal
 from truename.web.once import Once
 
-Health = Callable[[], Awaitable[Sequence[Told]]]
+Health = Callable[[], Awaitable[Sequence[NamedHealth]]]
 
 Sending = Callable[[Magnet, str], Awaitable[bool]]
 """Gives a magnet, by its true name, to a program of the owner's.
@@ -27,7 +27,7 @@ SYNC_AT_ONCE = 20
 SYNC_WAIT_S = 60.0
 
 
-async def _nothing_known() -> Sequence[Told]:
+async def _nothing_known() -> Sequence[NamedHealth]:
     return ()
 
 
