@@ -189,7 +189,7 @@ async def _recover(database: Database, file: Path) -> None:
 
 async def _give_back(writer: Writer, feeder: Feeder) -> None:
     """What is out and unfinished waits again, its try not counted. If that fails, the next start does it."""
-    out = list(feeder.out.values())
+    out = list(feeder.out.every)
     with suppress(StoreUnavailable, TimeoutError):
         async with asyncio.timeout(_STOP_S):
             await asyncio.gather(*(writer.begin(calibration.give_back_all, (one, time.time())) for one in out))

@@ -10,12 +10,12 @@ import logging
 import math
 import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from truename import calibration
 from truename.calibration import Granted, Wanted
 from truename.clock import Clock
 from truename.codes import Code
+from truename.deliveries import Deliveries
 from truename.joining import Joiners
 from truename.magnet import Magnet
 from truename.model import Lookup
@@ -50,13 +50,11 @@ class Feeder:
         self._longest_delay_s = longest_delay_s
         self._something = asyncio.Event()
         self._turn = 0
-        self.out: dict[str, Lookup] = {}  # deliveries that nobody has reported the end of
-        self._of_hash: dict[str, str] = {}
+        self.out = Deliveries()
         self._at_the_queue = asyncio.Lock()  # what is put in and what is taken out do not cross
         self._unwanted: set[str] = set()
         self._taking = False
         self._asked_meanwhile: list[tuple[Magnet, int]] = []
-        self.running: set[str] = set()  # those of them that are running
         self._joiners = Joiners(writer, queue, self.out, longest_delay_s=longest_delay_s)
         self._owed: set[str] = set()  # those that are not in the queue any more, and not yet in the database again
 
@@ -94,16 +92,16 @@ class Feeder:
         for magnet, is_new in granted:
             if self._taking:
                 self._asked_meanwhile.append((magnet, prio))
-            lookup = self._out_of(magnet)
+            lookup = self.out.of(magnet)
             if lookup is None:
                 continue
             is_hurried = prio < lookup.prio
-            names_more = self._join(lookup, magnet)
+            names_more = self.out.join(magnet)
             if is_new or names_more:
                 self._joiners.came(lookup.delivery, names_more=names_more, is_new=is_new)
             else:
                 self._joiners.asked_again(lookup.delivery)
-            if lookup.delivery in self.running:
+            if lookup.delivery in self.out.running:
                 joined[lookup.delivery] = None
             elif is_hurried or names_more:
                 self._owed.add(lookup.delivery)
@@ -112,7 +110,7 @@ class Feeder:
 
     async def have_begun(self, deliveries: Sequence[str]) -> None:
         """These are running. Whoever joined one of them just then, too late to begin with it, is not forgotten."""
-        self.running.update(self.out.keys() & set(deliveries))
+        self.out.have_begun(deliveries)
         self._joiners.have_begun(deliveries)
         await self._begin_for_joiners(deliveries)
 
@@ -132,7 +130,7 @@ class Feeder:
             return
         async with self._at_the_queue:
             try:
-                await self._joiners.begin(deliveries, self.running, self._clock())
+                await self._joiners.begin(deliveries, self._clock())
             except StoreUnavailable as trouble:
                 log.warning("who joins waits", extra={"reason": str(trouble)})
 
@@ -142,31 +140,15 @@ class Feeder:
             current = await self._writer.write(calibration.still_out, out)
             await self.drop([delivery for lookup_id, delivery in out.items() if lookup_id not in current])
 
-    def _out_of(self, magnet: Magnet) -> Lookup | None:
-        return self.out.get(self._of_hash.get(magnet.info_hash, ""))
-
-    def _join(self, lookup: Lookup, magnet: Magnet) -> bool:
-        """What is out names whom a magnet of its hash names; whether that is anybody new."""
-        both = lookup.magnet.joined_by(magnet)
-        second = lookup.magnet.info_hash_v2
-        if second is not None and lookup.delivery not in self.running:  # nobody has been asked by that one yet
-            both = replace(both, info_hash_v2=second)
-        if both != lookup.magnet:
-            self.out[lookup.delivery] = replace(lookup, magnet=both)
-        return both != lookup.magnet
-
     def ended(self, delivery: str) -> None:
         """A delivery is over."""
-        lookup = self.out.pop(delivery, None)
-        if lookup is not None and self._of_hash.get(lookup.magnet.info_hash) == delivery:
-            del self._of_hash[lookup.magnet.info_hash]
-        self.running.discard(delivery)
+        self.out.end(delivery)
         self._joiners.ended(delivery)
         self._owed.discard(delivery)
 
     async def drop(self, deliveries: Sequence[str]) -> None:
         """Nobody waits for these any more. One that was taken in this very moment is not put into the queue at all."""
-        self._unwanted |= set(deliveries) - self.out.keys()
+        self._unwanted |= {one for one in deliveries if one not in self.out}
         async with self._at_the_queue:
             await self._queue.abort(deliveries)
             for delivery in deliveries:
@@ -188,7 +170,7 @@ class Feeder:
         """Take out of the queue what is owed to the database: all that has not begun, while nothing may. Which."""
         async with self._at_the_queue:
             if self._resting():
-                self._owed |= self.out.keys() - self.running
+                self._owed |= self.out.waiting
             owed = [self.out[delivery] for delivery in self._owed]
             await self._queue.abort([lookup.delivery for lookup in owed])
             return [lookup for lookup in owed if lookup.delivery in self._owed]
@@ -219,16 +201,15 @@ class Feeder:
         async with self._at_the_queue:
             wanted_still = [lookup for lookup in taken if lookup.delivery not in self._unwanted]
             self._unwanted.clear()  # what was dropped before this came back is behind us
-            self.out |= {lookup.delivery: lookup for lookup in wanted_still}
-            self._of_hash |= {lookup.magnet.info_hash: lookup.delivery for lookup in wanted_still}
+            self.out.add(wanted_still)
             for one in wanted_still:
                 if one.has_put_off:
                     self._joiners.waits_for_a_try(one.delivery)
             for magnet, prio in self._asked_meanwhile:
-                if (lookup := self._out_of(magnet)) is not None:
-                    self._join(lookup, magnet)
-                    if prio < lookup.prio and lookup.delivery not in self.running:
-                        self._owed.add(lookup.delivery)
+                self.out.join(magnet)
+                lookup = self.out.of(magnet)
+                if lookup is not None and prio < lookup.prio and lookup.delivery not in self.out.running:
+                    self._owed.add(lookup.delivery)
             if not self._resting():  # otherwise it is taken back in the next round
                 await self._queue.put([self.out[lookup.delivery] for lookup in wanted_still])
         return len(taken)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from truename import calibration
 from truename.calibration import Joined, Running
+from truename.deliveries import Deliveries
 from truename.magnet import Magnet
-from truename.model import Lookup
 from truename.queue.base import JobQueue
 from truename.store.writer import Writer
 
@@ -31,12 +31,12 @@ class _Strand:
 
 
 class Joiners:
-    """Whom deliveries are still to be begun for. `out`: the deliveries, as the feeder has them.
+    """Whom deliveries are still to be begun for.
 
     Units: `longest_delay_s` see `Rules`.
     """
 
-    def __init__(self, writer: Writer, queue: JobQueue, out: dict[str, Lookup], *, longest_delay_s: float) -> None:
+    def __init__(self, writer: Writer, queue: JobQueue, out: Deliveries, *, longest_delay_s: float) -> None:
         self._writer = writer
         self._queue = queue
         self._out = out
@@ -89,7 +89,7 @@ class Joiners:
             self._crowded.clear()
         return tuple(self._wanting)
 
-    async def begin(self, deliveries: Iterable[str], begun: Collection[str], at: float) -> None:
+    async def begin(self, deliveries: Iterable[str], at: float) -> None:
         """Of these, begin those once more that run and that somebody waits for who has not begun.
 
         Errors: `StoreUnavailable`; then they are to be looked at again.
@@ -97,7 +97,7 @@ class Joiners:
         wanting = {
             self._out[one].lookup_id: one
             for one in deliveries
-            if one in self._wanting and one in begun and one in self._out and one not in self._beginning
+            if one in self._wanting and one in self._out.running and one not in self._beginning
         }
         if not wanting:
             return
@@ -105,9 +105,9 @@ class Joiners:
         joined = await self._writer.write(calibration.joined_all, running)
         strands = {one: strand for one, strand in self._strands(wanting, joined) if one in self._out}
         lookups = [replace(self._out[one], magnet=strand.magnet) for one, strand in strands.items()]
-        for one in strands:  # by this one it is known who names somebody new
+        for one in strands:
             lookup = self._out[one]
-            self._out[one] = replace(lookup, magnet=joined.magnets.get(lookup.lookup_id, lookup.magnet))
+            self._out.asks(one, joined.magnets.get(lookup.lookup_id, lookup.magnet))
         self._beginning.update(strands)
         begun_again = set(await self._queue.join(lookups))
         for delivery, strand in strands.items():

@@ -38,5 +38,5 @@ class Outlook:
         if version == self._seen:
             return
         self._hub.publish(foreign=True)
-        await self._feeder.drop_unwanted({one.lookup_id: delivery for delivery, one in self._feeder.out.items()})
+        await self._feeder.drop_unwanted(self._feeder.out.by_lookup)
         self._seen = version

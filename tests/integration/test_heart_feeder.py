@@ -116,7 +116,7 @@ class Works:
 
     def in_the_queue(self) -> int:
         """How many deliveries wait there for a slot."""
-        return len(self.feeder.out.keys() - self.feeder.running)
+        return len(self.feeder.out.waiting)
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(60):
@@ -297,9 +297,7 @@ def test_what_lies_in_the_queue_already_and_is_asked_for_again_in_haste_has_what
         works.held = {NORMAL}
         async with works.going():
             await works.submit(range(6), NORMAL)
-            await works.until(
-                lambda: len(works.worked) == 2 and len(works.feeder.out.keys() - works.feeder.running) == 2
-            )
+            await works.until(lambda: len(works.worked) == 2 and works.in_the_queue() == 2)
             in_the_queue, in_the_database = HASHES[2], HASHES[4]
             await works.submit([2, 4], HIGH)
             await works.until(lambda: len(works.worked) == 4)
@@ -339,9 +337,7 @@ def test_what_is_given_back_to_the_database_was_taken_out_of_a_queue_far_away(tm
         queue = works.queue = works.feeder._queue = works.applier._queue = Slow(slots=2)  # type: ignore[assignment]
         async with works.going():
             await works.submit(range(4), NORMAL)
-            await works.until(
-                lambda: len(works.worked) == 2 and len(works.feeder.out.keys() - works.feeder.running) == 2
-            )
+            await works.until(lambda: len(works.worked) == 2 and works.in_the_queue() == 2)
             queue.meanwhile = lambda: works.feeder.asked([Granted(magnet(3), is_new=False)], HIGH)
             await works.submit([2], HIGH)
             await works.until(lambda: len(works.worked) >= 3 and not works.feeder._owed)
@@ -372,7 +368,7 @@ def test_who_joins_what_runs_runs_at_once_in_a_strand_of_their_own(tmp_path: Pat
         works.feeder.have_begun = joined_just_then  # type: ignore[method-assign]
         async with works.going():
             await works.submit([0], NORMAL)
-            await works.until(lambda: len(works.feeder.running) == 1)
+            await works.until(lambda: len(works.feeder.out.running) == 1)
             if not early:
                 await join()
             await works.until(lambda: len(works.worked) == 2)
@@ -388,7 +384,7 @@ def test_whoever_has_left_is_not_asked_for_in_a_later_strand(tmp_path: Path) -> 
         works.held = {NORMAL}
         async with works.going():
             (hers,) = await works.submit([0], NORMAL, trackers=(FIRST,))
-            await works.until(lambda: len(works.feeder.running) == 1)
+            await works.until(lambda: len(works.feeder.out.running) == 1)
             (his,) = await works.submit([0], NORMAL, who=BOB, trackers=(SECOND,))
             await works.until_task(his, BOB, status=TaskStatus.RUNNING)
             await works.cancel(hers, ALICE)
@@ -404,7 +400,7 @@ def test_whom_somebody_names_besides_is_asked_though_somebody_else_joins_in_that
         works.held = {NORMAL}
         async with works.going():
             await works.submit([0], NORMAL)
-            await works.until(lambda: len(works.feeder.running) == 1)
+            await works.until(lambda: len(works.feeder.out.running) == 1)
             await asyncio.gather(
                 works.submit([0], NORMAL, trackers=(FIRST,)), works.submit([0], NORMAL, who=BOB, trackers=(SECOND,))
             )
@@ -418,7 +414,7 @@ def test_asking_the_same_again_after_others_have_joined_begins_nothing(tmp_path:
         works.held = {NORMAL}
         async with works.going():
             await works.submit([0], NORMAL, trackers=(FIRST,))
-            await works.until(lambda: len(works.feeder.running) == 1)
+            await works.until(lambda: len(works.feeder.out.running) == 1)
             (his,) = await works.submit([0], NORMAL, who=BOB, trackers=(SECOND,))
             await works.until_task(his, BOB, status=TaskStatus.RUNNING)
             await works.submit([0], NORMAL, trackers=(FIRST,))
@@ -434,7 +430,7 @@ def test_whose_next_try_is_due_has_it_though_somebody_elses_strand_runs(tmp_path
         works.held, works.ends = {NORMAL}, trouble
         async with works.going():
             (hers,) = await works.submit([0], NORMAL)
-            await works.until(lambda: len(works.feeder.running) == 1)
+            await works.until(lambda: len(works.feeder.out.running) == 1)
             (his,) = await works.submit([0], NORMAL, who=BOB)
             await works.until_task(his, BOB, status=TaskStatus.RUNNING)
             works.unnamed.set()
@@ -452,7 +448,7 @@ def test_whose_next_try_is_due_has_it_though_somebody_else_has_made_the_look_up_
         works.held, works.ends = {NORMAL}, trouble
         async with works.going():
             (hers,) = await works.submit([0], NORMAL)
-            await works.until(lambda: len(works.feeder.running) == 1)
+            await works.until(lambda: len(works.feeder.out.running) == 1)
             works.unnamed.set()
             await works.until_task(hers, ALICE, status=TaskStatus.PENDING)
             works.unnamed.clear()
@@ -485,7 +481,7 @@ def test_what_is_said_of_a_strand_is_kept_in_its_order_though_the_database_refus
         works.writer.begin = refusing  # type: ignore[method-assign]
         async with works.going():
             await works.submit([0], NORMAL)
-            await works.until(lambda: len(works.feeder.running) == 1)
+            await works.until(lambda: len(works.feeder.out.running) == 1)
             works.held, works.ends_otherwise = set(), dead
             (his,) = await works.submit([0], NORMAL, who=BOB)
             await works.until_task(his, BOB, status=TaskStatus.TIMEOUT)
@@ -519,7 +515,7 @@ def test_who_joins_is_not_forgotten_when_the_database_is_away_or_nothing_may_sta
         works.writer.write = refusing  # type: ignore[method-assign]
         async with works.going():
             await works.submit([0], NORMAL)
-            await works.until(lambda: len(works.feeder.running) == 1)
+            await works.until(lambda: len(works.feeder.out.running) == 1)
             (his,) = await works.submit([0], NORMAL, who=BOB)
             await works.until_task(his, BOB, status=TaskStatus.RUNNING)
             assert len(refused) == 1
@@ -539,7 +535,7 @@ def test_a_strand_ends_when_nobody_waits_for_it_any_more(tmp_path: Path) -> None
         works.held = {NORMAL}
         async with works.going():
             await works.submit([0], NORMAL)
-            await works.until(lambda: len(works.feeder.running) == 1)
+            await works.until(lambda: len(works.feeder.out.running) == 1)
             await works.submit([0], NORMAL, trackers=(SECOND,))
             await works.until(lambda: len(works.worked) == 2)
             works.unnamed.set()  # the first strand ends, and with it the only task
@@ -555,9 +551,7 @@ def test_whom_a_later_request_names_is_asked_by_what_is_out_already(tmp_path: Pa
         works.held = {NORMAL}
         async with works.going():
             await works.submit(range(2), NORMAL, trackers=(FIRST,))
-            await works.until(
-                lambda: len(works.worked) == 1 and len(works.feeder.out.keys() - works.feeder.running) == 1
-            )
+            await works.until(lambda: len(works.worked) == 1 and works.in_the_queue() == 1)
             await works.submit(range(2), NORMAL, trackers=(SECOND,))
             await works.submit(range(2), NORMAL, trackers=(SECOND,))
             await works.until(lambda: len(works.worked) == 2)

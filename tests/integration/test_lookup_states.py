@@ -15,7 +15,7 @@ from truename.calibration import (
     OfTask,
     Rules,
     Submission,
-    Told,
+    Heard,
     Wanted,
     apply_all,
     cancel_all,
@@ -65,7 +65,7 @@ class Stage:
         self.taken += await self.do(take_all, Wanted(count=1, delivery=str(uuid.uuid4()), at=self.now))
 
     async def report(self, outcome: Outcome | None, lookup: Lookup | None = None) -> None:
-        told = Told(report=Report(lookup=lookup or self.taken[-1], outcome=outcome), at=self.now)
+        told = Heard(report=Report(lookup=lookup or self.taken[-1], outcome=outcome), at=self.now)
         async with self.database.writing() as connection:
             await apply_all(connection, [told], rules=RULES)
 

@@ -325,7 +325,7 @@ def test_what_was_taken_and_has_not_begun_has_its_place_too(tmp_path: Path) -> N
                 if states == [("running", None)] * 2 + [("pending", place) for place in range(1, 8)]:
                     break
                 await site.engine.hub.wait(seen, timeout_s=0.1)
-        assert len(site.engine.feeder.out.keys() - site.engine.feeder.running) == 2
+        assert len(site.engine.feeder.out.waiting) == 2
         for place, task in enumerate(tasks[2:], start=1):
             status = (await client.get(f"/api/calibrate/status/{task['task_id']}")).json()
             assert status["queue_position"] == place

@@ -238,7 +238,7 @@ def test_switching_off_starts_nothing_new_and_what_waits_stays(tmp_path: Path) -
 async def until_resting(site: Live) -> None:
     """Nothing is out that does not run."""
     async with asyncio.timeout(PATIENCE_S):
-        while site.engine.feeder.out.keys() - site.engine.feeder.running:
+        while site.engine.feeder.out.waiting:
             await site.engine.hub.wait(site.engine.hub.count, timeout_s=0.05)
 
 

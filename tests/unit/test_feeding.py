@@ -9,6 +9,7 @@ import pytest
 
 from truename import calibration
 from truename.calibration import Granted, Joined, Priority
+from truename.deliveries import Deliveries
 from truename.feeder import Feeder
 from truename.infohash import InfoHash
 from truename.joining import Joiners
@@ -53,7 +54,10 @@ def lookup(priority: Priority = Priority.LOW) -> Lookup:
 
 def joiners(queue: Full, joined: Joined) -> Joiners:
     writer = cast(Writer, Answering({calibration.joined_all: joined}))
-    return Joiners(writer, cast(JobQueue, queue), {"d": lookup()}, longest_delay_s=1.0)
+    out = Deliveries()
+    out.add([lookup()])
+    out.have_begun(["d"])
+    return Joiners(writer, cast(JobQueue, queue), out, longest_delay_s=1.0)
 
 
 def test_a_raise_is_not_lost_while_what_was_taken_waits_to_be_put_into_the_queue() -> None:
@@ -105,11 +109,11 @@ def test_what_found_no_room_for_a_strand_is_asked_for_again_as_it_was() -> None:
         joining = joiners(queue, Joined(magnets={1: EVERYBODY}, waited_for={}))
         joining.came("d", names_more=True, is_new=False)
         for _ in range(5):  # more often than a delivery has strands of that kind
-            await joining.begin(joining.to_look_at_again(), {"d"}, 0.0)
+            await joining.begin(joining.to_look_at_again(), 0.0)
         queue.is_full = False
-        await joining.begin(joining.to_look_at_again(), {"d"}, 0.0)
+        await joining.begin(joining.to_look_at_again(), 0.0)
         assert [set(one.magnet.trackers) for one in queue.begun] == [{OLD, NEW}]
-        await joining.begin(joining.to_look_at_again(), {"d"}, 0.0)
+        await joining.begin(joining.to_look_at_again(), 0.0)
         assert len(queue.begun) == 1
 
     asyncio.run(test())
@@ -122,9 +126,9 @@ def test_whom_somebody_names_besides_is_asked_with_whoever_waits_though_there_wa
         bare = Magnet(info_hash=HASH)
         joining = joiners(queue, Joined(magnets={1: EVERYBODY}, waited_for={1: bare}))
         joining.came("d", names_more=True, is_new=False)
-        await joining.begin(["d"], {"d"}, 0.0)
+        await joining.begin(["d"], 0.0)
         queue.is_full = False
-        await joining.begin(joining.to_look_at_again(), {"d"}, 0.0)
+        await joining.begin(joining.to_look_at_again(), 0.0)
         assert [set(one.magnet.trackers) for one in queue.begun] == [{OLD, NEW}]
 
     asyncio.run(test())
