@@ -12,10 +12,10 @@ from sqlalchemy import select
 from tests.databases import empty_database
 from tests.unit.test_state_machine import OF_LOOKUPS, ROW
 from truename.calibration import (
+    Heard,
     OfTask,
     Rules,
     Submission,
-    Heard,
     Wanted,
     apply_all,
     cancel_all,
