@@ -171,6 +171,7 @@ class Feeder:
         async with self._at_the_queue:
             if self._resting():
                 self._owed |= self.out.waiting
+            self._owed -= self.out.running  # it was begun before it could be taken out
             owed = [self.out[delivery] for delivery in self._owed]
             await self._queue.abort([lookup.delivery for lookup in owed])
             return [lookup for lookup in owed if lookup.delivery in self._owed]

@@ -115,7 +115,12 @@ class Joiners:
                 self._extra[delivery] += strand.is_extra
             else:  # it is over, or has as many strands as it may have
                 self._beginning.discard(delivery)
-                self._crowded[delivery] = strand
+                before = self._crowded.get(delivery, strand)
+                self._crowded[delivery] = replace(
+                    strand,
+                    names_more=strand.names_more or before.names_more,
+                    besides=strand.besides or before.besides,
+                )
 
     def _strands(self, wanting: Mapping[int, str], joined: Joined) -> Iterable[tuple[str, _Strand]]:
         """Which of them are to begin once more, and whom that asks.
@@ -125,10 +130,10 @@ class Joiners:
         for lookup_id, delivery in wanting.items():
             names_more = self._wanting.pop(delivery, False)
             everybody, own = joined.magnets.get(lookup_id), joined.waited_for.get(lookup_id)
-            if own is None and not (names_more and self._extra[delivery] < _EXTRA_STRANDS):
-                continue
             besides = delivery in self._besides
             self._besides.discard(delivery)
+            if own is None and not (names_more and self._extra[delivery] < _EXTRA_STRANDS):
+                continue
             magnet = everybody if own is None or besides else own
             if magnet is not None:
                 yield delivery, _Strand(magnet, names_more=names_more, besides=besides, is_extra=own is None)

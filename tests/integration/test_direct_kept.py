@@ -91,6 +91,8 @@ class Tracker:
         """Whether it goes on."""
         way = self.way.removesuffix(" again") if is_again and self.way.endswith(" again") else self.way
         body = encode({"interval": 1800, "peers": self._peers})
+        if way == "slow":
+            await asyncio.sleep(0.7)
         if way in ("silent", "a byte"):
             writer.write(b"H" * (way == "a byte"))
             await reader.read()
@@ -114,12 +116,12 @@ class Tracker:
 
 @contextlib.asynccontextmanager
 async def world(
-    way: str = "keeps", certificate: tuple[Path, Path] | None = None
+    way: str = "keeps", certificate: tuple[Path, Path] | None = None, *, limits: dict[str, float] | None = None
 ) -> AsyncIterator[tuple[Tracker, DirectResolver]]:
     async with (
         Peer(*INFOS).serving() as peer,
         Tracker(peer.compact, way).serving(certificate) as tracker,
-        resolver(http_announces_to_one=AT_ONCE, look_up=lambda _: ["127.0.0.1"]) as direct,
+        resolver(http_announces_to_one=AT_ONCE, look_up=lambda _: ["127.0.0.1"], **(limits or {})) as direct,
     ):
         if certificate is not None:
             direct._reach.trackers.tls.load_verify_locations(certificate[0])
@@ -252,6 +254,19 @@ def test_a_question_that_is_refused_says_nothing_against_the_connection() -> Non
             await asyncio.wait(refused)
             assert known.custom is kept._Custom.KEEPS
 
+    run(test())
+
+
+def test_a_tracker_that_is_slow_while_others_wait_is_not_made_slower(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each answer takes longer than patience, and nearly as long as a question may."""
+
+    async def test() -> None:
+        async with world("slow", limits={"http_s": 0.8}) as (tracker, direct):
+            assert await all_names(direct, tracker, INFOS[: 4 * AT_ONCE]) == NAMES[: 4 * AT_ONCE]
+            assert len(tracker.questions) <= 6 * AT_ONCE
+
+    monkeypatch.setattr(quest, "_TRACKER_AGAIN_S", (0.1,))
+    monkeypatch.setattr(kept, "_PATIENCE_S", 0.15)
     run(test())
 
 

@@ -3,10 +3,14 @@
 import pytest
 
 from truename.resolvers.direct.allowance import Allowance
-from truename.resolvers.direct.http_client import Answer, Get, NoAnswer
+from truename.resolvers.direct.http_client import Answer, Get, NoAnswer, Worth
 
 BODY = b"d8:intervali1800e5:peers0:e"
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
+
+
+def worth_of(answer: Answer) -> Worth:
+    return {503: Worth.NONE, 403: Worth.REFUSAL}.get(answer.status, Worth.USE)
 
 
 class Line:
@@ -31,6 +35,8 @@ class Line:
     def keep(self) -> None:
         self.done.append("kept")
 
+    was_kept_before = False
+
     def heard(self, *, of_use: bool) -> None:
         self.done.append("of use" if of_use else "of no use")
 
@@ -43,7 +49,7 @@ class Line:
 
 def asked(line: Line, *, may_say: int = 4096) -> tuple[Get, list[Answer | Exception]]:
     ends: list[Answer | Exception] = []
-    get = Get(b"GET / HTTP/1.1\r\n", Allowance(may_say), ends.append, is_of_use=lambda answer: answer.status != 503)
+    get = Get(b"GET / HTTP/1.1\r\n", Allowance(may_say), ends.append, worth_of=worth_of)
     get.connection_made(line)
     return get, ends
 
@@ -174,3 +180,13 @@ def test_an_answer_of_no_use_on_a_line_that_others_have_used_is_asked_for_once_m
     get.data_received(answer)
     assert len(ends) == 1
     assert line.done[-1] == "ended"
+
+
+@pytest.mark.parametrize("kept_before", [False, True])
+def test_a_refusal_is_an_answer_where_others_were_answered_on_kept_lines(kept_before: bool) -> None:
+    line = Line(fresh=1)
+    line.was_kept_before = kept_before
+    get, ends = asked(line)
+    get.data_received(PLAIN.replace(b"200 OK", b"403 No"))
+    assert line.done == ["asked", "of no use", "kept" if kept_before else "anew"]
+    assert len(ends) == kept_before

@@ -97,6 +97,20 @@ def test_what_runs_is_not_given_back_though_somebody_in_haste_joins_while_others
     asyncio.run(test())
 
 
+def test_what_has_begun_before_it_could_be_taken_out_is_not_taken_out() -> None:
+    async def test() -> None:
+        writer = cast(Writer, Answering({calibration.take_all: [lookup()]}))
+        feeder = Feeder(writer, LocalQueue(slots=1), lambda: 0.0, resting=lambda: False)
+        await feeder._feed(1, only_high=False)
+        await feeder.asked([Granted(EVERYBODY, is_new=False)], Priority.HIGH)
+        assert feeder._owed == {"d"}
+        await feeder.have_begun(["d"])
+        assert await feeder._withdraw() == []
+        assert feeder.out.running == {"d"}
+
+    asyncio.run(test())
+
+
 @pytest.fixture
 def _it_looks_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("truename.joining._LOOK_EVERY_S", 0.0)
@@ -115,6 +129,22 @@ def test_what_found_no_room_for_a_strand_is_asked_for_again_as_it_was() -> None:
         assert [set(one.magnet.trackers) for one in queue.begun] == [{OLD, NEW}]
         await joining.begin(joining.to_look_at_again(), 0.0)
         assert len(queue.begun) == 1
+
+    asyncio.run(test())
+
+
+@pytest.mark.usefixtures("_it_looks_again_at_once")
+def test_what_found_no_room_is_not_forgotten_for_another_that_finds_none() -> None:
+    async def test() -> None:
+        queue = Full()
+        joining = joiners(queue, Joined(magnets={1: EVERYBODY}, waited_for={1: Magnet(info_hash=HASH)}))
+        joining.came("d", names_more=True, is_new=False)
+        await joining.begin(["d"], 0.0)
+        joining.came("d")
+        await joining.begin(["d"], 0.0)
+        queue.is_full = False
+        await joining.begin(joining.to_look_at_again(), 0.0)
+        assert [set(one.magnet.trackers) for one in queue.begun] == [{OLD, NEW}]
 
     asyncio.run(test())
 

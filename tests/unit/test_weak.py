@@ -35,6 +35,7 @@ from truename.web.weak import is_weak
         "password123password",
         "loginlogin123",
         "welcomewelcome1",
+        "passw0rdpassword",
     ],
 )
 def test_what_everybody_takes_is_weak(password: str) -> None:

@@ -101,9 +101,9 @@ def _left_of(text: str, names: frozenset[str]) -> int:
         size, count = max(counts, key=lambda one: one[0])
         if not size:
             left += 1
-        elif text[at : at + size] not in been:
+        elif (piece := text[at : at + size].translate(_DISGUISES)) not in been:
             left += count
-            been.add(text[at : at + size])
+            been.add(piece)
         at += max(size, 1)
     return left
 

@@ -8,6 +8,7 @@ import re
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from urllib.parse import quote
 
 import httptools
@@ -30,6 +31,14 @@ END_OF_THE_LAST = b"Connection: close\r\n\r\n"
 """The connection is to be closed behind the answer."""
 MOVED = frozenset((301, 302, 303, 307, 308))
 _WITHOUT_BODY = frozenset((204, 304))
+
+
+class Worth(Enum):
+    """What an answer says."""
+
+    USE = "what was asked for"
+    REFUSAL = "that it is not to be had"
+    NONE = "nothing of that"
 
 
 class NoAnswer(TruenameError):  # noqa: N818 - named after what it is
@@ -95,7 +104,7 @@ def unpack(body: bytearray, may_say: Allowance) -> bytearray:
 
 class Get:
     """A `Visitor` that asks when connected. `on_end` is told what comes, or why nothing does (`NoAnswer`, `OSError`);
-    once. The line is kept for others where the answer `is_of_use`, says that it may be, and is known to have ended.
+    once. The line is kept for others where the answer is of use, says that it may be, and is known to have ended.
 
     Head and body together are heard as far as `may_say` goes; of that nothing is left when it was not enough. A body
     that ends before its time, or goes on behind it, is what it is, as to libtorrent: whoever reads it knows whether it
@@ -108,11 +117,11 @@ class Get:
         may_say: Allowance,
         on_end: Callable[[Answer | Exception], None],
         *,
-        is_of_use: Callable[[Answer], bool],
+        worth_of: Callable[[Answer], Worth],
     ) -> None:
         self._on_end: Callable[[Answer | Exception], None] | None = on_end
         self._request = request
-        self._is_of_use = is_of_use
+        self._worth_of = worth_of
         self._may_say = may_say
         self._line: Visited | None = None
         self._begin()
@@ -205,13 +214,14 @@ class Get:
         except NoAnswer as error:
             self._fail(error)
             return
-        is_of_use = self._is_of_use(self._coming)
-        if self._line is not None:
-            self._line.heard(of_use=is_of_use)
-        if not is_of_use and self._begins_anew():
+        worth, line = self._worth_of(self._coming), self._line
+        counts = worth is Worth.USE or (worth is Worth.REFUSAL and line is not None and line.was_kept_before)
+        if line is not None:
+            line.heard(of_use=worth is Worth.USE)
+        if not counts and self._begins_anew():
             return
-        if is_of_use and self._line is not None and self._is_whole and self._length is not None and not self._is_last:
-            self._line.keep()
+        if counts and line is not None and self._is_whole and self._length is not None and not self._is_last:
+            line.keep()
             self._line = None
         self._end(self._coming)
 

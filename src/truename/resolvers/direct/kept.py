@@ -48,6 +48,10 @@ class Visited(Line, Protocol):
     def keep(self) -> None:
         """The next one may have it: it has brought an answer of use, and nothing is under way on it any more."""
 
+    @property
+    def was_kept_before(self) -> bool:
+        """Whether the tracker is known to keep them: then what comes is about what was asked last."""
+
     def heard(self, *, of_use: bool) -> None:
         """A whole answer has come."""
 
@@ -114,17 +118,27 @@ class KeptLines:
         if tracker.idle and custom in (_Custom.UNTRIED, _Custom.KEEPS):
             line = tracker.idle.pop()
             del self._idle[line]
-            if custom is _Custom.UNTRIED:
+            is_trial = custom is _Custom.UNTRIED
+            if is_trial:
                 tracker.is_like(_Custom.ON_TRIAL)
-            line.serve_again(visitor, others_wait)
+            line.serve_again(visitor, others_wait, is_trial=is_trial)
             return line
         return self.dial(address, visitor, others_wait)
 
     def dial(
-        self, address: Address, visitor: Visitor, others_wait: Callable[[], bool], *, is_second: bool = False
+        self,
+        address: Address,
+        visitor: Visitor,
+        others_wait: Callable[[], bool],
+        *,
+        is_second: bool = False,
+        is_trial: bool = False,
     ) -> "_KeptLine":
-        """A new line, see `call`. `is_second`: it takes the place of one on which nothing of use came."""
-        line = _KeptLine(self, address, self._tracker(address), is_second=is_second)
+        """A new line, see `call`.
+
+        Input:  `is_second`: it takes the place of one on which nothing of use came, which was `is_trial` or not.
+        """
+        line = _KeptLine(self, address, self._tracker(address), is_second=is_second, is_trial=is_trial)
         line.begin(self._dialer, visitor, others_wait)
         return line
 
@@ -175,11 +189,13 @@ class _KeptLine(Listener):
     """One line, and who uses it now, if anybody does."""
 
     __slots__ = (
-        *("_address", "_dialled", "_is_second", "_is_used_again", "_is_welcome", "_line", "_lines", "_others_wait"),
-        *("_patience", "_successor", "_tracker", "_visitor"),
+        *("_address", "_dialled", "_is_second", "_is_trial", "_is_used_again", "_is_welcome", "_line", "_lines"),
+        *("_others_wait", "_patience", "_successor", "_tracker", "_visitor"),
     )
 
-    def __init__(self, lines: KeptLines, address: Address, tracker: _Tracker, *, is_second: bool) -> None:
+    def __init__(
+        self, lines: KeptLines, address: Address, tracker: _Tracker, *, is_second: bool, is_trial: bool
+    ) -> None:
         self._lines = lines
         self._address = address
         self._tracker = tracker
@@ -188,6 +204,7 @@ class _KeptLine(Listener):
         self._dialled: Dialled | None = None
         self._line: Line | None = None
         self._is_second = is_second
+        self._is_trial = is_trial
         self._is_used_again = False
         self._is_welcome = True
         self._patience: asyncio.TimerHandle | None = None  # until the answer is whole
@@ -199,9 +216,9 @@ class _KeptLine(Listener):
         self._visitor, self._others_wait = visitor, others_wait
         self._dialled = dialer.dial(host, port, self, exempt=exempt, tls=tls)
 
-    def serve_again(self, visitor: Visitor, others_wait: Callable[[], bool]) -> None:
+    def serve_again(self, visitor: Visitor, others_wait: Callable[[], bool], *, is_trial: bool) -> None:
         """Somebody else uses it."""
-        self._visitor, self._others_wait = visitor, others_wait
+        self._visitor, self._others_wait, self._is_trial = visitor, others_wait, is_trial
         self._is_used_again = True
         self._is_welcome = False
         asyncio.get_running_loop().call_soon(self._welcome)
@@ -223,19 +240,24 @@ class _KeptLine(Listener):
         if self._line is not None:
             self._line.write(data)
 
+    @property
+    def was_kept_before(self) -> bool:
+        """See `Visited`."""
+        return self._tracker.custom is _Custom.KEEPS
+
     def heard(self, *, of_use: bool) -> None:
         """See `Visited`. If the second line brings nothing of use either, that was not the first one's fault."""
         if self._is_second:
             self._is_second = False
             if of_use:
-                self._tracker.is_like(_Custom.LEAVES)
-            else:
-                self._no_longer_on_trial()
+                self._leaves()
+            self._no_longer_on_trial()
 
     def keep(self) -> None:
         """See `Visited`."""
         if self._is_used_again and self._tracker.custom is not _Custom.LEAVES:
             self._tracker.is_like(_Custom.KEEPS)
+        self._is_trial = False
         self._part()
         self._lines.take_back(self, self._tracker)
 
@@ -248,8 +270,7 @@ class _KeptLine(Listener):
 
     def abort(self) -> None:
         """See `Line`."""
-        if self._is_used_again or self._is_second:
-            self._no_longer_on_trial()
+        self._no_longer_on_trial()
         self._part()
         self._end()
         if self._successor is not None:
@@ -296,21 +317,33 @@ class _KeptLine(Listener):
         self._replace(visitor, is_second=False)
 
     def _patience_is_over(self) -> None:
-        """Whatever it is, a new line on which a close is asked for is what everybody understands."""
+        """Whatever it is, a new line on which a close is asked for is what everybody understands. Nobody else is to
+        wait so long.
+        """
         if self._visitor is not None:
+            self._leaves()
             self._replace(self._visitor, is_second=True)
 
+    def _leaves(self) -> None:
+        """It has not kept a line. One that has kept others is tried once more."""
+        has_kept = self._tracker.custom is _Custom.KEEPS
+        self._tracker.is_like(_Custom.UNTRIED if has_kept else _Custom.LEAVES)
+
     def _no_longer_on_trial(self) -> None:
-        if self._tracker.custom is _Custom.ON_TRIAL:
+        if self._is_trial and self._tracker.custom is _Custom.ON_TRIAL:
             self._tracker.is_like(_Custom.UNTRIED)
+        self._is_trial = False
 
     def _replace(self, visitor: Visitor, *, is_second: bool) -> None:
         """The visitor gets a new line. What is still to be heard of this one is nothing to them."""
-        others_wait = self._others_wait
+        others_wait, is_trial = self._others_wait, self._is_trial
         self._part()
         self._end()
         try:
-            self._successor = self._lines.dial(self._address, visitor, others_wait, is_second=is_second)
+            self._successor = self._lines.dial(
+                self._address, visitor, others_wait, is_second=is_second, is_trial=is_trial
+            )
+            self._is_trial = False
         except (OSError, Forbidden) as error:
             self._no_longer_on_trial()
             visitor.connection_lost(error)

@@ -14,7 +14,7 @@ from truename.resolvers.addresses import MAX_URL_CHARS, usable_trackers
 from truename.resolvers.direct.allowance import Allowance
 from truename.resolvers.direct.announce import Announce, Announced, TrackerRefused, build_target, parse_announced
 from truename.resolvers.direct.dialer import Dialled
-from truename.resolvers.direct.http_client import MOVED, Answer, Get, NoAnswer, build_get
+from truename.resolvers.direct.http_client import MOVED, Answer, Get, NoAnswer, Worth, build_get
 from truename.resolvers.direct.kept import Address
 from truename.resolvers.direct.trackers import Tracker, Trackers, read_url
 from truename.resolvers.direct.turns import Turns
@@ -161,7 +161,7 @@ class Question:
     def _call(self) -> None:
         url, trackers = self._url, self._trackers
         request = build_get(url.netloc, self._target)
-        self._get = Get(request, self._may_say, self._answered, is_of_use=self._is_of_use)
+        self._get = Get(request, self._may_say, self._answered, worth_of=self._worth_of)
         tls = (trackers.tls, url.host) if url.scheme == "https" else None
         address = Address(self._address, url.port, url.netloc, self._exempt, tls)
         self._dialled = trackers.lines.call(address, self._get, others_wait=self._others_wait)
@@ -169,15 +169,17 @@ class Question:
     def _others_wait(self) -> bool:
         return bool(self._turns) and self._turns[0].waiting > 0
 
-    def _is_of_use(self, answer: Answer) -> bool:
-        """Whether it names peers, or somebody who does."""
+    def _worth_of(self, answer: Answer) -> Worth:
+        """Of use is what names peers, or somebody who does."""
         if answer.status in MOVED:
-            return True
+            return Worth.USE
         try:
             self._found = parse_announced(bytes(answer.body))
         except Exception as error:
             self._found = error
-        return isinstance(self._found, Announced)
+        if isinstance(self._found, TrackerRefused) and self._found.said and answer.status == 200:
+            return Worth.REFUSAL
+        return Worth.USE if isinstance(self._found, Announced) else Worth.NONE
 
     def _answered(self, answer: Answer | Exception) -> None:
         self._dialled = None  # which may be somebody else's already
