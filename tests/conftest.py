@@ -1,4 +1,4 @@
-"""What tests of several folders share: the demo swarm, started once."""
+"""What several tests share: the demo swarm, started once, and a certificate."""
 
 import subprocess
 import tempfile
