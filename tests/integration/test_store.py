@@ -52,6 +52,17 @@ def test_migrating_again_changes_nothing_and_copies_nothing(path: Path) -> None:
     assert sorted(file.name for file in path.parent.iterdir()) == ["migrate.lock", FILE_NAME]
 
 
+def test_the_log_is_there_before_anybody_else_opens_the_file(path: Path) -> None:
+    """Two programs that switch to it at once: SQLite refuses one of them without waiting."""
+    for before in ("wal", "delete"):  # as it is made, and as a backup brings it back
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+            assert connection.execute(f"PRAGMA journal_mode = {before}").fetchone() == (before,)
+        migrate(sqlite_url(path))
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
 def test_the_newest_revision_is_the_head_of_the_migrations() -> None:
     assert head() == NEWEST
 

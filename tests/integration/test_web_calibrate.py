@@ -322,10 +322,11 @@ def test_what_was_taken_and_has_not_begun_has_its_place_too(tmp_path: Path) -> N
                 tasks = (await client.get(f"/api/calibrate/batch/{batch}")).json()["tasks"]
                 states = [(task["status"], task.get("queue_position")) for task in tasks]
                 # For a moment those that run may still count as waiting: two notes of it, one after the other.
-                if states == [("running", None)] * 2 + [("pending", place) for place in range(1, 8)]:
+                places_tell = states == [("running", None)] * 2 + [("pending", place) for place in range(1, 8)]
+                # The database says that they run before the feeder hears of it.
+                if places_tell and len(site.engine.feeder.out.waiting) == 2:
                     break
                 await site.engine.hub.wait(seen, timeout_s=0.1)
-        assert len(site.engine.feeder.out.waiting) == 2
         for place, task in enumerate(tasks[2:], start=1):
             status = (await client.get(f"/api/calibrate/status/{task['task_id']}")).json()
             assert status["queue_position"] == place

@@ -40,20 +40,31 @@ def migrate(url: URL) -> None:
                 _make_private(Path(what))
             with engine.connect() as connection:
                 current = _state(connection, what)
-            if current == NEWEST:
-                return
-            if current is not None and url.get_backend_name() == "sqlite":
-                _copy_aside(Path(what), current)
-            from truename.store.migrations.run import remove_begun, upgrade
-
-            with _one_transaction(engine) as connection:
-                if _state(connection, what) is None:
-                    remove_begun(connection)
-                upgrade(connection)
+            if current != NEWEST:
+                if current is not None and url.get_backend_name() == "sqlite":
+                    _copy_aside(Path(what), current)
+                _bring_up(engine, what)
+            if url.get_backend_name() == "sqlite":
+                _log_ahead(Path(what))
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise unusable(what, error) from error
     finally:
         engine.dispose()
+
+
+def _bring_up(engine: Engine, what: str) -> None:
+    from truename.store.migrations.run import remove_begun, upgrade
+
+    with _one_transaction(engine) as connection:
+        if _state(connection, what) is None:
+            remove_begun(connection)
+        upgrade(connection)
+
+
+def _log_ahead(path: Path) -> None:
+    """Switch to a write-ahead log, for good: of two connections that do so at once, SQLite refuses one at once."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
 
 
 @contextmanager
@@ -70,13 +81,14 @@ def _one_transaction(engine: Engine) -> Iterator[Connection]:
 
 
 def _is_current(url: URL) -> bool:
-    """Whether a SQLite file is at the newest revision, which is the common case."""
+    """Whether a SQLite file is at the newest revision and has its write-ahead log, which is the common case."""
     path = Path(url.database or "").absolute()
     if url.get_backend_name() != "sqlite" or not path.is_file():
         return False
     try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
-            return connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(NEWEST,)]
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as connection:
+            revision = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+            return revision == [(NEWEST,)] and connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     except sqlite3.Error:
         return False
 
