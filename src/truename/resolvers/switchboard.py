@@ -43,13 +43,11 @@ from truename.resolvers.guard import LOOK_S
 from truename.resolvers.rescue import Endings, Rescue
 from truename.resolvers.session import SwarmSession
 from truename.resolvers.swarm_config import SwarmConfig
-from truename.resolvers.whom import FIRST_PEER_PORT, Peer, Whom, remembering
+from truename.resolvers.whom import AT_ONCE, FIRST_PEER_PORT, IN_ALL, Peer, Whom, remembering
 
 log = logging.getLogger(__name__)
 
-MAX_TRACKERS_ASKED = 50
-MAX_PEERS_ASKED = 50
-_MAX_ASKED_FOR_ONE_HASH = 500
+_MAX_PEERS_GIVEN = 50  # of one magnet, to libtorrent
 _TICK_S = 0.25
 _COUNT_EVERY_S = 1.0
 
@@ -155,14 +153,14 @@ class Switchboard:
         named = named if self._config.magnet_trackers else ()
         usable = usable_trackers(named, allow_private=private)
         askable = self._config.askable(usable)
-        trackers = tuple(dict.fromkeys((*own[:MAX_TRACKERS_ASKED], *askable[:MAX_TRACKERS_ASKED])))
-        later = (*askable[MAX_TRACKERS_ASKED:], *own[MAX_TRACKERS_ASKED:])
+        trackers = tuple(dict.fromkeys((*own[:AT_ONCE], *askable[:AT_ONCE])))
+        later = (*askable[AT_ONCE:], *own[AT_ONCE:])
         given = usable_peers(peers, allow_private=private)
         callable_peers = [peer for peer in given if peer[1] >= FIRST_PEER_PORT]
         return Whom(
             trackers,
             later,
-            tuple(callable_peers[:MAX_PEERS_ASKED]),
+            tuple(callable_peers[:_MAX_PEERS_GIVEN]),
             is_unusable=bool(named or peers) and not (usable or given or own or self._config.asks_dht),
             is_left=len(askable) < len(usable) or self._leaves_own,
         )
@@ -180,12 +178,12 @@ class Switchboard:
 
     def _ask_more(self, conversation: Conversation, whom: Whom) -> None:
         """A second magnet of the hash may name trackers and peers that the first did not."""
-        room = _MAX_ASKED_FOR_ONE_HASH - len(conversation.trackers)
+        room = IN_ALL - len(conversation.trackers)
         new_trackers = [url for url in whom.trackers if url not in conversation.trackers][: max(0, room)]
-        room = _MAX_ASKED_FOR_ONE_HASH - len(conversation.peers)
+        room = IN_ALL - len(conversation.peers)
         new_peers = [peer for peer in whom.peers if peer not in conversation.peers][: max(0, room)]
         if whom.later:
-            conversation.later = tuple(dict.fromkeys((*conversation.later, *whom.later)))[:_MAX_ASKED_FOR_ONE_HASH]
+            conversation.later = tuple(dict.fromkeys((*conversation.later, *whom.later)))[:IN_ALL]
         conversation.trackers |= dict.fromkeys(new_trackers)
         conversation.peers |= dict.fromkeys(new_peers)
         if new_peers:
@@ -336,8 +334,8 @@ class Switchboard:
     def _ask_next(self, conversation: Conversation) -> None:
         """Trackers that have failed leave their places to those that wait for one."""
         if conversation.later and conversation.handle is not None:
-            places = MAX_TRACKERS_ASKED + min(MAX_TRACKERS_ASKED, len(self._own_trackers))
-            self._asking.add(conversation, conversation.next_trackers(places=places, most=_MAX_ASKED_FOR_ONE_HASH))
+            places = AT_ONCE + min(AT_ONCE, len(self._own_trackers))
+            self._asking.add(conversation, conversation.next_trackers(places=places, most=IN_ALL))
 
     def _added(self, event: Added) -> None:
         asked_early, self._asked_early = self._asked_early, []

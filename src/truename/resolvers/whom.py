@@ -16,6 +16,12 @@ _REMEMBERED_CHARS = 1024
 
 Peer = tuple[str, int]
 
+AT_ONCE = 50
+"""So many trackers that a magnet names are asked for a hash at once, and so many of the administrator's beside them."""
+
+IN_ALL = 500
+"""So many trackers, and so many peers that magnets name, are asked for a hash, whoever has joined."""
+
 FIRST_PEER_PORT = 1024
 """Nobody who shares files listens below; a magnet or a tracker that says so means somebody else."""
 

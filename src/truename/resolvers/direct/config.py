@@ -4,6 +4,8 @@ import resource
 from dataclasses import dataclass, field
 from typing import Self
 
+from truename.resolvers.whom import AT_ONCE, IN_ALL
+
 _MOST_CONNECTIONS = 2000
 _MOST_HTTP_ANNOUNCES = 400
 _FEWEST = 10
@@ -34,8 +36,8 @@ class Limits:
     udp_announces_to_one: int = 100
     held_bytes: int = 64 << 20
 
-    trackers: int = 50
-    trackers_in_all: int = 500
+    trackers: int = AT_ONCE
+    trackers_in_all: int = IN_ALL
     tracker_bytes: int = 256 << 10
     peers_waiting: int = 200
     peers_at_once: int = 20
