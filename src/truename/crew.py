@@ -12,6 +12,7 @@ import math
 import os
 import threading
 import time
+import traceback
 import uuid
 import weakref
 from collections import OrderedDict
@@ -343,17 +344,22 @@ class Crew:
 
     def _keep(self) -> None:
         """The keeper: deadlines, expiry, what a full disk did not take. It stays as long as it has a use."""
-        while self._keep_once():
-            self.sweep()
+        while (ended := self._keep_once()) is not None:
+            try:
+                _log_ends(ended)
+                self.sweep()
+            except Exception:  # of a log handler, say: whose time is over next needs a keeper, too
+                traceback.print_exc()
 
-    def _keep_once(self) -> bool:
+    def _keep_once(self) -> list[CalibrationTask] | None:
+        """Wait until there is something to do, and do it. Output: whose time was over; None: there is no use left."""
         with self.lock:
             if self.closed:
                 self._settle()
                 self._work_to_do.notify_all()
                 if not self._is_busy() and (self._abandoned or not self.tasks):
                     self._keeper = None
-                    return False
+                    return None
             first_deadline = min((run.deadline for run in self._running.values()), default=math.inf)
             self._keeper_wakes_at = min(time.monotonic() + KEEPER_NAP_S, first_deadline)
             self._keeper_called.wait(max(0.0, self._keeper_wakes_at - time.monotonic()))
@@ -361,8 +367,7 @@ class Crew:
             if self._journal is not None:
                 self._journal.retry()
             self._staff(len(self._pending))
-        _log_ends(ended)
-        return True
+        return ended
 
 
 def _ended_task(task: CalibrationTask, status: TaskStatus, end: End) -> CalibrationTask:

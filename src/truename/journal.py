@@ -16,6 +16,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from truename.codes import Code
@@ -30,6 +31,7 @@ _APPLICATION_ID = 0x7472756E  # "trun", in the header of the file
 _SCHEMA_VERSION = 1
 _IN_USE_AFTER_S = 2.0  # an old process that is just ending may still hold the file
 _BUSY_TIMEOUT_S = 0.1
+_CUT_CHARS = 1_000_000  # of a text that is longer than SQLite takes
 _SCHEMA = """
 CREATE TABLE task (
     task_id TEXT PRIMARY KEY, info_hash TEXT NOT NULL, status TEXT NOT NULL, result TEXT, error TEXT,
@@ -83,7 +85,7 @@ class Journal:
         if not self._unsaved:
             return
         try:
-            self._save(self._unsaved)
+            self._save_or_cut(self._unsaved)
         except JournalError as exc:
             logger.error("%s %d ended tasks are kept in memory and tried again", exc, len(self._unsaved))
         else:
@@ -115,6 +117,15 @@ class Journal:
     def _save(self, tasks: list[CalibrationTask]) -> None:
         with self._transaction() as connection:
             connection.executemany("INSERT OR REPLACE INTO task VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(_row, tasks))
+
+    def _save_or_cut(self, tasks: list[CalibrationTask]) -> None:
+        """No text that is longer than SQLite takes keeps others out."""
+        try:
+            self._save(tasks)
+        except JournalError as exc:
+            if not _is_too_large(exc.__cause__):
+                raise
+            self._save([_cut(task) for task in tasks])
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -194,6 +205,16 @@ class Journal:
 
 def _is_busy(exc: BaseException | None) -> bool:
     return getattr(exc, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _is_too_large(exc: BaseException | None) -> bool:
+    code = getattr(exc, "sqlite_errorcode", 0)
+    return isinstance(exc, OverflowError | sqlite3.DataError) or code == sqlite3.SQLITE_TOOBIG
+
+
+def _cut(task: CalibrationTask) -> CalibrationTask:
+    result, error = (text and text[:_CUT_CHARS] for text in (task.result, task.error))
+    return replace(task, result=result, error=error)
 
 
 def _row(task: CalibrationTask) -> tuple[object, ...]:

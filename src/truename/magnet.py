@@ -19,6 +19,7 @@ from truename.scanner import MAX_MAGNET_CHARS, SCHEME, MagnetSpan, find_magnets,
 
 __all__ = [
     "MAX_MAGNET_CHARS",
+    "MAX_SOURCE_BYTES",
     "MAX_TRACKERS",
     "InfoHash",
     "Magnet",
@@ -33,9 +34,12 @@ __all__ = [
     "renaming",
     "replaced",
     "unwritable",
+    "within_bounds",
 ]
 
 MAX_TRACKERS = 500
+MAX_SOURCE_BYTES = 2048
+"""A longer tracker or peer is nobody's, and many of them joined would fill memory, the database and its backups."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +47,7 @@ class Magnet:
     """What to ask for and whom to ask.
 
     `info_hash` is the v1 hash where there is one; a hybrid has `info_hash_v2` beside it. `trackers` and `peers` are the
-    magnet's own words, unchecked and hostile: whoever connects decides which of them are allowed.
+    magnet's own words, unchecked and hostile but for their length: whoever connects decides which of them are allowed.
     """
 
     info_hash: InfoHash
@@ -87,8 +91,8 @@ class Magnet:
             info_hash=span.info_hash,
             info_hash_v2=span.info_hash_v2,
             display_name=span.display_name,
-            trackers=trackers,
-            peers=_values(fields, "x.pe"),
+            trackers=within_bounds(trackers),
+            peers=within_bounds(_values(fields, "x.pe")),
         )
 
     def joined(self, other: "Magnet") -> "Magnet":
@@ -234,6 +238,11 @@ def _is_kept(span: MagnetSpan, keep: Container[tuple[str, str | None]]) -> bool:
 
 def _fits(span: MagnetSpan, written: str) -> bool:
     return len(span.text) - (span.dn_end - span.dn_start) + len(written) <= MAX_MAGNET_CHARS
+
+
+def within_bounds(sources: Iterable[str]) -> tuple[str, ...]:
+    """Those trackers or peers that are short enough to be any."""
+    return tuple(one for one in sources if len(one.encode("utf-8", "surrogatepass")) <= MAX_SOURCE_BYTES)
 
 
 def _values(fields: Sequence[tuple[str, str]], wanted: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 
 import pytest
@@ -53,6 +54,24 @@ def test_the_text_goes_to_standard_output_with_its_names(truename: Program, swar
     piped = truename("fix", "-", stdin=note(swarm.addresses.tracker).encode())
     assert (piped.status, piped.out) == (0, from_file.out)
     assert (truename.home / "note.txt").read_bytes() == note(swarm.addresses.tracker).encode()
+
+
+@pytest.mark.parametrize("command", ["fix", "resolve"])
+def test_a_pipe_in_which_nobody_else_wants_to_wait_is_waited_for(
+    truename: Program, swarm: LocalSwarm, command: str
+) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    text = note(swarm.addresses.tracker).encode()
+    with truename.started(command, "-", stdin=reading) as running, open(writing, "wb", buffering=0) as pipe:
+        os.close(reading)
+        pipe.write(text[:20])
+        time.sleep(0.5)
+        pipe.write(text[20:])
+        pipe.close()
+        out, err = running.communicate(timeout=60)
+    assert b"unavailable" not in err
+    assert b"alice.txt" in out, err
 
 
 def test_fixing_twice_is_fixing_once_and_touches_nothing_nor_a_dn_that_reads_as_the_name(

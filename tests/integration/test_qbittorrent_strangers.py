@@ -386,6 +386,46 @@ def test_a_fetch_is_ended_too_when_whoever_asked_leaves_before_it_is_answered() 
     run(test())
 
 
+def test_nothing_is_fetched_for_whoever_left_while_another_fetch_was_under_way() -> None:
+    async def test() -> None:
+        with Fetching({}).serving() as server:
+            fetch, may_answer = server._fetch, threading.Event()
+
+            def held(source: str) -> Any:
+                may_answer.wait(PATIENCE_S)
+                return fetch(source)
+
+            server._fetch = held  # type: ignore[method-assign]
+            async with resolving(server.url, Limits()) as resolver:
+                asking = [asyncio.create_task(resolver.resolve(asking_for(one), deadline_s=LONG_S)) for one in (0, 1)]
+                await until(lambda: server.times("torrents/fetchMetadata"))
+                asking[1].cancel()
+                await asyncio.wait(asking[1:])
+                may_answer.set()
+                await two_rounds(server)
+                assert server.waiting == {DEAD[0]}
+                asking[0].cancel()
+                await until(lambda: server.times("torrents/delete") and not (server.waiting or server.listed))
+
+    run(test())
+
+
+def test_what_is_being_fetched_when_truename_stops_is_ended() -> None:
+    async def test() -> None:
+        with Fetching({}).serving() as server:
+            async with resolving(server.url, Limits()) as resolver:
+                trail = Trail()
+                asking = asyncio.create_task(resolver.resolve(asking_for(0), deadline_s=LONG_S, trail=trail))
+                await until(lambda: trail.asked)
+                assert server.waiting == {DEAD[0]}
+            with pytest.raises(ResolverDown):
+                await asking
+            assert (server.waiting, server.listed) == (set(), {})
+            assert server.times("auth/logout") == 1
+
+    run(test())
+
+
 def test_who_comes_when_somebody_has_just_left_a_fetch_has_their_own_trackers_asked() -> None:
     async def test() -> None:
         with Fetching({}).serving() as server:

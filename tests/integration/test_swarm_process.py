@@ -22,6 +22,7 @@ from tests.integration.test_swarm_demo import gone
 from tests.wire import Conversing, Peer, info_named, sha1
 from truename.demo.torrents import dead_hashes
 from truename.errors import NotYet, Refused, ResolverDown
+from truename.infohash import InfoHash
 from truename.magnet import Magnet
 from truename.resolvers.base import MAX_METADATA_BYTES, Trail
 from truename.resolvers.chain import Chain, Patience
@@ -448,6 +449,24 @@ def test_ten_thousand_at_once_all_have_their_end_though_the_child_reads_slowly()
             os.kill(pid_of(swarm), signal.SIGCONT)
             endings = await asyncio.gather(*tasks, return_exceptions=True)
             assert {getattr(each, "reason", each) for each in endings} == {"nobody_to_ask"}
+            assert not swarm._waiting
+
+    run(test())
+
+
+def test_a_look_up_that_fits_into_no_message_fails_alone() -> None:
+    async def test() -> None:
+        info, too_much = info_named("beside"), "udp://a.example/" + "x" * (17 << 20)
+        async with Peer(info).serving() as peer, a_process() as swarm:
+            (before,) = asking(swarm, peer, [info])
+            large = asyncio.create_task(
+                swarm.resolve(Magnet(info_hash=InfoHash("1" * 40), trackers=(too_much,)), deadline_s=LONG_S)
+            )
+            (after,) = asking(swarm, peer, [info])
+            with pytest.raises(ResolverDown) as failed:
+                await large
+            assert failed.value.reason == "nobody_usable"
+            assert await names([before, after]) == ["beside", "beside"]
             assert not swarm._waiting
 
     run(test())

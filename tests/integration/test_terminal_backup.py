@@ -139,6 +139,13 @@ def test_a_restored_database_has_nobody_signed_in_and_nothing_running(
     assert str(kept) in capfd.readouterr().err
 
 
+def test_a_database_with_pages_of_another_size_is_replaced_too(settings: Settings, screen: Screen, file: Path) -> None:
+    database = settings.data_dir / FILE_NAME
+    execute(database, "PRAGMA journal_mode = DELETE", "PRAGMA page_size = 8192", "VACUUM", "PRAGMA journal_mode = WAL")
+    assert bring_back(settings, screen, file, yes=True)
+    assert "from the backup" in text_in(settings)
+
+
 def test_the_database_itself_is_no_backup_of_it(settings: Settings, screen: Screen, tmp_path: Path) -> None:
     (tmp_path / "link.db").symlink_to(settings.data_dir / FILE_NAME)
     for path in (settings.data_dir / FILE_NAME, tmp_path / "link.db"):

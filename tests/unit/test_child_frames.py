@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from truename.errors import BadMetadata, BadName, NotYet, Refused, ResolverDown
 from truename.infohash import InfoHash
-from truename.magnet import Magnet
+from truename.magnet import MAX_SOURCE_BYTES, MAX_TRACKERS, Magnet, within_bounds
 from truename.resolvers.base import ResolverHealth, Trail
 from truename.resolvers.child import messages
-from truename.resolvers.child.frames import MAX_FRAME_BYTES, BadFrame, Unpacker, encode, pack
+from truename.resolvers.child.frames import MAX_FRAME_BYTES, BadFrame, Unpacker, check_size, encode, pack
 from truename.resolvers.swarm_config import SwarmConfig
 
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5)
@@ -54,6 +54,24 @@ def test_a_frame_over_the_limit_is_refused_by_its_length_alone() -> None:
         list(pack([(encode(["x" * MAX_FRAME_BYTES]), None)]))
     with pytest.raises(BadFrame):
         list(pack([("[1]", b"x" * MAX_FRAME_BYTES)]))
+
+
+@pytest.mark.parametrize("piece", [None, b"x" * 1000])
+def test_what_is_not_refused_by_its_size_fits_into_a_frame(piece: bytes | None) -> None:
+    def fits(chars: int) -> bool:
+        try:
+            check_size("x" * chars, piece)
+        except BadFrame:
+            return False
+        return True
+
+    least, most = 0, MAX_FRAME_BYTES
+    while most - least > 1:
+        middle = (least + most) // 2
+        least, most = (middle, most) if fits(middle) else (least, middle)
+    assert least > MAX_FRAME_BYTES - 2000
+    (frame,) = pack([("x" * least, piece)])
+    assert len(frame) <= 4 + MAX_FRAME_BYTES
 
 
 @pytest.mark.parametrize(
@@ -102,6 +120,12 @@ def test_a_magnet_comes_through_with_all_that_it_asks_with() -> None:
         magnet.trackers,
         magnet.peers,
     )
+
+
+def test_the_longest_sources_that_a_magnet_may_have_fit_into_a_message() -> None:
+    sources = tuple(chr(1) * (MAX_SOURCE_BYTES - 3) + str(number) for number in range(100, MAX_TRACKERS + 100))
+    assert within_bounds(sources) == sources
+    check_size(messages.ask(1, 1.5, Magnet(info_hash=ONE, trackers=sources, peers=sources)), None)
 
 
 @given(st.binary(max_size=200))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from truename import AsyncCalibrationManager, CalibrationTask, TaskStatus, crew
+from truename import AsyncCalibrationManager, CalibrationTask, TaskStatus, crew, journal
 from truename.errors import TruenameError
 from truename.journal import INTERRUPTED, Journal, JournalError
 
@@ -427,6 +427,20 @@ def test_a_text_larger_than_sqlite_takes_is_refused_as_any_other(path, monkeypat
         manager.submit_task("x" * 2000, named)
     assert not manager.tasks
     manager.shutdown()
+
+
+def test_a_name_larger_than_sqlite_takes_is_cut_and_keeps_no_other_end_out(path, monkeypatch, until) -> None:
+    monkeypatch.setattr(journal, "_CUT_CHARS", 100)
+    manager = AsyncCalibrationManager(database=path)
+    manager._crew._journal._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1000)
+    endless = until.ended(manager, manager.submit_task("endless", lambda: ("x" * 2000, None)))
+    until.ended(manager, manager.submit_task("short", named))
+    assert endless.result == "x" * 2000
+    manager.shutdown()
+    assert {(one.info_hash, one.status, one.result) for one in reopened(path)} == {
+        ("endless", TaskStatus.COMPLETED, "x" * 100),
+        ("short", TaskStatus.COMPLETED, "name"),
+    }
 
 
 def test_a_copy_of_the_file_after_shutdown_is_a_whole_journal(path, tmp_path) -> None:

@@ -107,6 +107,15 @@ def test_what_happens_again_and_again_is_told_once_in_a_while_with_how_often() -
     assert said == ["not written", "something else", "not written more=999", "not written"]
 
 
+def test_after_the_clock_was_set_back_it_is_told_as_before() -> None:
+    stream = io.StringIO()
+    with telling(stream):
+        for at in (WHEN, WHEN - 3600, WHEN - 3599, WHEN - 3600 + AGAIN_AFTER_S):
+            logging.getLogger().handle(record("not written", at=at))
+    said = [line.partition(": ")[2] for line in stream.getvalue().splitlines()]
+    assert said == ["not written", "not written", "not written more=1"]
+
+
 def test_it_is_told_what_matters_and_nothing_after_the_end() -> None:
     stream = io.StringIO()
     with telling(stream):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from truename.errors import InvalidInput
 from truename.magnet import (
     MAX_MAGNET_CHARS,
+    MAX_SOURCE_BYTES,
     MAX_TRACKERS,
     InfoHash,
     Magnet,
@@ -174,6 +175,12 @@ def test_the_name_that_goes_makes_room() -> None:
     name = "你" * 1365
     assert rename(magnet, {HEX: name}) == f"{BARE}&dn={encode_dn(name)}"
     assert not unwritable(magnet, {HEX: name})
+
+
+def test_trackers_and_peers_that_are_too_long_to_be_any_are_left_out() -> None:
+    fits, wide = "udp://a.example/" + "x" * (MAX_SOURCE_BYTES - 16), "udp://a.example/" + "\U0001f600" * 600
+    magnet = Magnet.parse(f"{BARE}&tr={fits}&tr={fits}x&tr={wide}&x.pe={fits}x&x.pe=127.0.0.1:1")
+    assert (magnet.trackers, magnet.peers) == ((fits,), ("127.0.0.1:1",))
 
 
 def test_only_the_magnet_that_is_too_large_is_left_alone() -> None:

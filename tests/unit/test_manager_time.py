@@ -466,6 +466,31 @@ def test_a_log_handler_that_raises_costs_a_thread_but_no_task(until, monkeypatch
     manager.shutdown()
 
 
+def test_a_log_handler_that_raises_stops_no_clock(until, capfd) -> None:
+    manager = AsyncCalibrationManager(max_workers=2, timeout=0.2)
+    exploded = threading.Event()
+
+    def explode(record):
+        if ": timeout" in record.getMessage() and not exploded.is_set():
+            exploded.set()
+            raise ValueError("no space in the log")
+        return True
+
+    until.addFilter(explode)
+    stuck = Stuck()
+    first = manager.submit_task("first", stuck)
+    assert exploded.wait(60)
+    waiting = Stuck()
+    second = manager.submit_task("second", waiting)
+    assert until.ended(manager, second).status is TaskStatus.TIMEOUT
+    until.removeFilter(explode)
+    assert manager.get_task_status(first).status is TaskStatus.TIMEOUT
+    assert "no space in the log" in capfd.readouterr().err
+    stuck.let.set()
+    waiting.let.set()
+    manager.shutdown()
+
+
 # The one of a process
 
 

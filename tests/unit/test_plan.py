@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from truename.calibration import Ground, NoRoom, Plan, Priority, Rules, Submission, Submitted, plan_submissions
-from truename.magnet import InfoHash, Magnet
+from truename.magnet import MAX_SOURCE_BYTES, InfoHash, Magnet
 from truename.model import LookupStatus, TaskStatus
 from truename.store.lookups import ActiveLookup
 from truename.store.names import KnownName
@@ -251,3 +251,9 @@ def test_a_magnet_that_names_hundreds_is_kept_with_no_more_than_can_be_asked() -
     done = plan(Ground(), ask(0, "a", trackers=trackers, peers=peers))
     for kept in (done.new_lookups[0].sources, Sources.of_text(done.added[0].sources)):
         assert (kept.trackers, kept.peers) == (trackers[:MAX_SOURCES], peers[:MAX_SOURCES])
+
+
+def test_sources_that_an_earlier_version_kept_however_long_are_read_within_bounds() -> None:
+    short, long = "http://t.example/", "http://t.example/" + "x" * MAX_SOURCE_BYTES
+    text = Sources(trackers=(long, short), peers=("192.0.2.1:1", long)).as_text()
+    assert Sources.of_text(text) == Sources(trackers=(short,), peers=("192.0.2.1:1",))

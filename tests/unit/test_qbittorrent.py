@@ -306,8 +306,11 @@ def test_what_is_no_torrent_has_no_info_dictionary(torrent: bytes) -> None:
         info_in(torrent)
 
 
-@pytest.mark.parametrize(("name", "usable"), [("A", True), ("", False), ("..", False), (V1.upper(), False)])
-def test_the_hash_is_not_a_name(name: str, usable: bool) -> None:
+@pytest.mark.parametrize(
+    ("name", "usable"),
+    [("A", True), ("😀", True), ("", False), ("..", False), (V1.upper(), False), ("half \ud83d of one", False)],
+)
+def test_the_hash_is_not_a_name_nor_is_half_of_a_character(name: str, usable: bool) -> None:
     assert is_a_name(name, V1) is usable
 
 

@@ -131,6 +131,6 @@ def _each_file_once(names: Sequence[str]) -> list[str]:
 def _job(name: str, *, in_place: bool) -> fixing.Job:
     if name == _STDIN:
         what = say("standard_input", LANGUAGE)
-        return fixing.Job(what=what, content=Text.decode(sys.stdin.buffer.read(), what))
+        return fixing.Job(what=what, content=Text.decode(requests.read_whole(sys.stdin.fileno(), what), what))
     file = TextFile.read_to_replace(Path(name)) if in_place else TextFile.read(Path(name))
     return fixing.Job(what=name, content=file.content, file=file)

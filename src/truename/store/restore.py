@@ -217,6 +217,7 @@ def _overwrite(place: Path, new: Path) -> None:
         present.execute("PRAGMA synchronous = FULL")
         (size,) = present.execute("PRAGMA page_size").fetchone()
         if source.execute("PRAGMA page_size").fetchone() != (size,):
+            source.execute("PRAGMA journal_mode = DELETE")  # with a write-ahead log the size stays as it is
             source.execute(f"PRAGMA page_size = {int(size)}")
             source.execute("VACUUM")
         copy_pages(source, present)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Self
 
 from truename.infohash import InfoHash
-from truename.magnet import Magnet, in_turns
+from truename.magnet import MAX_SOURCE_BYTES, Magnet, in_turns, within_bounds
 
 MAX_SOURCES = 100
 _ASKED_AT_ONCE = 50
@@ -73,6 +73,8 @@ class Sources:
 
 def _read(text: str) -> Sources:
     trackers, peers = json.loads(text)
+    if len(text) > MAX_SOURCE_BYTES:  # an earlier version kept any
+        trackers, peers = within_bounds(trackers), within_bounds(peers)
     return Sources(trackers=tuple(trackers), peers=tuple(peers))
 
 

@@ -5,7 +5,7 @@ It works beside a server. When the database cannot be opened, the commands go on
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -26,12 +26,12 @@ _EVERY_S = 0.5
 class Catalogue:
     """An open catalogue, or, without a database, one that knows nothing and keeps nothing.
 
-    `lost`: why it has been given up since, and what was found is not kept; empty while it is well. `tells_batches`: a
-    server that there may be beside it tells a webhook of batches that end.
+    `lost`: why names that were found may not have been kept; empty while all is well. `tells_batches`: a server that
+    there may be beside it tells a webhook of batches that end.
     """
 
     def __init__(self, database: Database | None, *, tells_batches: bool = False) -> None:
-        self._database = database
+        self._database = database  # None, too, after it could not be used
         self._tells_batches = tells_batches
         self._found: list[Outcome] = []
         self._claims: dict[str, Outcome] = {}
@@ -42,12 +42,12 @@ class Catalogue:
 
         Claimed ones stop no look-up; they are kept in mind for `or_claimed`.
         """
-        if self._database is None or self.lost:
+        if self._database is None:
             return {}
         try:
             found = await self._database.read(names.known_names, hashes)
         except StoreUnavailable as error:
-            self.lost = str(error)
+            self._give_up(error)
             return {}
         outcomes = {one: _outcome(InfoHash(one), name) for one, name in found.items()}
         self._claims |= {one: outcome for one, outcome in outcomes.items() if not outcome.verified}
@@ -65,23 +65,37 @@ class Catalogue:
         if outcome.name is not None:
             self._found.append(outcome)
 
-    async def write_now_and_then(self) -> None:
-        """Write until cancelled, so that an interrupted command has not asked in vain."""
-        while True:
-            await asyncio.sleep(_EVERY_S)
-            await self.write()
+    async def write_until(self, ended: asyncio.Event) -> None:
+        """Write what is found now and then, so that a killed command has not asked in vain, and the last at the end."""
+        is_last = False
+        while not is_last:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_EVERY_S):
+                    await ended.wait()
+            is_last = ended.is_set()
+            found, self._found = self._found, []
+            if found:
+                await self._write(found)
 
-    async def write(self) -> None:
-        """Write what was found."""
-        if self._database is None or self.lost or not self._found:
-            return
+    async def _write(self, found: Sequence[Outcome]) -> None:
+        """All of it, or, where one cannot be written, all the others."""
         from truename.calibration import learn_all  # all of the engine, for which a known name need not wait
 
-        found, self._found = self._found, []
+        if self._database is None:
+            return
         try:
             await self._database.write(partial(learn_all, at=time.time(), tells_batches=self._tells_batches), found)
         except StoreUnavailable as error:
-            self.lost = str(error)
+            self._give_up(error)
+        except Exception as error:
+            if len(found) == 1:
+                self.lost = type(error).__name__
+            else:
+                for one in found:
+                    await self._write([one])
+
+    def _give_up(self, error: StoreUnavailable) -> None:
+        self._database, self.lost = None, str(error)
 
 
 @asynccontextmanager
@@ -101,14 +115,13 @@ async def open_catalogue(
             trouble = error
         catalogue = Catalogue(database, tells_batches=tells_batches)
         # No TaskGroup, which would wrap what the block raises; the task has no life beyond the block all the same.
-        writing = asyncio.create_task(catalogue.write_now_and_then())
+        ended = asyncio.Event()
+        writing = asyncio.create_task(catalogue.write_until(ended))
         try:
             yield catalogue, trouble
         finally:
-            writing.cancel()
-            with suppress(asyncio.CancelledError):
-                await writing
-            await catalogue.write()
+            ended.set()
+            await writing
 
 
 @asynccontextmanager

@@ -56,7 +56,8 @@ class _Handler(logging.StreamHandler[TextIO]):
 
     def filter(self, record: logging.LogRecord) -> bool:
         kind = record.name, str(record.msg)
-        if record.created - self._told.get(kind, float("-inf")) < AGAIN_AFTER_S:
+        # A clock that was set back makes what was told later than what is to be told now.
+        if 0 <= record.created - self._told.get(kind, float("-inf")) < AGAIN_AFTER_S:
             self._untold[kind] = self._untold.get(kind, 0) + 1
             return False
         if len(self._told) >= _MAX_KINDS:

@@ -3,9 +3,11 @@
 import asyncio
 import codecs
 import os
+import select
 import threading
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from truename.errors import InvalidInput
 from truename.magnet import Magnet, find_magnets
@@ -117,6 +119,23 @@ async def _without_utf_16(descriptor: int, what: str) -> AsyncIterator[bytes]:
     yield decoder.decode(begun, final=True).encode() if decoder else begun
 
 
+def read_whole(descriptor: int, what: str) -> bytes:
+    """A stream to its end. Errors: `Unusable`."""
+    try:
+        return b"".join(iter(partial(_read_some, descriptor), b""))
+    except OSError as error:
+        raise Unusable("cannot_read", what=what, why=reason(error)) from error
+
+
+def _read_some(descriptor: int) -> bytes:
+    """The next bytes, waited for also where somebody else who has the stream open wants nobody to wait."""
+    while True:
+        try:
+            return os.read(descriptor, _CHUNK_BYTES)
+        except BlockingIOError:
+            select.select([descriptor], [], [])
+
+
 async def _chunks(descriptor: int, what: str) -> AsyncIterator[bytes]:
     """Read in a thread of our own: one that waits for a terminal or a slow pipe must not hold up the program's end."""
     loop = asyncio.get_running_loop()
@@ -126,7 +145,7 @@ async def _chunks(descriptor: int, what: str) -> AsyncIterator[bytes]:
     def read() -> None:
         while room.acquire():
             try:
-                chunk: bytes | OSError = os.read(descriptor, _CHUNK_BYTES)
+                chunk: bytes | OSError = _read_some(descriptor)
             except OSError as error:
                 chunk = error
             try:

@@ -14,6 +14,7 @@ from typing import Any, Final
 MAX_FRAME_BYTES: Final = 16 << 20
 _BATCH_BYTES = 256 << 10
 _LENGTH_BYTES = 4
+_ROOM_FOR_LENGTHS = 64
 
 encode = json.JSONEncoder(separators=(",", ":")).encode
 """One message as text, in ASCII."""
@@ -24,6 +25,13 @@ Posted = tuple[str, bytes | None]
 
 class BadFrame(ValueError):  # noqa: N818 - named after what it is
     """What came is no frame, or no message: the other side cannot be understood any more."""
+
+
+def check_size(message: str, piece: bytes | None) -> None:
+    """Errors: `BadFrame` when a message, with the bytes that go with it, is too large for any frame."""
+    size = len(message) + len(piece or b"")
+    if size > MAX_FRAME_BYTES - _ROOM_FOR_LENGTHS:
+        raise BadFrame(f"{size} bytes in one message")
 
 
 def pack(messages: Iterable[Posted]) -> Iterator[bytes]:

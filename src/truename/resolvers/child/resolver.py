@@ -276,11 +276,15 @@ class SwarmProcess:
         if self._child is None or not self._child.is_up or question.is_over:
             return
         left_s = question.left_s(self._child.now)
-        if left_s > 0:
-            question.inside = True
-            self._child.post(messages.ask(question.number, left_s, question.magnet))
-        else:
+        if left_s <= 0:
             question.fail_late()
+            return
+        try:
+            self._child.post(messages.ask(question.number, left_s, question.magnet))
+        except BadFrame:
+            question.settle(ResolverDown("nobody_usable"))
+        else:
+            question.inside = True
 
     def _call_for_help(self, question: _Question) -> None:
         """Whoever comes next need not wait for a child that does not start, or hangs; once asked, it has its time."""

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from truename.resolvers.child.frames import BadFrame, Posted, Unpacker, pack
+from truename.resolvers.child.frames import BadFrame, Posted, Unpacker, check_size, pack
 
 _READ_BYTES = 256 << 10
 
@@ -44,7 +44,11 @@ class Wire:
         loop.add_reader(sock, self.read)
 
     def post(self, message: str, piece: bytes | None = None) -> None:
-        """Send an encoded message, and bytes with it, at the end of this turn. After the end it is dropped."""
+        """Send an encoded message, and bytes with it, at the end of this turn. After the end it is dropped.
+
+        Errors: `BadFrame` when it is larger than the other side takes; nothing else is lost by that.
+        """
+        check_size(message, piece)
         if self._is_open:
             if not self._posted:
                 self._loop.call_soon(self._flush)

@@ -119,8 +119,8 @@ class QbittorrentResolver:
         owes, self._owes_farewell = self._owes_farewell, False
         if not owes or self._rounds.server is None:
             return None
-        expected, mine = self._rounds.unseen, self._rounds.mine
-        return lambda session: session.do(lambda same: same.farewell(mine, expected, patience_s))
+        part = self._rounds.farewell(patience_s)
+        return lambda session: session.do(part)
 
     def _part(self, within_s: float) -> None:
         """The process ends without `aclose`, or before that is done."""

@@ -62,10 +62,23 @@ class Rounds:
             return False
         return not any(entry.is_held_by(self.mine) or self._may_remove(entry) for entry, _ in self._listing.ours())
 
+    def farewell(self, patience_s: float) -> Callable[[Session], None]:
+        """What a session has to do so that nothing of ours is left: see `Session.farewell`."""
+        fetched = [one.info_hash for one in self._errands.turn.values() if one.fetching]
+        fetched = [one for one in dict.fromkeys((*fetched, *self._withdrawn)) if self._listing.find(one) is None]
+        unseen = [one.hash20 for one in (*self._sent, *fetched)]
+        mine, folder = self.mine, self._folder
+
+        def part(session: Session) -> None:
+            for portion in portions([topic(one) for one in fetched], _PORTION):
+                session.add(portion, tag=mine.tag, folder=folder, stopped=True)
+            session.farewell(mine, unseen, patience_s)
+
+        return part
+
     @property
-    def unseen(self) -> tuple[str, ...]:
-        """What was added and has not been seen in the list."""
-        return tuple(self._sent)
+    def _folder(self) -> str:
+        return f"{self.server.save_path.rstrip('/') if self.server else ''}/{self.mine.tag}"
 
     def start_over(self) -> None:
         """The server is another one, or has forgotten the session."""
@@ -234,7 +247,7 @@ class Rounds:
         return errand.way == ADD and errand.added < _MOST_ADDS and not on_its_way
 
     async def _send(self, magnets: list[str], hashes: list[InfoHash], *, stopped: bool = False) -> None:
-        folder = f"{self.server.save_path.rstrip('/') if self.server else ''}/{self.mine.tag}"
+        folder = self._folder
         self._sent |= dict.fromkeys(hashes, time.monotonic())
         await self._ask(lambda session: session.add(magnets, tag=self.mine.tag, folder=folder, stopped=stopped))
 
@@ -282,6 +295,8 @@ class Rounds:
         self._leave_fetches_to_adds()
         due = [one for one in self._errands.turn.values() if one.way == FETCH and one.ask_at <= now]
         for errand in sorted(due, key=lambda one: one.ask_at)[:_FETCHES_A_ROUND]:
+            if self._errands.turn.get(errand.info_hash) is not errand:
+                continue  # nobody waits for it any more, and a fetch that began now would have no end
             ending = await self._fetched(errand)
             if ending is not None:
                 self._named += 1
@@ -325,7 +340,7 @@ class Rounds:
         """Nobody wants these any more: an add takes the place of a fetch, and can be removed."""
         withdrawn = list(self._withdrawn)
         ended = [one for one in withdrawn if one not in self._errands.turn and self._listing.find(one) is None]
-        for portion in (ended[at : at + _PORTION] for at in range(0, len(ended), _PORTION)):
+        for portion in portions(ended, _PORTION):
             await self._send([topic(one) for one in portion], portion, stopped=True)
         for info_hash in withdrawn:
             del self._withdrawn[info_hash]

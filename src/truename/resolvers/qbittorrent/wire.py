@@ -5,7 +5,7 @@ Source: WebAPI_Changelog.md and the wiki page "WebUI API" of qBittorrent; BEP 3,
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeVar
 from urllib.parse import quote, urlsplit
 
 from truename import bencode
@@ -16,6 +16,8 @@ from truename.metainfo import MAX_NAME_BYTES
 from truename.networks import is_address
 from truename.resolvers.addresses import usable_peers, usable_trackers
 from truename.resolvers.qbittorrent.config import QbittorrentConfig
+
+_T = TypeVar("_T")
 
 _MAX_TRACKERS = 30
 _MAX_PEERS = 30
@@ -118,7 +120,11 @@ def info_in(torrent: bytes) -> bytes:
 def is_a_name(text: str, info_hash: InfoHash) -> bool:
     """Whether a name that qBittorrent shows can be the torrent's: without metadata it shows the hash."""
     name = text.strip()
-    if name in ("", ".", "..") or len(text.encode(errors="replace")) > MAX_NAME_BYTES:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:  # half of a character, which JSON can say and no file is called
+        return False
+    if name in ("", ".", "..") or size > MAX_NAME_BYTES:
         return False
     return not (len(name) >= 40 and info_hash.startswith(name.lower()))
 
@@ -131,7 +137,7 @@ def api_version(text: str) -> tuple[int, ...] | None:
     return tuple(map(int, parts))
 
 
-def portions(given: Iterable[str], size: int) -> list[list[str]]:
+def portions(given: Iterable[_T], size: int) -> list[list[_T]]:
     """The same in lists of at most `size`."""
     items = list(given)
     return [items[at : at + size] for at in range(0, len(items), size)]
