@@ -25,6 +25,7 @@ __all__ = [
     "Magnet",
     "MagnetSpan",
     "Replacement",
+    "bears",
     "decode_dn",
     "encode_dn",
     "find_magnets",
@@ -214,6 +215,11 @@ def lacks(span: MagnetSpan, name: str) -> bool:
     """Whether `rename` would write this name into a magnet: it neither reads as it, nor would be too large with it."""
     written = _true_dn(span, {span.info_hash: name} if span.info_hash else {})
     return written is not None and _fits(span, written)
+
+
+def bears(span: MagnetSpan, name: str) -> bool:
+    """Whether a magnet with an info-hash reads as if it had this name, one way or the other to read it."""
+    return span.display_name == name or _true_dn(span, {span.info_hash or "": name}) is None
 
 
 def _made(name: str, before: str, after: str) -> str:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from truename.clock import Clock
 from truename.hub import Hub
-from truename.magnet import Magnet, MagnetSpan, find_magnets
+from truename.magnet import Magnet, MagnetSpan, bears, find_magnets
 from truename.note_edits import Edit, NewNote, Stale, edit_all, remove_all, save_all
 from truename.note_texts import Candidate, Lacking, candidate_of, not_own
 from truename.own_names import OwnNames, keys_of
@@ -31,8 +31,8 @@ _MANY_CHARS = 4_000_000  # a list is not longer than this and one note more
 class MagnetView:
     """One magnet of a note: where it stands (code points), its `dn`, its true name if known, its latest task.
 
-    `known` is what else the catalogue says; `watch`: how the hash is watched, if it did not answer; `own`: the person
-    chose its `dn`.
+    `is_named`: the true name is the one in the text. `known` is what else the catalogue says; `watch`: how the hash is
+    watched, if it did not answer; `own`: the person chose its `dn`.
     """
 
     start: int
@@ -41,6 +41,7 @@ class MagnetView:
     dn: str | None
     name: str | None
     task: TaskRow | None
+    is_named: bool = False
     watch: Watched | None = None
     known: KnownName | None = None
     own: bool = False
@@ -172,6 +173,7 @@ def view(
                 info_hash=span.info_hash,
                 dn=span.display_name,
                 name=known[span.info_hash].name if span.info_hash in known else None,
+                is_named=span.info_hash in known and bears(span, known[span.info_hash].name),
                 task=latest.get((row.person_id, span.info_hash)),
                 watch=watched.get((row.person_id, span.info_hash)),
                 known=known.get(span.info_hash),

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from playwright.async_api import expect
 
 from tests.browser.window_support import (
@@ -85,6 +86,21 @@ def test_from_the_first_run_to_the_first_name(chromium: Chromium, tmp_path: Path
 
     with LocalSwarm(SwarmPlan()) as swarm:
         chromium.runner.run(run(swarm))
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_going_back_and_saving_once_more_makes_no_second_note(chromium: Chromium, tmp_path: Path, script: bool) -> None:
+    async def scenario(_: Live, window: Window) -> None:
+        page, field = window.page, window.page.locator("[name=text]")
+        await page.goto(f"{window.address}/notes")
+        await window.save("a text")
+        await page.go_back()
+        await expect(field).to_have_value("a text")  # the browser has put it there again
+        await window.save("a text")
+        await expect(page.locator("truename-note")).to_have_count(1)
+        await expect(field).to_have_value("")
+
+    chromium.visit(tmp_path, scenario, window={"java_script_enabled": script})
 
 
 def test_a_press_brings_the_name_without_a_reload(chromium: Chromium, tmp_path: Path) -> None:

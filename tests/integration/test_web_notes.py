@@ -436,6 +436,28 @@ def test_the_page_says_in_words_how_each_magnet_is_doing(tmp_path: Path) -> None
     with_live(tmp_path, scenario)
 
 
+def test_a_text_that_comes_with_another_name_than_was_found_before_is_not_called_named(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        client = await site.signed_in()
+        await save(client, f"{LINK}&dn=first")
+        await named(site, client)
+
+        async def states() -> tuple[list[str], bool]:
+            page = (await client.get("/notes", headers=PAGE)).text
+            return re.findall(r'data-state="(\w+)"', page), 'class="ask-unnamed"' in page
+
+        assert await states() == (["completed"], False)
+        await save(client, f"{LINK}&dn=a+lie")
+        assert await states() == (["known", "completed"], True)
+        batch = (await client.post("/api/calibrate/batch", json={"unnamed": True})).json()
+        assert (batch["total"], batch["completed"]) == (1, 1)
+        assert await states() == (["completed"] * 2, False)
+        await save(client, f"{LINK}&dn=Name+of+1a1a.mkv")
+        assert await states() == (["completed"] * 3, False)
+
+    with_live(tmp_path, scenario)
+
+
 def test_a_page_of_one_note_is_for_its_owner(tmp_path: Path) -> None:
     async def scenario(site: Live) -> None:
         alice, bob = await site.signed_in(), await site.signed_in("bob", peer="192.0.2.2")

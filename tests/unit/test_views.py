@@ -49,7 +49,8 @@ def test_a_name_stays_as_it_is_in_json() -> None:
 
 
 def magnet(task: TaskRow | None, name: str | None, dn: str | None) -> MagnetView:
-    return MagnetView(start=0, end=1, info_hash=HASH, dn=dn, name=name, task=task)
+    is_named = name is not None and dn == name
+    return MagnetView(start=0, end=1, info_hash=HASH, dn=dn, name=name, task=task, is_named=is_named)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,8 @@ def magnet(task: TaskRow | None, name: str | None, dn: str | None) -> MagnetView
         (ROW, None, None, "pending"),
         (ROW, "n", None, "pending"),
         (NAMED, "n", "n", "completed"),
-        (NAMED, "n", "my own", "completed"),
+        (NAMED, "n", "another", "known"),
+        (NAMED, None, "the catalogue is another one", "completed"),
         (DEAD, None, None, "timeout"),
         (DEAD, "n", None, "known"),
         (DEAD, "n", "n", "completed"),

@@ -30,7 +30,6 @@ from truename.web.guard import identity_of
 from truename.web.language import preferred
 from truename.web.line_ends import bare, restored
 from truename.web.notes import found
-from truename.web.once import MAX_MARK_CHARS, new_mark
 from truename.web.paging import DEFAULT_LIMIT
 from truename.web.paths import limit_of
 from truename.web.render import moment, render, see_other
@@ -82,24 +81,21 @@ async def save_by_form(request: Request) -> Response:
         return await _calibrate(request, fields)
     given = bare(fields.get("text", ""))
     try:
-        note_id = await _saved(request, text_of(given), form=fields.get("form", ""))
+        note_id = await _saved(request, text_of(given))
     except (Refusal, StoreUnavailable) as trouble:
         return await _list(request, "", draft=given, refusal=_told(trouble))
     return see_other(request, f"/notes#note-{note_id}")
 
 
-async def _saved(request: Request, text: str, *, form: str) -> int:
-    """The number of the note; the same one when the same text comes from the same form again."""
+async def _saved(request: Request, text: str) -> int:
+    """The number of the note; the same one when the same text comes again soon."""
     work, person_id = work_of(request), identity_of(request).person.id
 
     async def save() -> int:
         return (await work.notes.save(person_id, text)).note.id
 
-    if not 0 < len(form) <= MAX_MARK_CHARS:
-        return await save()
-    return await work.once.do(
-        (person_id, form, sha256(text.encode()).digest()), save, still_there=partial(work.notes.is_as_saved, person_id)
-    )
+    sent = person_id, sha256(text.encode()).digest()
+    return await work.once.do(sent, save, still_there=partial(work.notes.is_as_saved, person_id))
 
 
 @router.get("/notes/{note_id}")
@@ -189,7 +185,6 @@ async def _list(request: Request, after: str, *, draft: str = "", refusal: Refus
         older=views[-1].note.id if more else None,
         newer=bool(after),
         draft=draft,
-        form=new_mark(),
         fault="" if refusal is None else _in_a_form(refusal),
         most=limit_of("/notes"),
     )

@@ -1,25 +1,25 @@
 """A form that is sent twice, by a double click or by going back, is done once."""
 
 import asyncio
-import secrets
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from typing import Any, Final
 
 _MOST_REMEMBERED: Final = 1000
-MAX_MARK_CHARS: Final = 40
-
-
-def new_mark() -> str:
-    """What a form bears that is shown now."""
-    return secrets.token_urlsafe(12)
+REMEMBERED_S: Final = 600.0
 
 
 class Once:
-    """What came of the forms that were sent last. Belongs to one event loop."""
+    """What came of the forms that were sent in the last ten minutes. Belongs to one event loop.
 
-    def __init__(self) -> None:
-        self._done: OrderedDict[Hashable, asyncio.Task[int]] = OrderedDict()
+    No mark in the form tells two times from one: after going back a browser asks for the page anew, and puts what a
+    person wrote into it, but nothing that was hidden there.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._done: OrderedDict[Hashable, tuple[float, asyncio.Task[int]]] = OrderedDict()
 
     async def do(
         self,
@@ -30,22 +30,29 @@ class Once:
     ) -> int:
         """The number of what was made by it.
 
-        Input:  `sent`: what was sent, by whom and from which form; `still_there`: else it is made anew.
+        Input:  `sent`: what was sent, and by whom; `still_there`: else it is made anew.
         Errors: those of `work`, which is tried again by the next that is sent.
         """
-        done = self._done.get(sent)
-        if done is None or not await self._holds(done, still_there):
-            if self._done.get(sent) is done:  # else somebody else has begun meanwhile
-                self._done[sent] = asyncio.create_task(work())
-            done = self._done[sent]
-            while len(self._done) > _MOST_REMEMBERED:
-                self._done.popitem(last=False)
+        self._forget()
+        before = self._done.get(sent)
+        if before is None or not await self._holds(before[1], still_there):
+            if self._done.get(sent) is before:  # else somebody else has begun meanwhile
+                self._done[sent] = self._clock(), asyncio.create_task(work())
+                self._done.move_to_end(sent)
+            before = self._done[sent]
         try:
-            return await asyncio.shield(done)
+            return await asyncio.shield(before[1])
         except Exception:
-            if self._done.get(sent) is done:
+            if self._done.get(sent) is before:
                 del self._done[sent]
             raise
+
+    def _forget(self) -> None:
+        while self._done:
+            first, (at, _) = next(iter(self._done.items()))
+            if len(self._done) < _MOST_REMEMBERED and self._clock() < at + REMEMBERED_S:
+                break
+            del self._done[first]
 
     @staticmethod
     async def _holds(done: asyncio.Task[int], still_there: Callable[[int], Awaitable[bool]]) -> bool:

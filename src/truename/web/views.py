@@ -110,12 +110,13 @@ def _beginning(name: str | None) -> str | None:
 def state_of(view: MagnetView) -> str:
     """How a magnet is doing, for the page: a word that `texts` has as `state_...`.
 
-    `known`: there is a name, which somebody else asked for, and it does not stand in this note yet.
+    `known`: there is a name, and it does not stand in this text: somebody else has asked for it, or the text has come
+    since, or the person has another name there.
     """
-    if view.task is not None and (view.task.status is TaskStatus.COMPLETED or not view.task.status.is_final):
+    if view.task is not None and not view.task.status.is_final:
         return view.task.status.value
     if view.name is not None:
-        return "completed" if view.dn == view.name else "known"
+        return "completed" if view.is_named else "known"
     if view.task is None and view.watch is not None:  # the task is forgotten, its end is not
         return "timeout" if view.watch.code in TIMEOUTS else "failed"
     return view.task.status.value if view.task is not None else "none"

@@ -282,7 +282,8 @@ class TruenameNote extends HTMLElement {
 
   /** What there is to tell of a magnet: its name, if it has just come. */
   #showMagnet(old, magnet) {
-    const arrived = magnet.dataset.state === 'completed' && old.dataset.state !== 'completed';
+    const [before, now] = [old.dataset.state, magnet.dataset.state];
+    const arrived = before !== now && before !== 'completed' && ['completed', 'known'].includes(now);
     old.dataset.state = magnet.dataset.state;
     old.dataset.magnet = magnet.dataset.magnet;
     swap('.magnet-names', old, magnet);
