@@ -6,7 +6,7 @@ one value in it.
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from itertools import islice, zip_longest
 from math import inf
 from typing import NamedTuple, Self
@@ -15,12 +15,13 @@ from urllib.parse import unquote
 from truename.dn import decode_dn, encode_dn, reads_as
 from truename.errors import InvalidInput
 from truename.infohash import InfoHash
-from truename.scanner import MAX_MAGNET_CHARS, SCHEME, MagnetSpan, find_magnets, parameters
+from truename.scanner import MAX_MAGNET_CHARS, SCHEME, HashPair, MagnetSpan, find_magnets, parameters
 
 __all__ = [
     "MAX_MAGNET_CHARS",
     "MAX_SOURCE_BYTES",
     "MAX_TRACKERS",
+    "HashPair",
     "InfoHash",
     "Magnet",
     "MagnetSpan",
@@ -32,6 +33,7 @@ __all__ = [
     "in_turns",
     "lacks",
     "rename",
+    "rename_alike",
     "renaming",
     "replaced",
     "unwritable",
@@ -170,10 +172,32 @@ def renaming(
     Output: one `dn` changed or inserted in each of those magnets. A `dn` that already reads as the name stays as it is,
             so renaming twice equals renaming once; so does a magnet that would become too large: see `unwritable`.
     """
+    return _renaming(text, partial(_name_of, names), names, keep, most_chars)
+
+
+def rename_alike(
+    text: str,
+    names: Mapping[HashPair, str],
+    keep: Container[tuple[str, str | None]] = frozenset(),
+    *,
+    most_chars: float,
+) -> str:
+    """As `rename`, with the names of magnets that carry just these hashes, and of no others that have one of them."""
+    among = {one for pair in names for one in pair if one is not None}
+    return replaced(text, _renaming(text, lambda span: names.get(span.hash_pair), among, keep, most_chars))
+
+
+def _renaming(
+    text: str,
+    name_of: Callable[[MagnetSpan], str | None],
+    among: Container[str],
+    keep: Container[tuple[str, str | None]],
+    most_chars: float,
+) -> list[Replacement]:
     found: list[Replacement] = []
     made = cache(_made)  # a long name may stand in thousands of magnets
-    for span in find_magnets(text, among=names):
-        written = _true_dn(span, names, made)
+    for span in find_magnets(text, among=among):
+        written = _true_dn(span, name_of(span), made)
         if written is not None and _fits(span, written) and not _is_kept(span, keep):
             found.append(Replacement(span.start + span.dn_start, span.start + span.dn_end, written))
     return found if len(text) + sum(map(_growth, found)) <= most_chars else _within(most_chars - len(text), found)
@@ -207,28 +231,31 @@ def replaced(text: str, changes: Iterable[Replacement]) -> str:
 
 def unwritable(text: str, names: Mapping[str, str]) -> list[MagnetSpan]:
     """The magnets that `rename` leaves alone because with their true name they would be too large to be read again."""
-    changes = ((span, _true_dn(span, names)) for span in find_magnets(text, among=names))
+    changes = ((span, _true_dn(span, _name_of(names, span))) for span in find_magnets(text, among=names))
     return [span for span, written in changes if written is not None and not _fits(span, written)]
 
 
 def lacks(span: MagnetSpan, name: str) -> bool:
     """Whether `rename` would write this name into a magnet: it neither reads as it, nor would be too large with it."""
-    written = _true_dn(span, {span.info_hash: name} if span.info_hash else {})
+    written = _true_dn(span, name)
     return written is not None and _fits(span, written)
 
 
 def bears(span: MagnetSpan, name: str) -> bool:
     """Whether a magnet with an info-hash reads as if it had this name, one way or the other to read it."""
-    return span.display_name == name or _true_dn(span, {span.info_hash or "": name}) is None
+    return span.display_name == name or _true_dn(span, name) is None
 
 
 def _made(name: str, before: str, after: str) -> str:
     return f"{before}{encode_dn(name)}{after}"
 
 
-def _true_dn(span: MagnetSpan, names: Mapping[str, str], made: Callable[[str, str, str], str] = _made) -> str | None:
+def _name_of(names: Mapping[str, str], span: MagnetSpan) -> str | None:
+    return names.get(span.info_hash or "") or names.get(span.info_hash_v2 or "")
+
+
+def _true_dn(span: MagnetSpan, name: str | None, made: Callable[[str, str, str], str] = _made) -> str | None:
     """What is to stand at the place of the `dn`, or None when nothing is to change there."""
-    name = names.get(span.info_hash or "") or names.get(span.info_hash_v2 or "")
     if not name:
         return None
     value = made(name, span.dn_before, span.dn_after)

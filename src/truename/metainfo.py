@@ -148,14 +148,22 @@ def _hashes(
     return (digests.v1, digests.v2 if has_v2 else None) if has_v1 else (digests.v2, None)
 
 
+class _Entry(NamedTuple):
+    """A file of a dictionary: the parts of its path, as many bytes as those have together, and its size."""
+
+    path: Sequence[bytes]
+    path_bytes: int
+    size_bytes: int | None
+
+
 def _files(info: dict[bytes, bencode.Value], raw_name: bytes) -> tuple[int | None, int, tuple[TorrentFile, ...]]:
     """The size of all files, their number, and the files that are kept."""
-    entries: Iterator[tuple[Sequence[bytes], int | None]]
+    entries: Iterator[_Entry]
     match info.get(b"files"), info.get(b"file tree"), info.get(b"length"):
         case list(listed), _, _:
             entries = _listed(listed)
         case _, _, int(length):
-            entries = iter([((raw_name,), _size(length))])
+            entries = iter([_Entry((raw_name,), len(raw_name), _size(length))])
         case _, dict(tree), _:
             entries = _tree(tree)
         case _:
@@ -163,18 +171,18 @@ def _files(info: dict[bytes, bencode.Value], raw_name: bytes) -> tuple[int | Non
     total = count = unknown = 0
     paths: list[bytes] = []
     sizes: list[int | None] = []
-    for path, size_bytes in entries:
+    for path, path_bytes, size_bytes in entries:
         total += size_bytes or 0
         unknown += size_bytes is None
         count += 1
-        if len(paths) < MAX_FILES_KEPT and sum(map(len, path)) + len(path) <= MAX_PATH_BYTES:
+        if len(paths) < MAX_FILES_KEPT and path_bytes + len(path) <= MAX_PATH_BYTES:
             paths.append(b"/".join(path))
             sizes.append(size_bytes)
     is_known = not unknown and total <= MAX_SIZE_BYTES
     return total if is_known else None, count, tuple(map(TorrentFile, decode_alike(paths), sizes))
 
 
-def _listed(files: list[bencode.Value]) -> Iterator[tuple[Sequence[bytes], int | None]]:
+def _listed(files: list[bencode.Value]) -> Iterator[_Entry]:
     """The files of a v1 dictionary; padding files (BEP 47) are not files."""
     for entry in files:
         if not isinstance(entry, dict):
@@ -185,15 +193,17 @@ def _listed(files: list[bencode.Value]) -> Iterator[tuple[Sequence[bytes], int |
         is_padding = isinstance(attributes, bytes) and b"p" in attributes
         parts = [part for part in path if isinstance(part, bytes)] if isinstance(path, list) else []
         if parts and not is_padding:
-            yield parts, _size(entry.get(b"length"))
+            yield _Entry(parts, sum(map(len, parts)), _size(entry.get(b"length")))
 
 
-def _tree(tree: dict[bytes, bencode.Value]) -> Iterator[tuple[Sequence[bytes], int | None]]:
+def _tree(tree: dict[bytes, bencode.Value]) -> Iterator[_Entry]:
     """The files of a v2 file tree, where a file is a directory with the empty name in it.
 
-    The path is one list that grows and shrinks: many files may share a directory whose name is a megabyte long.
+    The path is one list that grows and shrinks, and its length a sum that does: many files may share a directory whose
+    name is a megabyte long, or that is a hundred thousand levels deep.
     """
     path: list[bytes] = []
+    path_bytes = 0
     open_directories = [iter(tree.items())]
     while open_directories:
         for name, below in open_directories[-1]:
@@ -201,14 +211,15 @@ def _tree(tree: dict[bytes, bencode.Value]) -> Iterator[tuple[Sequence[bytes], i
                 continue
             if name:
                 path.append(name)
+                path_bytes += len(name)
                 open_directories.append(iter(below.items()))
                 break
             if path:
-                yield path, _size(below.get(b"length"))
+                yield _Entry(path, path_bytes, _size(below.get(b"length")))
         else:
             open_directories.pop()
             if path:
-                path.pop()
+                path_bytes -= len(path.pop())
 
 
 def _size(value: bencode.Value | None) -> int | None:

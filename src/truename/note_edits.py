@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from truename.errors import TruenameError
-from truename.magnet import rename
+from truename.magnet import rename_alike
 from truename.note_texts import renames_between, room_in
 from truename.own_names import Key, changed_names, put_back
 from truename.store import events, notes, revisions
@@ -84,7 +84,7 @@ async def _edit(connection: Connection, edit: Edit) -> NoteRow | Stale | None:
         renames = renames_between(base, now.text)
         if renames is None:
             return Stale(now)
-        text = rename(text, renames, own.every | changed, most_chars=room_in(base, text, now.text))
+        text = rename_alike(text, renames, own.every | changed, most_chars=room_in(base, text, now.text))
     if text == now.text and not changed:
         return now
     undone = frozenset[Key]()

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from truename.differences import differing
 from truename.errors import InvalidInput
-from truename.magnet import MAX_TRACKERS, InfoHash, Magnet, MagnetSpan, find_magnets, lacks, rename
+from truename.magnet import MAX_TRACKERS, HashPair, InfoHash, Magnet, MagnetSpan, find_magnets, lacks, rename
 from truename.own_names import OwnNames, changed_names, keys_of
 
 MAX_CHARS = 16 << 20
@@ -124,19 +124,20 @@ def room_in(base: str, mine: str, now: str) -> int:
     return max(MAX_CHARS, len(mine) + max(0, len(now) - len(base)))
 
 
-def renames_between(base: str, renamed: str) -> dict[str, str] | None:
-    """The names that truename wrote from one text to the next; the texts differ in nothing else.
+def renames_between(base: str, renamed: str) -> dict[HashPair, str] | None:
+    """The names that truename wrote from one text to the next, which differ in nothing else, by all that their magnets
+    carry: by which of two hashes a name came is not seen, and the other one may be a stranger's word.
 
-    None: they do, as only a forged history has it.
+    None: they differ in more, as only a forged history has it.
     """
-    changed: dict[str, str] = {}
+    changed: dict[HashPair, str] = {}
     here, there = differing(base, renamed)
     olds, news = list(find_magnets(here)), list(find_magnets(there))
     if len(olds) != len(news):
         return None
     for old, new in zip(olds, news, strict=True):
         if old.text != new.text and new.info_hash is not None and new.display_name is not None:
-            changed[new.info_hash] = new.display_name
+            changed[new.hash_pair] = new.display_name
     return changed
 
 

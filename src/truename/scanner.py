@@ -68,6 +68,10 @@ _LONG = 64  # characters, from which on it pays to look at the brackets alone
 _MAX_ESCAPES = 2
 
 
+HashPair = tuple[InfoHash | None, InfoHash | None]
+"""The info-hash by which a magnet goes, and the second one that it says, if any."""
+
+
 class MagnetSpan(NamedTuple):
     """Where one magnet stands in a text, and where its `dn` is or would go. Offsets are code points.
 
@@ -86,6 +90,11 @@ class MagnetSpan(NamedTuple):
     dn_before: str = ""
     dn_after: str = ""
     problem: str | None = None
+
+    @property
+    def hash_pair(self) -> HashPair:
+        """All that it carries."""
+        return self.info_hash, self.info_hash_v2
 
     @property
     def has_dn(self) -> bool:

@@ -200,6 +200,49 @@ def test_peers_that_are_found_late_reach_the_one_that_runs_already() -> None:
     asyncio.run(scenario())
 
 
+def test_what_has_been_found_is_read_to_its_end_and_not_asked_for_anew() -> None:
+    async def scenario() -> tuple[Outcome, int, bool]:
+        read, more = asyncio.Event(), asyncio.Event()
+
+        async def stuck(_: Magnet, trail: Trail) -> Found:
+            trail.question_sent()
+            trail.needs_help(("192.0.2.1:1024",))
+            await more.wait()
+            trail.needs_help(("192.0.2.2:1024",))
+            return await asyncio.Event().wait()  # type: ignore[return-value]
+
+        async def reading(_: Magnet, trail: Trail) -> Found:
+            trail.question_sent()
+            trail.has_found = True
+            await read.wait()
+            return torrent("Dunes.mkv")
+
+        direct, last = Scripted("direct", reading), answering("script", Claim("a claim"))
+        patience = replace(AT_ONCE, reading_s=NEVER_S)
+        chain = Chain([Scripted("swarm", stuck), direct, last], patience=patience)
+        asked = asyncio.create_task(chain.look_up(MAGNET, timeout_s=0.1))
+        await direct.begun.wait()
+        more.set()
+        await asyncio.sleep(0.2)  # the time is over
+        read.set()
+        return await asked, len(direct.asked_for), last.begun.is_set()
+
+    outcome, times, others_asked = run(scenario())
+    assert (outcome.name, outcome.verified, times, others_asked) == ("Dunes.mkv", True, 1, False)
+
+
+def test_what_is_not_read_in_a_long_time_is_given_up() -> None:
+    async def reading(_: Magnet, trail: Trail) -> Found:
+        trail.question_sent()
+        trail.has_found = True
+        return await asyncio.Event().wait()  # type: ignore[return-value]
+
+    outcome = run(
+        Chain([Scripted("direct", reading)], patience=replace(AT_ONCE, reading_s=0.05)).look_up(MAGNET, timeout_s=0.01)
+    )
+    assert outcome.status is TaskStatus.TIMEOUT
+
+
 def test_who_joins_has_a_look_up_beside_with_a_time_of_its_own_and_new_ones_first() -> None:
     async def scenario() -> None:
         async def knows(magnet: Magnet, trail: Trail) -> Found:

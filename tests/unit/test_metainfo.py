@@ -2,14 +2,14 @@
 
 import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import libtorrent as lt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from truename import names
+from truename import metainfo, names
 from truename.bencode import Value
 from truename.demo.torrents import DemoTorrent, real_torrents
 from truename.errors import BadMetadata, BadName
@@ -309,6 +309,26 @@ def test_a_hostile_file_tree_has_no_files_and_does_not_hide_the_name(tree: Value
     found = read(V2 | {b"file tree": tree})
     assert found.name == "A name"
     assert (found.file_count, found.size_bytes) in {(0, 0), (1, 0)}
+
+
+def test_a_tree_of_many_levels_costs_no_more_than_its_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look at the whole path of each file would be one at thirteen million names here."""
+    looked_at = 0
+
+    def counting(values: Iterable[int]) -> int:
+        nonlocal looked_at
+        every = list(values)
+        looked_at += len(every)
+        return sum(every)
+
+    monkeypatch.setattr(metainfo, "sum", counting, raising=False)
+    levels = 5_000
+    body = b"0:d6:lengthi1ee1:ad" * levels + b"0:d6:lengthi1ee" + b"e" * levels
+    top = b"x" * (MAX_PATH_BYTES + 1)
+    raw = b"d9:file treed%d:%sd%see12:meta versioni2e4:name5:alicee" % (len(top), top, body)
+    found = read_info(raw, [sha256(raw)])
+    assert (found.name, found.file_count, found.size_bytes, found.files) == ("alice", levels + 1, levels + 1, ())
+    assert looked_at <= levels
 
 
 def test_a_tree_as_deep_as_bencoding_allows_is_read() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from truename.magnet import find_magnets
+from truename.magnet import find_magnets, rename_alike
 from truename.note_texts import caught_up, magnets_of, problem_of, renames_between
 from truename.own_names import changed_names
 
@@ -30,9 +30,20 @@ def test_what_cannot_be_asked_for_is_left_out_and_has_its_reason() -> None:
 
 def test_what_a_rename_wrote_is_read_from_the_two_texts() -> None:
     before = f"{link(dn='a')} {link(OTHER)}"
-    assert renames_between(before, f"{link(dn='True%20name')} {link(OTHER)}") == {V1: "True name"}
+    assert renames_between(before, f"{link(dn='True%20name')} {link(OTHER)}") == {(V1, None): "True name"}
     assert renames_between(before, before) == {}
     assert renames_between(before, f"{before} {link(OTHER)}") is None  # no rename does that
+
+
+@pytest.mark.parametrize("plain", [link(), f"magnet:?xt=urn:btmh:1220{'3c' * 32}"])
+def test_a_name_that_came_by_one_of_two_hashes_is_written_again_for_no_magnet_of_the_other_alone(plain: str) -> None:
+    both = f"{link()}&xt=urn:btmh:1220{'3c' * 32}"
+    base = f"{plain} {both}"
+    (_, there) = find_magnets(base)
+    now = base[: there.start + there.dn_start] + "&dn=Y" + base[there.start + there.dn_start :]
+    renames = renames_between(base, now)
+    assert renames == {(V1, "3c" * 32): "Y"}
+    assert rename_alike(f"{base} more", renames, most_chars=1000) == f"{now} more"
 
 
 TRUE = "True%20name"

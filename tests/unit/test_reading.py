@@ -51,6 +51,34 @@ def test_those_of_very_many_values_are_read_beside_the_loop_one_at_a_time(monkey
     assert [name for name, in_the_loop in readers if in_the_loop] == ["small", "long"]
 
 
+def test_one_that_is_read_for_nobody_any_more_keeps_its_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, may_end = threading.Semaphore(0), threading.Event()
+    readers: list[str] = []
+
+    def slow(raw: InfoBytes, expected: Collection[str], *, max_values: int | None = None) -> Metainfo:
+        found = read_info(raw, expected, max_values=max_values)
+        readers.append(found.name)
+        begun.release()
+        assert may_end.wait(30)
+        return found
+
+    async def test() -> None:
+        one = Reading()
+        asked = [asyncio.create_task(one.read(InfoBytes(raw), [sha1(raw)])) for raw in LARGE]
+        assert await asyncio.to_thread(begun.acquire, timeout=30)
+        for task in asked[:2]:
+            task.cancel()
+        await asyncio.wait(asked[:2])
+        assert await asyncio.gather(*(asyncio.to_thread(int, "7") for _ in range(50))) == [7] * 50
+        assert readers == ["large 0"]
+        may_end.set()
+        assert (await asked[2]).name == "large 2"
+        assert readers == ["large 0", "large 2"]
+
+    monkeypatch.setattr(reading, "read_info", slow)
+    asyncio.run(test())
+
+
 @pytest.mark.parametrize("raw", [SMALL, LARGE[0]])
 def test_whatever_goes_wrong_while_one_is_read_is_told(monkeypatch: pytest.MonkeyPatch, raw: bytes) -> None:
     def no_memory(raw: InfoBytes, expected: Collection[str], *, max_values: int | None = None) -> Metainfo:

@@ -51,16 +51,17 @@ class Trail:
 
     `asked`: the first question has been sent. `counts` are numbers by the words of `COUNTS`. `peers` (`host:port`) are
     those it knows of and gets nothing from; another resolver may fare better. `said`: what a tracker answered instead
-    of peers, hostile.
+    of peers, hostile. `has_found`: the dictionary is there, and is only being read.
     `on_news` is called after `question_sent` and `needs_help`; a trail that nobody follows has none.
     """
 
-    __slots__ = ("_on_news", "asked", "counts", "peers", "said", "stuck")
+    __slots__ = ("_on_news", "asked", "counts", "has_found", "peers", "said", "stuck")
 
     def __init__(self, on_news: Callable[[], None] | None = None) -> None:
         self._on_news = on_news
         self.asked = False
         self.stuck = False
+        self.has_found = False
         self.said = ""
         self.counts: dict[str, int] = {}
         self.peers: tuple[str, ...] = ()

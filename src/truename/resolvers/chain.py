@@ -29,6 +29,9 @@ _PROOF_S: Final = 5.0
 _LAST_WORD_S: Final = 0.5
 """Each resolver keeps its own time; who is over it by so much is cut off."""
 
+_READING_S: Final = 10.0
+"""The same for what has been found and is being read: of large ones one after the other, a second each at worst."""
+
 _GLANCE_S: Final = 2.0
 
 _TAKES_PEERS: Final = frozenset(("direct",))
@@ -42,6 +45,7 @@ class Patience:
     late_s: float = _LATE_S
     proof_s: float = _PROOF_S
     last_word_s: float = _LAST_WORD_S
+    reading_s: float = _READING_S
 
 
 class Chain:
@@ -178,9 +182,10 @@ class _Race(Asked[Outcome]):
         if any(leg.is_about_to_end for leg in self._legs):
             return True  # that counts, though the time may be over by now; it looks again itself
         self._note_time()
-        self._pass_peers_on()
-        while self._to_come and self._legs[-1].is_late(self.loop.time(), self._late_s):
-            self._begin_next()
+        if not self._is_reading():
+            self._pass_peers_on()
+            while self._to_come and self._legs[-1].is_late(self.loop.time(), self._late_s):
+                self._begin_next()
         if self._is_at_its_end():
             return False
         self._set_alarm()
@@ -255,8 +260,8 @@ class _Race(Asked[Outcome]):
         """When something is to be done though nothing happens."""
         times = []
         if (over := self._over_at()) is not None:
-            times.append(over + self._chain.patience.last_word_s)
-        if self._to_come and (asked_at := self._legs[-1].asked_at) is not None:
+            times.append(over + self._last_word_s())
+        if self._to_come and not self._is_reading() and (asked_at := self._legs[-1].asked_at) is not None:
             times.append(asked_at + self._late_s)
         if self._claimed_at is not None:
             times.append(self._claimed_at + self._chain.patience.proof_s)
@@ -277,4 +282,12 @@ class _Race(Asked[Outcome]):
         if self._claimed_at is not None and now >= self._claimed_at + self._chain.patience.proof_s:
             return True
         over = self._over_at()
-        return over is not None and now >= over + self._chain.patience.last_word_s
+        return over is not None and now >= over + self._last_word_s()
+
+    def _is_reading(self) -> bool:
+        return any(leg.is_reading for leg in self._legs)
+
+    def _last_word_s(self) -> float:
+        """What is there is read to its end, unless those of too many others are read first."""
+        patience = self._chain.patience
+        return patience.reading_s if self._is_reading() else patience.last_word_s

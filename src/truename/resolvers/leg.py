@@ -80,6 +80,11 @@ class Leg:
         """Whether it has an answer that the race will be told in the next turn of the loop."""
         return self._asked is not None and self._asked.is_answered
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether it has what was asked for: nobody else can do better, and asking it anew would begin anew."""
+        return self._asked is not None and self.trail.has_found
+
     def is_late(self, now: float, late_s: float) -> bool:
         """Whether the next resolver is to be asked as well."""
         if self.ended is not None or self.trail.stuck:

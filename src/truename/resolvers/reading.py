@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 
 from truename.asked import Ended
 from truename.bencode import TooManyValues
@@ -19,7 +20,8 @@ class Reading:
     """
 
     def __init__(self) -> None:
-        self._turn = asyncio.Lock()
+        # Of its own: what is read for somebody who has left cannot be stopped, and is to take no other place.
+        self._aside = ThreadPoolExecutor(1, "truename-reading")
 
     async def read(self, raw: InfoBytes, expected: Collection[str]) -> Metainfo:
         """See `read_info`."""
@@ -48,5 +50,4 @@ class Reading:
             ended(error)
 
     async def _read_aside(self, raw: InfoBytes, expected: Collection[str]) -> Metainfo:
-        async with self._turn:
-            return await asyncio.to_thread(read_info, raw, expected)
+        return await asyncio.get_running_loop().run_in_executor(self._aside, read_info, raw, expected)

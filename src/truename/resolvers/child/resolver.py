@@ -104,6 +104,7 @@ class _Question(Asked[Metainfo]):
     def read(self, raw: bytes, reading: Reading) -> None:
         """The child has found it, and is not asked any more."""
         self._leave_the_child()
+        self.trail.has_found = True
         self._reads = reading.begin(InfoBytes(raw), self.magnet.hashes, self.settle)
 
     def _left(self) -> None:

@@ -84,6 +84,7 @@ class _Waiter(Asked[Metainfo]):
         if self.found is None and not self.is_over and raw.is_one_of((self._magnet.info_hash,)):
             self.found = raw
             self._stop_clock()
+            self.trail.has_found = True
             self._reads = self._reading.begin(raw, self._magnet.hashes, self.settle)
 
     def fail(self, error: Exception) -> None:
