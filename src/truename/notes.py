@@ -24,7 +24,7 @@ from truename.store.writer import Writer
 
 _NOTES_AT_ONCE = 50
 _NONE_OWN = OwnNames()
-_MANY_CHARS = 4_000_000  # a list is not longer than this and one note more
+_MANY_CHARS = 4_000_000  # not more than this and one note are read at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +126,9 @@ class Notes:
         """
         lacking = Lacking(most)
         last_id = 0
-        while some := await self._database.read(notes.after, person_id, last_id, limit=_NOTES_AT_ONCE):
+        while some := await self._database.read(
+            notes.after, person_id, last_id, limit=_NOTES_AT_ONCE, enough_chars=_MANY_CHARS
+        ):
             own = await self._database.read(notes.own_names_of, [note_id for note_id, _ in some])
             spans = await asyncio.to_thread(not_own, some, own)
             hashes = {span.info_hash for span in spans if span.info_hash is not None}

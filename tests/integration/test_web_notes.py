@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 
 from tests.integration.live_support import HYBRID_V1, HYBRID_V2, Live, with_live
 from tests.integration.web_support import ENGLISH, PAGE, Site, with_site
+from truename import notes
+from truename.store import notes as store_notes
 
 HASH, OTHER = "1a" * 20, "2b" * 20
 LINK = f"magnet:?xt=urn:btih:{HASH}"
@@ -456,6 +459,30 @@ def test_a_text_that_comes_with_another_name_than_was_found_before_is_not_called
         assert await states() == (["completed"] * 3, False)
 
     with_live(tmp_path, scenario)
+
+
+def test_of_long_notes_a_few_are_read_at_once_for_everything_unnamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_at_once: list[int] = []
+    after = store_notes.after
+
+    async def counted(*given: Any, **named: Any) -> Sequence[tuple[int, str]]:
+        some = await after(*given, **named)
+        read_at_once.append(len(some))
+        return some
+
+    async def scenario(site: Live) -> None:
+        client = await site.signed_in()
+        for number in range(1, 6):
+            await save(client, f"magnet:?xt=urn:btih:{number:040x} " + "x" * 1000)
+        body = (await client.post("/api/calibrate/batch", json={"unnamed": True})).json()
+        assert body["total"] == 5
+
+    monkeypatch.setattr(notes, "_MANY_CHARS", 2000)
+    monkeypatch.setattr(store_notes, "after", counted)
+    with_live(tmp_path, scenario)
+    assert read_at_once == [2, 2, 1, 0]
 
 
 def test_a_page_of_one_note_is_for_its_owner(tmp_path: Path) -> None:

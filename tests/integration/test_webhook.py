@@ -20,6 +20,7 @@ from sqlalchemy import func, select, update
 
 from tests.integration.live_support import PATIENCE_S, Live, Oracle, live, with_live
 from truename.cleaner import KEEP_UNTOLD_S, Cleaner
+from truename.store.database import StoreUnavailable
 from truename.store.tables import batch, task
 from truename.web import webhook
 from truename.web.webhook import AGAIN_AFTER_S, SIGNATURE, Target, Webhook, open_pool
@@ -398,6 +399,31 @@ def test_a_defect_in_one_batch_ends_neither_the_server_nor_the_others(
             bell.now += AGAIN_AFTER_S[0]
             assert await bell.ring() == 1
             assert [json.loads(body)["batch_id"] for _, body in found.told] == [well, broken]
+
+    with_live(tmp_path, scenario)
+
+
+def test_a_batch_that_cannot_be_read_has_no_other_told_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(site: Live) -> None:
+        unread, well = await ended_batch(site), await ended_batch(site)
+        async with receiver() as found:
+            bell = Bell(site, found.url)
+            read = bell.webhook._batches.to_be_told
+
+            async def to_be_told(person_id: int, batch_id: str, **given: Any) -> Any:
+                if batch_id == unread:
+                    raise StoreUnavailable("database is locked")
+                return await read(person_id, batch_id, **given)
+
+            monkeypatch.setattr(bell.webhook._batches, "to_be_told", to_be_told)
+            assert [await bell.ring() for _ in range(3)] == [1, 0, 0]
+            assert [json.loads(body)["batch_id"] for _, body in found.told] == [well]
+            assert "the webhook is told later" in caplog.text
+            monkeypatch.undo()
+            assert await bell.ring() == 1
+            assert [json.loads(body)["batch_id"] for _, body in found.told] == [well, unread]
 
     with_live(tmp_path, scenario)
 

@@ -16,11 +16,14 @@ from truename.web.cards import (
     LISTED_CHARS,
     LISTED_MAGNETS,
     MAX_PIECES,
+    MAX_UNREAD,
     OWN_MAGNETS,
     SHORT_MAGNETS,
     Card,
+    Unread,
     changed_lines,
     fold_of,
+    unread_of,
     visible_lines,
 )
 
@@ -111,6 +114,13 @@ def test_of_very_many_magnets_the_last_are_text_like_any_other() -> None:
 def test_many_magnets_are_folded(count: int, after: str | None, shown: int, folded: int, unlisted: int) -> None:
     card = Card.of(note(magnets(count)), after=after)
     assert (len(card.magnets), len(card.folded), card.unlisted) == (shown, folded, unlisted)
+
+
+def test_of_very_many_links_that_cannot_be_read_the_first_are_shown_and_all_are_counted() -> None:
+    first, count = unread_of("magnet:?a " * 1000)
+    assert (len(first), count) == (MAX_UNREAD, 1000)
+    assert unread_of("magnet:?dn=a") == ([Unread("magnet:?dn=a", "missing_info_hash")], 1)
+    assert unread_of("nothing") == ([], 0)
 
 
 def test_names_are_counted_wherever_they_stand() -> None:

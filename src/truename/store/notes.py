@@ -272,10 +272,22 @@ async def texts_of(connection: Connection, person_id: int, note_ids: Sequence[in
     return ((row.id, row.text) for row in rows)
 
 
-async def after(connection: Connection, person_id: int, note_id: int, *, limit: int) -> Sequence[tuple[int, str]]:
-    """A person's notes in which magnets stand, each as (id, text), the oldest first, from after a given one on."""
+async def after(
+    connection: Connection, person_id: int, note_id: int, *, limit: int, enough_chars: int
+) -> Sequence[tuple[int, str]]:
+    """A person's notes in which magnets stand, each as (id, text), the oldest first, from after a given one on.
+
+    Where they are long, only as many are read as are enough, but one at least.
+    """
     values = {"person_id": person_id, "after_id": note_id, "limit": limit}
-    return [(row.id, row.text) for row in await connection.execute(_AFTER, values)]
+    found: list[tuple[int, str]] = []
+    chars = 0
+    for row in await connection.execute(_AFTER, values):
+        found.append((row.id, row.text))
+        chars += len(row.text)
+        if chars >= enough_chars:
+            break
+    return found
 
 
 def _collect(found: dict[int, _Found], rows: Iterable[Row[Any]]) -> None:

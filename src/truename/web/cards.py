@@ -5,6 +5,7 @@ A megabyte of text, or thousands of magnets, must neither fill the list nor make
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 from truename.magnet import find_magnets
@@ -76,7 +77,7 @@ class Card:
         at = len(magnets) if len(magnets) <= SHORT_MAGNETS else FIRST_MAGNETS
         most = LISTED_MAGNETS if listed else OWN_MAGNETS
         states = [state_of(one) for one in magnets]
-        unread = unread_of(text)
+        unread, unread_count = unread_of(text)
         return cls(
             view=view,
             after=after,
@@ -88,15 +89,16 @@ class Card:
             unlisted=max(0, len(magnets) - most),
             named=sum(state in _NAMED for state in states),
             waiting=sum(state in _WAITING for state in states),
-            unread=unread[:MAX_UNREAD],
-            unread_count=len(unread),
+            unread=unread,
+            unread_count=unread_count,
         )
 
 
-def unread_of(text: str) -> Sequence[Unread]:
-    """The links of a text that look like magnets and have no info-hash, in order."""
+def unread_of(text: str) -> tuple[Sequence[Unread], int]:
+    """The first links of a text that look like magnets and have no info-hash, and how many there are."""
     broken = (span for span in find_magnets(text, broken=True) if span.info_hash is None and span.problem is not None)
-    return [Unread(_beginning(span.text), span.problem or "") for span in broken]
+    first = [Unread(_beginning(span.text), span.problem or "") for span in islice(broken, MAX_UNREAD)]
+    return first, len(first) + sum(1 for _ in broken)
 
 
 def _beginning(text: str) -> str:

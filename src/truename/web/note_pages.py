@@ -5,7 +5,7 @@ Nothing that a person wrote is lost here: what cannot be saved comes back in its
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -18,7 +18,7 @@ from truename.calibration import NoRoom
 from truename.names import is_hidden, shown
 from truename.note_edits import Stale
 from truename.note_texts import caught_up, magnets_of
-from truename.notes import MagnetView
+from truename.notes import MagnetView, NoteView
 from truename.store.database import StoreUnavailable
 from truename.web.at_hand import work_for_asking, work_of
 from truename.web.bodies import form_fields
@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 
 _OTHER_FIELDS_BYTES = 1024
 _COMPARED_CHARS = 100_000
+_AT_ONCE_CHARS = 100_000
 _UNESCAPED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._* "
 # What is said to a person instead of what a program is told about a missing field.
 _IN_A_FORM = {"web_missing_text": "notes_empty", "web_too_large": "notes_too_large"}
@@ -102,7 +103,7 @@ async def _saved(request: Request, text: str) -> int:
 async def page_of_one(request: Request, note_id: NoteId, after: str | None = None) -> Response:
     """One note by itself; with `after` as it stands on that page of the list, for a page that follows its magnets."""
     view = found(await work_of(request).notes.get(identity_of(request).person.id, note_id))
-    card = Card.of(view, after=_after(after))
+    (card,) = await _cards([view], after=_after(after))
     if after is not None:
         return _page(request, "one-note.html", cards=[card])
     named = [one.info_hash for one in (*card.magnets, *card.folded) if one.known is not None]
@@ -174,7 +175,7 @@ async def _list(request: Request, after: str, *, draft: str = "", refusal: Refus
     views, more = await work_of(request).notes.newest(
         identity_of(request).person.id, limit=DEFAULT_LIMIT, before_id=cursor_of(after)
     )
-    cards = [Card.of(view, after=after) for view in views]
+    cards = await _cards(views, after=after)
     return _page(
         request,
         "notes.html",
@@ -188,6 +189,13 @@ async def _list(request: Request, after: str, *, draft: str = "", refusal: Refus
         fault="" if refusal is None else _in_a_form(refusal),
         most=limit_of("/notes"),
     )
+
+
+async def _cards(views: Sequence[NoteView], *, after: str | None) -> Sequence[Card]:
+    """The cards of notes; those of long texts are made beside the loop."""
+    if sum(len(view.note.text) for view in views) <= _AT_ONCE_CHARS:
+        return [Card.of(view, after=after) for view in views]
+    return await asyncio.to_thread(lambda: [Card.of(view, after=after) for view in views])
 
 
 def _told(trouble: Refusal | StoreUnavailable) -> Refusal:

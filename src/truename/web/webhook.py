@@ -83,24 +83,31 @@ class Webhook:
                     await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def tell(self, pool: httpcore.AsyncConnectionPool) -> int:
-        """Tell of the batches that are due; of how many."""
+        """Tell of the batches that are due; of how many, those left out that could not be read."""
         due = await self._database.read(
             batches.to_tell, at=self._clock(), longest_delay_s=AGAIN_AFTER_S[-1], limit=_AT_ONCE
         )
         arrived = await asyncio.gather(*(self._tell_safely(pool, one.batch_id, one.person_id) for one in due))
-        for one, well in zip(due, arrived, strict=True):
+        tried = [(one, well) for one, well in zip(due, arrived, strict=True) if well is not None]
+        written = []
+        for one, well in tried:
             again_at = None if well or one.tried >= len(AGAIN_AFTER_S) else self._clock() + AGAIN_AFTER_S[one.tried]
             if not well and again_at is None:
                 log.warning("the webhook is not told any more", extra={"batch": one.batch_id})
-            await self._writer.write(batches.tried_all, (one, again_at))
-        return len(due)
+            written.append(self._writer.begin(batches.tried_all, (one, again_at)))
+        await asyncio.gather(*written)
+        return len(tried)
 
-    async def _tell_safely(self, pool: httpcore.AsyncConnectionPool, batch_id: str, person_id: int) -> bool:
-        """The same as `_tell`: a defect that one batch brings to light ends neither the server nor other batches."""
+    async def _tell_safely(self, pool: httpcore.AsyncConnectionPool, batch_id: str, person_id: int) -> bool | None:
+        """The same as `_tell`, or None: it could not be read, and is told later, which keeps no other from being told.
+
+        Nor does a defect that one batch brings to light end the server.
+        """
         try:
             return await self._tell(pool, batch_id, person_id)
-        except StoreUnavailable:
-            raise
+        except StoreUnavailable as trouble:
+            log.warning("the webhook is told later", extra={"reason": str(trouble)})
+            return None
         except Exception:
             log.exception("telling the webhook broke", extra={"batch": batch_id})
             return False
