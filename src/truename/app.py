@@ -18,6 +18,7 @@ from truename.calibration import Census, Rules
 from truename.cleaner import Cleaner
 from truename.feeder import Feeder
 from truename.hub import Hub
+from truename.late_names import LateNames
 from truename.mode import Mode
 from truename.model import Lookup, Outcome
 from truename.notes import Notes
@@ -146,6 +147,7 @@ def _loops(settings: Settings, engine: Engine, queue: JobQueue, chain: Chain) ->
     yield feeder.run()
     yield Applier(writer, queue, feeder, engine.hub, clock=time.time, rules=rules, luck=random.random).run()
     yield Outlook(writer, feeder, engine.hub).run()
+    yield LateNames(engine.database, writer, engine.hub, clock=time.time).run()
     yield engine.watch.run()
     yield queue.serve(work)
     yield Cleaner(writer, time.time, task_ttl_s=settings.task_ttl_s, interval_s=settings.cleanup_interval_s).run()

@@ -10,7 +10,7 @@ from argon2 import PasswordHasher
 
 from tests.integration.heart_support import ALICE, HASHES, Heart, with_heart
 from truename.own_names import OwnNames
-from truename.store import notes, revisions
+from truename.store import notes, renames, revisions
 from truename.store.backup import back_up
 from truename.store.contradictions import contradiction_in
 from truename.store.database import FILE_NAME, Database, sqlite_url
@@ -27,7 +27,7 @@ def long_text(magnets: int) -> str:
 
 async def rename(heart: Heart, number: int) -> None:
     async with heart.database.writing() as connection:
-        await notes.write_names(connection, {ALICE: {HASHES[number]: NAMES[number]}}, at=heart.now)
+        await renames.write_names(connection, {ALICE: {HASHES[number]: NAMES[number]}}, at=heart.now)
 
 
 async def edit(heart: Heart, row: notes.NoteRow, text: str) -> None:

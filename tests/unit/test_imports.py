@@ -46,7 +46,7 @@ LEVELS = (
         "note_texts",
     },
     {"manager", "crew", "ad_hoc", "journal", "resolvers", "store", "queue"},
-    {"worker", "calibration", "feeder", "deliveries", "joining", "applier", "outlook", "cleaner"}
+    {"worker", "calibration", "feeder", "deliveries", "joining", "applier", "outlook", "cleaner", "late_names"}
     | {"service", "batching", "watch", "notes", "note_edits", "mode", "health", "backups"},
     {"terminal", "demo", "web"},
     {"app", "serving", "ways"},

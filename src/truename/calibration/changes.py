@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from truename.store import batches, events, names, notes
+from truename.store import batches, events, names, renames
 from truename.store.database import Connection
 from truename.store.names import KnownName
 from truename.store.progress import Touched
@@ -42,11 +42,11 @@ class Changes:
         for person_id, info_hash in named:
             for one in together.get(info_hash, (info_hash,)):
                 theirs.setdefault(person_id, {})[one] = known[info_hash].name
-        self.notes += await notes.write_names(connection, theirs, at=self.at)
+        self.notes += await renames.write_names(connection, theirs, at=self.at)
 
     async def correct(self, connection: Connection, claimed: Mapping[str, tuple[str, str]]) -> None:
         """Write names over ones that were only claimed, given by hash as (claimed, now), whoever was told of those."""
-        self.notes += await notes.correct_names(connection, claimed, at=self.at)
+        self.notes += await renames.correct_names(connection, claimed, at=self.at)
 
     async def write(self, connection: Connection) -> None:
         """Count the batches down and append the events."""

@@ -5,23 +5,20 @@ names that are the person's own, whose magnets truename leaves alone.
 """
 
 import json
-from collections.abc import AsyncIterator, Callable, Collection, Container, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, exists, insert, select, update
+from sqlalchemy import bindparam, delete, exists, insert, select, update
 
 from truename.differences import differing
-from truename.dn import reads_as
-from truename.magnet import Replacement, find_magnets, renaming, replaced
-from truename.note_texts import MAX_CHARS
+from truename.magnet import Replacement, find_magnets
 from truename.own_names import Key, OwnNames, hashes_of, keys_of
 from truename.store import revisions
 from truename.store.database import Connection
 from truename.store.portable import by_hash, in_chunks
-from truename.store.revisions import RENAMED, SAVED, Revision
-from truename.store.tables import note, note_magnet, note_revision
+from truename.store.revisions import SAVED, Revision
+from truename.store.tables import note, note_magnet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,17 +33,8 @@ class NoteRow:
     updated_at: float
 
 
-@dataclass(slots=True)
-class _Found:
-    """Which hashes stand in a note, and what of their names in it is the person's. Its text may be long."""
-
-    person_id: int
-    hashes: list[str] = field(default_factory=list)
-    own: set[Key] = field(default_factory=set)
-
-
 _NOTES_AT_ONCE = 20
-
+_ENOUGH_CHARS = 1_000_000
 
 _COLUMNS = list(note.c)
 _STANDING = (
@@ -57,16 +45,6 @@ _STANDING = (
         note_magnet.c.own.is_(False),
     )
     .distinct()
-)
-_WITH_HASHES = (
-    select(note.c.id, note.c.person_id, note_magnet.c.hash, note_magnet.c.typed, note_magnet.c.undone)
-    .join(note_magnet, note_magnet.c.note_id == note.c.id)
-    .where(
-        note_magnet.c.hash.in_(bindparam("hashes", expanding=True)),
-        note_magnet.c.own.is_(False),
-    )
-    .order_by(note.c.id)
-    .with_for_update(of=note)
 )
 _AFTER = (
     select(note.c.id, note.c.text)
@@ -101,9 +79,6 @@ _OWN_ANEW = (
     .where(note_magnet.c.note_id == bindparam("this_note_id"), note_magnet.c.hash == bindparam("this_hash"))
     .values(own=bindparam("this_own"), typed=bindparam("this_typed"), undone=bindparam("this_undone"))
 )
-_RENAMED_WITH_HASHES = _WITH_HASHES.where(
-    exists().where(note_revision.c.note_id == note.c.id, note_revision.c.cause == RENAMED)
-)
 
 
 async def save(connection: Connection, *, person_id: int, text: str, at: float) -> NoteRow:
@@ -112,7 +87,7 @@ async def save(connection: Connection, *, person_id: int, text: str, at: float) 
     values = {column.name: getattr(row, column.name) for column in _COLUMNS if column.name != "id"}
     note_id = int((await connection.execute(insert(note).values(values).returning(note.c.id))).scalar_one())
     row = replace(row, id=note_id)
-    await revisions.append(connection, [_revision(row, cause=SAVED)])
+    await revisions.append(connection, [revision_of(row, cause=SAVED)])
     await _index(connection, note_id, text, OwnNames())
     return row
 
@@ -156,8 +131,8 @@ async def own_names_of(connection: Connection, note_ids: Iterable[int]) -> dict[
     for some in in_chunks(note_ids):
         for row in await connection.execute(_OWN_OF, {"note_ids": some}):
             typed, undone = found.setdefault(row.note_id, (set(), set()))
-            typed |= _keys(row.hash, row.typed)
-            undone |= _keys(row.hash, row.undone)
+            typed |= keys_in(row.hash, row.typed)
+            undone |= keys_in(row.hash, row.undone)
     return {one: OwnNames(typed=frozenset(typed), undone=frozenset(undone)) for one, (typed, undone) in found.items()}
 
 
@@ -169,7 +144,9 @@ async def lift(connection: Connection, asked: Iterable[tuple[int, str]]) -> None
             if (row.person_id, row.hash) in keys:
                 found.setdefault(row.id, set()).add(row.hash)
     own = await own_names_of(connection, found)
-    async for some in _a_few_of(connection, found):
+    left = sorted(found)
+    while some := await some_of(connection, left, enough_chars=_ENOUGH_CHARS):
+        left = [one for one in left if one > some[-1].id]
         for there in some:
             lifted = own[there.id].lifted(there.text, found[there.id])
             changed = hashes_of(own[there.id].undone - lifted.undone)
@@ -183,7 +160,7 @@ async def write(connection: Connection, before: NoteRow, text: str, *, cause: st
     """Put a new text in the place of `before`, which must be what the database holds in this transaction."""
     after = replace(before, version=before.version + 1, text=text, updated_at=at)
     await _index_anew(connection, before, text, own)
-    await _write_all(connection, [after], [_revision(after, cause=cause)])
+    await write_all(connection, [after], [revision_of(after, cause=cause)])
     return after
 
 
@@ -191,56 +168,6 @@ async def remove(connection: Connection, note_id: int, *, person_id: int) -> boo
     """Delete a person's note with its history; whether there was one."""
     gone = await connection.execute(delete(note).where(note.c.id == note_id, note.c.person_id == person_id))
     return gone.rowcount > 0
-
-
-async def write_names(
-    connection: Connection, names: Mapping[int, Mapping[str, str]], *, at: float
-) -> Sequence[tuple[int, int]]:
-    """Write true names into the notes of the people who asked for them; what changed, each as (person, note).
-
-    Input:  for each person, the names by hash. Names that a person chose stay.
-    """
-    found: dict[int, _Found] = {}
-    for keys, hashes in by_hash((person, one) for person, theirs in names.items() for one in theirs):
-        rows = await connection.execute(_WITH_HASHES, {"hashes": hashes})
-        _collect(found, (row for row in rows if (row.person_id, row.hash) in keys))
-
-    def changes_in(there: NoteRow) -> list[Replacement]:
-        here = found[there.id]
-        theirs = {one: names[here.person_id][one] for one in here.hashes}
-        return renaming(there.text, theirs, here.own, most_chars=MAX_CHARS)
-
-    return await _write_renamed(connection, found, changes_in, at)
-
-
-async def correct_names(
-    connection: Connection, names: Mapping[str, tuple[str, str]], *, at: float
-) -> Sequence[tuple[int, int]]:
-    """Write names in the place of those that were only claimed; what changed, each as (person, note).
-
-    Input:  by hash, what was claimed and is in the notes of those who had asked, and what is proven or claimed now. A
-            magnet that does not bear what was claimed is somebody's own, or nobody had asked for it.
-    """
-    found: dict[int, _Found] = {}
-    for some in in_chunks(names):
-        _collect(found, await connection.execute(_RENAMED_WITH_HASHES, {"hashes": some}))
-
-    def changes_in(there: NoteRow) -> list[Replacement]:
-        here = found[there.id]
-        return _correcting(there.text, {one: names[one] for one in here.hashes}, here.own)
-
-    return await _write_renamed(connection, found, changes_in, at)
-
-
-def _correcting(text: str, names: Mapping[str, tuple[str, str]], own: AbstractSet[Key]) -> list[Replacement]:
-    """What is to be replaced for the names of now, where all magnets of a hash but the person's own bear the claim."""
-    bearing = set(names)
-    for span in find_magnets(text, among=names):
-        if own.isdisjoint(keys_of(span)):
-            for one in bearing.intersection((span.info_hash, span.info_hash_v2)):
-                if span.written_dn is None or not reads_as(span.written_dn, names[one][0]):
-                    bearing.remove(one)
-    return renaming(text, {one: names[one][1] for one in bearing}, own, most_chars=MAX_CHARS)
 
 
 async def standing(connection: Connection, asked: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
@@ -290,38 +217,23 @@ async def after(
     return found
 
 
-def _collect(found: dict[int, _Found], rows: Iterable[Row[Any]]) -> None:
-    for row in rows:
-        here = found.setdefault(row.id, _Found(row.person_id))
-        here.hashes.append(row.hash)
-        here.own.update(_keys(row.hash, row.typed), _keys(row.hash, row.undone))
+async def some_of(connection: Connection, note_ids: Sequence[int], *, enough_chars: int) -> Sequence[NoteRow]:
+    """The first of these notes, in this order, as many as are enough, but one at least; none where there is none.
+
+    At most a few: they may be long.
+    """
+    found: list[NoteRow] = []
+    chars = 0
+    for row in await connection.execute(_OF_IDS, {"note_ids": note_ids[:_NOTES_AT_ONCE]}):
+        found.append(_read(row))
+        chars += len(row.text)
+        if chars >= enough_chars:
+            break
+    return found
 
 
-async def _a_few_of(connection: Connection, note_ids: Collection[int]) -> AsyncIterator[list[NoteRow]]:
-    """These notes, a few at a time: they may be long."""
-    ids = sorted(note_ids)
-    for start in range(0, len(ids), _NOTES_AT_ONCE):
-        some = await connection.execute(_OF_IDS, {"note_ids": ids[start : start + _NOTES_AT_ONCE]})
-        yield [_read(row) for row in some]
-
-
-async def _write_renamed(
-    connection: Connection, note_ids: Collection[int], changes_in: Callable[[NoteRow], list[Replacement]], at: float
-) -> Sequence[tuple[int, int]]:
-    changed: list[tuple[int, int]] = []
-    async for some in _a_few_of(connection, note_ids):
-        after: list[NoteRow] = []
-        history: list[Revision] = []
-        for row in some:
-            if changes := changes_in(row):
-                after.append(replace(row, version=row.version + 1, text=replaced(row.text, changes), updated_at=at))
-                history.append(_revision(after[-1], cause=RENAMED, changes=changes))
-        await _write_all(connection, after, history)
-        changed += [(row.person_id, row.id) for row in after]
-    return changed
-
-
-async def _write_all(connection: Connection, changed: Sequence[NoteRow], history: Sequence[Revision]) -> None:
+async def write_all(connection: Connection, changed: Sequence[NoteRow], history: Sequence[Revision]) -> None:
+    """Put these notes in the place of what they were, with their revisions."""
     if not changed:
         return
     await connection.execute(
@@ -334,7 +246,8 @@ async def _write_all(connection: Connection, changed: Sequence[NoteRow], history
     await revisions.append(connection, history)
 
 
-def _revision(row: NoteRow, *, cause: str, changes: Sequence[Replacement] = ()) -> Revision:
+def revision_of(row: NoteRow, *, cause: str, changes: Sequence[Replacement] = ()) -> Revision:
+    """What is kept of a note as it stands. `changes`: what a rename changed."""
     return Revision(row.id, row.version, row.text, cause, row.updated_at, changes)
 
 
@@ -381,7 +294,8 @@ def _as_text(dns: Iterable[str | None]) -> str | None:
     return json.dumps(names) if (names := list(dns)) else None
 
 
-def _keys(info_hash: str, text: str | None) -> set[Key]:
+def keys_in(info_hash: str, text: str | None) -> set[Key]:
+    """Names of a magnet's hash, as they stand in a column."""
     return set() if text is None else {(info_hash, dn) for dn in json.loads(text)}
 
 

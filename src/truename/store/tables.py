@@ -118,6 +118,16 @@ note_magnet = Table(
     Column("undone", Text),
 )
 
+# Names that are known and still to be written into a note, long ones after each other: see `renames`. `claimed`: only
+# in the place of this name, which was a mere claim.
+owed_name = Table(
+    "owed_name",
+    metadata,
+    Column("note_id", ForeignKey("note.id", ondelete="CASCADE"), primary_key=True),
+    Column("hash", String(64), primary_key=True),
+    Column("claimed", Text),
+)
+
 # `active` is 1, or NULL when ended: in a unique index a constant costs less than the status (docs/adr/0004).
 # `status` is a `LookupStatus`; `due_at` is there while it is waiting.
 lookup = Table(

@@ -73,9 +73,13 @@ class Catalogue:
                 async with asyncio.timeout(_EVERY_S):
                     await ended.wait()
             is_last = ended.is_set()
-            found, self._found = self._found, []
-            if found:
-                await self._write(found)
+            await self.write()
+
+    async def write(self) -> None:
+        """Write what has been found."""
+        found, self._found = self._found, []
+        if found:
+            await self._write(found)
 
     async def _write(self, found: Sequence[Outcome]) -> None:
         """All of it, or, where one cannot be written, all the others."""
