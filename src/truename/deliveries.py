@@ -67,10 +67,7 @@ class Deliveries:
         lookup = self.of(magnet)
         if lookup is None:
             return False
-        both = lookup.magnet.joined_by(magnet)
-        second = lookup.magnet.info_hash_v2
-        if second is not None and lookup.delivery not in self._running:  # nobody has been asked by that one yet
-            both = replace(both, info_hash_v2=second)
+        both = lookup.magnet.joined_by(magnet, is_asked=lookup.delivery in self._running)
         if both == lookup.magnet:
             return False
         self.asks(lookup.delivery, both)

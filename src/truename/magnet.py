@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import islice, zip_longest
 from math import inf
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeVar
 from urllib.parse import unquote
 
 from truename.dn import decode_dn, encode_dn, reads_as
@@ -36,6 +36,7 @@ __all__ = [
     "rename_alike",
     "renaming",
     "replaced",
+    "second_hash",
     "unwritable",
     "within_bounds",
 ]
@@ -43,6 +44,9 @@ __all__ = [
 MAX_TRACKERS = 500
 MAX_SOURCE_BYTES = 2048
 """A longer tracker or peer is nobody's, and many of them joined would fill memory, the database and its backups."""
+
+
+Hash = TypeVar("Hash", InfoHash | None, str | None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,12 +110,13 @@ class Magnet:
             peers=tuple(dict.fromkeys((*self.peers, *other.peers)))[:MAX_TRACKERS],
         )
 
-    def joined_by(self, other: "Magnet") -> "Magnet":
+    def joined_by(self, other: "Magnet", *, is_asked: bool = True) -> "Magnet":
         """The same hash asked for by somebody else too, whose trackers and peers take turns with these.
 
+        Input:  `is_asked`: what this one says is being asked for already.
         Output: itself when the other knows nothing new.
         """
-        second = other.info_hash_v2 or self.info_hash_v2  # the one that was known is being asked for already
+        second = second_hash(self.info_hash_v2, other.info_hash_v2, is_asked=is_asked)
         knows_all = set(other.trackers) <= set(self.trackers) and set(other.peers) <= set(self.peers)
         if knows_all and second == self.info_hash_v2:
             return self
@@ -126,6 +131,11 @@ class Magnet:
     def hashes(self) -> tuple[InfoHash, ...]:
         """Every hash it carries, the canonical one first."""
         return (self.info_hash,) if self.info_hash_v2 is None else (self.info_hash, self.info_hash_v2)
+
+
+def second_hash(ours: Hash, theirs: Hash, *, is_asked: bool) -> Hash:
+    """Which of two second hashes is one more way to find a torrent: a new one, once ours is being asked for."""
+    return (theirs or ours) if is_asked else (ours or theirs)
 
 
 def _hashes_of(span: MagnetSpan) -> set[InfoHash]:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from truename.calibration.words import Answer, NoRoom, Rules, Submission, Submitted
+from truename.magnet import second_hash
 from truename.model import LookupStatus, TaskStatus
 from truename.store.lookups import ActiveLookup, NewLookup
 from truename.store.names import KnownName
@@ -107,16 +108,11 @@ def _ask(ground: Ground, plan: Plan, asked: Submission, sources: Sources) -> int
             )
         )
     else:
-        knows_more = replace(active, hash_v2=_second_hash(active, asked), sources=active.sources.joined(sources))
-        active = _joined(ground, plan, knows_more)
+        is_asked = active.status is LookupStatus.RUNNING
+        second = second_hash(active.hash_v2, asked.magnet.info_hash_v2, is_asked=is_asked)
+        active = _joined(ground, plan, replace(active, hash_v2=second, sources=active.sources.joined(sources)))
     ground.active[info_hash] = active
     return active.id
-
-
-def _second_hash(active: ActiveLookup, asked: Submission) -> str | None:
-    """There is one way more to find a torrent; what runs has taken the one it knew, so it is the next one's turn."""
-    theirs, ours = asked.magnet.info_hash_v2, active.hash_v2
-    return (theirs or ours) if active.status is LookupStatus.RUNNING else (ours or theirs)
 
 
 def _joined(ground: Ground, plan: Plan, active: ActiveLookup) -> ActiveLookup:
