@@ -84,16 +84,25 @@ def silence() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
-@contextlib.contextmanager
-def drip() -> Iterator[str]:
+def drip() -> contextlib.AbstractContextManager[str]:
     """The address of somebody who sends a header without an end, some bytes now and then."""
+    return _going_on(b"HTTP/1.1 200 OK\r\nX: ", b"x", every_s=0.05)
+
+
+def always_continue() -> contextlib.AbstractContextManager[str]:
+    """The address of somebody who tells to go on, and on."""
+    return _going_on(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 400, every_s=0.0)
+
+
+@contextlib.contextmanager
+def _going_on(first: bytes, more: bytes, *, every_s: float) -> Iterator[str]:
     over = threading.Event()
 
     def talk(connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError):
-            connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
-            while not over.wait(0.05):
-                connection.sendall(b"x")
+            connection.sendall(first)
+            while not over.wait(every_s):
+                connection.sendall(more)
 
     def accept(server: socket.socket) -> None:
         with contextlib.suppress(OSError):

@@ -16,7 +16,18 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.qbittorrent import PASSWORD, PATIENCE_S, USERNAME
-from tests.qbittorrent_stand_in import Fetching, Queueing, Reply, Request, StandIn, after_login, always, drip, silence
+from tests.qbittorrent_stand_in import (
+    Fetching,
+    Queueing,
+    Reply,
+    Request,
+    StandIn,
+    after_login,
+    always,
+    always_continue,
+    drip,
+    silence,
+)
 from tests.wire import info_named, sha1
 from truename.demo.torrents import dead_hashes
 from truename.errors import BadMetadata, BadName, NotYet, ResolverDown
@@ -108,13 +119,14 @@ async def _expect(server: StandIn, reason: str) -> None:
     assert len(server.asked) <= 8
 
 
-@pytest.mark.parametrize("server", [silence, drip])
-def test_a_server_that_hangs_costs_a_moment(
+@pytest.mark.parametrize("server", [silence, drip, always_continue])
+def test_a_server_that_hangs_costs_a_moment_and_no_thread(
     server: Callable[[], AbstractContextManager[str]],
 ) -> None:
     async def test() -> None:
         with server() as url:
             assert await reason_at(url) == "qbittorrent_silent"
+            await until(lambda: all(one.name != "qbittorrent" for one in threading.enumerate()))
 
     run(test())
 

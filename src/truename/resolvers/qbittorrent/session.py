@@ -69,6 +69,8 @@ class Session:
     def __init__(self, config: QbittorrentConfig) -> None:
         try:
             from qbittorrentapi import Client
+
+            from truename.resolvers.qbittorrent.punctual import PunctualClient
         except ImportError as error:
             raise ResolverDown("qbittorrent_missing") from error
         self._url = config.url.rstrip("/")
@@ -80,13 +82,12 @@ class Session:
             "stream": True,
             "hooks": {"response": self._read_bounded},
         }
-        self._client = Client(
+        self._client: Client = PunctualClient(
             host=self._url,
             username=config.username,
             password=config.password,
             EXTRA_HEADERS={"Accept-Encoding": "identity"},  # what is packed has no size
             REQUESTS_ARGS=self._request_args,
-            HTTPADAPTER_ARGS={"max_retries": 0},
             FORCE_SCHEME_FROM_HOST=True,
             DISABLE_LOGGING_DEBUG_OUTPUT=True,
             SIMPLE_RESPONSES=True,
@@ -246,8 +247,11 @@ class Session:
         """A login was refused. qBittorrent answers strangers with 403, or with 401 when it dislikes the host name."""
         import requests
 
+        from truename.resolvers.qbittorrent.punctual import punctual
+
         try:
-            answer = requests.get(f"{self._url}/api/v2/app/webapiVersion", **self._request_args)  # noqa: S113 - they hold it
+            with punctual(requests.Session()) as session:
+                answer = session.get(f"{self._url}/api/v2/app/webapiVersion", **self._request_args)
         except (requests.RequestException, _TooLarge):
             return "qbittorrent_stranger"
         return {401: "qbittorrent_host", 403: "qbittorrent_password"}.get(answer.status_code, "qbittorrent_stranger")
