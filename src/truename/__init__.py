@@ -8,6 +8,7 @@ import logging
 
 from truename.manager import AsyncCalibrationManager, get_async_calibration_manager
 from truename.model import CalibrationTask, TaskStatus
+from truename.warming import warming
 
 __all__ = ["AsyncCalibrationManager", "CalibrationTask", "TaskStatus", "calibrate", "get_async_calibration_manager"]
 
@@ -27,6 +28,7 @@ def calibrate(info_hash_or_magnet: str, *, timeout: float = 30) -> tuple[str | N
     Use:    thread-safe, one session for the whole process behind it; fits `AsyncCalibrationManager.submit_task` as
             its `calibration_func`. One try, nothing is kept.
     """
-    from truename.blocking import calibrate as ask
+    with warming:
+        from truename.blocking import calibrate as ask
 
     return ask(info_hash_or_magnet, timeout=timeout)

@@ -20,6 +20,7 @@ from truename.resolvers.chain import Chain
 from truename.settings import SettingsError, load
 from truename.texts import language_of, say
 from truename.timeline import why
+from truename.warming import warming
 from truename.ways import open_chain
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,10 @@ class Background:
     def look_up(self, magnet: Magnet, *, timeout_s: float) -> Outcome:
         """Ask for a name and wait for the outcome. An interrupted caller leaves nothing in conversation."""
         return self._call(self._chain.result().look_up(magnet, timeout_s=timeout_s))
+
+    def wait_until_begun(self) -> None:
+        """Until the resolvers are there, or cannot be; then `look_up` tells why."""
+        self._chain.exception()
 
     def close(self) -> None:
         """End the conversations, the session and the thread, waiting a moment for them."""
@@ -88,7 +93,9 @@ class _Shared:
     def get(self) -> Background:
         with self._lock:
             if self._background is None:
-                self._background = Background()
+                with warming:
+                    self._background = Background()
+                    self._background.wait_until_begun()
             return self._background
 
     def close(self) -> None:

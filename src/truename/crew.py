@@ -12,7 +12,6 @@ import math
 import os
 import threading
 import time
-import traceback
 import uuid
 import weakref
 from collections import OrderedDict
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from truename.ad_hoc import End, Job, call
 from truename.codes import Code
 from truename.model import CalibrationTask, TaskEvent, TaskStatus, transition
+from truename.telling import tell
 
 if TYPE_CHECKING:
     from truename.journal import Journal
@@ -148,7 +148,7 @@ class Crew:
             if batch == SWEEP_BATCH:
                 time.sleep(0.001)  # a lock let go and taken again at once never comes to those who wait for it
         if forgotten:
-            logger.info("%d expired tasks forgotten", forgotten)
+            tell(logger, logging.INFO, "%d expired tasks forgotten", forgotten)
         return forgotten
 
     def _sweep_some(self) -> int:
@@ -334,7 +334,7 @@ class Crew:
             return ended, self._take(me)
 
     def _leave(self, me: threading.Thread) -> None:
-        """This thread ends; if by an exception (of a log handler, say), no task may stay running for that."""
+        """This thread ends; if by an exception, no task may stay running for that."""
         with self.lock:
             self._workers.discard(me)
             left = [task_id for task_id, run in self._running.items() if run.worker is me]
@@ -345,11 +345,8 @@ class Crew:
     def _keep(self) -> None:
         """The keeper: deadlines, expiry, what a full disk did not take. It stays as long as it has a use."""
         while (ended := self._keep_once()) is not None:
-            try:
-                _log_ends(ended)
-                self.sweep()
-            except Exception:  # of a log handler, say: whose time is over next needs a keeper, too
-                traceback.print_exc()
+            _log_ends(ended)
+            self.sweep()
 
     def _keep_once(self) -> list[CalibrationTask] | None:
         """Wait until there is something to do, and do it. Output: whose time was over; None: there is no use left."""
@@ -380,9 +377,10 @@ def _ended_task(task: CalibrationTask, status: TaskStatus, end: End) -> Calibrat
 
 def _log_ends(ended: list[CalibrationTask], *, raised: str | None = None) -> None:
     for task in ended:
-        logger.info("task %s: %s%s", task.task_id, task.status.value, f" ({task.code})" if task.code else "")
+        code = f" ({task.code})" if task.code else ""
+        tell(logger, logging.INFO, "task %s: %s%s", task.task_id, task.status.value, code)
         if raised is not None:
-            logger.warning("task %s: the function raised %r", task.task_id, raised)
+            tell(logger, logging.WARNING, "task %s: the function raised %r", task.task_id, raised)
 
 
 def _start(target: Callable[[], None]) -> threading.Thread:

@@ -22,6 +22,7 @@ from typing import Any
 from truename.codes import Code
 from truename.errors import TruenameError
 from truename.model import CalibrationTask, TaskStatus
+from truename.telling import tell
 
 INTERRUPTED = "The program stopped before this task had ended; submit it again."
 
@@ -87,7 +88,7 @@ class Journal:
         try:
             self._save_or_cut(self._unsaved)
         except JournalError as exc:
-            logger.error("%s %d ended tasks are kept in memory and tried again", exc, len(self._unsaved))
+            tell(logger, logging.ERROR, "%s %d ended tasks are kept in memory and tried again", exc, len(self._unsaved))
         else:
             self._unsaved.clear()
 
@@ -99,7 +100,7 @@ class Journal:
             with self._transaction() as connection:
                 connection.executemany("DELETE FROM task WHERE task_id = ?", ((task_id,) for task_id in gone))
         except JournalError as exc:
-            logger.warning("%s %d forgotten tasks are still in it", exc, len(gone))
+            tell(logger, logging.WARNING, "%s %d forgotten tasks are still in it", exc, len(gone))
 
     def close(self) -> None:
         """Give the file free. What it did not take to the last reads as interrupted at the next opening."""
@@ -119,13 +120,17 @@ class Journal:
             connection.executemany("INSERT OR REPLACE INTO task VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(_row, tasks))
 
     def _save_or_cut(self, tasks: list[CalibrationTask]) -> None:
-        """No text that is longer than SQLite takes keeps others out."""
+        """No text that is longer than SQLite takes keeps others out: it is cut."""
         try:
             self._save(tasks)
         except JournalError as exc:
             if not _is_too_large(exc.__cause__):
                 raise
-            self._save([_cut(task) for task in tasks])
+            if len(tasks) == 1:
+                self._save([_cut(tasks[0])])
+                return
+            for task in tasks:
+                self._save_or_cut([task])
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

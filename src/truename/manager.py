@@ -18,6 +18,7 @@ from typing import Any, ParamSpec, overload
 from truename.ad_hoc import Job
 from truename.crew import Crew
 from truename.model import CalibrationTask
+from truename.telling import tell
 
 logger = logging.getLogger("truename.manager")
 
@@ -104,7 +105,7 @@ class AsyncCalibrationManager:
         """
         info_hash, function = _label_and_function(args, kwargs)
         task_id = self._crew.submit(info_hash, Job(function, args[2:], kwargs))
-        logger.info("task %s for %r: pending", task_id, info_hash[:_LOGGED_CHARS])
+        tell(logger, logging.INFO, "task %s for %r: pending", task_id, info_hash[:_LOGGED_CHARS])
         return task_id
 
     def get_task_status(self, task_id: str) -> CalibrationTask | None:

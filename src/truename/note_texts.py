@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from truename.differences import differing
 from truename.errors import InvalidInput
-from truename.magnet import MAX_TRACKERS, HashPair, InfoHash, Magnet, MagnetSpan, find_magnets, lacks, rename
+from truename.magnet import MAX_TRACKERS, HashPair, InfoHash, Magnet, MagnetSpan, find_magnets, lacks, rename_alike
 from truename.own_names import OwnNames, changed_names, keys_of
 
 MAX_CHARS = 16 << 20
@@ -108,15 +108,13 @@ def caught_up(base: str, mine: str, now: str) -> str:
     Otherwise, saved over `now`, a name that had come meanwhile would go, and the old one would count as the person's.
     """
     before, after = _dns(base), _dns(now)
-    named: dict[str, str | None] = {
-        span.info_hash: span.display_name for span in find_magnets(now) if span.info_hash is not None
-    }
+    named = {span.hash_pair: span.display_name for span in find_magnets(now)}
     changed = {
         one: name
         for one, name in named.items()
         if name is not None and one in before and before[one] != after[one] and len(after[one]) == 1
     }
-    return rename(mine, changed, changed_names(base, mine), most_chars=room_in(base, mine, now))
+    return rename_alike(mine, changed, changed_names(base, mine), most_chars=room_in(base, mine, now))
 
 
 def room_in(base: str, mine: str, now: str) -> int:
@@ -141,10 +139,8 @@ def renames_between(base: str, renamed: str) -> dict[HashPair, str] | None:
     return changed
 
 
-def _dns(text: str) -> dict[str, Counter[str | None]]:
-    found: dict[str, Counter[str | None]] = {}
+def _dns(text: str) -> dict[HashPair, Counter[str | None]]:
+    found: dict[HashPair, Counter[str | None]] = {}
     for span in find_magnets(text):
-        for one in (span.info_hash, span.info_hash_v2):  # a name may come by either hash of a hybrid
-            if one is not None:
-                found.setdefault(one, Counter())[span.written_dn] += 1
+        found.setdefault(span.hash_pair, Counter())[span.written_dn] += 1
     return found

@@ -122,6 +122,31 @@ def test_parent_and_child_both_go_on_after_a_fork(python: Interpreter) -> None:
     assert ended.lines == ["both"]
 
 
+def test_a_child_that_is_forked_while_another_thread_asks_for_the_first_time_has_its_answer(
+    python: Interpreter, swarm: LocalSwarm
+) -> None:
+    ended = python(f"""
+        import faulthandler, os, threading, time
+        from truename import calibrate
+        magnet = {swarm.magnets[0]!r}
+        threads = [threading.Thread(target=calibrate, args=(magnet,)) for _ in range(10)]
+        for thread in threads:
+            thread.start()
+        children = []
+        for _ in range(6):
+            child = os.fork()
+            if child == 0:
+                faulthandler.dump_traceback_later(25, exit=True)
+                os._exit(0 if calibrate(magnet, timeout=15) == ("alice.txt", None) else 9)
+            children.append(child)
+            time.sleep(0.02)
+        print([os.waitpid(child, 0)[1] for child in children])
+        for thread in threads:
+            thread.join()
+    """)
+    assert (ended.status, ended.lines) == (0, ["[0, 0, 0, 0, 0, 0]"]), ended.err
+
+
 def test_the_program_ends_at_once_while_a_thread_still_asks(python: Interpreter) -> None:
     ended = python(f"""
         import threading

@@ -1,11 +1,14 @@
 """`truename fix`: everything else byte for byte as it was."""
 
 import contextlib
+import fcntl
 import json
 import os
 import re
 import signal
+import struct
 import subprocess
+import termios
 import time
 from collections.abc import Callable
 
@@ -64,9 +67,11 @@ def test_a_pipe_in_which_nobody_else_wants_to_wait_is_waited_for(
     os.set_blocking(reading, False)
     text = note(swarm.addresses.tracker).encode()
     with truename.started(command, "-", stdin=reading) as running, open(writing, "wb", buffering=0) as pipe:
-        os.close(reading)
         pipe.write(text[:20])
-        time.sleep(0.5)
+        while struct.unpack("i", fcntl.ioctl(reading, termios.FIONREAD, b"\0" * 4))[0]:
+            time.sleep(0.01)
+        time.sleep(0.2)  # it has looked once more by now, and found nothing
+        os.close(reading)
         pipe.write(text[20:])
         pipe.close()
         out, err = running.communicate(timeout=60)

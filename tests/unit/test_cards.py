@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from truename.magnet import find_magnets
+from truename.magnet import find_magnets, rename
 from truename.names import is_hidden
 from truename.notes import NoteView, view
 from truename.store.names import KnownName
@@ -124,8 +124,9 @@ def test_of_very_many_links_that_cannot_be_read_the_first_are_shown_and_all_are_
 
 
 def test_names_are_counted_wherever_they_stand() -> None:
-    card = Card.of(note(magnets(200), n3="three", n150="a hundred and fifty"), after="")
-    assert (card.named, card.waiting) == (2, 0)
+    names = {"n3": "three", "n150": "a hundred and fifty"}
+    named = rename(magnets(200), {f"{int(number[1:]):040x}": name for number, name in names.items()})
+    assert [Card.of(note(text, **names), after="").named for text in (magnets(200), named)] == [0, 2]
 
 
 @given(st.text(max_size=200))

@@ -231,6 +231,22 @@ def test_what_has_been_found_is_read_to_its_end_and_not_asked_for_anew() -> None
     assert (outcome.name, outcome.verified, times, others_asked) == ("Dunes.mkv", True, 1, False)
 
 
+def test_what_has_been_found_is_read_before_a_claim_is_taken() -> None:
+    async def scenario() -> Outcome:
+        async def reading(_: Magnet, trail: Trail) -> Found:
+            trail.question_sent()
+            trail.has_found = True
+            await asyncio.sleep(0.2)
+            return torrent("Dunes.mkv")
+
+        patience = replace(AT_ONCE, proof_s=0.05, reading_s=NEVER_S)
+        chain = Chain([answering("script", Claim("a claim")), Scripted("direct", reading)], patience=patience)
+        return await chain.look_up(MAGNET, timeout_s=NEVER_S)
+
+    outcome = run(scenario())
+    assert (outcome.name, outcome.verified) == ("Dunes.mkv", True)
+
+
 def test_what_is_not_read_in_a_long_time_is_given_up() -> None:
     async def reading(_: Magnet, trail: Trail) -> Found:
         trail.question_sent()

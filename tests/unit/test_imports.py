@@ -44,8 +44,9 @@ LEVELS = (
         "open_files",
         "portions",
         "note_texts",
+        "warming",
     },
-    {"manager", "crew", "ad_hoc", "journal", "resolvers", "store", "queue"},
+    {"manager", "crew", "ad_hoc", "journal", "telling", "resolvers", "store", "queue"},
     {"worker", "calibration", "feeder", "deliveries", "joining", "applier", "outlook", "cleaner", "late_names"}
     | {"service", "batching", "watch", "notes", "note_edits", "mode", "health", "backups"},
     {"terminal", "demo", "web"},
@@ -54,7 +55,7 @@ LEVELS = (
     {"__init__", "__main__"},
 )
 LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
-MANAGER = {"manager", "crew", "ad_hoc", "journal"}
+MANAGER = {"manager", "crew", "ad_hoc", "journal", "telling"}
 ENGINES = (MANAGER, {"resolvers"}, {"store"}, {"queue"})
 """The rooms of the second level, by whom they work for."""
 

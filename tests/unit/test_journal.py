@@ -443,6 +443,15 @@ def test_a_name_larger_than_sqlite_takes_is_cut_and_keeps_no_other_end_out(path,
     }
 
 
+def test_beside_a_text_that_is_cut_others_stay_whole(path, monkeypatch) -> None:
+    monkeypatch.setattr(journal, "_CUT_CHARS", 100)
+    opened = Journal(path)
+    opened._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1000)
+    opened.end([task(1, result="x" * 2000), task(2, result="y" * 500)])
+    opened.close()
+    assert sorted(one.result for one in reopened(path)) == ["x" * 100, "y" * 500]
+
+
 def test_a_copy_of_the_file_after_shutdown_is_a_whole_journal(path, tmp_path) -> None:
     manager = AsyncCalibrationManager(database=path)
     manager.submit_task("label", named)

@@ -1,12 +1,17 @@
 """The drop-in class and time: deadlines, expiry, the two clocks, the end of a manager."""
 
+import errno
 import gc
+import io
+import logging
+import sys
 import threading
+import time
 import weakref
 
 import pytest
 
-from truename import AsyncCalibrationManager, TaskStatus, crew, get_async_calibration_manager
+from truename import AsyncCalibrationManager, TaskStatus, crew, get_async_calibration_manager, journal
 
 
 def named():
@@ -440,24 +445,22 @@ def test_when_only_some_threads_can_be_started_those_do_the_work(monkeypatch) ->
     assert manager.get_task_status(task_id).status is TaskStatus.COMPLETED
 
 
-def test_a_log_handler_that_raises_costs_a_thread_but_no_task(until, monkeypatch) -> None:
+def test_what_breaks_in_a_thread_costs_it_but_no_task(until, monkeypatch) -> None:
     deaths = []
     monkeypatch.setattr(threading, "excepthook", deaths.append)
     manager = AsyncCalibrationManager(max_workers=1)
 
-    def explode(record):
-        if ": completed" in record.getMessage():
-            raise ValueError("no space in the log")
-        return True
+    def explode(*_, **__):
+        raise ValueError("a defect")
 
     stuck = Stuck()
     ids = [manager.submit_task("first", stuck), manager.submit_task("second", named)]
-    until.addFilter(explode)
     workers = set(manager._crew._workers)
-    stuck.let.set()
-    for worker in workers:
-        worker.join(60)
-    until.removeFilter(explode)
+    with monkeypatch.context() as broken:
+        broken.setattr(crew, "_log_ends", explode)
+        stuck.let.set()
+        for worker in workers:
+            worker.join(60)
     statuses = [manager.get_task_status(task_id) for task_id in ids]
     assert [task.status for task in statuses] == [TaskStatus.COMPLETED, TaskStatus.FAILED]
     assert statuses[1].error == "The worker thread ended unexpectedly."
@@ -466,29 +469,51 @@ def test_a_log_handler_that_raises_costs_a_thread_but_no_task(until, monkeypatch
     manager.shutdown()
 
 
-def test_a_log_handler_that_raises_stops_no_clock(until, capfd) -> None:
-    manager = AsyncCalibrationManager(max_workers=2, timeout=0.2)
-    exploded = threading.Event()
+class Full(io.StringIO):
+    """Standard error on the disk that is full."""
+
+    def write(self, text):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("stderr", [io.StringIO, Full])
+def test_a_log_that_raises_stops_no_clock_and_costs_nothing(until, monkeypatch, tmp_path, stderr) -> None:
+    deaths, exploded = [], threading.Event()
+    monkeypatch.setattr(threading, "excepthook", deaths.append)
+    monkeypatch.setattr(sys, "stderr", stderr())
+    manager = AsyncCalibrationManager(max_workers=2, timeout=0.2, database=str(tmp_path / "tasks.db"))
 
     def explode(record):
-        if ": timeout" in record.getMessage() and not exploded.is_set():
-            exploded.set()
-            raise ValueError("no space in the log")
-        return True
+        exploded.set()
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    until.addFilter(explode)
-    stuck = Stuck()
-    first = manager.submit_task("first", stuck)
-    assert exploded.wait(60)
-    waiting = Stuck()
-    second = manager.submit_task("second", waiting)
-    assert until.ended(manager, second).status is TaskStatus.TIMEOUT
-    until.removeFilter(explode)
-    assert manager.get_task_status(first).status is TaskStatus.TIMEOUT
-    assert "no space in the log" in capfd.readouterr().err
-    stuck.let.set()
-    waiting.let.set()
+    def full(*_):
+        raise journal.JournalError("the disk is full.")
+
+    loggers = [logging.getLogger(f"truename.{name}") for name in ("manager", "journal")]
+    for logger in loggers:
+        logger.addFilter(explode)
+    stuck = [Stuck(), Stuck()]
+    with monkeypatch.context() as broken:
+        broken.setattr(journal.Journal, "_save_or_cut", full)
+        ids = [manager.submit_task("stuck", one) for one in stuck]
+        ids.append(manager.submit_task("well", named))
+        assert exploded.wait(60)
+        deadline = time.monotonic() + 60
+        while not all(manager.get_task_status(one).status.is_final for one in ids):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    for logger in loggers:
+        logger.removeFilter(explode)
+    ends = [TaskStatus.TIMEOUT, TaskStatus.TIMEOUT, TaskStatus.COMPLETED]
+    assert [manager.get_task_status(one).status for one in ids] == ends
+    assert not deaths
+    for one in stuck:
+        one.let.set()
     manager.shutdown()
+    again = AsyncCalibrationManager(database=str(tmp_path / "tasks.db"))
+    assert [again.get_task_status(one).status for one in ids] == ends
+    again.shutdown()
 
 
 # The one of a process

@@ -44,6 +44,9 @@ def test_a_name_that_came_by_one_of_two_hashes_is_written_again_for_no_magnet_of
     renames = renames_between(base, now)
     assert renames == {(V1, "3c" * 32): "Y"}
     assert rename_alike(f"{base} more", renames, most_chars=1000) == f"{now} more"
+    assert caught_up(both, f"{both} {plain}", both[: there.dn_start] + "&dn=Y" + both[there.dn_start :]) == (
+        f"{both[: there.dn_start]}&dn=Y{both[there.dn_start :]} {plain}"
+    )
 
 
 TRUE = "True%20name"

@@ -264,7 +264,7 @@ class _Race(Asked[Outcome]):
         if self._to_come and not self._is_reading() and (asked_at := self._legs[-1].asked_at) is not None:
             times.append(asked_at + self._late_s)
         if self._claimed_at is not None:
-            times.append(self._claimed_at + self._chain.patience.proof_s)
+            times.append(self._claimed_at + self._proof_s())
         return min(times, default=None)
 
     def _over_at(self) -> float | None:
@@ -279,13 +279,17 @@ class _Race(Asked[Outcome]):
         if not self._to_come and all(leg.ended is not None for leg in self._legs):
             return True
         now = self.loop.time()
-        if self._claimed_at is not None and now >= self._claimed_at + self._chain.patience.proof_s:
+        if self._claimed_at is not None and now >= self._claimed_at + self._proof_s():
             return True
         over = self._over_at()
         return over is not None and now >= over + self._last_word_s()
 
     def _is_reading(self) -> bool:
         return any(leg.is_reading for leg in self._legs)
+
+    def _proof_s(self) -> float:
+        patience = self._chain.patience
+        return max(patience.proof_s, patience.reading_s) if self._is_reading() else patience.proof_s
 
     def _last_word_s(self) -> float:
         """What is there is read to its end, unless those of too many others are read first."""

@@ -24,10 +24,12 @@ from truename.store.revisions import RENAMED, Revision
 from truename.store.tables import note, note_magnet, note_revision, owed_name
 
 ENOUGH_CHARS = 8_000_000
-"""Of notes in one transaction: a second, where every line is a magnet that is named."""
+"""Of notes at once, and one note more: a second or two, where every line is a magnet that is named."""
 
 _PORTION_CHARS = 1_000_000
-_OWED_AT_ONCE = 1_000
+"""The same of those that are owed, since nobody waits for them."""
+
+_OWED_AT_ONCE = 20
 
 Wanted = tuple[str, str | None]
 """A name, and, where it is to stand in the place of a claimed one, that one."""
@@ -46,12 +48,8 @@ _RENAMED_WITH_HASHES = _WITH_HASHES.where(
     exists().where(note_revision.c.note_id == note.c.id, note_revision.c.cause == RENAMED)
 )
 _OWED_IN = _WITH_HASHES.where(note.c.id.in_(bindparam("note_ids", expanding=True)))
-_OWED = (
-    select(owed_name.c.note_id, owed_name.c.hash, owed_name.c.claimed)
-    .order_by(owed_name.c.note_id, owed_name.c.hash)
-    .limit(bindparam("most"))
-)
-_OWED_TO = select(owed_name.c.note_id, owed_name.c.hash).where(
+_OWED_FIRST = select(owed_name.c.note_id).distinct().order_by(owed_name.c.note_id).limit(bindparam("most"))
+_OWED_TO = select(owed_name.c.note_id, owed_name.c.hash, owed_name.c.claimed).where(
     owed_name.c.note_id.in_(bindparam("note_ids", expanding=True))
 )
 _PAID = delete(owed_name).where(
@@ -80,7 +78,7 @@ async def write_names(
         for row in await connection.execute(_WITH_HASHES, {"hashes": hashes}):
             if (row.person_id, row.hash) in keys:
                 _collect(found, row, (names[row.person_id][row.hash], None))
-    changed, left = await _write(connection, found, at)
+    changed, left = await _write(connection, found, at, enough_chars=ENOUGH_CHARS)
     owed = [(note_id, one, None) for note_id in left for one in found[note_id].names]
     await upsert(connection, owed_name, _rows(owed))
     return changed
@@ -99,7 +97,7 @@ async def correct_names(
         for row in await connection.execute(_RENAMED_WITH_HASHES, {"hashes": some}):
             claimed, now = names[row.hash]
             _collect(found, row, (now, claimed))
-    changed, left = await _write(connection, found, at)
+    changed, left = await _write(connection, found, at, enough_chars=ENOUGH_CHARS)
     known = await _owed_to(connection, left)  # what stands there is what was claimed first
     owed = [
         (note_id, one, claimed)
@@ -118,18 +116,16 @@ async def is_owed(connection: Connection) -> bool:
 
 
 async def pay(connection: Connection, *, at: float) -> Sequence[tuple[int, int]]:
-    """Write some of the names that are owed, as they are known now; what changed, each as (person, note)."""
-    owed = (await connection.execute(_OWED, {"most": _OWED_AT_ONCE})).all()
-    known = await known_names(connection, {row.hash for row in owed})
-    claims = {(row.note_id, row.hash): row.claimed for row in owed}
-    note_ids = list(dict.fromkeys(row.note_id for row in owed))
+    """Write the names that are owed to the first notes, as they are known now; what changed, each as (person, note)."""
+    note_ids = list((await connection.execute(_OWED_FIRST, {"most": _OWED_AT_ONCE})).scalars())
+    claims = await _owed_to(connection, note_ids)
+    known = await known_names(connection, {info_hash for _, info_hash in claims})
     found: dict[int, _Found] = {}
-    for hashes in in_chunks(row.hash for row in owed):
-        for some in in_chunks(note_ids):
-            for row in await connection.execute(_OWED_IN, {"hashes": hashes, "note_ids": some}):
-                if (row.id, row.hash) in claims and row.hash in known:
-                    _collect(found, row, (known[row.hash].name, claims[row.id, row.hash]))
-    changed, left = await _write(connection, found, at)
+    for hashes in in_chunks(info_hash for _, info_hash in claims):
+        for row in await connection.execute(_OWED_IN, {"hashes": hashes, "note_ids": note_ids}):
+            if (row.id, row.hash) in claims and row.hash in known:
+                _collect(found, row, (known[row.hash].name, claims[row.id, row.hash]))
+    changed, left = await _write(connection, found, at, enough_chars=_PORTION_CHARS)
     paid = [{"this_note_id": one, "this_hash": info_hash} for one, info_hash in claims if one not in left]
     if paid:
         await connection.execute(_PAID, paid)
@@ -143,13 +139,13 @@ def _collect(found: dict[int, _Found], row: Row[Any], wanted: Wanted) -> None:
 
 
 async def _write(
-    connection: Connection, found: Mapping[int, _Found], at: float
+    connection: Connection, found: Mapping[int, _Found], at: float, *, enough_chars: int
 ) -> tuple[Sequence[tuple[int, int]], AbstractSet[int]]:
     """Rename in the first of these notes, and which ones are left."""
     left = sorted(found)
     changed: list[tuple[int, int]] = []
     chars = 0
-    while chars < ENOUGH_CHARS and (some := await notes.some_of(connection, left, enough_chars=_PORTION_CHARS)):
+    while chars < enough_chars and (some := await notes.some_of(connection, left, enough_chars=_PORTION_CHARS)):
         left = [one for one in left if one > some[-1].id]
         chars += sum(len(row.text) for row in some)
         after: list[NoteRow] = []
@@ -175,10 +171,12 @@ def _changes_in(text: str, found: _Found) -> list[Replacement]:
     return renaming(text, {one: name for one, (name, _) in bearing.items()}, found.own, most_chars=MAX_CHARS)
 
 
-async def _owed_to(connection: Connection, note_ids: Iterable[int]) -> set[tuple[int, str]]:
-    found: set[tuple[int, str]] = set()
+async def _owed_to(connection: Connection, note_ids: Iterable[int]) -> dict[tuple[int, str], str | None]:
+    """What is owed to these notes, each as (note, hash), with the claim in whose place it is to come."""
+    found: dict[tuple[int, str], str | None] = {}
     for some in in_chunks(note_ids):
-        found |= {(row.note_id, row.hash) for row in await connection.execute(_OWED_TO, {"note_ids": some})}
+        rows = await connection.execute(_OWED_TO, {"note_ids": some})
+        found |= {(row.note_id, row.hash): row.claimed for row in rows}
     return found
 
 

@@ -73,7 +73,8 @@ class Sources:
 
 def _read(text: str) -> Sources:
     trackers, peers = json.loads(text)
-    if len(text) > MAX_SOURCE_BYTES:  # an earlier version kept any
+    if len(text) > MAX_SOURCE_BYTES and all(isinstance(one, str) for one in (*trackers, *peers)):
+        # An earlier version kept any.
         trackers, peers = within_bounds(trackers), within_bounds(peers)
     return Sources(trackers=tuple(trackers), peers=tuple(peers))
 

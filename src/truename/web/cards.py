@@ -87,7 +87,7 @@ class Card:
             magnets=magnets[:at],
             folded=magnets[at:most],
             unlisted=max(0, len(magnets) - most),
-            named=sum(state in _NAMED for state in states),
+            named=sum(not lacks_name(one) for one in magnets),
             waiting=sum(state in _WAITING for state in states),
             unread=unread,
             unread_count=unread_count,

@@ -34,16 +34,18 @@ class Once:
         Errors: those of `work`, which is tried again by the next that is sent.
         """
         self._forget()
-        before = self._done.get(sent)
-        if before is None or not await self._holds(before[1], still_there):
-            if self._done.get(sent) is before:  # else somebody else has begun meanwhile
-                self._done[sent] = self._clock(), asyncio.create_task(work())
+        done = self._done.get(sent)
+        if done is None or not await self._holds(done[1], still_there):
+            now = self._done.get(sent)
+            if now is not None and now is not done:  # somebody else has begun meanwhile
+                done = now
+            else:
+                done = self._done[sent] = self._clock(), asyncio.create_task(work())
                 self._done.move_to_end(sent)
-            before = self._done[sent]
         try:
-            return await asyncio.shield(before[1])
+            return await asyncio.shield(done[1])
         except Exception:
-            if self._done.get(sent) is before:
+            if self._done.get(sent) is done:
                 del self._done[sent]
             raise
 

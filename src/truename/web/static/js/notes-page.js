@@ -283,7 +283,7 @@ class TruenameNote extends HTMLElement {
   /** What there is to tell of a magnet: its name, if it has just come. */
   #showMagnet(old, magnet) {
     const [before, now] = [old.dataset.state, magnet.dataset.state];
-    const arrived = before !== now && before !== 'completed' && ['completed', 'known'].includes(now);
+    const arrived = !isNamed(before) && isNamed(now);
     old.dataset.state = magnet.dataset.state;
     old.dataset.magnet = magnet.dataset.magnet;
     swap('.magnet-names', old, magnet);
@@ -305,6 +305,8 @@ class TruenameNote extends HTMLElement {
 
 const news = document.querySelector('#news');
 const words = news.dataset;
+
+const isNamed = (state) => ['completed', 'known'].includes(state);
 
 const hashOf = (magnet) => magnet.dataset.hash;
 
