@@ -116,6 +116,9 @@ def test_a_number_of_a_row_leaves_room_for_the_next_ones() -> None:
         ('[["x"], [null]]', False),
         (json.dumps([["x"] * 500, ["y"] * 2500]), True),
         (json.dumps([["x"] * 5000, []]), False),
+        (json.dumps([["x" * 5000], []]), True),
+        (json.dumps([[5, "x" * 5000], []]), False),
+        (json.dumps([[], [None, "x" * 5000]]), False),
         ("[" * 100_000, False),
     ],
 )
