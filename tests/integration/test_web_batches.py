@@ -80,16 +80,20 @@ def test_each_item_has_its_answer_in_order(tmp_path: Path) -> None:
         await site.ended(client, await task_of(client, known))
         running = await task_of(client, active)
         await site.until(client, running, "running")
-        given = [known, active, new, f" {new.upper()} ", "", new + "\n", 5, None, link(other), "magnet:?dn=x"]
+        large = link(new) + "&dn=" + "x" * 40_000
+        given = [known, active, new, f" {new.upper()} ", "", new + "\n", 5, None, link(other), "magnet:?dn=x", large]
         body = await batch_of(client, info_hashes=given, priority="low")
         assert set(body) == {"batch_id", "total", "created", "deduplicated", "completed", "invalid", "items"}
-        assert totals(body) == (10, 2, 2, 1, 5)
+        assert totals(body) == (11, 2, 2, 1, 6)
         named, joined, first, second, *wrong = body["items"]
         added = wrong.pop(4)
         assert named == {"info_hash": known, "task_id": named["task_id"], "status": "completed"}
         assert joined == {"info_hash": active, "task_id": running, "status": "running"}
         assert first == second == {"info_hash": new, "task_id": first["task_id"], "status": "pending"}
         assert added == {"info_hash": other, "task_id": added["task_id"], "status": "pending"}
+        much = wrong.pop()
+        assert (much["info_hash"][:60], much["code"]) == (large[:60], "too_large")
+        assert "过大" in much["error"]
         missing = {"error": "缺少 info_hash 参数", "code": "missing_info_hash"}
         invalid = {"error": "info_hash 无效", "code": "invalid_info_hash"}
         assert wrong == [

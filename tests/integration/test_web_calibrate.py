@@ -193,6 +193,11 @@ def test_what_is_no_hash_is_refused_with_the_texts_of_the_contract(tmp_path: Pat
             for given in NO_HASH:
                 answer = await client.post(path, json={"info_hash": given})
                 refused(answer, 400, "invalid_info_hash", "info_hash 无效")
+            trackers = "".join(f"&tr=udp%3A%2F%2Ft.example%3A{port}" for port in range(1, 502))
+            for much in (trackers, "&dn=" + "x" * 40_000):
+                answer = await client.post(path, json={"info_hash": f"magnet:?xt=urn:btih:{HASH}{much}"})
+                refused(answer, 413, "too_large")
+                assert "磁力链接过大" in answer.text
             refused(
                 await client.post(path, json={}, headers=ENGLISH),
                 400,

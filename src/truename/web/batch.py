@@ -19,7 +19,7 @@ from truename.web.at_hand import work_for_asking, work_of
 from truename.web.bodies import json_object, needs_no_body
 from truename.web.description import json_body
 from truename.web.errors import Refusal
-from truename.web.given import MAX_ID, place_in, priority_in, read_magnet
+from truename.web.given import MAX_ID, place_in, priority_in, read_magnet, why_no_magnet
 from truename.web.guard import identity_of
 from truename.web.language import preferred
 from truename.web.paging import page_of, rows_wanted
@@ -143,12 +143,11 @@ async def _items(work: Work, person_id: int, body: Body) -> tuple[Sequence[Item]
 def _item_of_hash(given: object) -> Item:
     if not isinstance(given, str):
         return Item(None, code="invalid_info_hash", word="web_invalid_info_hash")
-    if not given.strip():
-        return Item(given[:_MAX_ECHO], code="missing_info_hash", word="web_missing_info_hash")
     try:
         return Item(given[:_MAX_ECHO], read_magnet(given))
-    except InvalidInput:
-        return Item(given[:_MAX_ECHO], code="invalid_info_hash", word="web_invalid_info_hash")
+    except InvalidInput as error:
+        word, code = why_no_magnet(given, error)
+        return Item(given[:_MAX_ECHO], code=code, word=word)
 
 
 async def _items_of_notes(work: Work, person_id: int, given: Sequence[object]) -> Sequence[Item]:

@@ -11,7 +11,7 @@ from truename.errors import InvalidInput
 from truename.magnet import Magnet
 from truename.scanner import SCHEME
 from truename.web.errors import Refusal
-from truename.web.views import Body
+from truename.web.views import Body, code_of
 
 MAX_ID = 2**31 - 1
 MAX_TEXT_BYTES = 5 * 1024 * 1024
@@ -37,9 +37,17 @@ def magnet_in(body: Body) -> Magnet:
     try:
         return read_magnet(given)
     except InvalidInput as error:
-        missing = not given.strip()
-        word = "web_missing_info_hash" if missing else "web_invalid_info_hash"
-        raise Refusal(word, code="missing_info_hash" if missing else "invalid_info_hash") from error
+        word, code = why_no_magnet(given, error)
+        raise Refusal(word, status=413 if code == "too_large" else 400, code=code) from error
+
+
+def why_no_magnet(text: str, error: InvalidInput) -> tuple[str, str]:
+    """Why what was given is none: a word of `truename.texts`, and the code."""
+    if not text.strip():
+        return "web_missing_info_hash", "missing_info_hash"
+    if error.code == "magnet_too_large":
+        return error.code, code_of(error.code)
+    return "web_invalid_info_hash", "invalid_info_hash"
 
 
 def read_magnet(text: str) -> Magnet:
