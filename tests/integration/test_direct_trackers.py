@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import gc
 import gzip
 import socket
 import ssl
@@ -30,6 +31,8 @@ from truename.resolvers.base import Trail
 from truename.resolvers.direct import hosts, quest, question, trackers, udp_client
 from truename.resolvers.direct.config import DirectConfig, Limits
 from truename.resolvers.direct.hosts import ask_system
+from truename.resolvers.direct.http_client import Get
+from truename.resolvers.direct.question import Question
 from truename.resolvers.direct.resolver import DirectResolver
 
 MAX_ANSWER_BYTES = Limits().tracker_bytes
@@ -880,5 +883,33 @@ def test_a_tracker_that_waits_for_its_turn_is_not_asked_when_all_is_over() -> No
             magnet = f"magnet:?xt=urn:btih:{sha1(INFO)}&tr={first.url}&tr={second.url}&x.pe=127.0.0.1:{peer.port}"
             found = await direct.resolve(Magnet.parse(magnet), deadline_s=LONG_S, trail=trail)
         assert (found.name, trail.counts["trackers"], second.asked) == (NAME, 1, [])
+
+    run(test())
+
+
+@pytest.mark.parametrize("how", ["answered", "stopped"])
+def test_a_question_that_is_over_waits_for_no_collector_of_garbage(how: str) -> None:
+    """Ten thousand hashes that nobody has took twenty megabytes more while they did."""
+
+    async def test() -> None:
+        async with a_tracker() as tracker, resolver() as direct:
+            nobody = magnet(dead_hashes(1)[0], tracker.url)
+            gc.collect()
+            gc.disable()
+            try:
+                before = {id(one) for one in gc.get_objects() if isinstance(one, Question | Get)}
+                trail = Trail()
+                time_s = SHORT_S if how == "answered" else LONG_S
+                asking = asyncio.create_task(direct.resolve(nobody, deadline_s=time_s, trail=trail))
+                while not trail.asked:
+                    await asyncio.sleep(0.01)
+                if how == "stopped":
+                    asking.cancel()
+                await asyncio.wait([asking])
+                await asyncio.sleep(0.05)
+                left = [one for one in gc.get_objects() if isinstance(one, Question | Get) and id(one) not in before]
+                assert left == []
+            finally:
+                gc.enable()
 
     run(test())

@@ -121,7 +121,7 @@ class Get:
     ) -> None:
         self._on_end: Callable[[Answer | Exception], None] | None = on_end
         self._request = request
-        self._worth_of = worth_of
+        self._worth_of: Callable[[Answer], Worth] | None = worth_of
         self._may_say = may_say
         self._line: Visited | None = None
         self._begin()
@@ -133,11 +133,11 @@ class Get:
         self._is_whole = False
         self._length: int | None = None
         self._is_last = True
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
 
     def abort(self) -> None:
-        """End the connection at once; nobody is told."""
-        self._on_end = None
+        """End the connection at once; nobody is told, and whoever asked need not wait for the collector of garbage."""
+        self._on_end = self._worth_of = self._parser = None
         if self._line is not None:
             self._line.abort()
 
@@ -174,6 +174,8 @@ class Get:
 
     def connection_lost(self, error: Exception | None) -> None:
         """See `Visitor`."""
+        if self._on_end is None:
+            return
         if self._head_is_whole and error is None:
             self._end_well()
         else:
@@ -181,6 +183,8 @@ class Get:
 
     def _take(self, rest: bytes) -> None:
         """Feed the parser: each head (a provisional answer has one too) when it is whole, then what is behind it."""
+        if self._parser is None:
+            return
         while rest and not self._head_is_whole:
             looked_through = max(0, len(self._head) - len(b"\n\r"))
             self._head += rest
@@ -214,7 +218,8 @@ class Get:
         except NoAnswer as error:
             self._fail(error)
             return
-        worth, line = self._worth_of(self._coming), self._line
+        worth = Worth.NONE if self._worth_of is None else self._worth_of(self._coming)
+        line = self._line
         counts = worth is Worth.USE or (worth is Worth.REFUSAL and line is not None and line.was_kept_before)
         if line is not None:
             line.heard(of_use=worth is Worth.USE)
@@ -245,6 +250,8 @@ class Get:
 
     def on_headers_complete(self) -> None:
         """A head is whole; behind that of a provisional answer (1xx) comes another one."""
+        if self._parser is None:
+            return
         self._coming.status = self._parser.get_status_code()
         self._head_is_whole = self._coming.status >= _FIRST_FINAL_STATUS
         self._is_last |= self._parser.get_http_version() != "1.1"

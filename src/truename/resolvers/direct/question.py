@@ -88,7 +88,9 @@ class Question:
         self._on_end = None
         if self._clock is not None:
             self._clock.cancel()
-        for ending in (self._get, self._dialled):
+        get, dialled = self._get, self._dialled
+        self._get = self._dialled = None
+        for ending in (get, dialled):
             if ending is not None:
                 ending.abort()
         if self._task is not None and self._task is not asyncio.current_task():
