@@ -32,7 +32,9 @@ from truename.resolvers.direct import hosts, quest, question, trackers, udp_clie
 from truename.resolvers.direct.config import DirectConfig, Limits
 from truename.resolvers.direct.hosts import ask_system
 from truename.resolvers.direct.http_client import Get
+from truename.resolvers.direct.quest import Quest
 from truename.resolvers.direct.question import Question
+from truename.resolvers.direct.race import PeerRace
 from truename.resolvers.direct.resolver import DirectResolver
 
 MAX_ANSWER_BYTES = Limits().tracker_bytes
@@ -888,7 +890,7 @@ def test_a_tracker_that_waits_for_its_turn_is_not_asked_when_all_is_over() -> No
 
 
 @pytest.mark.parametrize("how", ["answered", "stopped"])
-def test_a_question_that_is_over_waits_for_no_collector_of_garbage(how: str) -> None:
+def test_what_is_over_waits_for_no_collector_of_garbage(how: str) -> None:
     """Ten thousand hashes that nobody has took twenty megabytes more while they did."""
 
     async def test() -> None:
@@ -897,7 +899,7 @@ def test_a_question_that_is_over_waits_for_no_collector_of_garbage(how: str) -> 
             gc.collect()
             gc.disable()
             try:
-                before = {id(one) for one in gc.get_objects() if isinstance(one, Question | Get)}
+                before = {id(one) for one in gc.get_objects() if isinstance(one, Question | Get | Quest | PeerRace)}
                 trail = Trail()
                 time_s = SHORT_S if how == "answered" else LONG_S
                 asking = asyncio.create_task(direct.resolve(nobody, deadline_s=time_s, trail=trail))
@@ -907,7 +909,11 @@ def test_a_question_that_is_over_waits_for_no_collector_of_garbage(how: str) -> 
                     asking.cancel()
                 await asyncio.wait([asking])
                 await asyncio.sleep(0.05)
-                left = [one for one in gc.get_objects() if isinstance(one, Question | Get) and id(one) not in before]
+                left = [
+                    one
+                    for one in gc.get_objects()
+                    if isinstance(one, Question | Get | Quest | PeerRace) and id(one) not in before
+                ]
                 assert left == []
             finally:
                 gc.enable()

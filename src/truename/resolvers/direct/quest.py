@@ -80,6 +80,19 @@ class Client(Protocol):
         """
 
 
+class _Nobody:
+    """In the place of a client who has heard of the end: no cycle is left for the collector of garbage."""
+
+    def asked(self) -> None:
+        """See `Client`."""
+
+    def over(self, ending: InfoBytes | Over) -> None:
+        """See `Client`."""
+
+
+_NOBODY = _Nobody()
+
+
 class Quest:
     """One quest, from `begin` to its end. It knows no deadline."""
 
@@ -213,6 +226,7 @@ class Quest:
         if self._race is not None:
             self._race.stop()
         asyncio.get_running_loop().call_soon(self._client.over, ending)
+        self._client = _NOBODY
 
     def _look_for_hope(self) -> None:
         is_alone = self._race is None or self._race.is_empty

@@ -51,6 +51,21 @@ class Course(Protocol):
         """The dictionary is there, its digest checked."""
 
 
+class _Over:
+    """In the place of a course that has ended: no cycle is left for the collector of garbage."""
+
+    is_running = False
+
+    def question_sent(self) -> None:
+        """See `Course`."""
+
+    def found(self, info: InfoBytes) -> None:
+        """See `Course`."""
+
+
+_OVER = _Over()
+
+
 class PeerRace:
     """The peers of one info-hash, of which some are talked to at once."""
 
@@ -130,6 +145,7 @@ class PeerRace:
             self._reach.connections.leave(conversation)
         self._conversations.clear()
         self._places.clear()
+        self._course = _OVER
 
     def _may_begin(self, named_by: Hashable) -> bool:
         return self._talks_of[named_by] < self._talks_left
