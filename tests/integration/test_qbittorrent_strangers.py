@@ -377,16 +377,22 @@ def asking_for(number: int, *trackers: str) -> Magnet:
     return Magnet.parse(f"magnet:?xt=urn:btih:{DEAD[number]}" + "".join(f"&tr={tracker}" for tracker in trackers))
 
 
+def holding_fetches(server: Fetching) -> threading.Event:
+    """What lets it answer fetches again."""
+    fetch, may_answer = server._fetch, threading.Event()
+
+    def held(source: str) -> Any:
+        may_answer.wait(PATIENCE_S)
+        return fetch(source)
+
+    server._fetch = held  # type: ignore[method-assign]
+    return may_answer
+
+
 def test_a_fetch_is_ended_too_when_whoever_asked_leaves_before_it_is_answered() -> None:
     async def test() -> None:
         with Fetching({}).serving() as server:
-            fetch, may_answer = server._fetch, threading.Event()
-
-            def held(source: str) -> Any:
-                may_answer.wait(PATIENCE_S)
-                return fetch(source)
-
-            server._fetch = held  # type: ignore[method-assign]
+            may_answer = holding_fetches(server)
             async with resolving(server.url, Limits()) as resolver:
                 asking = asyncio.create_task(resolver.resolve(asking_for(0), deadline_s=LONG_S))
                 await until(lambda: server.times("torrents/fetchMetadata"))
@@ -401,13 +407,7 @@ def test_a_fetch_is_ended_too_when_whoever_asked_leaves_before_it_is_answered() 
 def test_nothing_is_fetched_for_whoever_left_while_another_fetch_was_under_way() -> None:
     async def test() -> None:
         with Fetching({}).serving() as server:
-            fetch, may_answer = server._fetch, threading.Event()
-
-            def held(source: str) -> Any:
-                may_answer.wait(PATIENCE_S)
-                return fetch(source)
-
-            server._fetch = held  # type: ignore[method-assign]
+            may_answer = holding_fetches(server)
             async with resolving(server.url, Limits()) as resolver:
                 asking = [asyncio.create_task(resolver.resolve(asking_for(one), deadline_s=LONG_S)) for one in (0, 1)]
                 await until(lambda: server.times("torrents/fetchMetadata"))
