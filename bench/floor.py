@@ -7,11 +7,14 @@ writer that commits what waits in one transaction (durable, as ours), libtorrent
 `bare_session.py` has it, raw bytes in between. Nobody signs in, nothing is joined, watched, ordered or cancelled, no
 magnet is read, no name is decoded and no note is written. What it takes, beside the bare session in the same run, is
 what the whole path could come down to if all of our own code took no time; the goals are those of `whole_path.py` and
-`service.py`. The third figure is the child alone, with nothing kept, beside the goal of `child.py`. It judges nothing.
+`service.py`. The first figure is the child alone, with nothing kept, beside the goal of `child.py`. The last one is
+the same server once more, with the libraries that `truename serve` has: its routes in FastAPI, its bodies read by
+pydantic, its HTTP spoken by uvicorn, and its statements made by SQLAlchemy. It judges nothing.
 """
 
 import argparse
 import asyncio
+import functools
 import hashlib
 import json
 import os
@@ -24,7 +27,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from statistics import median
@@ -33,7 +36,11 @@ from typing import Any
 
 import httptools
 import libtorrent as lt
+import sqlalchemy
+import uvicorn
 from bare_session import SETTINGS, BareSession
+from fastapi import FastAPI
+from pydantic import BaseModel
 from resolve import GIVE_UP_S, add_info_bytes, conditions, wait_for_ports
 from service import Connection
 
@@ -84,11 +91,15 @@ class Store:
     """One writer; what waits when it is free is one transaction."""
 
     def __init__(self, path: str) -> None:
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._connection.executescript(_TABLES)
+        self._connection = self._open(path)
         self._asked: list[tuple[list[str], asyncio.Future[list[str]]]] = []
         self._found: list[bytes] = []
         self._wake = asyncio.Event()
+
+    def _open(self, path: str) -> Any:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection.executescript(_TABLES)
+        return connection
 
     async def ask(self, magnets: list[str]) -> list[str]:
         """The ids of the tasks, once they are kept."""
@@ -114,7 +125,7 @@ class Store:
                 kept.set_result(some)
 
     def _write(self, asked: list[list[str]], found: list[bytes]) -> list[list[str]]:
-        now, run = time.time(), self._connection
+        now = time.time()
         ids = [[str(uuid.uuid4()) for _ in magnets] for magnets in asked]
         new = [
             (one, magnet)
@@ -122,20 +133,44 @@ class Store:
             for one, magnet in zip(some, magnets, strict=True)
         ]
         hashes = [(hashlib.sha1(info, usedforsecurity=False).hexdigest(), info) for info in found]
-        run.execute("BEGIN IMMEDIATE")
-        run.executemany(
-            "INSERT INTO task VALUES (?, ?, 'pending', ?, NULL)",
-            [(one, _hash(magnet), now) for one, magnet in new],
+        self._run("BEGIN IMMEDIATE")
+        self._run(
+            "INSERT INTO task VALUES (:id, :hash, 'pending', :now, NULL)",
+            [{"id": one, "hash": _hash(magnet), "now": now} for one, magnet in new],
         )
-        run.executemany("INSERT INTO lookup VALUES (?, ?)", [(_hash(magnet), magnet) for _, magnet in new])
-        run.executemany("INSERT INTO name VALUES (?, ?)", [(one, info[:200]) for one, info in hashes])
-        run.executemany(
-            "UPDATE task SET status = 'completed', completed_at = ? WHERE hash = ? AND status = 'pending'",
-            [(now, one) for one, _ in hashes],
+        self._run("INSERT INTO lookup VALUES (:hash, :magnet)", [{"hash": _hash(it), "magnet": it} for _, it in new])
+        self._run("INSERT INTO name VALUES (:hash, :info)", [{"hash": one, "info": info[:200]} for one, info in hashes])
+        self._run(
+            "UPDATE task SET status = 'completed', completed_at = :now WHERE hash = :hash AND status = 'pending'",
+            [{"now": now, "hash": one} for one, _ in hashes],
         )
-        run.executemany("DELETE FROM lookup WHERE hash = ?", [(one,) for one, _ in hashes])
-        run.execute("COMMIT")
+        self._run("DELETE FROM lookup WHERE hash = :hash", [{"hash": one} for one, _ in hashes])
+        self._run("COMMIT")
         return ids
+
+    def _run(self, statement: str, rows: list[dict[str, Any]] | None = None) -> None:
+        if rows is None:
+            self._connection.execute(statement)
+        else:
+            self._connection.executemany(statement, rows)
+
+
+class LibraryStore(Store):
+    """The same by way of SQLAlchemy."""
+
+    def _open(self, path: str) -> Any:
+        super()._open(path).close()
+        engine = sqlalchemy.create_engine(f"sqlite:///{path}", isolation_level="AUTOCOMMIT")
+        return engine.connect()
+
+    def _run(self, statement: str, rows: list[dict[str, Any]] | None = None) -> None:
+        if rows is None or rows:
+            self._connection.execute(_statement(statement), rows)
+
+
+@functools.cache
+def _statement(text: str) -> sqlalchemy.TextClause:
+    return sqlalchemy.text(text)
 
 
 def _hash(magnet: str) -> str:
@@ -173,12 +208,32 @@ class Http(asyncio.Protocol):
         self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(answer) + answer)
 
 
-async def serve(path: str) -> None:
+class Asked(BaseModel):
+    """The body of a request."""
+
+    info_hash: str
+
+
+async def speak(store: Store, child: asyncio.StreamWriter, opened: socket.socket) -> None:
+    """The libraries' HTTP, until cancelled."""
+    app = FastAPI()
+
+    @app.post("/")
+    async def ask(asked: Asked) -> dict[str, list[str]]:
+        ids = await store.ask([asked.info_hash])
+        child.write(json.dumps([asked.info_hash]).encode() + b"\n")
+        return {"task_ids": ids}
+
+    config = uvicorn.Config(app, http="httptools", ws="none", lifespan="off", log_level="error", access_log=False)
+    await uvicorn.Server(config).serve(sockets=[opened])
+
+
+async def serve(path: str, *, libraries: bool) -> None:
     """Until standard input ends."""
     ours, theirs = socket.socketpair()
     run = subprocess.Popen([sys.executable, __file__, "child", str(theirs.fileno())], pass_fds=[theirs.fileno()])
     theirs.close()
-    store, tasks = Store(path), set[asyncio.Task[None]]()
+    store, tasks = (LibraryStore if libraries else Store)(path), set[asyncio.Task[None]]()
     reader, writer = await asyncio.open_connection(sock=ours, limit=1 << 24)
 
     async def take() -> None:
@@ -188,8 +243,12 @@ async def serve(path: str) -> None:
 
     loop = asyncio.get_running_loop()
     tasks |= {loop.create_task(take()), loop.create_task(store.write())}
-    server = await loop.create_server(lambda: Http(store, writer, tasks), "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
+    opened = socket.create_server(("127.0.0.1", 0))
+    if libraries:
+        tasks.add(loop.create_task(speak(store, writer, opened)))
+    else:
+        await loop.create_server(lambda: Http(store, writer, tasks), sock=opened)
+    print(opened.getsockname()[1], flush=True)
     await asyncio.to_thread(sys.stdin.read)
     run.kill()
     os._exit(0)
@@ -211,12 +270,15 @@ def seconds_in_a_child(magnets: Sequence[str]) -> float:
         return took
 
 
-def seconds(magnets: Sequence[str], *, singly: bool) -> float:
+def seconds(magnets: Sequence[str], *, singly: bool, libraries: bool = False) -> float:
     """From the first request until all tasks are completed in the database."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "floor.db"
         run = subprocess.Popen(
-            [sys.executable, __file__, "serve", path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, __file__, "serve", path, *(["libraries"] if libraries else [])],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert run.stdin is not None
         assert run.stdout is not None
@@ -258,8 +320,18 @@ async def _ask(port: int, path: Path, magnets: Sequence[str], *, singly: bool) -
     return took
 
 
+_WAYS: Mapping[str, Callable[[Sequence[str]], float]] = {
+    "bare session": lambda magnets: BareSession().seconds_to_resolve(magnets, give_up_s=GIVE_UP_S),
+    "in a child": seconds_in_a_child,
+    "one batch": functools.partial(seconds, singly=False),
+    "singles": functools.partial(seconds, singly=True),
+    "singles, with the libraries": functools.partial(seconds, singly=True, libraries=True),
+}
+_GOALS = {"in a child": 0.9, "one batch": 0.8, "singles": 0.5, "singles, with the libraries": 0.5}
+
+
 def main() -> int:
-    """Measure the bare session and both ways in turns."""
+    """Measure the bare session and all ways in turns."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--names", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=5)
@@ -269,22 +341,17 @@ def main() -> int:
     if asked.one_core:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     print(conditions(asked.info_bytes) + (", all on one core" if asked.one_core else ""))
-    bare, in_child, batch, singles = list[float](), list[float](), list[float](), list[float]()
+    took: dict[str, list[float]] = {way: [] for way in _WAYS}
     with LocalSwarm(SwarmPlan(real=False, invented=asked.names, info_bytes=asked.info_bytes)) as swarm:
         for _ in range(asked.rounds):
-            wait_for_ports(asked.names)
-            bare.append(BareSession().seconds_to_resolve(swarm.magnets, give_up_s=GIVE_UP_S))
-            wait_for_ports(asked.names)
-            in_child.append(seconds_in_a_child(swarm.magnets))
-            for took, singly in ((batch, False), (singles, True)):
+            for way, measure in _WAYS.items():
                 wait_for_ports(asked.names)
-                took.append(seconds(swarm.magnets, singly=singly))
-            print("bare session, in a child, one batch, singles:", end="")
-            print(*(f"{took[-1]:8.3f}" for took in (bare, in_child, batch, singles)), "s", flush=True)
-    for name, took, goal in (("in a child", in_child, 0.9), ("one batch", batch, 0.8), ("singles", singles, 0.5)):
-        print(
-            f"{name:12}{median(bare) / median(took):.2f} of the bare session (goal with all that we do besides: {goal})"
-        )
+                took[way].append(measure(swarm.magnets))
+            print("; ".join(f"{way} {took[way][-1]:.3f} s" for way in _WAYS), flush=True)
+    bare = median(took["bare session"])
+    for way, goal in _GOALS.items():
+        ratio = bare / median(took[way])
+        print(f"{way:28}{ratio:.2f} of the bare session (goal with all that we do besides: {goal})")
     return 0
 
 
@@ -292,6 +359,6 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["child"]:
         child(int(sys.argv[2]))
     elif sys.argv[1:2] == ["serve"]:
-        asyncio.run(serve(sys.argv[2]))
+        asyncio.run(serve(sys.argv[2], libraries=sys.argv[3:] == ["libraries"]))
     else:
         sys.exit(main())
