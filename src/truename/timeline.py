@@ -221,7 +221,7 @@ def _parts(account: Account, language: Language) -> Iterator[str]:
         if account.tracker_said and account.ended not in _NAMED:
             yield say("told_tracker_said", language, said=shown(account.tracker_said[:MAX_SAID_CHARS]))
     if "dht_peers" in account.counts:
-        word = {0: "told_dht_no_node", 1: "told_dht_node"}.get(counts["dht_nodes"], "told_dht")
+        word = "told_dht" if counts["dht_nodes"] else "told_dht_no_node"
         yield say(word, language, nodes=counts["dht_nodes"], peers=_peers(counts["dht_peers"], language))
     if account.ended in _HAD_METADATA:
         counts["silent"] = 0  # one of them gave it, and nobody waited for the others
@@ -237,7 +237,7 @@ def _parts(account: Account, language: Language) -> Iterator[str]:
 
 def _of_trackers(counts: Mapping[str, int], language: Language) -> str:
     asked, answered = counts["trackers"], _answered(counts)
-    word = "told_tracker" if asked == 1 else "told_trackers"
+    word = "told_trackers"
     if not answered:
         return say(f"{word}_mute", language, count=asked)
     if answered < asked:
@@ -246,11 +246,11 @@ def _of_trackers(counts: Mapping[str, int], language: Language) -> str:
     left_out = counts["left_out"]
     if not left_out:
         return told
-    return told + say("told_left_out" if left_out == 1 else "told_left_out_many", language, count=left_out)
+    return told + say("told_left_out", language, count=left_out)
 
 
 def _peers(count: int, language: Language) -> str:
-    return say("told_peer" if count == 1 else "told_peers", language, count=count)
+    return say("told_peers", language, count=count)
 
 
 def _ending(account: Account, language: Language) -> str:

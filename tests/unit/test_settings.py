@@ -3,6 +3,7 @@
 import codecs
 import io
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from truename.settings import FILE_NAME, PREFIX, Settings, SettingsError, load, shown_value
-from truename.terminal.doctor import settings_table
+from truename.terminal.settings import shown_settings
 from truename.texts import Language
 
 
@@ -340,9 +341,16 @@ def test_a_secret_can_be_the_output_of_a_command(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("language", Language)
-@pytest.mark.parametrize("width", [60, 80])
-def test_names_in_the_table_can_be_copied_whole_from_a_narrow_terminal(language: Language, width: int) -> None:
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
+def test_each_setting_is_whole_and_its_meaning_readable_on_a_terminal_of_any_width(
+    language: Language, width: int
+) -> None:
     console = Console(file=io.StringIO(), width=width)
-    console.print(settings_table(load(), language))
-    table = console.file.getvalue()  # type: ignore[attr-defined]
-    assert {about.variable for about in Settings.known().values()} <= set(table.split())
+    for each in shown_settings(load(), language, width):
+        console.print(each)
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert {about.variable for about in Settings.known().values()} <= set(re.findall(r"TRUENAME_[A-Z_]+", printed))
+    lines = printed.splitlines()
+    longest = max(len(about.help[language]) for about in Settings.known().values())
+    assert len(lines) < len(Settings.known()) * (3 + longest * 2 // 20)
+    assert "TRUENAME_PORT=8484" in printed or re.search(r"TRUENAME_PORT +8484 ", printed)

@@ -1,6 +1,8 @@
 """The sentences a person reads."""
 
 import ast
+import errno
+import os
 import re
 from pathlib import Path
 from string import Formatter
@@ -98,8 +100,20 @@ def test_what_typer_says_is_told_in_chinese_down_to_its_reasons() -> None:
 
 
 def test_what_typer_says_stays_in_english_as_it_is_and_what_is_not_known_in_any_language() -> None:
-    assert told(PAGE, Language.ENGLISH) == PAGE
+    assert told(PAGE, Language.ENGLISH) == PAGE.replace("Value error, ", "")
     assert told("Usage\nOptions: none\n", Language.CHINESE) == "Usage\nOptions: none\n"
+
+
+@pytest.mark.parametrize(("count", "words"), [(0, "0 peers"), (1, "1 peer"), ("1", "1 peer"), ("1,000", "1,000 peers")])
+def test_a_word_that_depends_on_a_number_is_that_of_the_number(count: object, words: str) -> None:
+    assert say("told_peers", Language.ENGLISH, count=count) == words
+
+
+def test_what_the_system_says_is_told_in_chinese_too() -> None:
+    full = os.strerror(errno.ENOSPC)
+    assert say("output_failed", Language.CHINESE, why=full) == "无法写出结果：磁盘空间不足。"
+    assert say("output_failed", Language.ENGLISH, why=full) == f"The output could not be written: {full}."
+    assert say("output_failed", Language.CHINESE, why="what nobody knows") == "无法写出结果：what nobody knows。"
 
 
 def test_a_word_without_a_sentence_is_a_mistake() -> None:

@@ -1,4 +1,4 @@
-"""Help and wrong usage in the person's language. Typer says both in English only: its sentences are told in others.
+"""Help and wrong usage in the person's language. Typer says both in English only: its sentences are told in our words.
 
 What it says is taken line by line; a line that `texts.usage` does not know stays as it is.
 """
@@ -77,4 +77,6 @@ def _pattern(sentence: str) -> re.Pattern[str]:
     return re.compile("".join(pieces()))
 
 
-_PATTERNS = {word: _pattern(english) for word, (english, _) in TEXTS.items()}
+_SAID = {word: english for word, (english, _) in TEXTS.items()}
+_SAID["usage_no_choice"] = "Value error, " + _SAID["usage_no_choice"]
+_PATTERNS = {word: _pattern(english) for word, english in _SAID.items()}

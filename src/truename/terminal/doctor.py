@@ -1,20 +1,16 @@
-"""`truename doctor`: what works and what does not, each with the next step. And `truename settings`."""
+"""`truename doctor`: what works and what does not, each with the next step."""
 
 import errno
 import os
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-
-from rich.console import Console
-from rich.table import Table
 
 from truename.backups import backup_states, date_of
 from truename.health import resolver_states
 from truename.names import make_visible
 from truename.resolvers.chain import Chain
-from truename.settings import FILE_NAME, Loaded, Settings, shown_value, unknown_setting
+from truename.settings import Loaded, unknown_setting
 from truename.store import names
 from truename.store.database import FILE_NAME as FILE_NAME_OF_DATABASE
 from truename.store.database import DatabaseError, StoreUnavailable
@@ -25,7 +21,6 @@ from truename.terminal.screen import Screen
 from truename.texts import Language, say
 
 _GOOD, _BAD = "✓", "✗"
-_WIDE = 240  # columns, where no terminal says how many there are
 _MIB = 1024 * 1024
 _ROOM_BYTES = 16 * _MIB
 """What a database that is written to may need besides, before its log is taken in."""
@@ -96,29 +91,3 @@ async def database_states(data_dir: Path, language: Language) -> list[tuple[bool
         fields = {key: make_visible(value) for key, value in told.fields.items()}
         return [(False, say(told.word, language, **fields))]
     return [(True, say("doctor_database_ok", language, names=count))]
-
-
-def settings_table(loaded: Loaded, language: Language) -> Table:
-    """The table of settings. Names are there to be copied, and are never broken; other columns give way to them."""
-    file = make_visible(str(loaded.settings.data_dir / FILE_NAME))
-    table = Table(title=say("settings_title", language, file=file), title_justify="left", box=None, pad_edge=False)
-    table.add_column(say("column_name", language), no_wrap=True, overflow="ignore")
-    for column in ("value", "from", "help"):
-        table.add_column(say(f"column_{column}", language), overflow="fold")
-    for about in Settings.known().values():
-        value = shown_value(about, getattr(loaded.settings, about.name), language)
-        origin = say(loaded.origin[about.name], language)
-        table.add_row(about.variable, make_visible(value), origin, about.help[language])
-    return table
-
-
-def show_settings(loaded: Loaded, language: Language) -> None:
-    """Print the table of settings: values, where each comes from, what it means."""
-    table = settings_table(loaded, language)
-    if sys.stdout.isatty():
-        Console(highlight=False, markup=False).print(table)
-        return
-    console = Console(highlight=False, markup=False, width=_WIDE)
-    with console.capture() as captured:
-        console.print(table)
-    sys.stdout.writelines(line.rstrip() + "\n" for line in captured.get().splitlines())

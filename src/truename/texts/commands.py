@@ -269,7 +269,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "data folder: {where} has {free} MiB left: soon nothing can be kept any more. Make room there.",
         "数据文件夹：{where} 仅剩 {free} MiB，很快将无法保存任何内容。请腾出空间。",
     ),
-    "doctor_database_ok": ("database: fine, {names} names known", "数据库：正常，已知 {names} 个名称"),
+    "doctor_database_ok": ("database: fine, {names} {names:name|names} known", "数据库：正常，已知 {names} 个名称"),
     "doctor_database_new": ("database: none yet; the first command makes it", "数据库：尚未建立，第一个命令会创建它"),
     "doctor_last": ("{name}: found its last name {date}", "{name}：最近一次得到名称：{date}"),
     "doctor_starting": (
@@ -286,7 +286,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "doctor_swarm_ok": ("swarm: listening on {where}", "swarm：正在监听 {where}"),
     "doctor_swarm_bad": ("swarm: {why}", "swarm：{why}"),
     "doctor_swarm_tried": ("swarm: tried {subject}", "swarm：尝试过 {subject}"),
-    "doctor_dht_ok": ("DHT: {nodes} nodes known, answering for {time}", "DHT：已知 {nodes} 个节点，已持续应答 {time}"),
+    "doctor_dht_ok": (
+        "DHT: {nodes} {nodes:node|nodes} known, answering for {time}",
+        "DHT：已知 {nodes} 个节点，已持续应答 {time}",
+    ),
     "doctor_dht_waking": (
         "DHT: has not answered yet, {time} after it was asked; look again in a few seconds",
         "DHT：查询发出 {time}，尚未应答；请过几秒再看",
@@ -295,7 +298,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "span_s": ("{count} s", "{count} 秒"),
     "span_min": ("{count} min", "{count} 分钟"),
     "span_h": ("{count} h", "{count} 小时"),
-    "span_d": ("{count} days", "{count} 天"),
+    "span_d": ("{count} {count:day|days}", "{count} 天"),
     "doctor_dht_answers": (
         "DHT: answers, though no node is known by name yet",
         "DHT：有应答，但路由表中尚无节点",
@@ -306,7 +309,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     # The demo.
     "demo_asking": (
-        "{count} magnets without a true name; asking a swarm on this machine (127.0.0.1).",
+        "{count} {count:magnet|magnets} without a true name; asking a swarm on this machine (127.0.0.1).",
         "{count} 个没有真名的磁力链接；正在询问本机上的 swarm（127.0.0.1）。",
     ),
     "demo_waits": (
@@ -314,7 +317,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "用该链接登录后名称会陆续出现；若无人登录，则在 {seconds} 秒后开始。",
     ),
     "demo_done": (
-        "{named} of {live} live torrents named in {seconds:.2f} s; {dead} dead magnets stay unnamed, as they should.",
+        "{named} of {live} live {live:torrent|torrents} named in {seconds:.2f} s; {dead} dead "
+        "{dead:magnet stays|magnets stay} unnamed, as {dead:it|they} should.",
         "{live} 个活种子中有 {named} 个在 {seconds:.2f} 秒内得到名称；{dead} 个失效的磁力链接如预期保持无名。",
     ),
     "demo_failed": (

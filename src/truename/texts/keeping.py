@@ -145,8 +145,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "restore_contents_none": ("  nothing yet", "  还没有内容"),
     "restore_contents_bad": ("  cannot be read: {why}", "  无法读取：{why}"),
     "restore_left_out": (
-        "  not brought back: {count} sessions and tokens. Everybody signs in again; `truename user token` makes new "
-        "tokens.",
+        "  not brought back: {count} {count:session or token|sessions and tokens}. Everybody signs in again; "
+        "`truename user token` makes new tokens.",
         "  不会恢复 {count} 个登录会话和令牌：所有人需重新登录，令牌用 `truename user token` 重新生成。",
     ),
     "restore_copy": (
@@ -185,7 +185,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "person_made": ("{name} may sign in now.", "{name} 现在可以登录。"),
     "person_unknown": ("There is nobody of that name: {name}.", "没有这个用户：{name}。"),
     "password_changed": (
-        "The password of {name} is changed; {count} sessions were ended.",
+        "The password of {name} is changed; {count} {count:session was|sessions were} ended.",
         "{name} 的密码已更改；已结束 {count} 个登录会话。",
     ),
     "password_token_stays": (

@@ -46,7 +46,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "tasks_ended_already": ("{task} has ended already: {status}", "{task} 已经结束：{status}"),
     "task_source": ("from {source}", "来自 {source}"),
     "task_verified": (", verified", "，已验证"),
-    "fact_files": ("{count} files", "{count} 个文件"),
+    "fact_files": ("{count} {count:file|files}", "{count} 个文件"),
     "fact_guessed": ("encoding guessed", "编码为推测"),
     "fact_list": ("Files", "文件"),
     "fact_more": ("and {count} more", "另有 {count} 个"),
@@ -74,16 +74,16 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "batch_over": ("ended", "已结束"),
     "batch_progress": ("{done} of {total} ended", "已结束 {done} / {total}"),
     "batch_refused": (
-        "{count} more were given: the same once more, no magnets, or more than could wait.",
+        "{count} more {count:was|were} given: the same once more, no magnets, or more than could wait.",
         "另有 {count} 项：重复、不是磁力链接，或超出可等待的数量。",
     ),
     "batch_left": (
-        "{count} more in your notes are unnamed; ask for them when this batch has ended.",
+        "{count} more in your notes {count:is|are} unnamed; ask for {count:it|them} when this batch has ended.",
         "笔记中另有 {count} 个无名链接，可在这一批结束后再查。",
     ),
     "tasks_cancel_waiting": ("Cancel all that waits", "取消所有等待中的任务"),
     "tasks_cancel_sure": (
-        "{count} tasks that wait will be cancelled. What is being asked for goes on.",
+        "{count} {count:task that waits|tasks that wait} will be cancelled. What is being asked for goes on.",
         "{count} 个等待中的任务将被取消；正在查询的不受影响。",
     ),
     "batch_cancel": ("Cancel all", "全部取消"),

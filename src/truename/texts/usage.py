@@ -40,5 +40,5 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "usage_no_integer": ("Input should be a valid integer, unable to parse string as an integer", "应为整数"),
     "usage_too_small": ("Input should be greater than or equal to {least}", "不能小于 {least}"),
     "usage_too_large": ("Input should be less than or equal to {most}", "不能大于 {most}"),
-    "usage_no_choice": ("Value error, {value} is not one of {others}.", "{value} 不是以下之一：{others}。"),
+    "usage_no_choice": ("{value} is not one of {others}.", "{value} 不是以下之一：{others}。"),
 }
