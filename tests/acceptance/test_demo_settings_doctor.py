@@ -1,9 +1,11 @@
 """`truename demo --once`, `settings` and `doctor`."""
 
 import os
+import resource
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,6 +97,16 @@ def test_the_doctor_says_what_is_wrong_with_settings_and_data_folder(truename: P
     ended = truename("doctor", environment={"TRUENAME_SLOTZ": "1"})
     assert ended.status == 1
     assert "TRUENAME_SLOTZ" in ended.out.decode()
+
+
+def test_too_few_open_files_are_told_by_the_doctor_and_by_a_server_that_starts(truename: Program) -> None:
+    few: Any = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (50, 50))}
+    ended = truename("doctor", **few)
+    assert ended.status == 1
+    assert "✗ open files: only 50 at once" in ended.out.decode()
+    with truename.started("serve", **few) as run:
+        assert run.stderr is not None
+        assert "ulimit -n" in run.stderr.readline().decode()
 
 
 def test_an_address_that_is_none_is_refused_where_it_is_needed(truename: Program) -> None:

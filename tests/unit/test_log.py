@@ -69,7 +69,7 @@ def test_of_what_ended_a_server_the_innermost_is_told(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("truename.commands.servers.run", asyncio.run)  # without its signal handlers
-    monkeypatch.setattr("truename.open_files.take_files", lambda: None)
+    monkeypatch.setattr("truename.commands.servers.take_files", lambda: 65_536)
 
     async def part() -> None:
         raise ValueError("what a person wrote")

@@ -9,7 +9,7 @@ import typer
 
 from truename.commands.loaded import loaded_settings, tell_what_is_left_alone
 from truename.commands.process import LANGUAGE, NOT_ALL, complain, refuse, run
-from truename.open_files import take_files
+from truename.open_files import FEW, take_files
 from truename.serving import CannotServe, serving, until_told_to_stop
 from truename.store.database import DatabaseError
 from truename.terminal.log import telling
@@ -44,7 +44,8 @@ def serve() -> None:
 
 def run_server(work: Coroutine[Any, Any, None]) -> None:
     """Run a server to its end. What ended it, if it was not told to, is an error of the whole."""
-    take_files()
+    if (files := take_files()) < FEW:
+        complain(say("few_files", LANGUAGE, files=files))
     with telling(sys.stderr):
         try:
             run(work)

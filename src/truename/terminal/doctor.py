@@ -9,6 +9,7 @@ from pathlib import Path
 from truename.backups import backup_states, date_of
 from truename.health import resolver_states
 from truename.names import make_visible
+from truename.open_files import FEW, take_files
 from truename.resolvers.chain import Chain
 from truename.settings import Loaded, unknown_setting
 from truename.store import names
@@ -34,6 +35,7 @@ async def doctor(chain: Chain, loaded: Loaded, screen: Screen) -> bool:
     for name in loaded.unknown:
         screen.answer(f"{_BAD} {unknown_setting(name, screen.language)}")
     for good, line in (
+        files_state(screen.language),
         data_dir_state(loaded.settings.data_dir, screen.language),
         *await database_states(loaded.settings.data_dir, screen.language),
         *backup_states(loaded.settings, screen.language),
@@ -42,6 +44,12 @@ async def doctor(chain: Chain, loaded: Loaded, screen: Screen) -> bool:
         screen.answer(f"{_GOOD if good else _BAD} {line}")
         well = well and good
     return well
+
+
+def files_state(language: Language) -> tuple[bool, str]:
+    """Whether as many files may be open at once as a server needs."""
+    files = take_files()
+    return files >= FEW, say("few_files" if files < FEW else "doctor_files_ok", language, files=f"{files:,}")
 
 
 def data_dir_state(folder: Path, language: Language) -> tuple[bool, str]:

@@ -256,6 +256,13 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "doctor_backup_bad": ("backup: the one of {date} failed. {why}", "备份：{date} 的备份失败。{why}"),
     "doctor_settings_ok": ("settings: fine", "设置：正常"),
+    "doctor_files_ok": ("open files: {files} at once", "打开文件：最多同时 {files} 个"),
+    "few_files": (
+        "open files: only {files} at once, and each visitor and each peer takes one. Allow more: `ulimit -n 4096` in "
+        "the shell that starts it, LimitNOFILE= in its unit.",
+        "打开文件：最多同时 {files} 个，而每个访问者和每个节点都要占用一个。请放宽限制：在启动它的 shell 中执行 "
+        "`ulimit -n 4096`，或在 systemd 单元中设置 LimitNOFILE=。",
+    ),
     "doctor_data_dir_ok": ("data folder: {where}", "数据文件夹：{where}"),
     "doctor_data_dir_new": (
         "data folder: {where} (will be made when something is kept)",
