@@ -50,8 +50,8 @@ class Background:
         return self._call(self._chain.result().look_up(magnet, timeout_s=timeout_s))
 
     def wait_until_begun(self) -> None:
-        """Until the resolvers are there, or cannot be; then `look_up` tells why."""
-        self._chain.exception()
+        """Until the resolvers are there. Errors: why they cannot be, such as an `OSError`; nothing is left then."""
+        self._chain.result()
 
     def close(self) -> None:
         """End the conversations, the session and the thread, waiting a moment for them."""
@@ -94,8 +94,9 @@ class _Shared:
         with self._lock:
             if self._background is None:
                 with warming:
-                    self._background = Background()
-                    self._background.wait_until_begun()
+                    background = Background()
+                    background.wait_until_begun()
+                self._background = background
             return self._background
 
     def close(self) -> None:
@@ -128,6 +129,8 @@ def calibrate(info_hash_or_magnet: str, *, timeout: float = 30) -> tuple[str | N
         return None, say(error.code, language)
     except SettingsError as error:
         return None, error.text_for_others(language)
+    except OSError as error:  # no file or thread is free at the moment; the next call tries anew
+        return None, say("calibrate_cannot_begin", language, why=error.strerror or str(error))
     return outcome.name, None if outcome.name is not None else why(outcome.reason, outcome.accounts, language)
 
 

@@ -1,8 +1,10 @@
 """Reads info dictionaries without holding up the event loop: what a stranger made takes a second for four megabytes."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import ParamSpec, TypeVar
 
 from truename.asked import Ended
 from truename.bencode import TooManyValues
@@ -10,6 +12,10 @@ from truename.metainfo import InfoBytes, Metainfo, read_info
 
 _AT_ONCE_VALUES = 30_000
 """They take less than thirty milliseconds at worst. Few torrents have so many: most large ones are one long string."""
+
+
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
 
 
 class Reading:
@@ -28,7 +34,7 @@ class Reading:
         try:
             return read_info(raw, expected, max_values=_AT_ONCE_VALUES)
         except TooManyValues:
-            return await self._read_aside(raw, expected)
+            return await self.aside(read_info, raw, expected)
 
     def begin(self, raw: InfoBytes, expected: Collection[str], ended: Ended[Metainfo]) -> asyncio.Task[None] | None:
         """The same for somebody who is called with what comes of it, mostly before this returns.
@@ -45,9 +51,10 @@ class Reading:
 
     async def _tell_later(self, raw: InfoBytes, expected: Collection[str], ended: Ended[Metainfo]) -> None:
         try:
-            ended(await self._read_aside(raw, expected))
+            ended(await self.aside(read_info, raw, expected))
         except Exception as error:  # whatever it is, nobody else will answer
             ended(error)
 
-    async def _read_aside(self, raw: InfoBytes, expected: Collection[str]) -> Metainfo:
-        return await asyncio.get_running_loop().run_in_executor(self._aside, read_info, raw, expected)
+    async def aside(self, read: Callable[_Given, _Result], *given: _Given.args, **named: _Given.kwargs) -> _Result:
+        """Read something else in that thread, in its turn."""
+        return await asyncio.get_running_loop().run_in_executor(self._aside, partial(read, *given, **named))

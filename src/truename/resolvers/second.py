@@ -92,8 +92,11 @@ class SecondSession:
 
     def _give_turns(self) -> None:
         for conversation in self._turns.next_ones(self._clock()):
+            if self._closed or not conversation.waiters:
+                continue
             session = self._started()
-            if session is None or not conversation.waiters:
+            if session is None:
+                self._turns.ask(conversation)  # it may begin before their time is over
                 continue
             is_coming = conversation.hash20 in self._coming
             self._coming[conversation.hash20] = conversation
@@ -111,7 +114,7 @@ class SecondSession:
                     lied_to=self._lied_to,
                     doubted=lambda _: None,  # nobody else can speak to these peers
                 )
-            except (RuntimeError, TypeError, ValueError):
+            except (OSError, RuntimeError, TypeError, ValueError):
                 self._not_before = self._clock() + _AGAIN_S
                 log.warning("no second session", exc_info=True)
         return None if self._closed else self._session

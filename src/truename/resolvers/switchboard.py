@@ -139,13 +139,16 @@ class Switchboard:
             waiter.settle(error)
 
     def _talk_about(self, waiter: Waiter, magnet: Magnet) -> None:
+        joined = []  # asked when all are there, for one in which nobody can be asked is no end beside another
         for hash20 in dict.fromkeys(info_hash.hash20 for info_hash in magnet.hashes):
             conversation = self._by_hash.get(hash20)
             if conversation is None:
                 self._begin(hash20, waiter)
             else:
                 conversation.admit(waiter)
-                self._ask_more(conversation, waiter.whom)
+                joined.append(conversation)
+        for conversation in joined:
+            self._ask_more(conversation, waiter.whom)
 
     def _choose(self, named: Sequence[str], peers: Sequence[str]) -> Whom:
         """The administrator's trackers come first, and take nobody's place."""

@@ -21,6 +21,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "binary_input": ("{what}: is not a text that can be read.", "{what}：不是可以读取的文本。"),
     "line_too_long": ("{what}: has a line of over 64 MiB.", "{what}：有一行超过 64 MiB。"),
     "not_a_file": ("{what}: is not a regular file; it stays as it is.", "{what}：不是普通文件，保持原样。"),
+    "calibrate_cannot_begin": ("Nobody could be asked: {why}.", "无法查询：{why}。"),
     "output_failed": ("The output could not be written: {why}.", "无法写出结果：{why}。"),
     "cannot_read": ("{what}: cannot be read: {why}.", "{what}：无法读取：{why}。"),
     "cannot_write": (

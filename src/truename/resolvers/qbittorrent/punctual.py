@@ -1,6 +1,7 @@
-"""HTTP whose answers' heads have an end: a socket's own time-out is only that between two bytes of them.
+"""HTTP whose answers have an end: a socket's own time-out is only that between two bytes of them.
 
-Slow bodies are `Session`'s to end, which reads them itself.
+Head and body have the time-out each. `Session`, which reads bodies itself, can look at the clock between two pieces
+only, and the line with a piece's size, or those behind the last one, may go on for ever as well.
 """
 
 import http.client
@@ -16,13 +17,13 @@ from qbittorrentapi import Client
 
 
 class _Reader(io.RawIOBase):
-    """Reads from a socket until the end of its time-out from now on, if need be a byte at a time."""
+    """Reads from a socket until its time-out is over, counted from the begin of a part, if need be a byte at a time."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._timeout_s = sock.gettimeout()
-        self._end = math.inf if self._timeout_s is None else time.monotonic() + self._timeout_s
         self._raw = sock.makefile("rb", buffering=0)
+        self.begin_part()
 
     def readable(self) -> bool:
         return True
@@ -31,15 +32,13 @@ class _Reader(io.RawIOBase):
         if self._end < math.inf:
             left_s = self._end - time.monotonic()
             if left_s <= 0:
-                raise TimeoutError("the head of an answer does not end")
+                raise TimeoutError("an answer does not end")
             self._sock.settimeout(left_s)
         return self._raw.readinto(room)
 
-    def end_of_head(self) -> None:
-        """From now on there is only the time between two bytes."""
-        if self._end < math.inf:
-            self._end = math.inf
-            self._sock.settimeout(self._timeout_s)
+    def begin_part(self) -> None:
+        """What comes now has the whole time-out."""
+        self._end = math.inf if self._timeout_s is None else time.monotonic() + self._timeout_s
 
     def close(self) -> None:
         self._raw.close()
@@ -64,7 +63,7 @@ class _Response(http.client.HTTPResponse):
 
     def begin(self) -> None:
         super().begin()
-        self._reader.end_of_head()
+        self._reader.begin_part()
 
 
 class _Connection(urllib3.connection.HTTPConnection):
@@ -90,7 +89,7 @@ class _Adapter(requests.adapters.HTTPAdapter):
 
 
 def punctual(session: requests.Session) -> requests.Session:
-    """The session, whose answers have heads that end, and which tries nothing twice."""
+    """The session, whose answers end, and which tries nothing twice."""
     for scheme in ("http://", "https://"):
         session.mount(scheme, _Adapter(max_retries=0))
     return session

@@ -20,11 +20,13 @@ from truename.resolvers.qbittorrent.listing import Entry, Listing, Unreadable
 from truename.resolvers.qbittorrent.marks import Run
 from truename.resolvers.qbittorrent.session import Server, Session
 from truename.resolvers.qbittorrent.wire import Sources, info_in, is_a_name, magnet_for, portions, sources_in, topic
+from truename.resolvers.reading import Reading
 
 _T = TypeVar("_T")
 Ask = Callable[[Callable[[Session], _T]], Awaitable[_T]]
 
-_LARGE_BYTES = 256 * 1024
+_AT_ONCE_BYTES = 32 * 1024
+"""So much is read in a few milliseconds, whatever it is; a stranger made it."""
 _MANY_TORRENTS: Final = 500
 _PORTION: Final = 100
 _MOST_ADDS: Final = 3
@@ -46,6 +48,7 @@ class Rounds:
         self._ask = ask
         self.mine: Final = Run.mine()
         self._listing = Listing()
+        self._reading = Reading()
         self._sent: dict[InfoHash, float] = {}
         self._leaving: dict[str, float] = {}
         self._withdrawn: dict[InfoHash, None] = {}
@@ -281,7 +284,7 @@ class Rounds:
     async def _ending(self, errand: Errand, entry: Entry) -> Found | BadMetadata | BadName | None:
         exported = await self._ask(lambda session: session.torrent_file(entry.torrent_id))
         if exported is not None:
-            return await _read(exported, errand.info_hash)
+            return await self._read_file(exported, errand.info_hash)
         errand.refusals += 1
         # A title that a person gave to a torrent of their own is nobody else's business.
         if errand.refusals >= _MOST_REFUSALS and self._is_ours(entry) and is_a_name(entry.name, errand.info_hash):
@@ -332,9 +335,14 @@ class Rounds:
         if torrent is None:
             torrent = await self._ask(lambda session: session.torrent_file(torrent_id))
         if torrent is not None:
-            return await _read(torrent, errand.info_hash)
+            return await self._read_file(torrent, errand.info_hash)
         name = info.get("name")
         return Claim(name) if isinstance(name, str) and is_a_name(name, errand.info_hash) else None
+
+    async def _read_file(self, torrent: bytes, info_hash: InfoHash) -> Metainfo | BadMetadata | BadName:
+        if len(torrent) > _AT_ONCE_BYTES:
+            return await self._reading.aside(_read_now, torrent, info_hash)
+        return _read_now(torrent, info_hash)
 
     async def _end_fetches(self) -> None:
         """Nobody wants these any more: an add takes the place of a fetch, and can be removed."""
@@ -344,13 +352,6 @@ class Rounds:
             await self._send([topic(one) for one in portion], portion, stopped=True)
         for info_hash in withdrawn:
             del self._withdrawn[info_hash]
-
-
-async def _read(torrent: bytes, info_hash: InfoHash) -> Metainfo | BadMetadata | BadName:
-    """A server may send many megabytes, which would hold up the loop."""
-    if len(torrent) > _LARGE_BYTES:
-        return await asyncio.to_thread(_read_now, torrent, info_hash)
-    return _read_now(torrent, info_hash)
 
 
 def _read_now(torrent: bytes, info_hash: InfoHash) -> Metainfo | BadMetadata | BadName:
