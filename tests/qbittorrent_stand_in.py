@@ -94,6 +94,19 @@ def always_continue() -> contextlib.AbstractContextManager[str]:
     return _going_on(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 400, every_s=0.0)
 
 
+_CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def drip_a_size() -> contextlib.AbstractContextManager[str]:
+    """The address of somebody whose text comes in pieces, and the line with the size of the first has no end."""
+    return _going_on(_CHUNKED + b"3;", b"x", every_s=0.05)
+
+
+def always_a_trailer() -> contextlib.AbstractContextManager[str]:
+    """The address of somebody behind whose text there are lines without an end."""
+    return _going_on(_CHUNKED + b"3\r\nOk.\r\n0\r\n", b"X: y\r\n" * 1000, every_s=0.0)
+
+
 @contextlib.contextmanager
 def _going_on(first: bytes, more: bytes, *, every_s: float) -> Iterator[str]:
     over = threading.Event()

@@ -37,6 +37,28 @@ class Interpreter:
         return Finished(status=ended.returncode, out=ended.stdout, err=ended.stderr.decode())
 
 
+def test_a_first_call_that_finds_no_file_free_says_so_and_the_next_one_begins_anew(python: "Interpreter") -> None:
+    ended = python(
+        f"""
+        import asyncio, errno, os
+        import truename.blocking as blocking
+
+        begin, times = blocking.open_chain, []
+
+        def refused_once(settings):
+            times.append(settings)
+            if len(times) == 1:
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            return begin(settings)
+
+        blocking.open_chain = refused_once
+        print(*(blocking.calibrate({ALICE!r}, timeout=20) for _ in range(2)), sep="\\n")
+        """
+    )
+    assert ended.status == 0, ended.err
+    assert ended.lines == ["(None, 'Nobody could be asked: Too many open files.')", "('alice.txt', None)"]
+
+
 def test_a_hash_or_a_magnet_gives_the_name_and_a_dead_hash_a_reason_within_its_time(
     python: Interpreter, swarm: LocalSwarm
 ) -> None:

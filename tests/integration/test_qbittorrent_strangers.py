@@ -24,15 +24,17 @@ from tests.qbittorrent_stand_in import (
     StandIn,
     after_login,
     always,
+    always_a_trailer,
     always_continue,
     drip,
+    drip_a_size,
     silence,
 )
 from tests.wire import info_named, sha1
 from truename.demo.torrents import dead_hashes
 from truename.errors import BadMetadata, BadName, NotYet, ResolverDown
 from truename.magnet import Magnet
-from truename.metainfo import read_info
+from truename.metainfo import Metainfo, read_info
 from truename.resolvers.base import Claim, Trail
 from truename.resolvers.looks import when_up
 from truename.resolvers.qbittorrent.config import Limits, QbittorrentConfig
@@ -119,7 +121,7 @@ async def _expect(server: StandIn, reason: str) -> None:
     assert len(server.asked) <= 8
 
 
-@pytest.mark.parametrize("server", [silence, drip, always_continue])
+@pytest.mark.parametrize("server", [silence, drip, always_continue, drip_a_size, always_a_trailer])
 def test_a_server_that_hangs_costs_a_moment_and_no_thread(
     server: Callable[[], AbstractContextManager[str]],
 ) -> None:
@@ -508,6 +510,33 @@ def test_a_torrent_of_the_person_is_exported_and_else_claimed() -> None:
             assert server.times("torrents/add") == 0
 
     run(test())
+
+
+def test_a_file_that_a_stranger_filled_with_small_values_is_read_beside_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    readers: list[str] = []
+
+    def noted(*given: Any, **named: Any) -> Metainfo:
+        readers.append(threading.current_thread().name)
+        return read_info(*given, **named)
+
+    monkeypatch.setattr("truename.resolvers.qbittorrent.rounds.read_info", noted)
+    few = info_named("of a few values")
+    many = b"d4:name14:of many values6:piecesl" + b"i1e" * 30_000 + b"ee"
+    assert len(many) < 256 * 1024
+
+    async def test() -> None:
+        own = {sha1(info): torrent_of(info) for info in (few, many)}
+        with Fetching({}, own=own).serving() as server:
+            async with resolving(server.url, Limits()) as resolver:
+                for info in (few, many):
+                    found = await resolver.resolve(Magnet.parse(sha1(info)), deadline_s=LONG_S)
+                    assert found == read_info(info, (sha1(info),))
+
+    run(test())
+    assert readers[0] == "MainThread"
+    assert readers[1].startswith("truename-reading")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@
 
 import asyncio
 import contextlib
+import errno
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
@@ -234,22 +235,22 @@ def test_a_second_session_that_cannot_begin_is_nothing_to_the_first(
     assert "no second session" in caplog.text
 
 
-def test_a_second_session_that_could_not_begin_is_begun_later(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("why", [RuntimeError("no more threads"), OSError(errno.EMFILE, "Too many open files")])
+def test_a_second_session_that_could_not_begin_is_begun_later_and_who_waited_for_it_is_asked_there(
+    monkeypatch: pytest.MonkeyPatch, why: Exception
+) -> None:
     class RefusingOnce(SwarmSession):
         def __init__(self, *words: Any, **more: Any) -> None:
             if not tried.is_set():
                 tried.set()
-                raise RuntimeError("no more threads")
+                raise why
             super().__init__(*words, **more)
 
     async def test() -> None:
         with seeding(INFO, **ONLY_UTP) as port:
             async with swarm_with(utp_s=0.1) as swarm:
-                asking = asyncio.create_task(swarm.resolve(at(info_named("another one"), port), deadline_s=2 * SHORT_S))
-                await tried.wait()
-                with pytest.raises(NotYet):
-                    await asking
                 assert (await swarm.resolve(at(INFO, port), deadline_s=LONG_S)).name == "over another way"
+                assert tried.is_set()
 
     tried = asyncio.Event()
     monkeypatch.setattr("truename.resolvers.second.SwarmSession", RefusingOnce)
@@ -331,6 +332,26 @@ def test_whoever_asks_by_the_other_hash_of_a_hybrid_has_its_answer_when_the_seco
                 )
                 assert [each.name for each in found] == ["taken already"] * 2
                 await empty(swarm)
+
+    run(test())
+
+
+def test_who_joins_by_both_hashes_has_the_answer_of_one_when_for_the_other_nobody_can_be_asked() -> None:
+    async def test() -> None:
+        info = hybrid_info("by either of two")
+        v2 = f"xt=urn:btmh:1220{sha256(info)}"
+        async with Peer(info).serving() as peer, swarm_with() as swarm:
+            asked = (
+                Magnet.parse(f"magnet:?{v2}&x.pe=127.0.0.1:{peer.port}"),
+                Magnet.parse(sha1(info)),
+                Magnet.parse(f"magnet:?xt=urn:btih:{sha1(info)}&{v2}"),
+            )
+            found, alone, joined = await asyncio.gather(
+                *(swarm.resolve(each, deadline_s=LONG_S) for each in asked), return_exceptions=True
+            )
+            assert getattr(found, "name", found) == "by either of two"
+            assert isinstance(alone, ResolverDown)
+            assert getattr(joined, "name", joined) == "by either of two"
 
     run(test())
 
