@@ -200,6 +200,42 @@ def test_peers_that_are_found_late_reach_the_one_that_runs_already() -> None:
     asyncio.run(scenario())
 
 
+def test_news_of_many_peers_are_told_now_and_then_and_the_last_ones_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("truename.resolvers.chain._NEWS_EVERY_S", 0.2)
+    peers = [f"192.0.2.{index % 200}:{7000 + index}" for index in range(400)]
+
+    async def scenario() -> tuple[Outcome, int]:
+        trails: list[Trail] = []
+
+        async def act(_: Magnet, trail: Trail) -> Found:
+            trails.append(trail)
+            trail.question_sent()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        async def knows(magnet: Magnet, _: Trail) -> Found:
+            if peers[-1] in magnet.peers:
+                return torrent("Dunes.mkv")
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        first, second = Scripted("swarm", act), Scripted("direct", knows)
+        looking = asyncio.ensure_future(
+            Chain([first, second], patience=Patience(late_s=0.0)).look_up(MAGNET, timeout_s=NEVER_S)
+        )
+        async with asyncio.timeout(30):
+            await second.begun.wait()
+            for count in range(300, 401):
+                trails[0].needs_help(tuple(peers[:count]))
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+            return await looking, len(second.asked_for)
+
+    outcome, times = asyncio.run(scenario())
+    assert outcome.name == "Dunes.mkv"
+    assert times < 20
+
+
 def test_what_has_been_found_is_read_to_its_end_and_not_asked_for_anew() -> None:
     async def scenario() -> tuple[Outcome, int, bool]:
         read, more = asyncio.Event(), asyncio.Event()

@@ -37,6 +37,10 @@ _GLANCE_S: Final = 2.0
 _TAKES_PEERS: Final = frozenset(("direct",))
 """Who can be told of more peers while it goes on."""
 
+_FEW_PEERS: Final = 50
+_NEWS_EVERY_S: Final = 3.0
+"""Each piece of news costs as much as all peers together: of more than a few there is some only now and then."""
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -121,7 +125,7 @@ class _Race(Asked[Outcome]):
 
     __slots__ = (
         *("_alarm", "_asked_at", "_chain", "_claimed_at", "_is_woken", "_late_s", "_legs", "_magnet", "_started"),
-        *("_timeout_s", "_to_come"),
+        *("_news_at", "_timeout_s", "_to_come", "_told_at"),
     )
 
     def __init__(self, chain: Chain, magnet: Magnet, ended: Ended[Outcome], timeout_s: float) -> None:
@@ -137,6 +141,8 @@ class _Race(Asked[Outcome]):
         self._started = self.loop.time()
         self._asked_at: float | None = None
         self._claimed_at: float | None = None
+        self._told_at = self._started - _NEWS_EVERY_S
+        self._news_at: float | None = None  # when those who go on are to be told of peers
 
     def begin(self) -> None:
         """Ask the first resolver; where there is none, that is the end."""
@@ -225,11 +231,17 @@ class _Race(Asked[Outcome]):
 
     def _pass_peers_on(self) -> None:
         """Peers that are named late go to those who have begun without them; where they joined in, nothing is lost."""
+        self._news_at = None
         known = self._known_peers()
         if not known:
             return
+        now = self.loop.time()
         for leg in self._legs:
             if leg.resolver.name in _TAKES_PEERS and not set(known) <= set(leg.magnet.peers):
+                if len(known) > _FEW_PEERS and now < self._told_at + _NEWS_EVERY_S:
+                    self._news_at = self._told_at + _NEWS_EVERY_S
+                    return
+                self._told_at = now
                 another = self._begin(leg.resolver)
                 self._stop(leg)
                 self._legs = tuple(another if one is leg else one for one in self._legs)
@@ -265,6 +277,8 @@ class _Race(Asked[Outcome]):
             times.append(asked_at + self._late_s)
         if self._claimed_at is not None:
             times.append(self._claimed_at + self._proof_s())
+        if self._news_at is not None:
+            times.append(self._news_at)
         return min(times, default=None)
 
     def _over_at(self) -> float | None:
