@@ -4,9 +4,10 @@ A text is never rebuilt from parsed parts: a magnet is a span (`scanner.py`), an
 one value in it.
 """
 
+import html
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import lru_cache, partial
 from itertools import islice, zip_longest
 from math import inf
 from typing import NamedTuple, Self, TypeVar
@@ -44,6 +45,9 @@ __all__ = [
 MAX_TRACKERS = 500
 MAX_SOURCE_BYTES = 2048
 """A longer tracker or peer is nobody's, and many of them joined would fill memory, the database and its backups."""
+
+_NAMES_AT_HAND = 32
+"""A name may have thirty thousand characters, and stand in thousands of magnets."""
 
 
 Hash = TypeVar("Hash", InfoHash | None, str | None)
@@ -180,7 +184,8 @@ def renaming(
             whose hash and `dn`, as it is written (None: there is none), are to be kept. Nor is any name written that
             would make the text longer than `most_chars`: a name may be long, and stand in thousands of magnets.
     Output: one `dn` changed or inserted in each of those magnets. A `dn` that already reads as the name stays as it is,
-            so renaming twice equals renaming once; so does a magnet that would become too large: see `unwritable`.
+            also one that goes on behind plain spaces in quotes, so renaming twice equals renaming once; so does a
+            magnet that would become too large: see `unwritable`.
     """
     return _renaming(text, partial(_name_of, names), names, keep, most_chars)
 
@@ -205,10 +210,12 @@ def _renaming(
     most_chars: float,
 ) -> list[Replacement]:
     found: list[Replacement] = []
-    made = cache(_made)  # a long name may stand in thousands of magnets
     for span in find_magnets(text, among=among):
-        written = _true_dn(span, name_of(span), made)
-        if written is not None and _fits(span, written) and not _is_kept(span, keep):
+        name = name_of(span)
+        written = _true_dn(span, name)
+        if written is None or not _fits(span, written) or _is_kept(span, keep):
+            continue
+        if name is None or not _goes_on_in_quotes(text, span, name):
             found.append(Replacement(span.start + span.dn_start, span.start + span.dn_end, written))
     return found if len(text) + sum(map(_growth, found)) <= most_chars else _within(most_chars - len(text), found)
 
@@ -256,6 +263,7 @@ def bears(span: MagnetSpan, name: str) -> bool:
     return span.display_name == name or _true_dn(span, name) is None
 
 
+@lru_cache(_NAMES_AT_HAND)
 def _made(name: str, before: str, after: str) -> str:
     return f"{before}{encode_dn(name)}{after}"
 
@@ -264,11 +272,11 @@ def _name_of(names: Mapping[str, str], span: MagnetSpan) -> str | None:
     return names.get(span.info_hash or "") or names.get(span.info_hash_v2 or "")
 
 
-def _true_dn(span: MagnetSpan, name: str | None, made: Callable[[str, str, str], str] = _made) -> str | None:
+def _true_dn(span: MagnetSpan, name: str | None) -> str | None:
     """What is to stand at the place of the `dn`, or None when nothing is to change there."""
     if not name:
         return None
-    value = made(name, span.dn_before, span.dn_after)
+    value = _made(name, span.dn_before, span.dn_after)
     if span.dn_before:
         return value
     old = span.text[span.dn_start : span.dn_end]
@@ -277,6 +285,14 @@ def _true_dn(span: MagnetSpan, name: str | None, made: Callable[[str, str, str],
 
 def _is_kept(span: MagnetSpan, keep: Container[tuple[str, str | None]]) -> bool:
     return any(one is not None and (one, span.written_dn) in keep for one in (span.info_hash, span.info_hash_v2))
+
+
+def _goes_on_in_quotes(text: str, span: MagnetSpan, name: str) -> bool:
+    """Whether a name with plain spaces in it stands there already, in quotes, where a browser reads all of it."""
+    if " " not in name or text[span.start - 1 : span.start] not in ('"', "'") or span.dn_end != len(span.text):
+        return False
+    at = span.start + span.dn_start
+    return span.has_dn and (text.startswith(name, at) or text.startswith(html.escape(name), at))
 
 
 def _fits(span: MagnetSpan, written: str) -> bool:

@@ -4,7 +4,7 @@ truename has changed in it meanwhile. Pure.
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -27,10 +27,13 @@ class Candidate(NamedTuple):
     problem: str | None = None
 
 
-def magnets_of(text: str) -> list[Magnet]:
-    """The magnets of a text that can be asked for, one for each hash, with the sources of all that carry it."""
+def magnets_of(text: str, *, among: Container[str] | None = None) -> list[Magnet]:
+    """The magnets of a text that can be asked for, one for each hash, with the sources of all that carry it.
+
+    Where they are to be `among` certain hashes, those that plainly are not are passed over.
+    """
     found: dict[str, Magnet] = {}
-    for span in find_magnets(text):
+    for span in find_magnets(text, among=among):
         with suppress(InvalidInput):
             magnet = Magnet.of(span)
             other = found.get(magnet.info_hash)

@@ -90,12 +90,11 @@ def put_back(changed: Iterable[Key], base: str, earlier: Iterable[str], typed: C
     """
     changed = list(changed)
     hashes = hashes_of(changed)
-    now = _written(find_magnets(base, among=hashes))
+    now = {one: set(dns) for one, dns in _written(find_magnets(base, among=hashes)).items()}
+    theirs = {one for one, dns in now.items() if any((one, dn) in typed for dn in dns)}
     had = {key for text in earlier for span in find_magnets(text, among=hashes) for key in keys_of(span)}
     return frozenset(
-        (one, dn)
-        for one, dn in changed
-        if (one, dn) in had and dn not in now[one] and not any((one, other) in typed for other in now[one])
+        (one, dn) for one, dn in changed if (one, dn) in had and one not in theirs and dn not in now.get(one, ())
     )
 
 
@@ -113,7 +112,8 @@ def _changed(old: list[str | None], new: list[str | None]) -> set[str | None]:
         del came[None]
     if gone or len(new) <= len(old):
         return set(came)
-    return {dn for _, dn in zip(old, new, strict=False) if dn in came and dn not in old}
+    known = set(old)
+    return {dn for _, dn in zip(old, new, strict=False) if dn in came and dn not in known}
 
 
 def _only_moved(olds: Iterable[MagnetSpan], news: Iterable[MagnetSpan]) -> set[str]:

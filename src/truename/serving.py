@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from truename.app import Engine, open_engine
 from truename.errors import TruenameError
@@ -113,7 +114,9 @@ async def _serving(settings: Settings, chain: Chain, language: Language) -> Asyn
                             address=address,
                             doors=doors,
                             engine=engine,
-                            notice=await setup_notice(services, doors, language, url=f"{address}/setup"),
+                            notice=await setup_notice(
+                                services, doors, language, url=f"{_known_address(address, settings)}/setup"
+                            ),
                         )
                     finally:
                         staying.cancel()
@@ -223,6 +226,13 @@ def _port(settings: Settings) -> Iterator[socket.socket]:
 def _address_of(opened: socket.socket, root_path: str) -> str:
     host, port = opened.getsockname()[:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}{root_path}"
+
+
+def _known_address(address: str, settings: Settings) -> str:
+    """The address by which the server may be called: behind a proxy its own is perhaps none of those."""
+    if not settings.allowed_hosts or urlsplit(address).hostname in settings.allowed_hosts:
+        return address
+    return f"{settings.allowed_hosts[0]}{settings.root_path}"
 
 
 def _alone_in(group: BaseExceptionGroup[BaseException]) -> CannotServe | None:

@@ -130,7 +130,7 @@ async def _due(connection: Connection, *, at: float, longest_delay_s: float, slo
 def _magnet_in(texts: Sequence[str], info_hash: str) -> Magnet | None:
     """Of a hybrid the hash that is watched, whichever it is: what comes of the other one would not end the watch."""
     for text in texts:
-        for magnet in magnets_of(text):
+        for magnet in magnets_of(text, among={info_hash}):
             if info_hash == magnet.info_hash:
                 return magnet
             if info_hash in magnet.hashes:

@@ -174,6 +174,10 @@ def _toml(path: Path) -> dict[str, Any]:
             return {}
         _check_regular(path)
         return tomllib.loads(path.read_bytes().decode(_ENCODING))
+    except PermissionError as error:
+        if os.access(path.parent, os.X_OK):
+            raise SettingsError("bad_settings_file", what=str(path), why=_reason(error)) from error
+        raise SettingsError("data_dir_locked", folder=str(path.parent), why=_reason(error)) from error
     except (OSError, ValueError) as error:
         raise SettingsError("bad_settings_file", what=str(path), why=_reason(error)) from error
 

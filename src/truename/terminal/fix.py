@@ -38,12 +38,14 @@ class Mode:
 
 async def fix(work: Worker, jobs: Sequence[Job], *, catalogue: Catalogue, screen: Screen, mode: Mode) -> bool:
     """Fix every text once all its names are known. Output: whether every magnet has its name now."""
-    magnets, problems = _magnets_of(jobs)
+    magnets, problems, first_in = _magnets_of(jobs)
     screen.expect(len(magnets))
     known = await catalogue.known(magnet.info_hash for magnet in magnets)
     names = {info_hash: outcome.name for info_hash, outcome in known.items() if outcome.name is not None}
 
-    async def note(line: str) -> None:
+    async def note(job: Job, line: str) -> None:
+        if len(jobs) > 1:
+            line = say("in_file", screen.language, file=make_visible(job.what), line=line)
         await screen.in_turn(partial(screen.note, line))
 
     for info_hash, outcome in known.items():
@@ -66,31 +68,38 @@ async def fix(work: Worker, jobs: Sequence[Job], *, catalogue: Catalogue, screen
             names.update(dict.fromkeys(outcome.hashes, outcome.name))
         if not named:
             reason = outcome.reason if outcome.name is None else Code.NO_METADATA
-            await note(f"{magnet.info_hash}  {why(reason, outcome.accounts, screen.language)}")
+            line = f"{magnet.info_hash}  {why(reason, outcome.accounts, screen.language)}"
+            await note(first_in[magnet.info_hash], line)
         elif (word := doubt_of(outcome)) is not None:
             await screen.in_turn(partial(screen.say, word, info_hash=magnet.info_hash, source=outcome.source))
 
     await work.look_up_all(unknown(), done=done)
-    for span, word in problems:
-        await note(f"{shown(span.text)}  {say(word, screen.language)}")
+    for job, span, word in problems:
+        await note(job, f"{shown(span.text)}  {say(word, screen.language)}")
     written = [await _finish(job, names, screen, mode) for job in jobs]
     return all(written) and not screen.unnamed and not problems
 
 
-def _magnets_of(jobs: Iterable[Job]) -> tuple[list[Magnet], list[tuple[MagnetSpan, str]]]:
-    """One magnet for each hash of all texts, with the trackers of all its magnets, and those that cannot be asked."""
+def _magnets_of(
+    jobs: Iterable[Job],
+) -> tuple[list[Magnet], list[tuple[Job, MagnetSpan, str]], dict[InfoHash, Job]]:
+    """One magnet for each hash of all texts, with the trackers of all its magnets; those that cannot be asked; and in
+    which text a hash stands first.
+    """
     found: dict[InfoHash, Magnet] = {}
-    problems: list[tuple[MagnetSpan, str]] = []
+    first_in: dict[InfoHash, Job] = {}
+    problems: list[tuple[Job, MagnetSpan, str]] = []
     for job in jobs:
         for span in find_magnets(job.content.text, broken=True):
             try:
                 magnet = Magnet.of(span)
             except InvalidInput as error:
-                problems.append((span, error.code))
+                problems.append((job, span, error.code))
                 continue
             other = found.get(magnet.info_hash)
+            first_in.setdefault(magnet.info_hash, job)
             found[magnet.info_hash] = magnet if other is None else other.joined(magnet)
-    return list(found.values()), problems
+    return list(found.values()), problems, first_in
 
 
 async def _finish(job: Job, names: Mapping[str, str], screen: Screen, mode: Mode) -> bool:

@@ -178,8 +178,11 @@ def _keep_attributes(descriptor: int, target: Path) -> None:
 
 
 def _keep_owner_and_mode(descriptor: int, before: os.stat_result) -> None:
-    with suppress(PermissionError):  # only root may give a file away
+    """Errors: `OSError` when its group would be another one, to whom its mode was not meant."""
+    try:
         os.fchown(descriptor, before.st_uid, before.st_gid)
+    except PermissionError:  # only root may give a file away
+        os.fchown(descriptor, -1, before.st_gid)
     os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
 
 

@@ -18,7 +18,11 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{what}：其中没有磁力链接或 info-hash。",
     ),
     "no_magnet_in": ("{what}: holds no magnet; it stays as it is.", "{what}：其中没有磁力链接，保持原样。"),
-    "binary_input": ("{what}: is not a text that can be read.", "{what}：不是可以读取的文本。"),
+    "binary_input": (
+        "{what}: is not a text that can be read: it holds a NUL. UTF-16 has to begin with its mark. Nothing was asked.",
+        "{what}：不是可以读取的文本：其中含有空字符（NUL）；UTF-16 文本须以字节序标记开头。未进行任何查询。",
+    ),
+    "in_file": ("{file}: {line}", "{file}：{line}"),
     "line_too_long": ("{what}: has a line of over 64 MiB.", "{what}：有一行超过 64 MiB。"),
     "not_a_file": ("{what}: is not a regular file; it stays as it is.", "{what}：不是普通文件，保持原样。"),
     "calibrate_cannot_begin": ("Nobody could be asked: {why}.", "无法查询：{why}。"),
@@ -74,6 +78,11 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "bad_settings_file": (
         "{what}: cannot be used as settings: {why}.",
         "{what}：无法作为设置文件读取：{why}。",
+    ),
+    "data_dir_locked": (
+        "{folder}: this data folder may not be looked into: {why}. Call this as the user whose it is (`sudo -u`), or "
+        "set TRUENAME_DATA_DIR.",
+        "{folder}：无法进入此数据文件夹：{why}。请以其所属用户的身份运行（`sudo -u`），或设置 TRUENAME_DATA_DIR。",
     ),
     "hidden": ("(hidden)", "（已隐藏）"),
     "settings_title": (

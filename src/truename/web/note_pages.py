@@ -138,7 +138,7 @@ async def edit_by_form(request: Request, note_id: NoteId) -> Response:
             request, replace(draft, fault=_in_a_form(refusal)), status=refusal.status_code, headers=refusal.headers
         )
     except Stale as stale:
-        return _stale(request, draft, stale, before)
+        return await _stale(request, draft, stale, before)
     return await _gone(request) if view is None else see_other(request, _way_back(after, note_id))
 
 
@@ -205,10 +205,10 @@ def _told(trouble: Refusal | StoreUnavailable) -> Refusal:
     return refusal_of(trouble)
 
 
-def _stale(request: Request, draft: Draft, stale: Stale, before: str | None) -> Response:
+async def _stale(request: Request, draft: Draft, stale: Stale, before: str | None) -> Response:
     """Another edit came between. Both texts are shown, and the next save is one over what the note says now."""
     now = stale.now
-    mine = draft.text if before is None else caught_up(before, draft.text, now.text)
+    mine = draft.text if before is None else await asyncio.to_thread(caught_up, before, draft.text, now.text)
     if mine == bare(now.text):  # the same form sent twice
         return see_other(request, _way_back(draft.after, now.id))
     return _editor(request, replace(draft, text=mine, version=now.version, now=now.text), status=409)

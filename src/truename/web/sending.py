@@ -33,7 +33,7 @@ async def send(request: Request, view: NoteView, info_hash: str) -> str:
     if sending is None or not may_send(request):
         raise Refusal("web_forbidden", status=403, code="forbidden")
     name = next((one.name for one in view.magnets if one.info_hash == info_hash and one.name), None)
-    magnet = next((one for one in magnets_of(view.note.text) if one.info_hash == info_hash), None)
+    magnet = next((one for one in magnets_of(view.note.text, among={info_hash}) if one.info_hash == info_hash), None)
     if name is None or magnet is None:
         raise Refusal("web_not_found", status=404, code="not_found")
     try:

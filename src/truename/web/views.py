@@ -151,10 +151,13 @@ def note_results(
     Input: `refused` are the hashes that could not be asked for, since so much waits already.
     """
     by_hash = {row.hash: row for row in rows}
-    results = [
-        _result(span, by_hash.get(span.info_hash or ""), language, refused=span.info_hash in refused)
-        for span in find_magnets(text, broken=True)
-    ]
+    results: list[Body] = []
+    told_chars = 0
+    for span in find_magnets(text, broken=True):
+        row = by_hash.get(span.info_hash or "")
+        whole = told_chars < _WHOLE_NAMES_CHARS
+        results.append(_result(span, row, language, refused=span.info_hash in refused, whole=whole))
+        told_chars += len(results[-1].get("filename") or "")
     named = sum(result["success"] for result in results)
     return {
         "success": named == len(results),
@@ -170,13 +173,13 @@ def code_of(problem: str) -> str:
     return "too_large" if problem == "magnet_too_large" else problem
 
 
-def _result(span: MagnetSpan, row: TaskRow | None, language: Language, *, refused: bool) -> Body:
+def _result(span: MagnetSpan, row: TaskRow | None, language: Language, *, refused: bool, whole: bool) -> Body:
     body: Body = {"info_hash": span.info_hash, "old_magnet": span.text}
     problem = problem_of(span)
     if problem is not None:
         return body | {"error": say(problem, language), "code": code_of(problem), "success": False}
     if row is not None and row.status is TaskStatus.COMPLETED:
-        return body | {"filename": row.name, "success": True}
+        return body | {"filename": row.name if whole else _beginning(row.name), "success": True}
     if row is not None and row.status.is_final:
         return body | {"error": error_of(row, language), "code": row.code, "success": False}
     if refused:

@@ -5,6 +5,7 @@
 
 import {Connection} from './connection.js';
 import {Follower} from './follow.js';
+import {graft} from './graft.js';
 import {localise} from './moments.js';
 import {isPlain} from './note-editor.js';
 import {calibrateAsync, calibrateNote, calibrateSync, refusal, signIn} from './notes.js';
@@ -271,7 +272,8 @@ class TruenameNote extends HTMLElement {
     this.#swapIn('.note-text', ['.note-first', '.note-rest', '.fold > summary', '.fold > a'], fresh);
     const before = [...this.querySelectorAll('.magnet')];
     const now = [...fresh.querySelectorAll('.magnet')];
-    if (now.map(hashOf).join() !== before.map(hashOf).join()) {
+    const besides = (note) => [...note.querySelectorAll('.unread, .hint')].map(({textContent}) => textContent).join();
+    if (now.map(hashOf).join() !== before.map(hashOf).join() || besides(fresh) !== besides(this)) {
       swap('.note-magnets', this, fresh);
       return;
     }
@@ -286,7 +288,7 @@ class TruenameNote extends HTMLElement {
     const arrived = !isNamed(before) && isNamed(now);
     old.dataset.state = magnet.dataset.state;
     old.dataset.magnet = magnet.dataset.magnet;
-    swap('.magnet-names', old, magnet);
+    graft(old.querySelector('.magnet-names'), magnet.querySelector('.magnet-names'));
     swap('.magnet-state', old, magnet);
     old.querySelector('.magnet-ask').textContent = magnet.querySelector('.magnet-ask').textContent;
     return arrived ? `${old.querySelector('.magnet-state').textContent}: ${old.querySelector('.magnet-name').textContent}` : '';

@@ -5,6 +5,7 @@
 
 import {Connection} from './connection.js';
 import {Follower} from './follow.js';
+import {graft} from './graft.js';
 import {localise} from './moments.js';
 import {fetched, post} from './pages.js';
 import {announce, saidOf, unsay} from './telling.js';
@@ -174,33 +175,6 @@ class TruenameTasks extends HTMLElement {
       [...list.children].filter(({id}) => !ids.has(id)).forEach((row) => row.remove());
     }
   }
-}
-
-/** Make one tree say what the other says, with as few new nodes as that takes. */
-function graft(old, now) {
-  if (old === null || now === null || old.isEqualNode(now)) {
-    return;
-  }
-  if (old.nodeName !== now.nodeName || old.childNodes.length !== now.childNodes.length) {
-    old.replaceWith(now);
-    return;
-  }
-  if (old.nodeType === Node.TEXT_NODE) {
-    old.data = now.data;
-    return;
-  }
-  for (const name of new Set([...old.getAttributeNames(), ...now.getAttributeNames()])) {
-    if (name === 'open') { // a fold is the reader's business
-      continue;
-    }
-    if (now.hasAttribute(name)) {
-      old.setAttribute(name, now.getAttribute(name));
-    } else {
-      old.removeAttribute(name);
-    }
-  }
-  const inside = [...now.childNodes];
-  [...old.childNodes].forEach((node, at) => graft(node, inside[at]));
 }
 
 customElements.define('truename-tasks', TruenameTasks);
