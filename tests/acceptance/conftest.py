@@ -80,14 +80,16 @@ class Program:
         return Finished(status=ended.returncode, out=ended.stdout, err=ended.stderr.decode())
 
     @contextmanager
-    def started(self, *arguments: str, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+    def started(
+        self, *arguments: str, environment: Mapping[str, str] = {}, **options: Any
+    ) -> Iterator[subprocess.Popen[bytes]]:
         """A run that goes on meanwhile, on pipes; it is over when the block is left.
 
         One that does not end in the time that the block gives it is made to say where it hangs.
         """
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        environment = {**self.environment(), "PYTHONFAULTHANDLER": "1"}
-        with subprocess.Popen([PROGRAM, *arguments], env=environment, cwd=self.home, **(pipes | options)) as run:
+        variables = {**self.environment(environment), "PYTHONFAULTHANDLER": "1"}
+        with subprocess.Popen([PROGRAM, *arguments], env=variables, cwd=self.home, **(pipes | options)) as run:
             try:
                 yield run
             except subprocess.TimeoutExpired as late:

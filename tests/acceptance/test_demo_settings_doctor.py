@@ -109,6 +109,19 @@ def test_too_few_open_files_are_told_by_the_doctor_and_by_a_server_that_starts(t
         assert "ulimit -n" in run.stderr.readline().decode()
 
 
+@pytest.mark.parametrize(
+    ("hosts", "at"), [("names.example", "names.example/n/setup"), ("names.example,127.0.0.1", "http://127.0.0.1:")]
+)
+def test_the_first_person_is_led_to_an_address_by_which_the_server_may_be_called(
+    truename: Program, hosts: str, at: str
+) -> None:
+    behind = {"TRUENAME_ALLOWED_HOSTS": hosts, "TRUENAME_ROOT_PATH": "/n", "TRUENAME_PORT": "0"}
+    with truename.started("serve", environment=behind) as run:
+        assert run.stderr is not None
+        assert b"http://127.0.0.1:" in run.stderr.readline()
+        assert f"Open {at}" in run.stderr.readline().decode()
+
+
 def test_an_address_that_is_none_is_refused_where_it_is_needed(truename: Program) -> None:
     needed = {"QBT_URL": "not an address", "TRUENAME_RESOLVERS": "qbittorrent"}
     refused = truename("settings", environment=needed)

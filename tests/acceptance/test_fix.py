@@ -79,6 +79,14 @@ def test_a_pipe_in_which_nobody_else_wants_to_wait_is_waited_for(
     assert b"alice.txt" in out, err
 
 
+def test_of_several_files_it_is_said_which_one_a_problem_is_in(truename: Program, swarm: LocalSwarm) -> None:
+    broken = "magnet:?xt=urn:btih:zzzz&dn=b"
+    (truename.home / "good.txt").write_text("nothing to see")
+    (truename.home / "bad.txt").write_text(broken)
+    assert f"bad.txt: {broken}  " in truename("fix", "-i", "good.txt", "bad.txt").err
+    assert truename("fix", "bad.txt").err.startswith(broken)
+
+
 def test_fixing_twice_is_fixing_once_and_touches_nothing_nor_a_dn_that_reads_as_the_name(
     truename: Program, swarm: LocalSwarm
 ) -> None:

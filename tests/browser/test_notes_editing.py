@@ -89,6 +89,23 @@ def test_a_note_is_edited_where_it_stands_with_the_keyboard_alone(chromium: Chro
     chromium.visit(tmp_path, scenario)
 
 
+def test_after_an_edit_the_page_tells_of_broken_links_as_they_are_now(chromium: Chromium, tmp_path: Path) -> None:
+    broken = "magnet:?xt=urn:btih:zzz"
+
+    async def scenario(site: Live, window: Window) -> None:
+        await saved(site, f"{LINK} {broken}", "no magnet yet", LINK)
+        await window.page.goto(window.address + "/notes")
+        for note_id, text, count in ((1, LINK, 0), (2, broken, 1), (3, f"{LINK} {broken}", 1)):
+            await card(window, note_id).locator(".note-edit").click()
+            await card(window, note_id).locator("textarea").fill(text)
+            await card(window, note_id).locator("note-editor button[type=submit]").click()
+            await expect(card(window, note_id).locator("note-editor")).to_have_count(0)
+            await expect(card(window, note_id).locator(".unread")).to_have_count(count)
+            await expect(card(window, note_id).locator(".note-magnets > .hint")).to_have_count(0)
+
+    chromium.visit(tmp_path, scenario)
+
+
 def test_an_edit_that_is_given_up_changes_nothing(chromium: Chromium, tmp_path: Path) -> None:
     async def scenario(site: Live, window: Window) -> None:
         client = await saved(site, "as it was")

@@ -237,6 +237,29 @@ def test_names_arrive_on_a_page_that_was_opened_while_they_were_asked_for(chromi
     chromium.visit(tmp_path, scenario)
 
 
+def test_a_fold_that_is_open_stays_open_while_another_magnet_is_asked_for(chromium: Chromium, tmp_path: Path) -> None:
+    async def scenario(site: Live, window: Window) -> None:
+        site.oracle.dead = {OTHER}
+        site.oracle.held = {HASH}
+        await window.save(f"{LINK} magnet:?xt=urn:btih:{OTHER}")
+        await window.press(OTHER)
+        await expect(window.state(OTHER)).to_have_text("无应答")
+        await (await site.signed_in()).post("/api/calibrate/async", json={"info_hash": HASH})
+        await site.oracle.until_asked(HASH)
+        await window.page.goto(window.address + "/notes/1")
+        fold = window.page.locator(".magnet-more").first
+        await fold.locator("summary").click()
+        for _ in range(2):
+            async with window.page.expect_response(lambda answer: answer.url.endswith("/notes/1")):
+                pass
+        await expect(fold).to_have_attribute("open", "")
+        await site.oracle.let_go()
+        await expect(window.name(HASH)).to_have_text("Name of 1a1a.mkv")
+        await expect(fold).to_have_attribute("open", "")
+
+    chromium.visit(tmp_path, scenario)
+
+
 def test_without_script_a_text_is_saved_read_and_named(chromium: Chromium, tmp_path: Path) -> None:
     async def scenario(site: Live, window: Window) -> None:
         await window.save(f"line one\n\n{LINK}\nlast line")

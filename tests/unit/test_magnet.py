@@ -192,6 +192,25 @@ def test_only_the_magnet_that_is_too_large_is_left_alone() -> None:
     assert text[span.start : span.end] == large
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ('<a href="magnet:?xt=urn:btih:{hash}&dn=Leaves of Grass&amp;tr=x">', True),
+        ("<a href='magnet:?xt=urn:btih:{hash}&dn=Leaves of Grass'>", True),
+        ('{{"m": "magnet:?xt=urn:btih:{hash}&dn=Leaves of Grass"}}', True),
+        ('<a href="magnet:?xt=urn:btih:{hash}&dn=Leaves of Glass">', False),
+        ('<a href="magnet:?xt=urn:btih:{hash}&dn=Leaves" title="of Grass">', False),
+        ("magnet:?xt=urn:btih:{hash}&dn=Leaves of Grass", False),
+        ('"magnet:?xt=urn:btih:{hash}" of Grass', False),
+    ],
+)
+def test_in_quotes_a_name_with_plain_spaces_is_what_a_browser_reads_and_stays(text: str, *, kept: bool) -> None:
+    before = text.format(hash="1a" * 20)
+    after = rename(before, {"1a" * 20: "Leaves of Grass"})
+    assert (after == before) is kept
+    assert rename(after, {"1a" * 20: "Leaves of Grass"}) == after
+
+
 def test_what_needs_no_change_is_never_unwritable() -> None:
     text = f"{BARE}&dn=A+name&tr={'y' * (MAX_MAGNET_CHARS - len(BARE) - len('&dn=A+name&tr='))}"
     assert len(text) == MAX_MAGNET_CHARS

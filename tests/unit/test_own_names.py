@@ -87,6 +87,22 @@ def test_what_truename_had_replaced_and_a_person_puts_back_is_known_as_such(
     assert put_back(changed_names(base, after), base, earlier, typed) == back
 
 
+def test_many_copies_of_a_hash_are_compared_in_the_time_of_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Watched(frozenset[tuple[str, str | None]]):
+        def __contains__(self, key: object) -> bool:
+            nonlocal looked
+            looked += 1
+            return super().__contains__(key)
+
+    looked = 0
+    lies = [link(f"lie{index}") for index in range(500)]
+    base = " ".join(link(TRUE) for _ in lies)
+    mine = " ".join(lies)
+    back = put_back(changed_names(base, mine), base, [mine], Watched())
+    assert back == {(V1, f"lie{index}") for index in range(500)}
+    assert looked <= 2 * len(lies)
+
+
 def test_what_is_not_in_the_text_any_more_is_forgotten_and_what_is_typed_goes_before_what_was_put_back() -> None:
     own = OwnNames(typed=frozenset({(V1, "mine"), (OTHER, "gone")}), undone=frozenset({(V1, "lie")}))
     text = f"{link('mine')} {link('lie')} {link('new', OTHER)}"

@@ -1,6 +1,7 @@
 """Settings: where they come from, which win, what is refused."""
 
 import codecs
+import errno
 import io
 import os
 import re
@@ -338,6 +339,22 @@ def test_a_secret_can_be_the_output_of_a_command(monkeypatch: pytest.MonkeyPatch
         assert load().settings.qbt_password == "a secret"
     finally:
         os.close(reading)
+
+
+@pytest.mark.parametrize(("enters", "word"), [(True, "bad_settings_file"), (False, "data_dir_locked")])
+def test_of_a_folder_that_may_not_be_entered_it_is_said_and_not_of_a_file_that_nobody_saw(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, enters: bool, word: str
+) -> None:
+    def refuse(*_: object) -> bytes:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    (tmp_path / FILE_NAME).write_text("slots = 1")
+    monkeypatch.setenv("TRUENAME_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(Path, "read_bytes", refuse)  # the tests may run as root, whom nothing is refused
+    monkeypatch.setattr(os, "access", lambda *_: enters)
+    with pytest.raises(SettingsError) as refused:
+        load()
+    assert refused.value.word == word
 
 
 @pytest.mark.parametrize("language", Language)

@@ -2,6 +2,7 @@
 
 import asyncio
 import codecs
+import errno
 import json
 import os
 import subprocess
@@ -340,6 +341,30 @@ def test_replacing_keeps_the_mode_and_the_link_and_leaves_nothing_else(tmp_path:
     assert target.stat().st_mode & 0o7777 == 0o640
     assert link.is_symlink()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link.txt", "list.txt"]
+
+
+def test_a_group_that_may_be_kept_is_and_else_the_file_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def as_somebody_in(groups: set[int]) -> None:
+        def fchown(descriptor: int, user: int, group: int) -> None:
+            if user != -1 or group not in groups:
+                raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+            kept.append(group)
+
+        monkeypatch.setattr(os, "fchown", fchown)
+
+    kept: list[int] = []
+    target = tmp_path / "list.txt"
+    target.write_text("before")
+    group = target.stat().st_gid
+    as_somebody_in(set())
+    with pytest.raises(Unusable) as refused:
+        TextFile.read(target).replace("after")
+    assert (refused.value.word, target.read_text(), kept) == ("cannot_write", "before", [])
+    as_somebody_in({group})
+    TextFile.read(target).replace("after")
+    assert (target.read_text(), kept) == ("after", [group])
 
 
 def test_a_file_that_changed_meanwhile_is_left_alone(tmp_path: Path) -> None:

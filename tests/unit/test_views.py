@@ -109,6 +109,17 @@ def test_every_state_has_its_word() -> None:
     assert {f"state_{state}" for state in states} <= set(TEXTS)
 
 
+def test_long_names_in_thousands_of_magnets_are_told_whole_only_up_to_a_bound() -> None:
+    name = "n" * 30_000
+    row = replace(ROW, status=TaskStatus.COMPLETED, name=name)
+    body = note_results(f"magnet:?xt=urn:btih:{HASH}\n" * 1000, [row], Language.ENGLISH)
+    told = [result["filename"] for result in body["results"]]
+    assert told[0] == name
+    assert told[-1].endswith("n…")
+    assert sum(map(len, told)) < 6_000_000
+    assert body["success"] is True
+
+
 def test_a_magnet_that_has_not_ended_is_waiting() -> None:
     body = note_results(f"magnet:?xt=urn:btih:{HASH}", [ROW], Language.ENGLISH)
     assert body["results"][0]["code"] == "waiting"
