@@ -159,7 +159,7 @@ def test_a_new_password_ends_the_sessions(desk: Desk, capfd: pytest.CaptureFixtu
     capfd.readouterr()
     assert desk.run("passwd", "Alice", password_stdin=True, stdin="another password\n")
     said = capfd.readouterr().err
-    assert "1 sessions" in said
+    assert "1 session was" in said
     assert "token" not in said
     session, after = desk.with_database(look)
     assert session is None
