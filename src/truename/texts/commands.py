@@ -19,8 +19,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "no_magnet_in": ("{what}: holds no magnet; it stays as it is.", "{what}：其中没有磁力链接，保持原样。"),
     "binary_input": (
-        "{what}: is not a text that can be read: it holds a NUL. UTF-16 has to begin with its mark. Nothing was asked.",
-        "{what}：不是可以读取的文本：其中含有空字符（NUL）；UTF-16 文本须以字节序标记开头。未进行任何查询。",
+        "{what}: is not a text that can be read: it holds a NUL. UTF-16 has to begin with its mark.",
+        "{what}：不是可以读取的文本：其中含有空字符（NUL）；UTF-16 文本须以字节序标记开头。",
     ),
     "in_file": ("{file}: {line}", "{file}：{line}"),
     "line_too_long": ("{what}: has a line of over 64 MiB.", "{what}：有一行超过 64 MiB。"),
