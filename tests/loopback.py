@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from tests.standing import listening
 from tests.wire import decode, encode
 
 
@@ -34,12 +35,9 @@ class Tracker:
     @contextlib.asynccontextmanager
     async def serving(self, host: str = "127.0.0.1") -> AsyncIterator["Tracker"]:
         """Listen on a port of loopback until the end of the block."""
-        server = await asyncio.start_server(self._serve, host, 0, backlog=2048)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
+        async with listening(self._serve, host) as listener:
+            self.port = listener.port
             yield self
-        finally:
-            server.close()
 
     @property
     def url(self) -> str:
@@ -170,16 +168,15 @@ class Canary(asyncio.DatagramProtocol):
     @contextlib.asynccontextmanager
     async def serving(self, host: str = "127.0.0.1") -> AsyncIterator["Canary"]:
         """Listen until the end of the block."""
-        server = await asyncio.start_server(self._connected, host, 0)
-        self.port = server.sockets[0].getsockname()[1]
-        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: self, local_addr=(host, self.port)
-        )
-        try:
-            yield self
-        finally:
-            server.close()
-            transport.close()
+        async with listening(self._connected, host) as listener:
+            self.port = listener.port
+            transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+                lambda: self, local_addr=(host, self.port)
+            )
+            try:
+                yield self
+            finally:
+                transport.close()
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         self.touched.append(f"UDP from {addr}: {data[:60]!r}")

@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from tests.loopback import DhtNode, Tracker, UdpTracker
+from tests.standing import Listener
 from tests.wire import Conversing, Peer
 
 SOURCE = "127.0.0.9"
@@ -49,15 +50,15 @@ class SocksServer:
         self.asked: list[tuple[int, str, int]] = []
         self.news = asyncio.Event()
         self.port = 0
-        self._server: asyncio.Server | None = None
+        self._listener: Listener | None = None
         self._lines: set[asyncio.Task[None]] = set()
         self._relays: list[asyncio.DatagramTransport] = []
 
     @contextlib.asynccontextmanager
     async def serving(self, port: int = 0) -> AsyncIterator["SocksServer"]:
         """Listen on a port of loopback until the end of the block, or `stop`."""
-        self._server = await asyncio.start_server(self._begin, "127.0.0.1", port, backlog=1024)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._listener = Listener(self._begin, port=port)
+        self.port = self._listener.port
         try:
             yield self
         finally:
@@ -65,8 +66,8 @@ class SocksServer:
 
     async def stop(self) -> None:
         """As when it is killed: the port refuses, and every connection is gone."""
-        if self._server is not None:
-            self._server.close()
+        if self._listener is not None:
+            await self._listener.close()
         for line in self._lines:
             line.cancel()
         await asyncio.gather(*self._lines, return_exceptions=True)

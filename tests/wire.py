@@ -11,6 +11,7 @@ import struct
 from collections.abc import AsyncIterator
 from typing import Any
 
+from tests.standing import listening
 from truename import bencode
 from truename.demo.tracker import compact
 
@@ -116,15 +117,14 @@ class Peer:
             tasks.add(task)
             task.add_done_callback(tasks.discard)
 
-        server = await asyncio.start_server(begin, "127.0.0.1", 0, backlog=1024, limit=1 << 20)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
-            yield self
-        finally:
-            server.close()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        async with listening(begin, limit=1 << 20) as listener:
+            self.port = listener.port
+            try:
+                yield self
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
     @property
     def endpoint(self) -> str:

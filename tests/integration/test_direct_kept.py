@@ -12,6 +12,7 @@ import pytest
 
 from tests.contract.resolver_contract import LONG_S, run
 from tests.integration.test_direct_trackers import magnet, resolver
+from tests.standing import listening
 from tests.wire import Peer, encode, info_named, sha1
 from truename.checked_net import Forbidden
 from truename.demo.peers import SwarmPlan
@@ -66,11 +67,10 @@ class Tracker:
         if certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*certificate)
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=2048, ssl=context)
-        self.port = server.sockets[0].getsockname()[1]
-        self.url = f"http{'s' if context else ''}://tracker.example:{self.port}/announce"
-        yield self
-        server.close()
+        async with listening(self._serve, context=context) as server:
+            self.port = server.port
+            self.url = f"http{'s' if context else ''}://tracker.example:{self.port}/announce"
+            yield self
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         number = len(self.questions)

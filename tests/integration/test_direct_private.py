@@ -15,6 +15,7 @@ import pytest
 from tests.contract.resolver_contract import DEAD, LONG_S, run
 from tests.integration.test_swarm_private import SPELLINGS, naming
 from tests.loopback import Canary, Tracker, UdpTracker
+from tests.standing import Listener
 from truename.demo.tracker import compact
 from truename.errors import NotYet, ResolverDown
 from truename.magnet import Magnet
@@ -132,7 +133,7 @@ async def two_canaries() -> AsyncIterator[tuple[Canary, Canary]]:
     private, public = Canary(), Canary()
     async with public.serving("127.0.0.2"):
         try:
-            server = await asyncio.start_server(private._connected, "127.0.0.1", public.port)
+            listener = Listener(private._connected, port=public.port)
         except OSError:  # another program has the port there
             async with two_canaries() as others:
                 yield others
@@ -140,7 +141,7 @@ async def two_canaries() -> AsyncIterator[tuple[Canary, Canary]]:
         try:
             yield private, public
         finally:
-            server.close()
+            await listener.close()
 
 
 def test_the_second_barrier_holds_when_the_first_is_open(monkeypatch: pytest.MonkeyPatch) -> None:

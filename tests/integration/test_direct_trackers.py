@@ -20,6 +20,7 @@ import pytest
 
 from tests.contract.resolver_contract import DEAD, LONG_S, SHORT_S, run
 from tests.loopback import Tracker, UdpTracker, refusing_port
+from tests.standing import listening
 from tests.wire import Peer, encode, hybrid_info, info_named, sha1, sha256
 from truename.demo.swarm import LocalSwarm
 from truename.demo.torrents import dead_hashes
@@ -263,18 +264,15 @@ def test_a_udp_tracker_that_says_nothing_ends_with_no_peers() -> None:
 def test_udp_over_ipv6_names_peers_of_ipv6() -> None:
     async def test() -> None:
         peer = Peer(INFO)
-        async with peer.serving() as there:
-            # The same peer by way of the only IPv6 address of loopback.
-            proxy = await asyncio.start_server(_passing_on(there.port), "::1", 0)
-            port = proxy.sockets[0].getsockname()[1]
-            tracker = UdpTracker(socket.inet_pton(socket.AF_INET6, "::1") + port.to_bytes(2, "big"))
+        # The same peer by way of the only IPv6 address of loopback.
+        async with peer.serving() as there, listening(_passing_on(there.port), "::1") as proxy:
+            tracker = UdpTracker(socket.inet_pton(socket.AF_INET6, "::1") + proxy.port.to_bytes(2, "big"))
             transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
                 lambda: tracker, local_addr=("::1", 0)
             )
             async with resolver() as direct:
                 assert await name(direct, f"udp://[::1]:{transport.get_extra_info('sockname')[1]}/a") == NAME
             transport.close()
-            proxy.close()
 
     run(test())
 
@@ -375,10 +373,8 @@ def test_an_answer_that_says_its_length_is_whole_though_the_connection_stays(
                     await reader.read()
                 writer.close()
 
-            server = await asyncio.start_server(stay, "127.0.0.1", 0)
-            port = server.sockets[0].getsockname()[1]
-            assert await name(direct, f"http://127.0.0.1:{port}/announce") == NAME
-            server.close()
+            async with listening(stay) as server:
+                assert await name(direct, f"http://127.0.0.1:{server.port}/announce") == NAME
 
     run(test())
 
@@ -396,14 +392,12 @@ def test_what_is_no_http_is_not_waited_for(said: bytes) -> None:
             left.set()
             writer.close()
 
-        server = await asyncio.start_server(stay, "127.0.0.1", 0)
-        async with resolver(http_s=10**6) as direct:
-            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/announce"
+        async with listening(stay) as server, resolver(http_s=10**6) as direct:
+            url = f"http://127.0.0.1:{server.port}/announce"
             asking = asyncio.create_task(direct.resolve(magnet(sha1(INFO), url), deadline_s=LONG_S))
             await left.wait()
             asking.cancel()
             await asyncio.wait([asking])
-        server.close()
 
     run(test())
 
@@ -705,9 +699,11 @@ def test_an_https_tracker_has_to_prove_its_name(certificate: tuple[Path, Path], 
         context.load_cert_chain(*certificate)
         async with Peer(INFO).serving() as peer:
             tracker = Tracker({sha1(INFO): peer.compact})
-            server = await asyncio.start_server(tracker._serve, "127.0.0.1", 0, ssl=context)
-            url = f"https://{host}:{server.sockets[0].getsockname()[1]}/announce"
-            async with resolver(look_up=lambda _: ["127.0.0.1"]) as direct:
+            async with (
+                listening(tracker._serve, context=context) as server,
+                resolver(look_up=lambda _: ["127.0.0.1"]) as direct,
+            ):
+                url = f"https://{host}:{server.port}/announce"
                 if trusted:
                     direct._reach.trackers.tls.load_verify_locations(certificate[0])
                 if trusted and host == "tracker.example":
@@ -715,7 +711,6 @@ def test_an_https_tracker_has_to_prove_its_name(certificate: tuple[Path, Path], 
                 else:
                     assert await ending(direct, url, deadline_s=10**6) == "nobody_to_ask"
                     assert tracker.asked == []
-            server.close()
 
     run(test())
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.resolver_contract import SilentPeer
+from tests.standing import listening
 from tests.wire import encode
 from truename.magnet import Magnet
 from truename.model import Outcome
@@ -35,9 +36,8 @@ class Keeping:
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator["Keeping"]:
-        server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/announce"
-        async with server:
+        async with listening(self._answer) as server:
+            self.url = f"http://127.0.0.1:{server.port}/announce"
             yield self
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

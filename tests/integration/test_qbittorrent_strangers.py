@@ -30,6 +30,7 @@ from tests.qbittorrent_stand_in import (
     drip_a_size,
     silence,
 )
+from tests.standing import listening
 from tests.wire import info_named, sha1
 from truename.demo.torrents import dead_hashes
 from truename.errors import BadMetadata, BadName, NotYet, ResolverDown
@@ -232,9 +233,9 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> Non
     context.load_cert_chain(signed, key)
 
     async def test() -> None:
-        async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, ssl=context) as server:
-            port = server.sockets[0].getsockname()[1]
-            assert await reason_at(f"https://127.0.0.1:{port}", Limits(answer_s=5.0)) == "qbittorrent_certificate"
+        async with listening(lambda *_: None, context=context) as there:
+            server = f"https://127.0.0.1:{there.port}"
+            assert await reason_at(server, Limits(answer_s=5.0)) == "qbittorrent_certificate"
 
     run(test())
 

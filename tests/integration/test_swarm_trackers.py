@@ -9,6 +9,7 @@ import pytest
 
 from tests.contract.resolver_contract import DEAD, LONG_S, SHORT_S, run
 from tests.loopback import Tracker, UdpTracker, refusing_port
+from tests.standing import listening
 from tests.wire import Peer, hybrid_info, info_named, sha1, sha256
 from truename.demo.torrents import dead_hashes
 from truename.demo.tracker import compact
@@ -115,9 +116,8 @@ def test_an_https_tracker_that_does_not_speak_tls_was_never_asked() -> None:
         writer.close()
 
     async def test() -> None:
-        server = await asyncio.start_server(answer_plainly, "127.0.0.1", 0)
-        async with server, resolver() as swarm:
-            asked = magnet(DEAD, f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/announce")
+        async with listening(answer_plainly) as server, resolver() as swarm:
+            asked = magnet(DEAD, f"https://127.0.0.1:{server.port}/announce")
             assert await ending(swarm, asked, deadline_s=10**6) == "nobody_to_ask"
 
     run(test())

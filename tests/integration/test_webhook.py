@@ -19,6 +19,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from tests.integration.live_support import PATIENCE_S, Live, Oracle, live, with_live
+from tests.standing import listening
 from truename.cleaner import KEEP_UNTOLD_S, Cleaner
 from truename.store.database import StoreUnavailable
 from truename.store.tables import batch, task
@@ -65,9 +66,8 @@ async def receiver(*statuses: int) -> AsyncIterator[Receiver]:
         writer.write(f"HTTP/1.1 {status} X\r\nLocation: {found.url}\r\nContent-Length: 0\r\n\r\n".encode())
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    found = Receiver(url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook?key=k", statuses=list(statuses))
-    async with server:
+    async with listening(serve) as server:
+        found = Receiver(url=f"http://127.0.0.1:{server.port}/hook?key=k", statuses=list(statuses))
         yield found
 
 
@@ -473,8 +473,8 @@ def test_a_server_with_a_webhook_tells_by_itself(tmp_path: Path) -> None:
             writer.write(b"HTTP/1.1 204 X\r\n\r\n")
             writer.close()
 
-        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        async with listening(serve) as server:
+            url = f"http://127.0.0.1:{server.port}/"
             async with live(tmp_path, Oracle(), webhook_url=url, allow_private_network=True) as site:
                 await scenario(site)
 

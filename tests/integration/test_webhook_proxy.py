@@ -15,6 +15,7 @@ from tests.integration.live_support import Live, with_live
 from tests.integration.test_webhook import Bell, ended_batch, receiver
 from tests.loopback import refusing_port
 from tests.socks import CONNECT, SOURCE, SocksServer
+from tests.standing import listening
 from truename.checked_net import Forbidden
 from truename.gateway import Gateway
 from truename.proxy import Proxy
@@ -41,9 +42,8 @@ async def answering(*, certificate: tuple[Path, Path] | None = None) -> AsyncIte
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*certificate)
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
-    async with server:
-        yield server.sockets[0].getsockname()[1], sources
+    async with listening(serve, context=context) as server:
+        yield server.port, sources
 
 
 async def post(proxy: str, url: str, *, allow_private: bool = False) -> int:
