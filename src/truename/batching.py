@@ -16,6 +16,7 @@ from truename.store import batches, tasks
 from truename.store.batches import BatchLine, BatchRow
 from truename.store.database import Connection
 from truename.store.ids import new_task_id
+from truename.store.writer import GROUP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ class Batches:
 
         submissions = tuple(await in_portions(submission, magnets))
         order = BatchOrder(batch_id=batch_id, person_id=person_id, submissions=submissions, total=total, at=now)
-        answers = await self._desk.writer.write(self._submit, order)
+        answers = await self._desk.writer.write(self._submit, order, is_large=len(magnets) > GROUP)
         await self._desk.feeder.asked(calibration.granted(magnets, answers), priority)
         self._desk.hub.publish()
         return BatchSubmitted(batch_id=batch_id, answers=answers)

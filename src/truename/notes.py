@@ -24,6 +24,7 @@ from truename.store.writer import Writer
 
 _NOTES_AT_ONCE = 50
 _NONE_OWN = OwnNames()
+_LARGE_CHARS = 100_000  # its magnets are read while it is written: that takes some 50 ms from here on
 _MANY_CHARS = 4_000_000  # not more than this and one note are read at once
 
 
@@ -67,7 +68,8 @@ class Notes:
 
     async def save(self, person_id: int, text: str) -> NoteView:
         """Keep a new text."""
-        row = await self._writer.write(save_all, NewNote(person_id=person_id, text=text, at=self._clock()))
+        new = NewNote(person_id=person_id, text=text, at=self._clock())
+        row = await self._writer.write(save_all, new, is_large=len(text) > _LARGE_CHARS)
         self._hub.publish()
         return await self._view(row)
 
@@ -80,7 +82,8 @@ class Notes:
         """
         base = base if base is not None else await self.text_at(person_id, note_id, version)
         edit = Edit(person_id=person_id, note_id=note_id, version=version, base=base, text=text, at=self._clock())
-        result = await self._writer.write(edit_all, edit)
+        is_large = max(len(text), len(base or "")) > _LARGE_CHARS
+        result = await self._writer.write(edit_all, edit, is_large=is_large)
         if isinstance(result, Stale):
             raise result
         self._hub.publish()

@@ -88,7 +88,8 @@ class Calibrations:
         now = self._desk.clock()
         answers: list[Answer] = []
         if len(magnets) > GROUP:
-            await self._desk.writer.write(calibration.lift_all, [(person_id, one.info_hash) for one in magnets])
+            every = [(person_id, one.info_hash) for one in magnets]
+            await self._desk.writer.write(calibration.lift_all, every, is_large=True)
         for start in range(0, len(magnets), GROUP):
             asked = [
                 Submission(task_id=new_task_id(), person_id=person_id, magnet=magnet, priority=priority, at=now)

@@ -316,6 +316,38 @@ def test_what_waits_together_is_one_transaction(path: Path) -> None:
     asyncio.run(scenario())
 
 
+def test_what_is_large_is_written_alone_and_small_requests_come_between(path: Path) -> None:
+    async def scenario() -> None:
+        kept = Kept(path)
+        order: list[str] = []
+
+        async def write(name: str, *, is_large: bool) -> int:
+            size = await kept.writer.write(put, (name, "x"), is_large=is_large)
+            order.append(name)
+            return size
+
+        large = [asyncio.ensure_future(write(f"large {n}", is_large=True)) for n in range(3)]
+        small = [asyncio.ensure_future(write(f"small {n}", is_large=False)) for n in range(9)]
+        assert await asyncio.gather(*large) == [1, 1, 1]
+        assert await asyncio.gather(*small) == [9] * 9
+        assert order.index("small 8") < order.index("large 1")
+        assert len(await kept.end()) == 12
+
+    asyncio.run(scenario())
+
+
+def test_what_is_large_and_was_accepted_before_the_stop_is_written(path: Path) -> None:
+    async def scenario() -> None:
+        kept = Kept(path)
+        accepted = [asyncio.ensure_future(kept.writer.write(put, (f"{n}", "x"), is_large=True)) for n in range(3)]
+        await asyncio.sleep(0)
+        kept.writer.stop()
+        assert await asyncio.gather(*accepted) == [1, 1, 1]
+        assert len(await kept.end()) == 3
+
+    asyncio.run(scenario())
+
+
 def test_a_bad_request_fails_alone(path: Path) -> None:
     async def scenario() -> None:
         kept = Kept(path)

@@ -1,8 +1,11 @@
 """The routes of notes and the page without script, on a running engine: shapes, offsets, versions, lists, owners."""
 
+import asyncio
 import re
+import sqlite3
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,31 @@ async def save(client: httpx.AsyncClient, text: str) -> dict[str, Any]:
 async def named(site: Live, client: httpx.AsyncClient, info_hash: str = HASH) -> None:
     task = (await client.post("/api/calibrate/async", json={"info_hash": info_hash})).json()
     await site.ended(client, task["task_id"])
+
+
+def test_who_asks_for_a_name_does_not_wait_for_all_long_texts_that_are_being_saved(tmp_path: Path) -> None:
+    async def scenario(site: Live) -> None:
+        client = await site.signed_in()
+        note = await save(client, "x" * 200_000)
+        edit = {"text": "small", "version": 1}
+        other.execute("BEGIN IMMEDIATE")
+        large = [asyncio.ensure_future(save(client, "x" * 200_000)) for _ in range(5)]
+        large.append(asyncio.ensure_future(client.patch(f"/api/notes/{note['id']}", json=edit)))
+        async with asyncio.timeout(20):
+            while len(site.engine.writer._large) < len(large) - 1:  # the first one waits for the other program
+                await asyncio.sleep(0.01)
+            asking = asyncio.ensure_future(client.post("/api/calibrate/async", json={"info_hash": HASH}))
+            while not site.engine.writer._waiting:
+                await asyncio.sleep(0.01)
+        other.rollback()
+        assert (await asking).status_code == 200
+        kept = other.execute("SELECT count(*) FROM note").fetchone()[0]
+        await asyncio.gather(*large)
+        assert kept < 6, "all of them"
+
+    other = sqlite3.connect(tmp_path / "truename.db", isolation_level=None)
+    with closing(other):
+        with_live(tmp_path, scenario)
 
 
 def test_a_saved_text_comes_back_as_it_was_with_its_magnets(tmp_path: Path) -> None:

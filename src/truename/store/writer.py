@@ -4,13 +4,13 @@ A durable transaction costs a flush to disk however much is in it, so many small
 is a function from a list of items to a list of results, so that it can be bulk SQL.
 Invariant: nobody gets an answer before the commit; a group that fails is rolled back and done again one by one, so that
 a bad request fails alone. While another program holds the database, nobody waits for longer than twice its busy
-time-out.
+time-out. What is large has a transaction of its own, and small requests come between two of these.
 """
 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -39,46 +39,62 @@ class Writer:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._waiting: deque[_Request] = deque()
+        self._large: deque[_Request] = deque()
         self._in_hand: list[_Request] = []
         self._something = asyncio.Event()
         self._stopping = False
 
-    async def write(self, work: Work[Item, Result], item: Item) -> Result:
+    async def write(self, work: Work[Item, Result], item: Item, *, is_large: bool = False) -> Result:
         """Run `work` on `item`, together with whatever else is waiting; the result is there after the commit.
+
+        `is_large`: it takes as long as very many others, which would wait for it; it may be written after later ones.
 
         A caller that is cancelled cannot know whether it was written: ids are made before, and work is idempotent.
         Errors: `StoreUnavailable`; what `work` raised for this item.
         """
-        return await self.begin(work, item)
+        return await self.begin(work, item, is_large=is_large)
 
-    def begin(self, work: Work[Item, Result], item: Item) -> asyncio.Future[Result]:
+    def begin(self, work: Work[Item, Result], item: Item, *, is_large: bool = False) -> asyncio.Future[Result]:
         """The same for who has many items: what comes of it. `StoreUnavailable` stands in the future too."""
         answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        if self._stopping or len(self._waiting) >= MAX_WAITING:
+        if self._stopping or len(self._waiting) + len(self._large) >= MAX_WAITING:
             answer.set_exception(StoreUnavailable("stopping" if self._stopping else "too much waits to be written"))
         else:
-            self._waiting.append(_Request(work, item, answer))
+            (self._large if is_large else self._waiting).append(_Request(work, item, answer))
             self._something.set()
         return answer
 
     async def run(self) -> None:
         """Write until `stop`; what was accepted before that is still written."""
         try:
-            while not (self._stopping and not self._waiting):
+            while not (self._stopping and not self._waiting and not self._large):
                 await self._something.wait()
                 self._something.clear()
-                while self._waiting:
-                    self._in_hand = [self._waiting.popleft() for _ in range(min(GROUP, len(self._waiting)))]
-                    await self._write_group(self._in_hand)
+                for group in self._groups():
+                    self._in_hand = group
+                    await self._write_group(group)
         finally:
             self._stopping = True
-            for request in (*self._in_hand, *self._waiting):
-                _refuse(request, StoreUnavailable("the writer has ended"))
+            self._refuse_all(StoreUnavailable("the writer has ended"))
 
     def stop(self) -> None:
         """Take nothing more."""
         self._stopping = True
         self._something.set()
+
+    def _groups(self) -> Iterator[list[_Request]]:
+        """What is written next, until nothing waits: small requests together, one large one alone, and again."""
+        while self._waiting or self._large:
+            if self._waiting:
+                yield [self._waiting.popleft() for _ in range(min(GROUP, len(self._waiting)))]
+            if self._large:
+                yield [self._large.popleft()]
+
+    def _refuse_all(self, error: Exception) -> None:
+        for request in (*self._in_hand, *self._waiting, *self._large):
+            _refuse(request, error)
+        self._waiting.clear()
+        self._large.clear()
 
     async def _write_group(self, group: Sequence[_Request]) -> None:
         try:
@@ -86,9 +102,7 @@ class Writer:
         except Exception as error:
             if isinstance(error, StoreUnavailable) and error.is_held:
                 # One by one they would wait as long as this, each of them, and so would all that wait behind them.
-                for request in (*self._in_hand, *self._waiting):
-                    _refuse(request, _outward(error))
-                self._waiting.clear()
+                self._refuse_all(_outward(error))
                 return
             if len(group) == 1:
                 _refuse(group[0], _outward(error))
