@@ -155,6 +155,12 @@ def test_a_file_that_cannot_be_read_is_status_2(truename: Program, name: str) ->
     assert len(ended.err.splitlines()) == 1
 
 
+def test_a_file_that_is_called_a_dash_is_the_pipe(truename: Program, swarm: LocalSwarm) -> None:
+    ended = truename("resolve", swarm.magnets[0], "--file", "-", stdin=swarm.magnets[1].encode())
+    assert ended.status == 0, ended.err
+    assert sorted(ended.lines) == sorted(f"{key}  {name}" for key, name in list(REAL_NAMES.items())[:2])
+
+
 @pytest.mark.parametrize("stdin", [b"# only a remark\n\n", b"\0\0"])
 def test_a_pipe_with_nothing_in_it_is_status_2(truename: Program, stdin: bytes) -> None:
     ended = truename("resolve", stdin=stdin)

@@ -47,14 +47,14 @@ print(json.dumps(told))
 """
 
 
-@pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+@pytest.fixture(scope="module", params=["80", "44"])
+def told(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> dict[str, Any]:
     """How each of these command lines ends in Chinese: status, output, errors. All in one process, and nothing is asked
-    but the parser of arguments."""
+    but the parser of arguments. On a usual terminal, and on one so narrow that Typer would fold its sentences."""
     lines = [*(line for line, _ in WRONG), *HELP, *NOTHING_ASKED]
     ended = subprocess.run(
         [sys.executable, "-c", SEVERAL],
-        env=Program(tmp_path_factory.mktemp("usage")).environment(CHINESE),
+        env=Program(tmp_path_factory.mktemp("usage")).environment(CHINESE | {"COLUMNS": request.param}),
         input=json.dumps(lines).encode(),
         capture_output=True,
         timeout=PATIENCE_S,

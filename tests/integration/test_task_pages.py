@@ -319,7 +319,8 @@ def test_everything_unnamed_is_one_press_and_one_batch(tmp_path: Path) -> None:
         await send(client, where, do="retry")
         await site.ended(client, *rows_of(await page(client, where)))
         answer = await send(client, "/tasks/batch", unnamed="1")
-        assert (answer.status_code, message_in(answer)) == (409, "笔记中的磁力链接都已有名称。")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/notes?said=web_nothing_unnamed")
+        assert "笔记中的磁力链接都已有名称。" in await page(client, answer.headers["location"])
 
     with_live(tmp_path, scenario)
 

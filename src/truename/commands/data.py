@@ -38,9 +38,7 @@ def on_database(act: Callable[[Database, Screen], Coroutine[Any, Any, bool]]) ->
 
 def backup(file: Path | None) -> None:
     """Make a backup; its work is `terminal.backup`."""
-    if (
-        file is not None and str(file) == "-"
-    ):  # a person means standard output by it; a database cannot be written there
+    if str(file) == "-":  # a person means standard output by it; a database cannot be written there
         refuse("backup_no_stream")
     loaded = loaded_settings()
     screen = Screen(LANGUAGE, progress=False)

@@ -35,6 +35,8 @@ def resolve(
     loaded = loaded_settings()
     timeout_s = _timeout(timeout, loaded)
     screen = Screen(LANGUAGE, progress=not raw)
+    if str(file) == _STDIN:
+        inputs, file = [*inputs, _STDIN], None
     if not inputs and file is None:
         if sys.stdin.isatty():
             refuse("nothing_given")

@@ -31,12 +31,20 @@ class App(typer.Typer):
 
 class _Command(TyperCommand):
     def get_help(self, ctx: Any) -> str:
+        _set_width(ctx)
         return told(super().get_help(ctx), LANGUAGE)
 
 
 class _Group(TyperGroup):
     def get_help(self, ctx: Any) -> str:
+        _set_width(ctx)
         return told(super().get_help(ctx), LANGUAGE)
+
+
+def _set_width(ctx: Any) -> None:
+    """English lines are folded where the terminal ends; what is to be told in other words comes in whole ones."""
+    if LANGUAGE is not Language.ENGLISH:
+        ctx.terminal_width = _COLUMNS
 
 
 def run_app(app: Callable[..., object]) -> object:
@@ -76,6 +84,8 @@ def _pattern(sentence: str) -> re.Pattern[str]:
 
     return re.compile("".join(pieces()))
 
+
+_COLUMNS = 80  # as wide as Typer's help becomes
 
 _SAID = {word: english for word, (english, _) in TEXTS.items()}
 _SAID["usage_no_choice"] = "Value error, " + _SAID["usage_no_choice"]

@@ -33,7 +33,7 @@ from truename.web.notes import found
 from truename.web.paging import DEFAULT_LIMIT
 from truename.web.paths import limit_of
 from truename.web.render import moment, render, see_other
-from truename.web.sending import may_send, said_to_script, said_word, send
+from truename.web.sending import SENT, THERE, may_send, said_to_script, send
 from truename.web.views import link_of, sleeps, state_of, why_of
 
 log = logging.getLogger(__name__)
@@ -42,6 +42,8 @@ _OTHER_FIELDS_BYTES = 1024
 _COMPARED_CHARS = 100_000
 _AT_ONCE_CHARS = 100_000
 _UNESCAPED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._* "
+NOTHING_UNNAMED = "web_nothing_unnamed"
+
 # What is said to a person instead of what a program is told about a missing field.
 _IN_A_FORM = {"web_missing_text": "notes_empty", "web_too_large": "notes_too_large"}
 
@@ -267,9 +269,15 @@ def _page(
         file_lines=file_lines,
         sleeps=sleeps,
         may_send=may_send(request),
-        said=said_word(request.query_params.get("said", "")),
+        said=_said(request),
         **fields,
     )
+
+
+def _said(request: Request) -> str:
+    """What a page that was led back to says: one of our words, whatever stands in its address."""
+    given = request.query_params.get("said", "")
+    return given if given in (SENT, THERE, NOTHING_UNNAMED) else ""
 
 
 def _way_back(after: str | None, note_id: int, *, said: str = "") -> str:

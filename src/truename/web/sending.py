@@ -47,8 +47,3 @@ def said_to_script(request: Request, word: str) -> JSONResponse | None:
     if "application/json" not in request.headers.get("accept", ""):
         return None
     return JSONResponse({"said": say(word, preferred(request.headers.get("accept-language", "")))})
-
-
-def said_word(given: str) -> str:
-    """What a page that was led back to says: one of our words, whatever stands in its address."""
-    return given if given in (SENT, THERE) else ""

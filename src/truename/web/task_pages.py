@@ -29,6 +29,7 @@ from truename.web.facts import story_of
 from truename.web.given import place_in, priority_in
 from truename.web.guard import identity_of
 from truename.web.language import preferred
+from truename.web.note_pages import NOTHING_UNNAMED
 from truename.web.paging import DEFAULT_LIMIT, page_of
 from truename.web.render import moment, render, see_other
 from truename.web.tasks import cursor_after, cursor_in, status_in
@@ -146,11 +147,11 @@ async def act(request: Request) -> Response:
 
 @router.post("/tasks/batch")
 async def ask_for_all(request: Request) -> Response:
-    """Ask for everything in one's notes that has no name, as a batch, and go to its page."""
+    """Ask for everything in one's notes that has no name, as a batch, and go to its page; to the notes if all have."""
     work, person_id = work_for_asking(request), identity_of(request).person.id
     magnets, left = await work.notes.unnamed(person_id, most=work.max_batch)
     if not magnets:
-        raise Refusal("web_nothing_unnamed", status=409, code="conflict")
+        return see_other(request, f"/notes?said={NOTHING_UNNAMED}")
     submitted = await work.batches.submit(person_id, magnets, total=len(magnets))
     return see_other(request, f"/tasks/batch/{submitted.batch_id}{_query(left=left or '')}")
 
