@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import errno
 import functools
 import gc
 import gzip
+import os
 import socket
 import ssl
 import struct
@@ -196,6 +198,27 @@ def test_packets_that_are_lost_are_sent_again_and_strange_ones_passed_over(monke
             assert await name(direct, tracker.url) == NAME
 
     monkeypatch.setattr(udp_client, "PATIENCE_S", (0.05, 0.1, 0.2, 10.0, 10.0))
+    run(test())
+
+
+def test_a_packet_for_which_this_machine_has_no_room_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Crowded(socket.socket):
+        left = 2
+
+        def send(self, data: Any, flags: int = 0) -> int:
+            if Crowded.left:
+                Crowded.left -= 1
+                raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+            return super().send(data, flags)
+
+    async def test() -> None:
+        async with Peer(INFO).serving() as peer, UdpTracker(peer.compact).serving() as tracker, resolver() as direct:
+            with monkeypatch.context() as patched:
+                patched.setattr(udp_client.socket, "socket", Crowded)
+                assert await name(direct, tracker.url) == NAME
+        assert not Crowded.left
+
+    monkeypatch.setattr(udp_client, "PATIENCE_S", (0.05, 0.1, 10.0))
     run(test())
 
 

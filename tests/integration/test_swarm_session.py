@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from truename.demo.torrents import dead_hashes
 from truename.errors import NotYet, ResolverDown
 from truename.magnet import Magnet
 from truename.model import peers_in
+from truename.resolvers import session
 from truename.resolvers.base import Trail
 from truename.resolvers.swarm import SwarmResolver
 from truename.resolvers.swarm_config import SwarmConfig
@@ -198,6 +200,23 @@ def test_without_a_port_to_listen_on_every_look_up_ends_at_once_and_says_why(int
             health = await swarm.health()
             assert (health.able, health.reason, health.listening) == (False, "cannot_listen", ())
             assert health.subject == ending.value.subject
+
+    run(test())
+
+
+def test_a_session_for_which_no_file_is_left_is_told_and_begins_when_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left() -> Any:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    async def test() -> None:
+        async with resolver() as swarm, Peer(INFO).serving() as peer:
+            asked = Magnet.parse(f"magnet:?xt=urn:btih:{sha1(INFO)}&x.pe={peer.endpoint}")
+            monkeypatch.setattr(session.socket, "socketpair", none_left)
+            with pytest.raises(ResolverDown) as down:
+                await swarm.resolve(asked, deadline_s=LONG_S)
+            monkeypatch.undo()
+            assert down.value.reason == "session_failed"
+            assert (await swarm.resolve(asked, deadline_s=LONG_S)).name == "in and out"
 
     run(test())
 

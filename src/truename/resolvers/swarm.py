@@ -108,7 +108,7 @@ class SwarmResolver:
                 self._switchboard = Switchboard(self._config)
                 if self._config.proxy:
                     self._way_open_at = asyncio.get_running_loop().time() + _WAY_S
-            except (RuntimeError, TypeError, ValueError) as error:
+            except (OSError, RuntimeError, TypeError, ValueError) as error:
                 raise ResolverDown("session_failed") from error
         return self._switchboard
 

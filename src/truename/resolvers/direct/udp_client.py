@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import secrets
 import socket
 
@@ -21,6 +22,9 @@ from truename.resolvers.direct.udp_tracker import (
 
 _MAX_PACKET_BYTES = 8 * 1024
 _PACKETS_AT_ONCE = 64
+
+_NO_ROOM = (errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM)
+"""This machine has no room for the packet just now. Source: send(2)."""
 
 _Answer = Connected | Announced | Refused
 
@@ -111,10 +115,9 @@ class UdpTracker:
     def _send(self, packet: bytes) -> None:
         try:
             self._socket.send(packet)
-        except BlockingIOError:
-            pass  # as good as lost on the way: it will be sent again
         except OSError as error:
-            self._fail(error)
+            if error.errno not in _NO_ROOM:  # else as good as lost on the way: it will be sent again
+                self._fail(error)
 
     def _fail(self, error: OSError) -> None:
         """Nobody listens there: the kernel was told, and tells it once, to whoever sends or receives next."""
