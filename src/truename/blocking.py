@@ -6,6 +6,7 @@ does not survive in a child, and must not be closed there either.
 
 import asyncio
 import atexit
+import errno
 import logging
 import os
 import threading
@@ -35,7 +36,7 @@ class Background:
     """The loop's thread with its resolvers. `close` ends both; a closed one answers nothing any more."""
 
     def __init__(self) -> None:
-        """Errors: `SettingsError`."""
+        """Errors: `SettingsError`; `OSError` when no file or thread is free."""
         self._settings = load()
         for name in self._settings.unknown:
             log.warning("unknown setting %r has no effect", name)
@@ -43,7 +44,11 @@ class Background:
         self._stop = asyncio.Event()
         self._chain: Future[Chain] = Future()
         self._thread = threading.Thread(target=self._run, name="truename-calibrate", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            self._loop.close()
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from error
 
     def look_up(self, magnet: Magnet, *, timeout_s: float) -> Outcome:
         """Ask for a name and wait for the outcome. An interrupted caller leaves nothing in conversation."""

@@ -59,6 +59,26 @@ def test_a_first_call_that_finds_no_file_free_says_so_and_the_next_one_begins_an
     assert ended.lines == ["(None, 'Nobody could be asked: Too many open files.')", "('alice.txt', None)"]
 
 
+def test_a_first_call_that_finds_no_thread_free_says_so_and_the_next_one_begins_anew(python: "Interpreter") -> None:
+    ended = python(
+        f"""
+        import threading
+        from truename import calibrate
+
+        start = threading.Thread.start
+
+        def refused_once(thread):
+            threading.Thread.start = start
+            raise RuntimeError("can't start new thread")
+
+        threading.Thread.start = refused_once
+        print(*(calibrate({ALICE!r}, timeout=20) for _ in range(2)), sep="\\n")
+        """
+    )
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.lines == ["(None, 'Nobody could be asked: Resource temporarily unavailable.')", "('alice.txt', None)"]
+
+
 def test_a_hash_or_a_magnet_gives_the_name_and_a_dead_hash_a_reason_within_its_time(
     python: Interpreter, swarm: LocalSwarm
 ) -> None:
