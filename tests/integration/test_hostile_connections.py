@@ -313,6 +313,100 @@ def test_a_thousand_requests_in_one_go_are_answered_in_their_order(tmp_path: Pat
     with_server(tmp_path, scenario)
 
 
+def size_of(connection: Connection) -> int:
+    """Roughly, the bytes of what was sent ahead and is kept."""
+    in_line = [cycle.scope["headers"] for cycle, _ in connection.pipeline]
+    return len(connection._later) + 1000 * len(in_line) + 100 * len(connection.headers or ())
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_of_requests_that_are_sent_ahead_few_are_taken_in(tmp_path: Path, silent: None, reads: bool) -> None:
+    async def scenario(served: Served) -> None:
+        client = await Client.of(served)
+        flood = asyncio.ensure_future(client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 50_000))
+        seen, most = 0, 0
+        for _ in range(200):
+            if reads:
+                async with asyncio.timeout(PATIENCE_S):
+                    seen += len(await client.reader.read(1 << 16))
+            else:
+                await asyncio.sleep(0.005)
+            (connection,) = served.server.server_state.connections
+            assert isinstance(connection, Connection)
+            most = max(most, size_of(connection))
+        assert most < 600_000
+        assert seen or not reads
+        flood.cancel()
+        client.writer.transport.abort()
+
+    with_server(tmp_path, scenario)
+
+
+def test_a_head_that_comes_before_the_answer_is_bounded_too(tmp_path: Path, silent: None) -> None:
+    async def scenario(served: Served) -> None:
+        client = await Client.of(served)
+        signed = await as_alice(served)
+        body = json.dumps({"info_hash": HASH}).encode()
+        kind = ("Content-Type: application/json", f"Content-Length: {len(body)}")
+        asked = head(served, "POST", "/api/calibrate", signed, *kind) + body
+        endless = asyncio.ensure_future(client.send(asked + b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 500_000))
+        most = 0
+        for _ in range(40):  # nobody finds the name
+            await asyncio.sleep(0.01)
+            most = max(most, *map(size_of, served.server.server_state.connections))
+        assert most < 600_000
+        endless.cancel()
+        client.writer.transport.abort()
+
+    with_server(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("end", [b"0\r\nX: ", b"1;x="])
+def test_what_is_neither_head_nor_body_is_bounded_as_well(tmp_path: Path, silent: None, end: bytes) -> None:
+    async def scenario(served: Served) -> None:
+        chunked = head(served, "POST", "/login", FORM, "Transfer-Encoding: chunked")
+        check_refused(await ask(served, chunked + b"3\r\na=b\r\n" + end + b"a" * 200_000), 431, "too_large")
+
+    with_server(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(("fields", "status"), [(190, 200), (300, 431)])
+def test_a_head_has_so_many_fields_and_no_more(tmp_path: Path, silent: None, fields: int, status: int) -> None:
+    async def scenario(served: Served) -> None:
+        lines = [f"X-{number}: y" for number in range(fields)]
+        answer = await ask(served, head(served, "GET", "/healthz", CLOSE, *lines))
+        assert answer.startswith(b"HTTP/1.1 %d " % status)
+        assert answer.count(b"HTTP/1.1 ") == 1
+
+    with_server(tmp_path, scenario)
+
+
+def test_what_follows_a_good_request_takes_nothing_from_its_answer(tmp_path: Path, silent: None) -> None:
+    async def scenario(served: Served) -> None:
+        good = head(served, "GET", "/healthz")
+        first, _, second = (await ask(served, good + b"\0nonsense\r\n\r\n")).partition(b"HTTP/1.1 400 ")
+        assert first.startswith(b"HTTP/1.1 200 "), first
+        check_refused(b"HTTP/1.1 400 " + second, 400, "bad_request")
+        for more in (1, 500):
+            answer = await ask(served, head(served, "GET", "/healthz", CLOSE) + good * more)
+            assert answer.count(b"HTTP/1.1 ") == 1
+
+    with_server(tmp_path, scenario)
+
+
+def test_a_large_body_behind_another_request_comes_whole(tmp_path: Path, silent: None) -> None:
+    async def scenario(served: Served) -> None:
+        signed = await as_alice(served)
+        body = json.dumps({"text": "x" * 1_000_000}).encode()
+        kind = ("Content-Type: application/json", f"Content-Length: {len(body)}", CLOSE)
+        sent = head(served, "GET", "/healthz") * 200 + head(served, "POST", "/api/notes", signed, *kind) + body
+        answer = await ask(served, sent)
+        assert answer.count(b"HTTP/1.1 200 ") == 200
+        assert len(json.loads(answer.rpartition(b"\r\n\r\n")[2])["text"]) == 1_000_000
+
+    with_server(tmp_path, scenario)
+
+
 async def as_alice(served: Served) -> str:
     """The line of a head that signs a person in."""
     token = await served.site.token(await served.site.person())

@@ -1,8 +1,9 @@
 """The connections of the server: how many there may be, and how long a client may keep one waiting.
 
-uvicorn bounds neither. A client that trickles a request, or never reads its answer, is left after a while; where there
-is no room for one more, those go that have been silent longest. What cannot be read as a request is answered here, with
-the headers that every answer has; what it says is never logged.
+uvicorn bounds neither, nor what a client may send ahead: here nothing is read that comes before the last request has
+its answer. A client that trickles a request, or never reads its answer, is left after a while; where there is no room
+for one more, those go that have been silent longest. What cannot be read as a request is answered here, with the
+headers that every answer has; what it says is never logged.
 Source: RFC 9112, 2.2, 6.1 and 9.5 (what may be refused, request smuggling, time-outs); RFC 9110, 7.8 (an `Upgrade` may
 be ignored); RFC 6585, 5 (431).
 """
@@ -18,7 +19,7 @@ from typing import Any, Self, cast
 import httptools
 from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
@@ -27,6 +28,10 @@ from truename.web.guard import HEADERS, MAX_HEAD_BYTES
 from truename.web.one_write import OneWrite
 
 _MOST, _FEWEST = 1000, 64
+_PIECE_BYTES = 4096
+"""What is read at once. Of many tiny requests that came in one go, so much makes no more than a hundred and fifty."""
+
+_MOST_FIELDS = 200  # in a head: tiny ones cost forty times what is sent
 _ELSEWHERE = 4600
 """Files that the rest of the process may have open: the peers and trackers of a swarm, the database."""
 
@@ -95,7 +100,8 @@ class Connection(HttpToolsProtocol):
         self._crowd = server_state
         self._limits = server_state.limits
         self._head_since: float | None = None
-        self._head_bytes = 0
+        self._head_bytes = 0  # behind the last head or piece of a body: of the next one, of a trailer
+        self._later = b""
         self._in_head = False
         self._raw_bytes: int | None = None
         self._unsent, self._unsent_since = 0, 0.0
@@ -105,6 +111,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         room = self._crowd.make_room()
         super().connection_made(cast(Transport, OneWrite(transport, self.loop)))
+        self.flow = _Flow(self)
         self.heard_at = self._head_since = self.loop.time()
         if not room:
             self._refuse(HTTPStatus.TOO_MANY_REQUESTS, "web_too_many", "too_many")
@@ -112,20 +119,20 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._parting_since is not None:
             return
-        self._unset_keepalive_if_required()
         self.heard_at = self.loop.time()
-        if self._raw_bytes is not None:
-            self._take_raw(data)
-            return
-        before, idle = self.cycle, self._is_idle()
-        if idle:
-            self._head_since = self._head_since or self.heard_at
-            self._head_bytes += len(data)
-        self._parse(data)
-        if self.cycle is not before:
-            self._head_since, self._head_bytes = None, 0
-        elif idle and self._head_bytes > MAX_HEAD_BYTES:
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "web_too_large", "too_large")
+        data, self._later = self._later + data, b""
+        self._take(data)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._later and not self.pipeline and not self.transport.is_closing():
+            later, self._later = self._later, b""
+            self._take(later)
+            self.flow.resume_reading()
+
+    def has_more_to_read(self) -> bool:
+        """Whether something is here that waits for the answers to what came before it."""
+        return bool(self._later)
 
     def on_message_begin(self) -> None:
         self._in_head = True
@@ -133,11 +140,20 @@ class Connection(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         # What comes after a body in pieces is no header: a proxy has not looked at it (RFC 9110, 6.5.1).
-        if self._in_head:
+        if self._in_head and len(self.headers) <= _MOST_FIELDS:
             super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        if not self._is_idle():  # else it is what nobody wants any more
+            self._head_bytes = 0
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        if len(self.headers) > _MOST_FIELDS:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "web_too_large", "too_large")
+        if self._parting_since is not None:
+            return
         if not self.url.startswith(b"/"):
             # A whole address says more than `Host`, which then counts for nothing (RFC 9112, 3.2.2).
             self.headers[:] = [field for field in self.headers if field[0] != b"host"]
@@ -181,16 +197,46 @@ class Connection(HttpToolsProtocol):
         self._asked = cycle
         super()._start_asgi_task(cycle, app)
 
+    def _take(self, data: bytes) -> None:
+        """Read piece by piece, up to where the next request has to wait for an answer."""
+        self._unset_keepalive_if_required()
+        for start in range(0, len(data), _PIECE_BYTES):
+            if self._has_whole_request():
+                self._later = data[start:]
+                self.flow.pause_reading()
+                return
+            self._take_piece(data[start : start + _PIECE_BYTES])
+
+    def _take_piece(self, data: bytes) -> None:
+        if self._parting_since is not None:
+            return
+        if self._raw_bytes is not None:
+            self._take_raw(data)
+            return
+        before = self.cycle
+        if self._is_idle():
+            self._head_since = self._head_since or self.loop.time()
+        self._head_bytes += len(data)
+        self._parse(data)
+        if self.cycle is not before:
+            self._head_since, self._head_bytes = None, 0
+        elif self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "web_too_large", "too_large")
+
+    def _has_whole_request(self) -> bool:
+        """Whether one is being answered of which nothing more is to come."""
+        return not (self._is_idle() or self.cycle.more_body) and self._parting_since is None
+
     def _parse(self, data: bytes) -> None:
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            if self._should_upgrade():
-                self.handle_websocket_upgrade()
-            else:
-                self._stay(data[upgrade.args[0] :])
+            self._stay(data[upgrade.args[0] :])
         except httptools.HttpParserError:
-            if len(getattr(self, "url", b"")) > MAX_HEAD_BYTES:  # longer than httptools takes one
+            if self._has_whole_request():  # that one has its answer first
+                self._later = data
+                self.flow.pause_reading()
+            elif len(getattr(self, "url", b"")) > MAX_HEAD_BYTES:  # longer than httptools takes one
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "web_too_large", "too_large")
             else:
                 self._refuse(HTTPStatus.BAD_REQUEST, "web_bad_request", "bad_request")
@@ -244,12 +290,25 @@ class Connection(HttpToolsProtocol):
                 cycle.disconnected = True
                 cycle.message_event.set()
         self.pipeline.clear()
+        self._later = b""
         if asked is not None and asked.response_started and not asked.response_complete:
             self.leave()
             return
         self.transport.write(_answer(status, word, code))
         self.transport.write_eof()
         self.flow.resume_reading()
+
+
+class _Flow(FlowControl):
+    """Lets nothing more in while something that came before is unread."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection.transport)
+        self._connection = connection
+
+    def resume_reading(self) -> None:
+        if not self._connection.has_more_to_read():
+            super().resume_reading()
 
 
 def _authority(url: bytes) -> bytes:

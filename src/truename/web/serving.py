@@ -27,6 +27,7 @@ class WebServer(uvicorn.Server):
             uvicorn.Config(
                 application,
                 http=Connection,
+                ws="none",  # whatever is installed: a socket would leave the connection and its limits
                 lifespan="off",
                 log_config=None,
                 access_log=False,
