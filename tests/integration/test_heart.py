@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import delete, select
@@ -62,6 +63,40 @@ def test_a_new_hash_waits_is_taken_started_and_named(tmp_path: Path) -> None:
         )
         assert done.completed_at == heart.now
         assert await heart.take() == []
+
+    with_heart(tmp_path, scenario)
+
+
+def test_of_many_tasks_for_one_hash_the_newest_alone_is_read(tmp_path: Path) -> None:
+    async def scenario(heart: Heart) -> None:
+        read: list[int] = []
+
+        class Counting:
+            def __init__(self, connection: Connection) -> None:
+                self.dialect, self._execute = connection.dialect, connection.execute
+
+            async def execute(self, *asked: Any) -> Any:
+                rows = (await self._execute(*asked)).all()
+                read.append(len(rows))
+                return rows
+
+        (submitted,) = await heart.submit(magnet(0))
+        (taken,) = await heart.take()
+        await heart.apply((taken, named(taken)))
+        for _ in range(300):
+            heart.now += 1
+            (newest,) = await heart.submit(magnet(0))
+        heart.now -= 1000  # the clock is set back
+        (other,) = await heart.submit(magnet(1))
+        async with heart.database.reading() as connection:
+            asked = [(ALICE, HASHES[0]), (ALICE, HASHES[1]), (BOB, HASHES[0])]
+            found = await tasks.latest_of(Counting(connection), asked, ended_after=0)
+        assert {key: row.id for key, row in found.items()} == {
+            (ALICE, HASHES[0]): newest.task_id,
+            (ALICE, HASHES[1]): other.task_id,
+        }
+        assert read == [2]
+        assert newest.task_id != submitted.task_id
 
     with_heart(tmp_path, scenario)
 

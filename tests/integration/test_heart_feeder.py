@@ -468,12 +468,12 @@ def test_what_is_said_of_a_strand_is_kept_in_its_order_though_the_database_refus
         works.held = {NORMAL}
         begin, said = works.writer.begin, list[tuple[int, bool]]()
 
-        def refusing(work: Any, item: Any) -> asyncio.Future[Any]:
+        def refusing(work: Any, item: Any, **more: Any) -> asyncio.Future[Any]:
             if not isinstance(item, Heard) or not item.report.lookup.strand:
-                return begin(work, item)
+                return begin(work, item, **more)
             said.append((item.report.lookup.strand, item.report.outcome is not None))
             if len(said) > 1:
-                return begin(work, item)
+                return begin(work, item, **more)
             refused = asyncio.get_running_loop().create_future()
             refused.set_exception(StoreUnavailable("the disk is full"))
             return refused
@@ -506,7 +506,7 @@ def test_who_joins_is_not_forgotten_when_the_database_is_away_or_nothing_may_sta
         works.held = {NORMAL}
         write, refused = works.writer.write, list[object]()
 
-        async def refusing(work: Any, item: Any) -> Any:
+        async def refusing(work: Any, item: Any, **more: Any) -> Any:
             if work is calibration.joined_all and not refused:
                 refused.append(item)
                 raise StoreUnavailable("the disk is full")

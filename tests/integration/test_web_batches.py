@@ -184,7 +184,8 @@ def test_a_name_that_somebody_else_has_found_comes_into_the_note_that_has_anothe
             body = await batch_of(client, unnamed=True)
             assert (totals(body), body["remaining"]) == ((1, 0, 0, 1, 0), 0)
         assert await text_of(client, note) == f"{link(HASHES[0])}{TRUE} {link(HASHES[1])}{TRUE}"
-        assert (await client.post("/tasks/batch", data={"unnamed": "1"})).status_code == 409
+        answer = await client.post("/tasks/batch", data={"unnamed": "1"})
+        assert answer.headers["location"] == "/notes?said=web_nothing_unnamed"
         assert 'action="/tasks/batch"' not in (await client.get("/notes", headers=PAGE)).text
 
     with_live(tmp_path, scenario)

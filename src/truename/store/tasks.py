@@ -94,9 +94,16 @@ _IN_A_LATER_BATCH = exists().where(
     batch.c.ended_at.is_(None) | (batch.c.ended_at > _ENDED_AFTER),
 )
 _REMEMBERED = task.c.completed_at.is_(None) | (task.c.completed_at > _ENDED_AFTER) | _IN_A_LATER_BATCH
-_LATEST_OF = select(*_COLUMNS).where(
-    _OF_HASHES, task.c.person_id.in_(bindparam("persons", expanding=True)), _REMEMBERED
+# A clock that was set back makes the newest seem old; but none is newer than the one that has not ended.
+_NEWEST_FIRST = func.row_number().over(
+    partition_by=(task.c.person_id, task.c.hash), order_by=(task.c.active.is_(None), task.c.created_at.desc())
 )
+_IN_TURN = (
+    select(task.c.id, _NEWEST_FIRST.label("turn"))
+    .where(_OF_HASHES, task.c.person_id.in_(bindparam("persons", expanding=True)), _REMEMBERED)
+    .subquery()
+)
+_LATEST_OF = select(*_COLUMNS).where(task.c.id.in_(select(_IN_TURN.c.id).where(_IN_TURN.c.turn == 1)))
 _OF_IDS = select(*_COLUMNS).where(
     task.c.id.in_(bindparam("ids", expanding=True)), task.c.person_id == bindparam("person_id"), _REMEMBERED
 )
@@ -193,11 +200,8 @@ async def latest_of(
     for keys, hashes in by_hash(asked):
         persons = list({person_id for person_id, _ in keys})
         values = {"hashes": hashes, "persons": persons, "ended_after": ended_after}
-        rows = [_read(row) for row in await connection.execute(_LATEST_OF, values)]
-        # A clock that was set back makes the newest seem old; but none is newer than the one that has not ended.
-        for row in sorted(rows, key=lambda row: (not row.status.is_final, row.created_at)):
-            if (row.person_id, row.hash) in keys:
-                found[row.person_id, row.hash] = row
+        rows = await connection.execute(_LATEST_OF, values)
+        found |= {(row.person_id, row.hash): _read(row) for row in rows if (row.person_id, row.hash) in keys}
     return found
 
 
