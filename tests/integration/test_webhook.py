@@ -316,6 +316,26 @@ def test_what_a_host_leads_to_is_looked_at_however_it_is_written(
     with_live(tmp_path, scenario)
 
 
+def test_where_a_host_leads_to_several_addresses_one_that_answers_is_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answered(self: Any, name: str, port: int, **more: Any) -> Any:
+        every = ("127.0.0.2", "127.0.0.1")  # nobody listens on the first
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in every]
+
+    async def scenario(site: Live) -> None:
+        batch_id = await ended_batch(site)
+        async with receiver() as found:
+            monkeypatch.setattr(asyncio.base_events.BaseEventLoop, "getaddrinfo", answered)
+            bell = Bell(site, found.url.replace("127.0.0.1", "hook.example"))
+            assert await bell.ring() == 1
+            bell.now += AGAIN_AFTER_S[0] + 1
+            assert await bell.ring() == 0, "it was told the first time"
+        assert [json.loads(body)["batch_id"] for _, body in found.told] == [batch_id]
+
+    with_live(tmp_path, scenario)
+
+
 def test_a_host_that_cannot_be_looked_up_is_one_that_does_not_answer(tmp_path: Path) -> None:
     async def scenario(site: Live) -> None:
         await ended_batch(site)

@@ -8,6 +8,7 @@ Source: https://www.standardwebhooks.com (practice of signing the body); RFC 210
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -165,7 +166,11 @@ class _Checked(httpcore.AsyncNetworkBackend):
             return await Tunnel.over(await self._gateway.connect(host, port))
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         addresses = checked((str(info[4][0]) for info in found), allow_private=self._allow_private)
-        return await self._inner.connect_tcp(addresses[0], port, timeout, local_address, socket_options)
+        share_s = _TIMEOUT_S / (1 + len(addresses))  # some time is left for the answer of the last one
+        for address in addresses[:-1]:
+            with contextlib.suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
+                return await self._inner.connect_tcp(address, port, share_s, local_address, socket_options)
+        return await self._inner.connect_tcp(addresses[-1], port, timeout, local_address, socket_options)
 
     async def connect_unix_socket(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
         raise Forbidden
