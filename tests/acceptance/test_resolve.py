@@ -155,6 +155,16 @@ def test_a_file_that_cannot_be_read_is_status_2(truename: Program, name: str) ->
     assert len(ended.err.splitlines()) == 1
 
 
+def test_a_magnet_that_stands_often_in_a_list_is_looked_up_once(truename: Program, swarm: LocalSwarm) -> None:
+    few = {"TRUENAME_SLOTS": "5"}
+    ended = truename(
+        "resolve", "--json", "--timeout", "1", stdin=f"{dead_magnet(swarm)}\n".encode() * 200, environment=few
+    )
+    lines = [json.loads(line) for line in ended.lines]
+    assert (ended.status, len(lines)) == (1, 200)
+    assert {line["elapsed_s"] for line in lines} == {lines[0]["elapsed_s"]}, "all of one look-up"
+
+
 def test_a_file_that_is_called_a_dash_is_the_pipe(truename: Program, swarm: LocalSwarm) -> None:
     ended = truename("resolve", swarm.magnets[0], "--file", "-", stdin=swarm.magnets[1].encode())
     assert ended.status == 0, ended.err

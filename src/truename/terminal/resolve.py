@@ -44,6 +44,7 @@ async def resolve(
     """Name everything that is asked for. Output: how many requests there were."""
     tell = _teller(screen, style)
     named: dict[str, Outcome] = {}
+    asked_for: dict[Magnet | None, list[Request]] = {}
     count = 0
 
     def known(request: Request) -> Outcome | None:
@@ -60,7 +61,10 @@ async def resolve(
             for request, magnet in asked:
                 if outcome := known(request):  # found since, for another line
                     await tell([(request, outcome)])
+                elif magnet in asked_for:  # that look-up is for this line, too
+                    asked_for[magnet].append(request)
                 else:
+                    asked_for[magnet] = [request]
                     yield request, magnet
 
     async def done(request: Request, outcome: Outcome) -> None:
@@ -68,7 +72,7 @@ async def resolve(
         outcome = catalogue.or_claimed(outcome)
         if outcome.name is not None:
             named.update(dict.fromkeys(outcome.hashes, outcome))
-        await tell([(request, outcome)])
+        await tell([(one, outcome) for one in asked_for.pop(request.magnet)])
 
     await work.look_up_all(askable(), done=done)
     return count
