@@ -16,6 +16,12 @@ def encode_dn(name: str) -> str:
     return _raw(name).decode("latin-1").translate(_WRITTEN)
 
 
+def encoded_chars(name: str) -> int:
+    """How long `encode_dn` of a name is, for less than it costs to make it."""
+    raw = _raw(name)
+    return len(raw) + 2 * len(raw.translate(None, _UNRESERVED))
+
+
 def decode_dn(value: str) -> str:
     """Read the raw value of a `dn`: `+` and `%20` are spaces, bytes that are not UTF-8 are guessed."""
     return decode_name(unescaped(_raw(value.replace("+", " ")))).text

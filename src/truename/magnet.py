@@ -7,13 +7,13 @@ one value in it.
 import html
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import cache, partial
 from itertools import islice, zip_longest
 from math import inf
 from typing import NamedTuple, Self, TypeVar
 from urllib.parse import unquote
 
-from truename.dn import decode_dn, encode_dn, reads_as
+from truename.dn import decode_dn, encode_dn, encoded_chars, reads_as
 from truename.errors import InvalidInput
 from truename.infohash import InfoHash
 from truename.scanner import MAX_MAGNET_CHARS, SCHEME, HashPair, MagnetSpan, find_magnets, parameters
@@ -42,13 +42,11 @@ __all__ = [
     "within_bounds",
 ]
 
+_BEHIND_A_NAME = ("", "&", "\\")  # the closing quote, the next parameter, or a quote that is escaped
+
 MAX_TRACKERS = 500
 MAX_SOURCE_BYTES = 2048
 """A longer tracker or peer is nobody's, and many of them joined would fill memory, the database and its backups."""
-
-_NAMES_AT_HAND = 32
-"""A name may have thirty thousand characters, and stand in thousands of magnets."""
-
 
 Hash = TypeVar("Hash", InfoHash | None, str | None)
 
@@ -160,6 +158,22 @@ class Replacement(NamedTuple):
     text: str
 
 
+class _Change(NamedTuple):
+    """The same before it is made: a name may be long, and stand in more magnets than there is room for."""
+
+    start: int
+    end: int
+    name: str
+    before: str
+    after: str
+    chars: int
+
+    @property
+    def growth(self) -> int:
+        """By how much the text becomes longer."""
+        return self.chars - (self.end - self.start)
+
+
 def rename(
     text: str,
     names: Mapping[str, str],
@@ -209,27 +223,27 @@ def _renaming(
     keep: Container[tuple[str, str | None]],
     most_chars: float,
 ) -> list[Replacement]:
-    found: list[Replacement] = []
+    found: list[_Change] = []
+    chars_of, made = cache(encoded_chars), cache(_made)
     for span in find_magnets(text, among=among):
         name = name_of(span)
-        written = _true_dn(span, name)
-        if written is None or not _fits(span, written) or _is_kept(span, keep):
+        if name is None or _reads_as(span, name) or _is_kept(span, keep):
             continue
-        if name is None or not _goes_on_in_quotes(text, span, name):
-            found.append(Replacement(span.start + span.dn_start, span.start + span.dn_end, written))
-    return found if len(text) + sum(map(_growth, found)) <= most_chars else _within(most_chars - len(text), found)
+        chars = len(span.dn_before) + chars_of(name) + len(span.dn_after)
+        if _fits(span, chars):
+            start, end = span.start + span.dn_start, span.start + span.dn_end
+            found.append(_Change(start, end, name, span.dn_before, span.dn_after, chars))
+    if len(text) + sum(one.growth for one in found) > most_chars:
+        found = _within(most_chars - len(text), found)
+    return [Replacement(one.start, one.end, made(one.name, one.before, one.after)) for one in found]
 
 
-def _growth(change: Replacement) -> int:
-    return len(change.text) - (change.end - change.start)
-
-
-def _within(most: float, changes: Sequence[Replacement]) -> list[Replacement]:
+def _within(most: float, changes: Sequence[_Change]) -> list[_Change]:
     """Those that make a text no more than so much longer: all that make it shorter, of the others the first."""
-    chars = sum(min(0, _growth(one)) for one in changes)
-    kept: list[Replacement] = []
+    chars = sum(min(0, one.growth) for one in changes)
+    kept: list[_Change] = []
     for one in changes:
-        more = max(0, _growth(one))
+        more = max(0, one.growth)
         if not more or chars + more <= most:
             chars += more
             kept.append(one)
@@ -248,55 +262,52 @@ def replaced(text: str, changes: Iterable[Replacement]) -> str:
 
 def unwritable(text: str, names: Mapping[str, str]) -> list[MagnetSpan]:
     """The magnets that `rename` leaves alone because with their true name they would be too large to be read again."""
-    changes = ((span, _true_dn(span, _name_of(names, span))) for span in find_magnets(text, among=names))
-    return [span for span, written in changes if written is not None and not _fits(span, written)]
+    named = ((span, _name_of(names, span)) for span in find_magnets(text, among=names))
+    return [
+        span for span, name in named if name is not None and not _reads_as(span, name) and not _has_room(span, name)
+    ]
 
 
 def lacks(span: MagnetSpan, name: str) -> bool:
     """Whether `rename` would write this name into a magnet: it neither reads as it, nor would be too large with it."""
-    written = _true_dn(span, name)
-    return written is not None and _fits(span, written)
+    return not _reads_as(span, name) and _has_room(span, name)
 
 
 def bears(span: MagnetSpan, name: str) -> bool:
     """Whether a magnet with an info-hash reads as if it had this name, one way or the other to read it."""
-    return span.display_name == name or _true_dn(span, name) is None
+    return span.display_name == name or _reads_as(span, name)
 
 
-@lru_cache(_NAMES_AT_HAND)
 def _made(name: str, before: str, after: str) -> str:
     return f"{before}{encode_dn(name)}{after}"
 
 
 def _name_of(names: Mapping[str, str], span: MagnetSpan) -> str | None:
-    return names.get(span.info_hash or "") or names.get(span.info_hash_v2 or "")
+    return names.get(span.info_hash or "") or names.get(span.info_hash_v2 or "") or None
 
 
-def _true_dn(span: MagnetSpan, name: str | None) -> str | None:
-    """What is to stand at the place of the `dn`, or None when nothing is to change there."""
-    if not name:
-        return None
-    value = _made(name, span.dn_before, span.dn_after)
-    if span.dn_before:
-        return value
-    old = span.text[span.dn_start : span.dn_end]
-    return None if old == value or reads_as(old, name) else value
+def _reads_as(span: MagnetSpan, name: str) -> bool:
+    """Whether nothing is to change at the place of the `dn`."""
+    old = span.written_dn
+    return old is not None and (reads_as(old, name) or (bool(span.beyond) and _goes_on(old + span.beyond, name)))
+
+
+def _goes_on(quoted: str, name: str) -> bool:
+    """Whether a name with plain spaces in it stands there already, as a browser reads what stands in quotes."""
+    forms = (name, html.escape(name)) if " " in name else ()
+    return any(quoted.startswith(form) and quoted[len(form) : len(form) + 1] in _BEHIND_A_NAME for form in forms)
 
 
 def _is_kept(span: MagnetSpan, keep: Container[tuple[str, str | None]]) -> bool:
     return any(one is not None and (one, span.written_dn) in keep for one in (span.info_hash, span.info_hash_v2))
 
 
-def _goes_on_in_quotes(text: str, span: MagnetSpan, name: str) -> bool:
-    """Whether a name with plain spaces in it stands there already, in quotes, where a browser reads all of it."""
-    if " " not in name or text[span.start - 1 : span.start] not in ('"', "'") or span.dn_end != len(span.text):
-        return False
-    at = span.start + span.dn_start
-    return span.has_dn and (text.startswith(name, at) or text.startswith(html.escape(name), at))
+def _has_room(span: MagnetSpan, name: str) -> bool:
+    return _fits(span, len(span.dn_before) + encoded_chars(name) + len(span.dn_after))
 
 
-def _fits(span: MagnetSpan, written: str) -> bool:
-    return len(span.text) - (span.dn_end - span.dn_start) + len(written) <= MAX_MAGNET_CHARS
+def _fits(span: MagnetSpan, chars: int) -> bool:
+    return len(span.text) - (span.dn_end - span.dn_start) + chars <= MAX_MAGNET_CHARS
 
 
 def within_bounds(sources: Iterable[str]) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ _MOSTLY = "xt=urn:btih:"
 
 # What ends a magnet on its own, apart from white space; a closing bracket does so only when it is unbalanced.
 _QUOTES = '<>"`|'
+_ATTRIBUTE_QUOTES = ('"', "'")
 _CJK_CLOSING = "）］｝】」』》〉〕〗〙〛〞〟｠｣”’︶︸︺︼︾﹀﹂﹄﹈﹚﹜﹞、。，．；：！？｡､﹐﹑﹒﹔﹕﹖﹗"
 _CONTROL = "".join(map(chr, [*range(0x20), *range(0x7F, 0xA0)]))
 # In a file that is no UTF-8, the bytes that are a closing quote or a space in all code pages of Windows, 1250 to 1258.
@@ -77,7 +78,8 @@ class MagnetSpan(NamedTuple):
 
     `start` and `end` count from the beginning of the text, `dn_start` and `dn_end` from `start`. What is to stand
     between those two is a value with `dn_before` and `dn_after` around it; both are empty when there is a `dn` already.
-    `problem` is None, or why this magnet cannot be asked for: the code of an `InvalidInput`.
+    `problem` is None, or why this magnet cannot be asked for: the code of an `InvalidInput`. `beyond`: where the magnet
+    stands in quotes and ends with its `dn`, what follows up to the closing one, which a browser takes for a part of it.
     """
 
     start: int
@@ -90,6 +92,7 @@ class MagnetSpan(NamedTuple):
     dn_before: str = ""
     dn_after: str = ""
     problem: str | None = None
+    beyond: str = ""
 
     @property
     def hash_pair(self) -> HashPair:
@@ -142,6 +145,8 @@ def find_magnets(text: str, *, broken: bool = False, among: Container[str] | Non
                 word = word.split(_APOSTROPHE, 1)[0]
             word = _until_a_tag(word)
             span = _read(start, _until_an_escape(word) if "\\" in word else word)
+            if span.dn_end == len(span.text) and text[start - 1 : start] in _ATTRIBUTE_QUOTES:
+                span = span._replace(beyond=_in_quotes(text, start + len(span.text), limit, text[start - 1]))
             if span.problem is None or (broken and len(span.text) > len(SCHEME)):
                 yield span
         start = following
@@ -185,6 +190,12 @@ def _until_an_end(text: str) -> str:
         if char in _ENDS_A_MAGNET:
             return word[:at]
     return word
+
+
+def _in_quotes(text: str, start: int, limit: int, quote: str) -> str:
+    """What stands up to the closing quote, if there is one."""
+    end = text.find(quote, start, limit)
+    return text[start:end] if end >= 0 else ""
 
 
 def _without_separator(word: str) -> str:

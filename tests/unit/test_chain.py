@@ -13,6 +13,7 @@ from truename.errors import BadMetadata, BadName, NotYet, Refused, ResolverDown
 from truename.magnet import InfoHash, Magnet
 from truename.metainfo import Metainfo
 from truename.model import Outcome, TaskStatus
+from truename.resolvers import chain
 from truename.resolvers.base import Claim, Found, ResolverHealth, Trail
 from truename.resolvers.chain import Chain, Patience
 
@@ -36,10 +37,13 @@ def torrent(name: str) -> Metainfo:
     )
 
 
+Act = Callable[[Magnet, Trail], Awaitable[Found]]
+
+
 class Scripted:
     """A resolver that does what the test says."""
 
-    def __init__(self, name: str, act: Callable[[Magnet, Trail], Awaitable[Found]]) -> None:
+    def __init__(self, name: str, act: Act) -> None:
         self.name = name
         self._act = act
         self.asked_for: list[Magnet] = []
@@ -170,30 +174,55 @@ def test_one_that_is_stuck_brings_the_next_one_in_with_its_peers() -> None:
     assert second.asked_for[0].peers == ("192.0.2.1:6881", "[2001:db8::1]:6881", "192.0.2.7:7000")
 
 
+class Telling:
+    """A look-up whose swarm tells of peers when the test says so and names nothing; `direct` does what it is given."""
+
+    def __init__(self, direct: Act, *, timeout_s: float = NEVER_S) -> None:
+        self.direct = Scripted("direct", direct)
+        self.ends = asyncio.Event()
+        chain = Chain([Scripted("swarm", self._tell), self.direct], patience=Patience(late_s=0.0))
+        self.looking = asyncio.ensure_future(chain.look_up(MAGNET, timeout_s=timeout_s))
+
+    async def _tell(self, _: Magnet, trail: Trail) -> Found:
+        self._trail = trail
+        trail.question_sent()
+        await self.ends.wait()
+        raise ResolverDown("resolver_failed")
+
+    async def tell(self, *peers: str) -> None:
+        """The peers that are known by now."""
+        await self.direct.begun.wait()
+        self._trail.needs_help(peers)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+
+def knowing(peer: str) -> Act:
+    """It waits for ever unless it is told of this peer, which has the torrent."""
+
+    async def knows(magnet: Magnet, trail: Trail) -> Found:
+        trail.question_sent()
+        if peer not in magnet.peers:
+            await asyncio.Event().wait()
+        return torrent("Dunes.mkv")
+
+    return knows
+
+
+MANY = [f"192.0.2.{index % 200}:{7000 + index}" for index in range(400)]
+
+
 def test_peers_that_are_found_late_reach_the_one_that_runs_already() -> None:
     async def scenario() -> None:
-        trails: list[Trail] = []
-
-        async def act(_: Magnet, trail: Trail) -> Found:
-            trails.append(trail)
-            trail.question_sent()
-            await asyncio.Event().wait()
-            raise AssertionError
-
         async def knows(magnet: Magnet, _: Trail) -> Found:
             if "192.0.2.9:9000" not in magnet.peers:
                 raise ResolverDown("nobody_to_ask")
             return torrent("Dunes.mkv")
 
-        first, second = Scripted("swarm", act), Scripted("direct", knows)
-        looking = asyncio.ensure_future(
-            Chain([first, second], patience=Patience(late_s=0.0)).look_up(MAGNET, timeout_s=NEVER_S)
-        )
+        telling = Telling(knows)
         async with asyncio.timeout(30):
-            await second.begun.wait()
-            await asyncio.sleep(0)
-            trails[0].needs_help(("192.0.2.9:9000",))
-            outcome = await looking
+            await telling.tell("192.0.2.9:9000")
+            outcome = await telling.looking
         assert (outcome.name, outcome.source) == ("Dunes.mkv", "direct")
         assert [one.resolver for one in outcome.accounts] == ["swarm", "direct"]
 
@@ -202,38 +231,81 @@ def test_peers_that_are_found_late_reach_the_one_that_runs_already() -> None:
 
 def test_news_of_many_peers_are_told_now_and_then_and_the_last_ones_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("truename.resolvers.chain._NEWS_EVERY_S", 0.2)
-    peers = [f"192.0.2.{index % 200}:{7000 + index}" for index in range(400)]
 
-    async def scenario() -> tuple[Outcome, int]:
-        trails: list[Trail] = []
-
-        async def act(_: Magnet, trail: Trail) -> Found:
-            trails.append(trail)
-            trail.question_sent()
-            await asyncio.Event().wait()
-            raise AssertionError
-
-        async def knows(magnet: Magnet, _: Trail) -> Found:
-            if peers[-1] in magnet.peers:
-                return torrent("Dunes.mkv")
-            await asyncio.Event().wait()
-            raise AssertionError
-
-        first, second = Scripted("swarm", act), Scripted("direct", knows)
-        looking = asyncio.ensure_future(
-            Chain([first, second], patience=Patience(late_s=0.0)).look_up(MAGNET, timeout_s=NEVER_S)
-        )
+    async def scenario() -> None:
+        telling = Telling(knowing(MANY[-1]))
         async with asyncio.timeout(30):
-            await second.begun.wait()
             for count in range(300, 401):
-                trails[0].needs_help(tuple(peers[:count]))
-                await asyncio.sleep(0)
-                await asyncio.sleep(0)
-            return await looking, len(second.asked_for)
+                await telling.tell(*MANY[:count])
+            assert (await telling.looking).name == "Dunes.mkv"
+        assert len(telling.direct.asked_for) < 20
 
-    outcome, times = asyncio.run(scenario())
-    assert outcome.name == "Dunes.mkv"
-    assert times < 20
+    asyncio.run(scenario())
+
+
+def test_news_that_was_put_off_is_told_before_the_time_is_over() -> None:
+    async def scenario() -> None:
+        telling = Telling(knowing(MANY[99]), timeout_s=2.0)  # less than there is between two pieces of news otherwise
+        async with asyncio.timeout(30):
+            await telling.tell(*MANY[:60])
+            await telling.tell(*MANY[:100])
+            assert (await telling.looking).name == "Dunes.mkv"
+
+    asyncio.run(scenario())
+
+
+def test_news_that_was_put_off_is_told_to_who_has_ended_meanwhile() -> None:
+    async def scenario() -> None:
+        async def asks_once(magnet: Magnet, trail: Trail) -> Found:
+            trail.question_sent()
+            if MANY[99] in magnet.peers:
+                return torrent("Dunes.mkv")
+            await gone.wait()
+            raise NotYet(peers_seen=0)
+
+        gone = asyncio.Event()
+        telling = Telling(asks_once)
+        async with asyncio.timeout(30):
+            await telling.tell(*MANY[:60])
+            await telling.tell(*MANY[:100])
+            gone.set()
+            telling.ends.set()
+            assert (await telling.looking).name == "Dunes.mkv"
+
+    asyncio.run(scenario())
+
+
+def test_news_that_was_put_off_keeps_nobody_busy_while_something_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+    look = chain._Race.look
+
+    def counted(race: chain._Race) -> None:
+        nonlocal looks
+        looks += 1
+        look(race)
+
+    async def scenario() -> None:
+        async def reads(magnet: Magnet, trail: Trail) -> Found:
+            trail.question_sent()
+            await found.wait()
+            trail.has_found = True
+            await read.wait()
+            return torrent("Dunes.mkv")
+
+        found, read = asyncio.Event(), asyncio.Event()
+        telling = Telling(reads)
+        async with asyncio.timeout(30):
+            await telling.tell(*MANY[:60])
+            await telling.tell(*MANY[:100])
+            found.set()
+            await asyncio.sleep(0.3)
+            read.set()
+            assert (await telling.looking).name == "Dunes.mkv"
+
+    monkeypatch.setattr(chain, "_NEWS_EVERY_S", 0.05)
+    monkeypatch.setattr(chain._Race, "look", counted)
+    asyncio.run(scenario())
+    assert looks < 50
 
 
 def test_what_has_been_found_is_read_to_its_end_and_not_asked_for_anew() -> None:

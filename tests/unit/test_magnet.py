@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from truename import magnet
 from truename.errors import InvalidInput
 from truename.magnet import (
     MAX_MAGNET_CHARS,
@@ -15,8 +16,10 @@ from truename.magnet import (
     MAX_TRACKERS,
     InfoHash,
     Magnet,
+    bears,
     encode_dn,
     find_magnets,
+    lacks,
     rename,
     unwritable,
 )
@@ -199,6 +202,11 @@ def test_only_the_magnet_that_is_too_large_is_left_alone() -> None:
         ("<a href='magnet:?xt=urn:btih:{hash}&dn=Leaves of Grass'>", True),
         ('{{"m": "magnet:?xt=urn:btih:{hash}&dn=Leaves of Grass"}}', True),
         ('<a href="magnet:?xt=urn:btih:{hash}&dn=Leaves of Glass">', False),
+        ('<a href="magnet:?xt=urn:btih:{hash}&dn=Leaves of Grass 2 [FAKE] setup.exe">', False),
+        ("He said 'magnet:?xt=urn:btih:{hash}&dn=Leaves of Grass is a book.'", False),
+        ('"magnet:?xt=urn:btih:{hash}&dn=Leaves of Grass', False),
+        ('"magnet:?xt=urn:btih:{hash}&dn=Leaves of Grass magnet:?xt=urn:btih:{hash}"', False),
+        (r"{{\"m\": \"magnet:?xt=urn:btih:{hash}&dn=Leaves of Grass\"}}", True),
         ('<a href="magnet:?xt=urn:btih:{hash}&dn=Leaves" title="of Grass">', False),
         ("magnet:?xt=urn:btih:{hash}&dn=Leaves of Grass", False),
         ('"magnet:?xt=urn:btih:{hash}" of Grass', False),
@@ -209,6 +217,27 @@ def test_in_quotes_a_name_with_plain_spaces_is_what_a_browser_reads_and_stays(te
     after = rename(before, {"1a" * 20: "Leaves of Grass"})
     assert (after == before) is kept
     assert rename(after, {"1a" * 20: "Leaves of Grass"}) == after
+    span, *_ = find_magnets(before)
+    assert lacks(span, "Leaves of Grass") is not kept
+    assert bears(span, "Leaves of Grass") is kept
+
+
+def test_names_for_which_there_is_no_room_are_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def counted(name: str) -> str:
+        made.append(name)
+        return encode_dn(name)
+
+    monkeypatch.setattr(magnet, "encode_dn", counted)
+    hashes = [f"{number:040x}" for number in range(1, 101)]
+    names = {one: f"{one} and a long one" for one in hashes}
+    text = "\n".join(f"magnet:?xt=urn:btih:{one}" for one in hashes * 50)
+    renamed = rename(text, names, most_chars=len(text) + 1000)
+    assert len(made) == len(set(made)) < 20
+    assert 900 < len(renamed) - len(text) <= 1000
+    assert rename(text, names).count("&dn=") == 5000
+    assert len(made) < 20 + 100 + 1, "each name once"
 
 
 def test_what_needs_no_change_is_never_unwritable() -> None:

@@ -39,7 +39,8 @@ _TAKES_PEERS: Final = frozenset(("direct",))
 
 _FEW_PEERS: Final = 50
 _NEWS_EVERY_S: Final = 3.0
-"""Each piece of news costs as much as all peers together: of more than a few there is some only now and then."""
+"""Each piece of news costs as much as all peers together: of more than a few there is some only now and then, but
+before a quarter of the time that is left is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,10 +237,11 @@ class _Race(Asked[Outcome]):
         if not known:
             return
         now = self.loop.time()
+        next_s = min(_NEWS_EVERY_S, self._left_s() / 4) if len(known) > _FEW_PEERS else 0.0
         for leg in self._legs:
             if leg.resolver.name in _TAKES_PEERS and not set(known) <= set(leg.magnet.peers):
-                if len(known) > _FEW_PEERS and now < self._told_at + _NEWS_EVERY_S:
-                    self._news_at = self._told_at + _NEWS_EVERY_S
+                if leg.ended is None and now < self._told_at + next_s:
+                    self._news_at = self._told_at + next_s
                     return
                 self._told_at = now
                 another = self._begin(leg.resolver)
@@ -277,7 +279,7 @@ class _Race(Asked[Outcome]):
             times.append(asked_at + self._late_s)
         if self._claimed_at is not None:
             times.append(self._claimed_at + self._proof_s())
-        if self._news_at is not None:
+        if self._news_at is not None and not self._is_reading():
             times.append(self._news_at)
         return min(times, default=None)
 
