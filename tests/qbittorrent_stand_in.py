@@ -102,6 +102,11 @@ def drip_a_size() -> contextlib.AbstractContextManager[str]:
     return _going_on(_CHUNKED + b"3;", b"x", every_s=0.05)
 
 
+def pour() -> contextlib.AbstractContextManager[str]:
+    """The address of somebody who keeps talking."""
+    return _going_on(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n", b" " * 1000, every_s=0.05)
+
+
 def always_a_trailer() -> contextlib.AbstractContextManager[str]:
     """The address of somebody behind whose text there are lines without an end."""
     return _going_on(_CHUNKED + b"3\r\nOk.\r\n0\r\n", b"X: y\r\n" * 1000, every_s=0.0)

@@ -58,6 +58,11 @@ class Background:
         """Until the resolvers are there. Errors: why they cannot be, such as an `OSError`; nothing is left then."""
         self._chain.result()
 
+    @property
+    def could_not_begin(self) -> bool:
+        """Whether there will never be resolvers. Nothing of it is left then."""
+        return self._chain.done() and self._chain.exception() is not None
+
     def close(self) -> None:
         """End the conversations, the session and the thread, waiting a moment for them."""
         if self._loop.is_running():
@@ -97,11 +102,10 @@ class _Shared:
 
     def get(self) -> Background:
         with self._lock:
-            if self._background is None:
+            if self._background is None or self._background.could_not_begin:
                 with warming:
-                    background = Background()
-                    background.wait_until_begun()
-                self._background = background
+                    self._background = Background()
+                    self._background.wait_until_begun()
             return self._background
 
     def close(self) -> None:

@@ -232,7 +232,11 @@ def _known_address(address: str, settings: Settings) -> str:
     """The address by which the server may be called: behind a proxy its own is perhaps none of those."""
     if not settings.allowed_hosts or urlsplit(address).hostname in settings.allowed_hosts:
         return address
-    return f"{settings.allowed_hosts[0]}{settings.root_path}"
+    host = settings.allowed_hosts[0]
+    host = f"[{host}]" if ":" in host else host
+    if settings.trusted_proxies:
+        return f"{host}{settings.root_path}"
+    return f"http://{host}:{urlsplit(address).port}{settings.root_path}"
 
 
 def _alone_in(group: BaseExceptionGroup[BaseException]) -> CannotServe | None:

@@ -13,7 +13,7 @@ from truename import calibration
 from truename.calibration import Answer, Granted, NoRoom, Priority, Submission
 from truename.clock import Clock
 from truename.hub import Hub
-from truename.magnet import InfoHash, Magnet
+from truename.magnet import InfoHash, Magnet, find_magnets
 from truename.note_texts import magnets_of
 from truename.store import notes, tasks, watches
 from truename.store.database import Connection, Database, StoreUnavailable
@@ -130,7 +130,9 @@ async def _due(connection: Connection, *, at: float, longest_delay_s: float, slo
 def _magnet_in(texts: Sequence[str], info_hash: str) -> Magnet | None:
     """Of a hybrid the hash that is watched, whichever it is: what comes of the other one would not end the watch."""
     for text in texts:
-        for magnet in magnets_of(text, among={info_hash}):
+        pairs = [span.hash_pair for span in find_magnets(text, among={info_hash})]
+        together = {one for pair in pairs if info_hash in pair for one in pair if one is not None}
+        for magnet in magnets_of(text, among=together):
             if info_hash == magnet.info_hash:
                 return magnet
             if info_hash in magnet.hashes:

@@ -79,6 +79,32 @@ def test_a_first_call_that_finds_no_thread_free_says_so_and_the_next_one_begins_
     assert ended.lines == ["(None, 'Nobody could be asked: Resource temporarily unavailable.')", "('alice.txt', None)"]
 
 
+def test_a_first_call_that_is_interrupted_leaves_nothing_twice(python: "Interpreter") -> None:
+    ended = python(
+        f"""
+        import _thread, asyncio, contextlib, threading
+        import truename.blocking as blocking
+
+        begin = blocking.open_chain
+
+        @contextlib.asynccontextmanager
+        async def slow(settings):
+            threading.Timer(0.1, _thread.interrupt_main).start()
+            await asyncio.sleep(0.5)
+            async with begin(settings) as chain:
+                yield chain
+
+        blocking.open_chain = slow
+        with contextlib.suppress(KeyboardInterrupt):
+            blocking.calibrate({ALICE!r}, timeout=20)
+        print(blocking.calibrate({ALICE!r}, timeout=20))
+        print(sum(one.name == "truename-calibrate" for one in threading.enumerate()))
+        """
+    )
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.lines == ["('alice.txt', None)", "1"]
+
+
 def test_a_hash_or_a_magnet_gives_the_name_and_a_dead_hash_a_reason_within_its_time(
     python: Interpreter, swarm: LocalSwarm
 ) -> None:

@@ -106,16 +106,23 @@ def test_too_few_open_files_are_told_by_the_doctor_and_by_a_server_that_starts(t
     assert "✗ open files: only 50 at once" in ended.out.decode()
     with truename.started("serve", **few) as run:
         assert run.stderr is not None
-        assert "ulimit -n" in run.stderr.readline().decode()
+        assert "LimitNOFILE" in run.stderr.readline().decode()
 
 
 @pytest.mark.parametrize(
-    ("hosts", "at"), [("names.example", "names.example/n/setup"), ("names.example,127.0.0.1", "http://127.0.0.1:")]
+    ("hosts", "proxies", "at"),
+    [
+        ("names.example", "127.0.0.1", "names.example/n/setup"),
+        ("names.example", "", "http://names.example:"),
+        ("fd00::5", "", "http://[fd00::5]:"),
+        ("names.example,127.0.0.1", "", "http://127.0.0.1:"),
+    ],
 )
 def test_the_first_person_is_led_to_an_address_by_which_the_server_may_be_called(
-    truename: Program, hosts: str, at: str
+    truename: Program, hosts: str, proxies: str, at: str
 ) -> None:
     behind = {"TRUENAME_ALLOWED_HOSTS": hosts, "TRUENAME_ROOT_PATH": "/n", "TRUENAME_PORT": "0"}
+    behind |= {"TRUENAME_TRUSTED_PROXIES": proxies}
     with truename.started("serve", environment=behind) as run:
         assert run.stderr is not None
         assert b"http://127.0.0.1:" in run.stderr.readline()

@@ -553,3 +553,30 @@ def test_a_text_stays_in_its_field_when_something_between_answers_for_the_server
             window.wrong.clear()  # the browser's own words
 
     chromium.visit(tmp_path, scenario, window={"locale": "en-US"})
+
+
+@pytest.mark.parametrize("mark", ["", "\u200b"])
+def test_while_a_note_is_edited_names_are_told_and_folds_stay_whatever_the_editor_says(
+    chromium: Chromium, tmp_path: Path, mark: str
+) -> None:
+    async def scenario(site: Live, window: Window) -> None:
+        site.oracle.dead, site.oracle.held = {OTHER}, {HASH}
+        await window.save(f"a{mark}b {LINK} magnet:?xt=urn:btih:{OTHER}")
+        await window.press(OTHER)
+        await expect(window.state(OTHER)).to_have_text("无应答")
+        await (await site.signed_in()).post("/api/calibrate/async", json={"info_hash": HASH})
+        await site.oracle.until_asked(HASH)
+        await window.page.goto(window.address + "/notes/1")
+        await card(window, 1).get_by_role("link", name="编辑").click()
+        await expect(field(window)).to_be_focused()
+        fold = window.page.locator(".magnet-more").first
+        await fold.locator("summary").click()
+        async with window.page.expect_response(lambda answer: answer.url.endswith("/notes/1")):
+            pass
+        async with window.page.expect_response(lambda answer: answer.url.endswith("/notes/1")):
+            pass  # what the one before said is on the page
+        assert await fold.get_attribute("open") is not None
+        await site.oracle.let_go()
+        await expect(window.page.locator("#news")).to_have_text("已得名称: Name of 1a1a.mkv")
+
+    chromium.visit(tmp_path, scenario)

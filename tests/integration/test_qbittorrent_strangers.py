@@ -28,6 +28,7 @@ from tests.qbittorrent_stand_in import (
     always_continue,
     drip,
     drip_a_size,
+    pour,
     silence,
 )
 from tests.standing import listening
@@ -122,13 +123,23 @@ async def _expect(server: StandIn, reason: str) -> None:
     assert len(server.asked) <= 8
 
 
-@pytest.mark.parametrize("server", [silence, drip, always_continue, drip_a_size, always_a_trailer])
+@pytest.mark.parametrize(
+    ("server", "how"),
+    [
+        (silence, "silent"),
+        (drip, "silent"),
+        (always_continue, "silent"),
+        (drip_a_size, "silent"),
+        (always_a_trailer, "silent"),
+        (pour, "too_large"),
+    ],
+)
 def test_a_server_that_hangs_costs_a_moment_and_no_thread(
-    server: Callable[[], AbstractContextManager[str]],
+    server: Callable[[], AbstractContextManager[str]], how: str
 ) -> None:
     async def test() -> None:
         with server() as url:
-            assert await reason_at(url) == "qbittorrent_silent"
+            assert await reason_at(url) == f"qbittorrent_{how}"
             await until(lambda: all(one.name != "qbittorrent" for one in threading.enumerate()))
 
     run(test())

@@ -355,6 +355,8 @@ def test_of_a_folder_that_may_not_be_entered_it_is_said_and_not_of_a_file_that_n
     with pytest.raises(SettingsError) as refused:
         load()
     assert refused.value.word == word
+    assert str(tmp_path) in refused.value.text(Language.ENGLISH)
+    assert str(tmp_path) not in refused.value.text_for_others(Language.ENGLISH)
 
 
 @pytest.mark.parametrize("language", Language)

@@ -5,6 +5,7 @@ import codecs
 import errno
 import json
 import os
+import stat
 import subprocess
 import threading
 from contextlib import suppress
@@ -343,8 +344,9 @@ def test_replacing_keeps_the_mode_and_the_link_and_leaves_nothing_else(tmp_path:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link.txt", "list.txt"]
 
 
-def test_a_group_that_may_be_kept_is_and_else_the_file_is_left_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("mode", "matters"), [(0o640, True), (0o664, True), (0o644, False), (0o600, False)])
+def test_a_group_that_may_be_kept_is_and_else_the_file_is_left_alone_if_that_matters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, matters: bool
 ) -> None:
     def as_somebody_in(groups: set[int]) -> None:
         def fchown(descriptor: int, user: int, group: int) -> None:
@@ -357,14 +359,21 @@ def test_a_group_that_may_be_kept_is_and_else_the_file_is_left_alone(
     kept: list[int] = []
     target = tmp_path / "list.txt"
     target.write_text("before")
+    target.chmod(mode)
     group = target.stat().st_gid
     as_somebody_in(set())
-    with pytest.raises(Unusable) as refused:
-        TextFile.read(target).replace("after")
-    assert (refused.value.word, target.read_text(), kept) == ("cannot_write", "before", [])
+    for write in (TextFile.check_writable, lambda file: file.replace("after")):
+        try:
+            write(TextFile.read(target))
+            refused = ""
+        except Unusable as error:
+            refused = error.word
+        assert refused == ("group_is_lost" if matters else "")
+    assert (target.read_text(), kept) == ("before" if matters else "after", [])
     as_somebody_in({group})
-    TextFile.read(target).replace("after")
-    assert (target.read_text(), kept) == ("after", [group])
+    TextFile.read(target).replace("later")
+    assert (target.read_text(), kept) == ("later", [group])
+    assert stat.S_IMODE(target.stat().st_mode) == mode
 
 
 def test_a_file_that_changed_meanwhile_is_left_alone(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ class SettingsError(TruenameError):
 
     def text_for_others(self, language: Language) -> str:
         """The sentence for whoever uses them: names and rules, but no value, and no path of a file."""
-        hidden = {"value": "...", "what": Path(self.fields.get("what", "")).name}
+        hidden = {"value": "..."} | {one: Path(self.fields.get(one, "")).name for one in ("what", "folder")}
         return self._said({key: hidden.get(key, value) for key, value in self.fields.items()}, language)
 
     def _said(self, fields: Mapping[str, str], language: Language) -> str:

@@ -118,8 +118,8 @@ class TextFile:
         if not target.is_file():
             raise Unusable("not_a_file", what=str(self.path))
         try:
-            with target.open("r+b"), tempfile.TemporaryFile(dir=target.parent):
-                pass
+            with target.open("r+b"), tempfile.TemporaryFile(dir=target.parent) as file:
+                _keep_owner_and_mode(file.fileno(), target.stat())
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -153,7 +153,13 @@ class TextFile:
         _sync_folder(target.parent)
 
     def _unwritable(self, error: OSError) -> Unusable:
+        if isinstance(error, _GroupLostError):
+            return Unusable("group_is_lost", what=str(self.path))
         return Unusable("cannot_write", what=str(self.path), why=reason(error))
+
+
+class _GroupLostError(OSError):
+    """A file would belong to another group, to whom its mode was not meant."""
 
 
 def _is_there_and_no_file(path: Path) -> bool:
@@ -178,12 +184,17 @@ def _keep_attributes(descriptor: int, target: Path) -> None:
 
 
 def _keep_owner_and_mode(descriptor: int, before: os.stat_result) -> None:
-    """Errors: `OSError` when its group would be another one, to whom its mode was not meant."""
+    """Errors: `OSError`; `_GroupLostError` where that gives rights to somebody who had none."""
+    mode = stat.S_IMODE(before.st_mode)
     try:
         os.fchown(descriptor, before.st_uid, before.st_gid)
     except PermissionError:  # only root may give a file away
-        os.fchown(descriptor, -1, before.st_gid)
-    os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
+        try:
+            os.fchown(descriptor, -1, before.st_gid)
+        except PermissionError as error:
+            if mode >> 3 & 7 & ~mode:  # what the group may do, and the others may not
+                raise _GroupLostError from error
+    os.fchmod(descriptor, mode)
 
 
 def _sync_folder(folder: Path) -> None:

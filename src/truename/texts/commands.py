@@ -28,6 +28,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "calibrate_cannot_begin": ("Nobody could be asked: {why}.", "无法查询：{why}。"),
     "output_failed": ("The output could not be written: {why}.", "无法写出结果：{why}。"),
     "cannot_read": ("{what}: cannot be read: {why}.", "{what}：无法读取：{why}。"),
+    "group_is_lost": (
+        "{what}: its group cannot be kept, and may do with it what others may not. It is as it was.",
+        "{what}：无法保留其所属的组，而该组拥有其他人没有的权限。文件保持原样。",
+    ),
     "cannot_write": (
         "{what}: cannot be written: {why}. It is as it was.",
         "{what}：无法写入：{why}。文件保持原样。",
@@ -268,10 +272,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "doctor_settings_ok": ("settings: fine", "设置：正常"),
     "doctor_files_ok": ("open files: {files} at once", "打开文件：最多同时 {files} 个"),
     "few_files": (
-        "open files: only {files} at once, and each visitor and each peer takes one. Allow more: `ulimit -n 4096` in "
-        "the shell that starts it, LimitNOFILE= in its unit.",
-        "打开文件：最多同时 {files} 个，而每个访问者和每个节点都要占用一个。请放宽限制：在启动它的 shell 中执行 "
-        "`ulimit -n 4096`，或在 systemd 单元中设置 LimitNOFILE=。",
+        "open files: only {files} at once, and each visitor and each peer takes one. Have the system allow more (the "
+        "hard limit): LimitNOFILE= in its unit, or `nofile` in /etc/security/limits.conf and a new session.",
+        "打开文件：最多同时 {files} 个，而每个访问者和每个节点都要占用一个。请让系统放宽硬限制：在 systemd 单元中设置 "
+        "LimitNOFILE=，或在 /etc/security/limits.conf 中设置 `nofile` 后重新登录。",
     ),
     "doctor_data_dir_ok": ("data folder: {where}", "数据文件夹：{where}"),
     "doctor_data_dir_new": (

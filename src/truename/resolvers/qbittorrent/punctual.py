@@ -15,6 +15,9 @@ import requests.adapters
 import urllib3.connection
 from qbittorrentapi import Client
 
+_LAST_RESORT_S = 1.0
+"""Whoever reads a body, and looks at the clock, says first what is wrong with it."""
+
 
 class _Reader(io.RawIOBase):
     """Reads from a socket until its time-out is over, counted from the begin of a part, if need be a byte at a time."""
@@ -36,9 +39,9 @@ class _Reader(io.RawIOBase):
             self._sock.settimeout(left_s)
         return self._raw.readinto(room)
 
-    def begin_part(self) -> None:
-        """What comes now has the whole time-out."""
-        self._end = math.inf if self._timeout_s is None else time.monotonic() + self._timeout_s
+    def begin_part(self, more_s: float = 0.0) -> None:
+        """What comes now has the whole time-out, and so much more."""
+        self._end = math.inf if self._timeout_s is None else time.monotonic() + self._timeout_s + more_s
 
     def close(self) -> None:
         self._raw.close()
@@ -63,7 +66,7 @@ class _Response(http.client.HTTPResponse):
 
     def begin(self) -> None:
         super().begin()
-        self._reader.begin_part()
+        self._reader.begin_part(_LAST_RESORT_S)
 
 
 class _Connection(urllib3.connection.HTTPConnection):

@@ -272,7 +272,8 @@ class TruenameNote extends HTMLElement {
     this.#swapIn('.note-text', ['.note-first', '.note-rest', '.fold > summary', '.fold > a'], fresh);
     const before = [...this.querySelectorAll('.magnet')];
     const now = [...fresh.querySelectorAll('.magnet')];
-    const besides = (note) => [...note.querySelectorAll('.unread, .hint')].map(({textContent}) => textContent).join();
+    const besides = (note) => [...note.querySelectorAll('.note-magnets :is(.unread, .hint)')]
+      .map(({textContent}) => textContent).join();
     if (now.map(hashOf).join() !== before.map(hashOf).join() || besides(fresh) !== besides(this)) {
       swap('.note-magnets', this, fresh);
       return;
