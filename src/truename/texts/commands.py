@@ -273,9 +273,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "doctor_files_ok": ("open files: {files} at once", "打开文件：最多同时 {files} 个"),
     "few_files": (
         "open files: only {files} at once, and each visitor and each peer takes one. Have the system allow more (the "
-        "hard limit): LimitNOFILE= in its unit, or `nofile` in /etc/security/limits.conf and a new session.",
+        "hard limit): LimitNOFILE= in its unit, or `nofile` in its limits.conf and a new session.",
         "打开文件：最多同时 {files} 个，而每个访问者和每个节点都要占用一个。请让系统放宽硬限制：在 systemd 单元中设置 "
-        "LimitNOFILE=，或在 /etc/security/limits.conf 中设置 `nofile` 后重新登录。",
+        "LimitNOFILE=，或在系统的 limits.conf 中设置 `nofile` 后重新登录。",
     ),
     "doctor_data_dir_ok": ("data folder: {where}", "数据文件夹：{where}"),
     "doctor_data_dir_new": (
