@@ -294,6 +294,14 @@ def test_the_one_just_made_stays_though_the_clock_was_put_back(database: Path, k
     assert {str(path) for path in shelf.folder.iterdir()} == {made.file, *later[5 - keep :]}
 
 
+def test_what_a_clock_that_was_ahead_has_named_is_the_first_to_go(database: Path) -> None:
+    shelf = shelf_of(database, keep=3)
+    for n in range(3):
+        shelf.make(NOW + 10**9 + n)
+    made = [shelf.make(NOW + n).file for n in range(3)]
+    assert {str(path) for path in shelf.folder.iterdir()} == set(made)
+
+
 def test_what_became_of_the_last_one_is_remembered(database: Path) -> None:
     shelf = shelf_of(database)
     assert shelf.record() == Record()

@@ -45,6 +45,30 @@ def test_a_write_that_fails_while_the_command_ends_is_told(tmp_path: Path, monke
     assert asyncio.run(test()) == "database is locked"
 
 
+def test_while_another_program_holds_the_database_what_is_found_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, times, tried = Database.write, [], asyncio.Event()
+
+    async def held(*given: Any, **named: Any) -> Any:
+        times.append(1)
+        if len(times) == 1:
+            tried.set()
+            raise StoreUnavailable("database is locked", is_held=True)
+        return await write(*given, **named)
+
+    async def test() -> str:
+        async with open_catalogue(tmp_path) as (catalogue, _):
+            monkeypatch.setattr(Database, "write", held)
+            catalogue.keep(found("a", "first"))
+            await asyncio.wait_for(tried.wait(), 60)
+            catalogue.keep(found("b", "second"))
+        return catalogue.lost
+
+    assert asyncio.run(test()) == ""
+    assert names_in(tmp_path) == {"first", "second"}
+
+
 def test_what_is_found_last_is_written_though_a_write_is_under_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -184,15 +184,10 @@ async def put_in_place(
     """
     if not pairs:
         return
-    there = set(
-        (
-            await connection.execute(
-                select(batch_task.c.task_id).where(
-                    batch_task.c.batch_id == batch_id, batch_task.c.task_id.in_([new for _, new, _ in pairs])
-                )
-            )
-        ).scalars()
-    )
+    there: set[str] = set()
+    for some in in_chunks(new for _, new, _ in pairs):
+        wanted = select(batch_task.c.task_id).where(batch_task.c.batch_id == batch_id, batch_task.c.task_id.in_(some))
+        there.update((await connection.execute(wanted)).scalars())
     await connection.execute(
         update(batch_task)
         .where(batch_task.c.batch_id == batch_id, batch_task.c.task_id == bindparam("old"))

@@ -97,10 +97,13 @@ class Shelf:
             put_in_place(bench / RECORD_NAME, self.data_dir / RECORD_NAME)
 
     def _let_go(self, made: Made) -> None:
-        """Delete the oldest. The clock may have been put back: the one just made is never among them."""
+        """Delete the oldest, never the one just made; first those that seem newer, since a clock was wrong."""
+        newest = Path(made.file).name
         with suppress(OSError):
             found = (each for each in self.folder.iterdir() if _NAME.fullmatch(each.name))
-            others = sorted(each for each in found if each.name != Path(made.file).name)
+            others = sorted(
+                (each for each in found if each.name != newest), key=lambda each: (each.name < newest, each.name)
+            )
             for old in others[: max(0, len(others) + 1 - self.keep)]:
                 old.unlink()
 

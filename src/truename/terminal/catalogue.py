@@ -73,24 +73,29 @@ class Catalogue:
                 async with asyncio.timeout(_EVERY_S):
                     await ended.wait()
             is_last = ended.is_set()
-            await self.write()
+            await self._write_all(is_last=is_last)
 
-    async def write(self) -> None:
-        """Write what has been found."""
+    async def _write_all(self, *, is_last: bool) -> None:
+        """Write what has been found. While another program holds the database, that waits for the next time."""
         found, self._found = self._found, []
-        if found:
+        try:
             await self._write(found)
+        except StoreUnavailable as error:
+            if error.is_held and not is_last:
+                self._found = found + self._found
+            else:
+                self._give_up(error)
 
     async def _write(self, found: Sequence[Outcome]) -> None:
-        """All of it, or, where one cannot be written, all the others."""
+        """All of it, or, where one cannot be written, all the others. Errors: `StoreUnavailable`."""
         from truename.calibration import learn_all  # all of the engine, for which a known name need not wait
 
-        if self._database is None:
+        if self._database is None or not found:
             return
         try:
             await self._database.write(partial(learn_all, at=time.time(), tells_batches=self._tells_batches), found)
-        except StoreUnavailable as error:
-            self._give_up(error)
+        except StoreUnavailable:
+            raise
         except Exception as error:
             if len(found) == 1:
                 self.lost = type(error).__name__
