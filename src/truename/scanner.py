@@ -22,6 +22,10 @@ _MOSTLY = "xt=urn:btih:"
 
 # What ends a magnet on its own, apart from white space; a closing bracket does so only when it is unbalanced.
 _QUOTES = '<>"`|'
+# And the second of these where the first stands directly before it; in those code pages, too.
+_PAIRS = ("''", "\u00ab\u00bb", "\u00bb\u00ab", "\u201e\u201c", "\u201a\u2018", "\u2039\u203a", "\u203a\u2039")
+_WINDOWS_PAIRS = [pair.encode("cp1252").decode("ascii", "surrogateescape") for pair in _PAIRS]
+_PARTNERS = {opening: closing for opening, closing in (*_PAIRS, *_WINDOWS_PAIRS)}
 _ATTRIBUTE_QUOTES = ('"', "'")
 _CJK_CLOSING = "）］｝】」』》〉〕〗〙〛〞〟｠｣”’︶︸︺︼︾﹀﹂﹄﹈﹚﹜﹞、。，．；：！？｡､﹐﹑﹒﹔﹕﹖﹗"
 _CONTROL = "".join(map(chr, [*range(0x20), *range(0x7F, 0xA0)]))
@@ -124,7 +128,8 @@ def find_magnets(text: str, *, broken: bool = False, among: Container[str] | Non
             with `broken`, yielded with their `problem`; of one that is too large only the beginning.
     Source: the contract's word "magnet": white space, control characters, quotes and closing CJK punctuation end it,
             and so does a closing tag of a forum (`[/code]`), an unbalanced bracket or the next `magnet:?`. So do the
-            same characters as an escape of JSON (`\\n`, `\\"`), and an apostrophe where one stands before the magnet.
+            same characters as an escape of JSON (`\\n`, `\\"`), and an apostrophe or a quote of another language
+            (`»`, `“`, `‘`, `›`) where its partner stands before the magnet.
     """
     start = _next_scheme(text, 0)
     while start >= 0:
@@ -139,8 +144,9 @@ def find_magnets(text: str, *, broken: bool = False, among: Container[str] | Non
             word = _until_an_end(text[start:limit])
             if len(word) == following - start:
                 word = _without_separator(word)
-            if "'" in word and text[start - 1 : start] == "'":
-                word = word.split("'", 1)[0]
+            partner = _PARTNERS.get(text[start - 1 : start])
+            if partner is not None and partner in word:
+                word = word.split(partner, 1)[0]
             if _APOSTROPHE in word and text[max(0, start - len(_APOSTROPHE)) : start] == _APOSTROPHE:
                 word = word.split(_APOSTROPHE, 1)[0]
             word = _until_a_tag(word)

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,22 @@ def test_while_another_program_holds_the_database_what_is_found_waits(
 
     assert asyncio.run(test()) == ""
     assert names_in(tmp_path) == {"first", "second"}
+
+
+def test_a_hybrid_goes_by_its_v1_hash_whichever_of_the_two_is_asked_for(tmp_path: Path) -> None:
+    v1, v2 = InfoHash("a" * 40), InfoHash("b" * 64)
+
+    async def test() -> dict[str, Outcome]:
+        async with open_catalogue(tmp_path) as (catalogue, _):
+            catalogue.keep(replace(found("a", "both"), info_hash_v2=v2))
+        async with open_catalogue(tmp_path) as (catalogue, _):
+            return await catalogue.known([v1, v2])
+
+    known = asyncio.run(test())
+    assert {asked: (outcome.info_hash, outcome.name) for asked, outcome in known.items()} == {
+        v1: (v1, "both"),
+        v2: (v1, "both"),
+    }
 
 
 def test_what_is_found_last_is_written_though_a_write_is_under_way(

@@ -1,6 +1,7 @@
 """The resolver `script` with real scripts, the hostile ones too."""
 
 import asyncio
+import codecs
 import os
 import select
 import signal
@@ -32,6 +33,7 @@ from truename.resolvers.script import (
     read_answer,
     reason_in,
 )
+from truename.resolvers.verdict import judge
 from truename.texts import Language, say
 from truename.timeline import told, why
 
@@ -211,8 +213,12 @@ def test_what_is_wrong_with_an_answer_is_said_in_the_readers_language(
     run(scenario)
 
 
-def test_a_name_that_is_not_utf8_is_read_as_well_as_it_can_be() -> None:
-    assert read_answer(Exit(status=0, output="春天的故事".encode("gbk"), errors=b""), HASH) == Claim("春天的故事")
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
+def test_a_name_that_is_not_utf8_is_read_as_well_as_it_can_be_and_told_to_be_a_guess(mark: bytes) -> None:
+    said = Exit(status=0, output=mark + "春天的故事".encode("gbk"), errors=b"")
+    assert read_answer(said, HASH) == Claim("春天的故事", name_guessed=True)
+    outcome = judge(MAGNET, [("script", read_answer(said, HASH))], accounts=(), elapsed_s=1.0)
+    assert (outcome.name, outcome.verified, outcome.name_guessed) == ("春天的故事", False, True)
 
 
 @pytest.mark.parametrize("kind", ["missing", "a folder", "not executable", "no interpreter", "no first line"])

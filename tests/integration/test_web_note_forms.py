@@ -347,12 +347,12 @@ def test_what_cannot_be_saved_comes_back_in_its_field_with_the_reason(tmp_path: 
     with_live(tmp_path, scenario)
 
 
-def test_a_form_of_seven_megabytes_is_refused(tmp_path: Path) -> None:
+def test_a_form_of_ten_megabytes_is_refused(tmp_path: Path) -> None:
     async def scenario(site: Live) -> None:
         client = await site.signed_in()
         await save(client, "one")
         for path in ("/notes/1", "/notes", "/notes/1/delete"):
-            answer = await send(client, path, "x" * 7_000_000, version="1")
+            answer = await send(client, path, "x" * 10_000_000, version="1")
             assert answer.status_code == 413
             assert message_in(answer) == "内容过大。"
         assert await text_of(client, 1) == "one"
@@ -365,15 +365,15 @@ def test_a_note_that_no_form_can_send_back_has_none(tmp_path: Path) -> None:
 
     async def scenario(site: Live) -> None:
         client = await site.signed_in()
-        await save(client, "名" * 1_000_000)
+        await save(client, "名" * 1_500_000)
         page = await client.get("/notes/1/edit", headers=ENGLISH)
         assert page.status_code == 200
         assert "too large to be edited in a browser" in page.text
         assert "<textarea" not in page.text
-        await client.patch("/api/notes/1", json={"text": "名" * 690_000, "version": 1})
+        await client.patch("/api/notes/1", json={"text": "名" * 1_040_000, "version": 1})
         page = await client.get("/notes/1/edit")
         assert (await send(client, "/notes/1", field_in(page) + "新", **hidden_in(page))).status_code == 303
-        assert len(await text_of(client, 1)) == 690_001
+        assert len(await text_of(client, 1)) == 1_040_001
 
     with_live(tmp_path, scenario)
 

@@ -393,6 +393,18 @@ def test_what_ends_a_magnet_in_utf_8_ends_it_in_the_code_pages_of_windows_too(co
         assert ends in ([True, True], [False, False]), raw
 
 
+@pytest.mark.parametrize(
+    "pair", ["\u00ab\u00bb", "\u00bb\u00ab", "\u201e\u201c", "\u201a\u2018", "\u2039\u203a", "\u203a\u2039", "''"]
+)
+@pytest.mark.parametrize("coding", ["utf-8", "cp1252"])
+def test_quotes_of_other_languages_end_a_magnet_that_stands_in_them(pair: str, coding: str) -> None:
+    opening, closing = (as_read(one.encode(coding)) for one in pair)
+    for magnet in (BARE, f"{BARE}&dn=old", f"{BARE}&tr=x"):
+        assert found(f"see {opening}{magnet}{closing}, then") == [magnet]
+    assert rename(f"{opening}{BARE}&dn=old{closing}, then", NAMES) == f"{opening}{BARE}&{DN}{closing}, then"
+    assert rename(f"{BARE}&dn=a{opening}b{closing}c", NAMES) == f"{BARE}&{DN}", "elsewhere they may be part of a name"
+
+
 def as_read(raw: bytes) -> str:
     """As a file is read that is no UTF-8."""
     return raw.decode("utf-8", "surrogateescape")

@@ -147,7 +147,7 @@ def test_what_programs_ask_for() -> None:
 def test_limits_are_those_of_the_contract() -> None:
     assert limit_of("/api/calibrate/async") == limit_of("/api/notesx") == MIB
     assert limit_of("/login") == limit_of("/setup") == MIB // 32
-    assert limit_of("/api/notes") == limit_of("/api/notes/5") == 6 * MIB
+    assert limit_of("/api/notes") == limit_of("/api/notes/5") == limit_of("/notes") == 9 * MIB
     assert limit_of("/api/calibrate/batch") == 8 * MIB
 
 

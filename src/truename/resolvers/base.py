@@ -35,9 +35,10 @@ NamedHealth = tuple[str, ResolverHealth | None]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A name that somebody said, with nothing to prove it."""
+    """A name that somebody said, with nothing to prove it. `name_guessed`: its bytes were not UTF-8."""
 
     name: str
+    name_guessed: bool = False
 
 
 Found = Metainfo | Claim

@@ -6,6 +6,7 @@ of its own, and an end: then `script_keeper`, which runs it, kills everything th
 """
 
 import asyncio
+import codecs
 import logging
 import os
 import sys
@@ -34,7 +35,6 @@ _MAX_SAID_CHARS = 200
 _LAST_WORDS_S = 0.5
 _KEEPER_S = 5.0
 _KEPT_BYTES = 16 * 1024
-_BYTE_ORDER_MARK = "\ufeff"
 _ALWAYS_PASSED = ("PATH", "HOME", "LANG", "LC_*", "TZ", "TMPDIR")
 
 
@@ -219,19 +219,21 @@ def read_answer(ended: Exit, info_hash: str) -> Claim:
     if ended.status != 0:
         said = reason_in(ended.errors)
         raise Refused(said, reason="" if said else "script_failed")
-    name = name_in(ended.output)
-    if name in ("", ".", "..") or name.lower() == info_hash or "\0" in name:
+    claim = claim_in(ended.output)
+    if claim.name in ("", ".", "..") or claim.name.lower() == info_hash or "\0" in claim.name:
         raise Refused(reason="script_no_name")
-    return Claim(name)
+    return claim
 
 
-def name_in(output: bytes) -> str:
+def claim_in(output: bytes) -> Claim:
     """The last line in which there is something to see: a helper may say before what it does. Empty: there is none."""
     for raw in reversed(output.replace(b"\r", b"\n").split(b"\n")):
-        name = decode_name(raw[: MAX_NAME_BYTES + 1]).text.strip().removeprefix(_BYTE_ORDER_MARK).strip()
+        line = raw.strip().removeprefix(codecs.BOM_UTF8).strip()
+        read = decode_name(line[: MAX_NAME_BYTES + 1])
+        name = read.text.strip()
         if not all(is_hidden(char) or char.isspace() for char in name):
-            return name if len(raw.strip()) <= MAX_NAME_BYTES else ""
-    return ""
+            return Claim(name if len(line) <= MAX_NAME_BYTES else "", name_guessed=read.guessed)
+    return Claim("")
 
 
 def reason_in(errors: bytes) -> str:

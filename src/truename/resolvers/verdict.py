@@ -46,14 +46,15 @@ def judge(
                 elapsed_s=elapsed_s,
             )
     nameless = any(isinstance(ending, BadName) for _, ending in endings)
-    claims = ((source, ending.name) for source, ending in endings if isinstance(ending, Claim))
-    claim = None if nameless else next(claims, None)
+    claims = [(source, ending) for source, ending in endings if isinstance(ending, Claim) and not nameless]
+    source, claim = claims[0] if claims else (None, None)
     why = _Why(TaskStatus.COMPLETED) if claim else _failure(endings, accounts)
     return Outcome(
         info_hash=magnet.info_hash,
         status=why.status,
-        name=claim[1] if claim else None,
-        source=claim[0] if claim else None,
+        name=claim.name if claim else None,
+        name_guessed=claim is not None and claim.name_guessed,
+        source=source,
         code=why.code,
         reason=why.reason or why.code or "",
         accounts=accounts,

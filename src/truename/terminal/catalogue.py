@@ -38,7 +38,7 @@ class Catalogue:
         self.lost = ""
 
     async def known(self, hashes: Iterable[InfoHash]) -> dict[str, Outcome]:
-        """The verified names of these hashes, as outcomes that took no time.
+        """The verified names of these hashes, as outcomes that took no time; those of a hybrid say its v1 hash.
 
         Claimed ones stop no look-up; they are kept in mind for `or_claimed`.
         """
@@ -46,10 +46,11 @@ class Catalogue:
             return {}
         try:
             found = await self._database.read(names.known_names, hashes)
+            v1 = await self._database.read(names.v1_of, found)
         except StoreUnavailable as error:
             self._give_up(error)
             return {}
-        outcomes = {one: _outcome(InfoHash(one), name) for one, name in found.items()}
+        outcomes = {one: _outcome(InfoHash(v1.get(one, one)), name) for one, name in found.items()}
         self._claims |= {one: outcome for one, outcome in outcomes.items() if not outcome.verified}
         return {one: outcome for one, outcome in outcomes.items() if outcome.verified}
 

@@ -22,7 +22,8 @@ _PROBES = frozenset(("/healthz", "/readyz"))
 _STATIC = "/static/"
 _DOCS = "/api/docs"
 _LIMITS = (
-    *(("/api/notes", 6 * MIB), ("/notes", 6 * MIB), ("/api/calibrate/batch", 8 * MIB)),
+    # A note has 5 MiB, and on its way, where it is escaped, two or three bytes for each of them.
+    *(("/api/notes", 9 * MIB), ("/notes", 9 * MIB), ("/api/calibrate/batch", 8 * MIB)),
     *(("/login", MIB // 32), ("/setup", MIB // 32)),
 )
 _MAX_NEXT = 2000
