@@ -25,7 +25,7 @@ _QUOTES = '<>"`|'
 # And the second of these where the first stands directly before it; in those code pages, too.
 _PAIRS = ("''", "\u00ab\u00bb", "\u00bb\u00ab", "\u201e\u201c", "\u201a\u2018", "\u2039\u203a", "\u203a\u2039")
 _WINDOWS_PAIRS = [pair.encode("cp1252").decode("ascii", "surrogateescape") for pair in _PAIRS]
-_PARTNERS = {opening: closing for opening, closing in (*_PAIRS, *_WINDOWS_PAIRS)}
+_PARTNERS = {pair[0]: pair[1] for pair in (*_PAIRS, *_WINDOWS_PAIRS)}
 _ATTRIBUTE_QUOTES = ('"', "'")
 _CJK_CLOSING = "）］｝】」』》〉〕〗〙〛〞〟｠｣”’︶︸︺︼︾﹀﹂﹄﹈﹚﹜﹞、。，．；：！？｡､﹐﹑﹒﹔﹕﹖﹗"
 _CONTROL = "".join(map(chr, [*range(0x20), *range(0x7F, 0xA0)]))
