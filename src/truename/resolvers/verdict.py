@@ -46,15 +46,15 @@ def judge(
                 elapsed_s=elapsed_s,
             )
     nameless = any(isinstance(ending, BadName) for _, ending in endings)
-    claims = [(source, ending) for source, ending in endings if isinstance(ending, Claim) and not nameless]
-    source, claim = claims[0] if claims else (None, None)
-    why = _Why(TaskStatus.COMPLETED) if claim else _failure(endings, accounts)
+    claims = ((source, ending) for source, ending in endings if isinstance(ending, Claim))
+    claimed = None if nameless else next(claims, None)
+    why = _Why(TaskStatus.COMPLETED) if claimed else _failure(endings, accounts)
     return Outcome(
         info_hash=magnet.info_hash,
         status=why.status,
-        name=claim.name if claim else None,
-        name_guessed=claim is not None and claim.name_guessed,
-        source=source,
+        name=claimed[1].name if claimed else None,
+        name_guessed=claimed[1].name_guessed if claimed else False,
+        source=claimed[0] if claimed else None,
         code=why.code,
         reason=why.reason or why.code or "",
         accounts=accounts,
