@@ -59,6 +59,11 @@ class Background:
         self._chain.result()
 
     @property
+    def has_begun(self) -> bool:
+        """Whether the resolvers are there."""
+        return self._chain.done() and self._chain.exception() is None
+
+    @property
     def could_not_begin(self) -> bool:
         """Whether there will never be resolvers. Nothing of it is left then."""
         return self._chain.done() and self._chain.exception() is not None
@@ -102,11 +107,13 @@ class _Shared:
 
     def get(self) -> Background:
         with self._lock:
-            if self._background is None or self._background.could_not_begin:
+            there = self._background
+            if there is None or not there.has_begun:
                 with warming:
-                    self._background = Background()
-                    self._background.wait_until_begun()
-            return self._background
+                    if there is None or there.could_not_begin:
+                        there = self._background = Background()
+                    there.wait_until_begun()
+            return there
 
     def close(self) -> None:
         with self._lock:

@@ -7,7 +7,7 @@ one value in it.
 import html
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from itertools import islice, zip_longest
 from math import inf
 from typing import NamedTuple, Self, TypeVar
@@ -42,6 +42,7 @@ __all__ = [
     "within_bounds",
 ]
 
+_chars_of = lru_cache(32)(encoded_chars)  # a name may be long, and known for thousands of magnets
 _BEHIND_A_NAME = ("", "&", "\\")  # the closing quote, the next parameter, or a quote that is escaped
 
 MAX_TRACKERS = 500
@@ -295,6 +296,7 @@ def _reads_as(span: MagnetSpan, name: str) -> bool:
 def _goes_on(quoted: str, name: str) -> bool:
     """Whether a name with plain spaces in it stands there already, as a browser reads what stands in quotes."""
     forms = (name, html.escape(name)) if " " in name else ()
+    quoted = quoted.rstrip(" \t\r\n\f")
     return any(quoted.startswith(form) and quoted[len(form) : len(form) + 1] in _BEHIND_A_NAME for form in forms)
 
 
@@ -303,7 +305,7 @@ def _is_kept(span: MagnetSpan, keep: Container[tuple[str, str | None]]) -> bool:
 
 
 def _has_room(span: MagnetSpan, name: str) -> bool:
-    return _fits(span, len(span.dn_before) + encoded_chars(name) + len(span.dn_after))
+    return _fits(span, len(span.dn_before) + _chars_of(name) + len(span.dn_after))
 
 
 def _fits(span: MagnetSpan, chars: int) -> bool:

@@ -152,7 +152,8 @@ def find_magnets(text: str, *, broken: bool = False, among: Container[str] | Non
             word = _until_a_tag(word)
             span = _read(start, _until_an_escape(word) if "\\" in word else word)
             if span.dn_end == len(span.text) and text[start - 1 : start] in _ATTRIBUTE_QUOTES:
-                span = span._replace(beyond=_in_quotes(text, start + len(span.text), limit, text[start - 1]))
+                beyond = _in_quotes(text, start + len(span.text), limit, text[start - 1])
+                span = span._replace(beyond=beyond) if beyond else span
             if span.problem is None or (broken and len(span.text) > len(SCHEME)):
                 yield span
         start = following

@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -163,6 +164,30 @@ def test_a_magnet_that_stands_often_in_a_list_is_looked_up_once(truename: Progra
     lines = [json.loads(line) for line in ended.lines]
     assert (ended.status, len(lines)) == (1, 200)
     assert {line["elapsed_s"] for line in lines} == {lines[0]["elapsed_s"]}, "all of one look-up"
+
+
+def test_of_a_list_without_an_end_no_more_is_read_than_may_wait(truename: Program, swarm: LocalSwarm) -> None:
+    magnet = dead_magnet(swarm)
+    run = subprocess.Popen(
+        [PROGRAM, "resolve", "-", "--timeout", "60"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=truename.environment(),
+    )
+    assert run.stdin is not None
+    os.set_blocking(run.stdin.fileno(), False)
+    lines, sent, stuck_since = f"{magnet}\n".encode() * 1000, 0, time.monotonic()
+    while time.monotonic() - stuck_since < 2:
+        try:
+            sent += os.write(run.stdin.fileno(), lines)
+            stuck_since = time.monotonic()
+        except BlockingIOError:
+            time.sleep(0.01)
+        assert sent < 10_000_000, "it goes on reading"
+    run.kill()
+    run.wait()
+    run.stdin.close()
 
 
 def test_a_file_that_is_called_a_dash_is_the_pipe(truename: Program, swarm: LocalSwarm) -> None:

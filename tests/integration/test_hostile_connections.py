@@ -394,6 +394,42 @@ def test_what_follows_a_good_request_takes_nothing_from_its_answer(tmp_path: Pat
     with_server(tmp_path, scenario)
 
 
+BAD_CHUNK = "POST /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+UPGRADE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nTransfer-Encoding: chunked\r\n\r\n"
+FIELDS = "GET / HTTP/1.1\r\nHost: x\r\n" + "".join(f"a{number}: 1\r\n" for number in range(250)) + "\r\n"
+
+
+@pytest.mark.parametrize("good", [1, 3])
+@pytest.mark.parametrize(("bad", "status"), [(BAD_CHUNK, 400), (UPGRADE, 400), (FIELDS, 431), ("\0\r\n\r\n", 400)])
+def test_good_requests_have_their_answers_before_a_bad_one_behind_them(
+    tmp_path: Path, silent: None, good: int, bad: str, status: int
+) -> None:
+    async def scenario(served: Served) -> None:
+        answer = await ask(served, head(served, "GET", "/healthz") * good + bad.encode() + SECOND)
+        assert [int(part[:3]) for part in answer.split(b"HTTP/1.1 ")[1:]] == [200] * good + [status]
+        check_refused(answer[answer.rindex(b"HTTP/1.1 ") :], status, "too_large" if status == 431 else "bad_request")
+
+    with_server(tmp_path, scenario)
+
+
+def test_who_goes_is_missed_though_an_empty_line_was_the_last_that_came(tmp_path: Path, silent: None) -> None:
+    async def scenario(served: Served) -> None:
+        body = json.dumps({"info_hash": HASH}).encode()
+        kind = (await as_alice(served), "Content-Type: application/json", f"Content-Length: {len(body)}")
+        waits = await Client.of(served)
+        await waits.send(head(served, "POST", "/api/calibrate", *kind) + body)
+        await asyncio.sleep(0.1)  # nobody finds the name
+        await waits.send(b"\r\n")
+        await asyncio.sleep(0.1)
+        waits.writer.close()
+        await waits.writer.wait_closed()
+        async with asyncio.timeout(10):
+            while served.server.server_state.connections:
+                await asyncio.sleep(0.01)
+
+    with_server(tmp_path, scenario)
+
+
 def test_a_large_body_behind_another_request_comes_whole(tmp_path: Path, silent: None) -> None:
     async def scenario(served: Served) -> None:
         signed = await as_alice(served)

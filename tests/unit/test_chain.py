@@ -275,6 +275,27 @@ def test_news_that_was_put_off_is_told_to_who_has_ended_meanwhile() -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("ends", [True, False])
+def test_whoever_ends_at_once_is_not_asked_anew_for_each_of_many_peers(ends: bool) -> None:
+    async def scenario() -> None:
+        async def finds_nobody(_: Magnet, trail: Trail) -> Found:
+            trail.question_sent()
+            if not ends:
+                await asyncio.Event().wait()
+            raise NotYet(peers_seen=0)
+
+        telling = Telling(finds_nobody, timeout_s=1.0)
+        async with asyncio.timeout(30):
+            for count in range(60, 300):
+                await telling.tell(*MANY[:count])
+                await asyncio.sleep(0.006)
+            assert (await telling.looking).name is None
+        assert len(telling.direct.asked_for) < 20
+        assert min(telling.direct.deadlines) > 0
+
+    asyncio.run(scenario())
+
+
 def test_news_that_was_put_off_keeps_nobody_busy_while_something_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = 0
     look = chain._Race.look

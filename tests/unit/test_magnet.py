@@ -201,6 +201,7 @@ def test_only_the_magnet_that_is_too_large_is_left_alone() -> None:
         ('<a href="magnet:?xt=urn:btih:{hash}&dn=Leaves of Grass&amp;tr=x">', True),
         ("<a href='magnet:?xt=urn:btih:{hash}&dn=Leaves of Grass'>", True),
         ('{{"m": "magnet:?xt=urn:btih:{hash}&dn=Leaves of Grass"}}', True),
+        ('<a href="magnet:?xt=urn:btih:{hash}&dn=Leaves of Grass \r\n ">', True),
         ('<a href="magnet:?xt=urn:btih:{hash}&dn=Leaves of Glass">', False),
         ('<a href="magnet:?xt=urn:btih:{hash}&dn=Leaves of Grass 2 [FAKE] setup.exe">', False),
         ("He said 'magnet:?xt=urn:btih:{hash}&dn=Leaves of Grass is a book.'", False),

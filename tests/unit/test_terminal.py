@@ -344,7 +344,9 @@ def test_replacing_keeps_the_mode_and_the_link_and_leaves_nothing_else(tmp_path:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link.txt", "list.txt"]
 
 
-@pytest.mark.parametrize(("mode", "matters"), [(0o640, True), (0o664, True), (0o644, False), (0o600, False)])
+@pytest.mark.parametrize(
+    ("mode", "matters"), [(0o640, True), (0o664, True), (0o604, True), (0o644, False), (0o600, False)]
+)
 def test_a_group_that_may_be_kept_is_and_else_the_file_is_left_alone_if_that_matters(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, matters: bool
 ) -> None:

@@ -41,6 +41,7 @@ _FEW_PEERS: Final = 50
 _NEWS_EVERY_S: Final = 3.0
 """Each piece of news costs as much as all peers together: of more than a few there is some only now and then, but
 before a quarter of the time that is left is over."""
+_NEWS_LEAST_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,11 +237,14 @@ class _Race(Asked[Outcome]):
         known = self._known_peers()
         if not known:
             return
-        now = self.loop.time()
-        next_s = min(_NEWS_EVERY_S, self._left_s() / 4) if len(known) > _FEW_PEERS else 0.0
+        now, left_s = self.loop.time(), self._left_s()
+        if left_s <= 0:
+            return
+        next_s = min(_NEWS_EVERY_S, max(_NEWS_LEAST_S, left_s / 4)) if len(known) > _FEW_PEERS else 0.0
+        is_at_its_end = not self._to_come and all(leg.ended is not None for leg in self._legs)
         for leg in self._legs:
             if leg.resolver.name in _TAKES_PEERS and not set(known) <= set(leg.magnet.peers):
-                if leg.ended is None and now < self._told_at + next_s:
+                if now < self._told_at + next_s and not is_at_its_end:
                     self._news_at = self._told_at + next_s
                     return
                 self._told_at = now

@@ -96,7 +96,8 @@ _IN_A_LATER_BATCH = exists().where(
 _REMEMBERED = task.c.completed_at.is_(None) | (task.c.completed_at > _ENDED_AFTER) | _IN_A_LATER_BATCH
 # A clock that was set back makes the newest seem old; but none is newer than the one that has not ended.
 _NEWEST_FIRST = func.row_number().over(
-    partition_by=(task.c.person_id, task.c.hash), order_by=(task.c.active.is_(None), task.c.created_at.desc())
+    partition_by=(task.c.person_id, task.c.hash),
+    order_by=(task.c.active.is_(None), task.c.created_at.desc(), task.c.id),
 )
 _IN_TURN = (
     select(task.c.id, _NEWEST_FIRST.label("turn"))

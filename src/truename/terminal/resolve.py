@@ -1,5 +1,6 @@
 """`truename resolve`: requests in, one line for each out, as the outcomes come."""
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
@@ -16,6 +17,7 @@ from truename.texts import Language, say
 from truename.timeline import gave_a_name, lines, next_steps, why
 from truename.worker import Worker
 
+_MOST_ALIKE = 500  # lines that wait for one look-up; who reads more waits, too, so that a list may be endless
 _NOT_ASCII = re.compile(r"[^\x20-\x7e]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -45,6 +47,7 @@ async def resolve(
     tell = _teller(screen, style)
     named: dict[str, Outcome] = {}
     asked_for: dict[Magnet | None, list[Request]] = {}
+    ended = asyncio.Event()
     count = 0
 
     def known(request: Request) -> Outcome | None:
@@ -59,6 +62,9 @@ async def resolve(
             asked = [(request, request.magnet) for request in some if request.magnet and not known(request)]
             await tell([(request, known(request)) for request in some if not request.magnet or known(request)])
             for request, magnet in asked:
+                while len(asked_for.get(magnet, ())) >= _MOST_ALIKE:
+                    ended.clear()
+                    await ended.wait()
                 if outcome := known(request):  # found since, for another line
                     await tell([(request, outcome)])
                 elif magnet in asked_for:  # that look-up is for this line, too
@@ -72,7 +78,9 @@ async def resolve(
         outcome = catalogue.or_claimed(outcome)
         if outcome.name is not None:
             named.update(dict.fromkeys(outcome.hashes, outcome))
-        await tell([(one, outcome) for one in asked_for.pop(request.magnet)])
+        alike = asked_for.pop(request.magnet)
+        ended.set()
+        await tell([(one, outcome) for one in alike])
 
     await work.look_up_all(askable(), done=done)
     return count

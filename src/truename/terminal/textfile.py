@@ -192,7 +192,7 @@ def _keep_owner_and_mode(descriptor: int, before: os.stat_result) -> None:
         try:
             os.fchown(descriptor, -1, before.st_gid)
         except PermissionError as error:
-            if mode >> 3 & 7 & ~mode:  # what the group may do, and the others may not
+            if (mode >> 3 ^ mode) & 7:  # its people would be others from now on, and others be the group
                 raise _GroupLostError from error
     os.fchmod(descriptor, mode)
 

@@ -29,7 +29,7 @@ from truename.web.one_write import OneWrite
 
 _MOST, _FEWEST = 1000, 64
 _PIECE_BYTES = 4096
-"""What is read at once. Of many tiny requests that came in one go, so much makes no more than a hundred and fifty."""
+"""What is read at once. Of tiny requests that came in one go, so much makes some two hundred."""
 
 _MOST_FIELDS = 200  # in a head: tiny ones cost forty times what is sent
 _ELSEWHERE = 4600
@@ -107,6 +107,7 @@ class Connection(HttpToolsProtocol):
         self._unsent, self._unsent_since = 0, 0.0
         self._parting_since: float | None = None
         self._asked: RequestResponseCycle | None = None
+        self._refusal: tuple[HTTPStatus, str, str] | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         room = self._crowd.make_room()
@@ -125,14 +126,16 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self._later and not self.pipeline and not self.transport.is_closing():
+        if self._refusal is not None and not self.transport.is_closing():
+            self._refuse(*self._refusal)
+        elif self._later and not self.pipeline and not self.transport.is_closing():
             later, self._later = self._later, b""
             self._take(later)
             self.flow.resume_reading()
 
     def has_more_to_read(self) -> bool:
         """Whether something is here that waits for the answers to what came before it."""
-        return bool(self._later)
+        return bool(self._later) or self._refusal is not None
 
     def on_message_begin(self) -> None:
         self._in_head = True
@@ -146,13 +149,18 @@ class Connection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         if not self._is_idle():  # else it is what nobody wants any more
             self._head_bytes = 0
-        super().on_body(body)
+        if not self._is_refused():
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if not self._is_refused():
+            super().on_message_complete()
 
     def on_headers_complete(self) -> None:
         self._in_head = False
         if len(self.headers) > _MOST_FIELDS:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "web_too_large", "too_large")
-        if self._parting_since is not None:
+        if self._is_refused():
             return
         if not self.url.startswith(b"/"):
             # A whole address says more than `Host`, which then counts for nothing (RFC 9112, 3.2.2).
@@ -202,13 +210,18 @@ class Connection(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         for start in range(0, len(data), _PIECE_BYTES):
             if self._has_whole_request():
-                self._later = data[start:]
-                self.flow.pause_reading()
+                self._keep(data[start:])
                 return
             self._take_piece(data[start : start + _PIECE_BYTES])
 
+    def _keep(self, data: bytes) -> None:
+        """Read on later, if there is anything: an empty line in front of a request is none (RFC 9112, 2.2)."""
+        self._later = data if self._in_head else data.lstrip(b"\r\n")
+        if self._later:
+            self.flow.pause_reading()
+
     def _take_piece(self, data: bytes) -> None:
-        if self._parting_since is not None:
+        if self._is_refused():
             return
         if self._raw_bytes is not None:
             self._take_raw(data)
@@ -223,6 +236,10 @@ class Connection(HttpToolsProtocol):
         elif self._head_bytes > MAX_HEAD_BYTES:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "web_too_large", "too_large")
 
+    def _is_refused(self) -> bool:
+        """Whether nothing is read any more."""
+        return self._parting_since is not None or self._refusal is not None
+
     def _has_whole_request(self) -> bool:
         """Whether one is being answered of which nothing more is to come."""
         return not (self._is_idle() or self.cycle.more_body) and self._parting_since is None
@@ -233,10 +250,7 @@ class Connection(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as upgrade:
             self._stay(data[upgrade.args[0] :])
         except httptools.HttpParserError:
-            if self._has_whole_request():  # that one has its answer first
-                self._later = data
-                self.flow.pause_reading()
-            elif len(getattr(self, "url", b"")) > MAX_HEAD_BYTES:  # longer than httptools takes one
+            if len(getattr(self, "url", b"")) > MAX_HEAD_BYTES:  # longer than httptools takes one
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "web_too_large", "too_large")
             else:
                 self._refuse(HTTPStatus.BAD_REQUEST, "web_bad_request", "bad_request")
@@ -248,6 +262,7 @@ class Connection(HttpToolsProtocol):
         """
         fields = dict(self.headers)
         if b"transfer-encoding" in fields:
+            self.cycle.more_body = True  # nobody knows where it ends
             self._refuse(HTTPStatus.BAD_REQUEST, "web_bad_request", "bad_request")
             return
         self.cycle.keep_alive = False
@@ -279,8 +294,18 @@ class Connection(HttpToolsProtocol):
         return unsent > 0 and now - self._unsent_since > self._limits.stall_s
 
     def _refuse(self, status: HTTPStatus, word: str, code: str) -> None:
-        """Answer in the place of the application, and leave the client a moment to read it."""
+        """Answer in the place of the application, and leave the client a moment to read it.
+
+        Good requests that came before the one with the fault have their answers first.
+        """
         if self._parting_since is not None or self.transport.is_closing():
+            return
+        if self._asked is not None and not self._asked.response_complete and not self._asked.more_body:
+            if self._refusal is None and self.cycle is not self._asked and self.cycle.more_body:
+                self.pipeline.popleft()  # the one with the fault
+            self._refusal = status, word, code
+            self._later = b""
+            self.flow.pause_reading()
             return
         self._unset_keepalive_if_required()
         self._parting_since = self.loop.time()
@@ -290,7 +315,7 @@ class Connection(HttpToolsProtocol):
                 cycle.disconnected = True
                 cycle.message_event.set()
         self.pipeline.clear()
-        self._later = b""
+        self._later, self._refusal = b"", None
         if asked is not None and asked.response_started and not asked.response_complete:
             self.leave()
             return
