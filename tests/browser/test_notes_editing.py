@@ -252,7 +252,7 @@ def test_a_text_that_a_form_would_make_too_large_is_saved_or_stays_in_its_field(
     async def scenario(site: Live, window: Window) -> None:
         page = window.page
         write = "(lines) => { document.querySelector('[name=text]').value = ('名'.repeat(99) + '\\n').repeat(lines); }"
-        too_many, many = 18_000, 7_500
+        too_many, many = 18_000, 11_000
         await page.evaluate(write, too_many)
         await page.click(".new-note button")
         await expect(page.locator(".editor-said")).not_to_be_empty()

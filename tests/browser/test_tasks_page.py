@@ -131,7 +131,7 @@ def test_what_is_active_is_asked_for_calmly_and_only_where_it_is_seen(chromium: 
         await page.clock.run_for(1)
         await arrived.wait()
         assert asked == [f"/tasks?of={task_id}"]
-        await page.clock.run_for(60_000)
+        await page.clock.run_for(20_000)
         assert len(asked) == 1
         await page.evaluate(SEEN, False)
         async with page.expect_response(lambda answer: "of=" in answer.url):

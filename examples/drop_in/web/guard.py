@@ -74,7 +74,8 @@ def _demand_session(people: People) -> Callable[[], AnyResponse | None]:
             return None
         if _is_api():
             raise ApiError(*UNAUTHORIZED)
-        return redirect(url_for("pages.login", next=request.full_path.rstrip("?")), 303)
+        wanted = request.full_path.rstrip("?") if request.method in ("GET", "HEAD") else None
+        return redirect(url_for("pages.login", next=wanted), 303)
 
     return demand
 

@@ -201,6 +201,13 @@ def _checked(values: Mapping[str, Any], known: Mapping[str, About]) -> Settings:
     except ValidationError as error:
         about = known[str(error.errors(include_url=False)[0]["loc"][0])]
         raise _bad(about, values[about.name]) from error
+    except UnicodeEncodeError as error:  # bytes of the environment that are no text
+        about = next(known[name] for name, value in values.items() if _is_no_text(value))
+        raise _bad(about, values[about.name]) from error
+
+
+def _is_no_text(value: Any) -> bool:
+    return isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value)
 
 
 def _bad(about: About, value: Any, *, variable: str = "") -> SettingsError:

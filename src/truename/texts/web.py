@@ -42,6 +42,15 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "notes_count": ("{named} of {total} named", "已得名称 {named} / {total}"),
     "notes_written": ("in the note:", "笔记中写作："),
     "notes_arrived": ("{count} names have come.", "已得到 {count} 个名称。"),
+    "docs_lost": (
+        "The description did not come. Load the page again; perhaps you have to sign in first.",
+        "未能取得接口说明。请重新载入本页，可能需要先登录。",
+    ),
+    "notes_ended": ("{count} links have no name for now.", "{count} 个链接暂时没有名称。"),
+    "notes_other_person": (
+        "Somebody else is signed in by now. Save again if the text is to be theirs.",
+        "现在登录的已是另一位用户。如果要保存为该用户的笔记，请再次保存。",
+    ),
     "notes_edit": ("Edit", "编辑"),
     "notes_edit_title": ("Edit the note", "编辑笔记"),
     "notes_text": ("Text", "内容"),

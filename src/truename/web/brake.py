@@ -100,6 +100,13 @@ class Guesses:
             self._accounts.count(account, now)
         return 0
 
+    def take_back(self, account: str, address: str) -> None:
+        """The try was not made."""
+        self._addresses.take_back(address)
+        self._pairs.take_back((account, address))
+        if (account, address) not in self._right:
+            self._accounts.take_back(account)
+
     def was_right(self, account: str, address: str) -> None:
         """The try was right. The account is forgiven; the address only loses this one try.
 

@@ -53,7 +53,7 @@ async def login(request: Request) -> Response:
     def refuse(status: int, word: str, **named: object) -> Response:
         return _login_form(request, wanted=wanted, username=username, status=status, word=word, **named)
 
-    wait, was_right = _ask_for_a_try(request, username)
+    wait, was_right, was_none = _ask_for_a_try(request, username)
     if wait > 0:
         return refuse(429, "login_wait", seconds=math.ceil(wait))
     cleaned = clean_username(username)
@@ -63,6 +63,7 @@ async def login(request: Request) -> Response:
     try:
         right = await doors.passwords.matches(password, found[1] if found is not None else None)
     except TooBusy:
+        was_none()
         return refuse(429, "login_busy", seconds=_BUSY_S)
     if found is None or not right:
         return refuse(401, "login_wrong")
@@ -120,8 +121,9 @@ async def setup_notice(services: Services, doors: Doors, language: Language, *, 
     return None if doors.somebody else say("setup_notice", language, url=url, code=doors.setup_code)
 
 
-def _ask_for_a_try(request: Request, username: str) -> tuple[float, Callable[[], None]]:
-    """How long to wait before a try at a password, 0 when this one may be made; and what to do if it is right.
+def _ask_for_a_try(request: Request, username: str) -> tuple[float, Callable[[], None], Callable[[], None]]:
+    """How long to wait before a try at a password, 0 when this one may be made; and what to do if it is right, or if it
+    was not made after all.
 
     Where the person is signed in already, only tries from that session count: whoever hammers on the account from
     outside cannot keep them from giving their password there.
@@ -134,9 +136,11 @@ def _ask_for_a_try(request: Request, username: str) -> tuple[float, Callable[[],
         wait = doors.session_guesses.wait(identity.session, now)
         if wait == 0:
             doors.session_guesses.count(identity.session, now)
-        return wait, partial(doors.session_guesses.forget, identity.session)
+        forget = partial(doors.session_guesses.forget, identity.session)
+        return wait, forget, partial(doors.session_guesses.take_back, identity.session)
     address = address_key(visitor_of(request).address)
-    return doors.guesses.take(account, address, now), partial(doors.guesses.was_right, account, address)
+    wait, whose = doors.guesses.take(account, address, now), (account, address)
+    return wait, partial(doors.guesses.was_right, *whose), partial(doors.guesses.take_back, *whose)
 
 
 async def _make_first(request: Request, fields: dict[str, str], refuse: Callable[..., Response]) -> Response:

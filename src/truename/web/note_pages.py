@@ -84,10 +84,18 @@ async def save_by_form(request: Request) -> Response:
         return await _calibrate(request, fields)
     given = bare(fields.get("text", ""))
     try:
+        _check_person(request, fields)
         note_id = await _saved(request, text_of(given))
     except (Refusal, StoreUnavailable) as trouble:
         return await _list(request, "", draft=given, refusal=_told(trouble))
     return see_other(request, f"/notes#note-{note_id}")
+
+
+def _check_person(request: Request, fields: Mapping[str, str]) -> None:
+    """Refuse what was written while somebody else was signed in, in a page that has not heard of it."""
+    person_id = str(identity_of(request).person.id)
+    if fields.get("person", person_id) != person_id:
+        raise Refusal("notes_other_person", status=409, code="conflict")
 
 
 async def _saved(request: Request, text: str) -> int:

@@ -38,6 +38,10 @@ export function routesOf(description) {
 
 const place = globalThis.document?.getElementById("routes");
 if (place) {
-  const answer = await fetch(place.dataset.description, { headers: { Accept: "application/json" } });
-  place.replaceChildren(...routesOf(await answer.json()));
+  try {
+    const answer = await fetch(place.dataset.description, { headers: { Accept: "application/json" } });
+    place.replaceChildren(...routesOf(await answer.json()));
+  } catch { // no answer, or a page: the sign-in, say
+    place.replaceChildren(element("p", "message message-bad", place.dataset.lost));
+  }
 }

@@ -1,6 +1,7 @@
 /** Reads again what a page shows as long as something waits and somebody can see it, and asks a slow server less often. */
 
-const REST_TIMES = 4; // a page that takes long to come is asked for less often
+const REST_TIMES = 4; // a page that takes long to come is asked for less often,
+const REST_MS = 30_000; // but not because one answer was held up
 
 export class Follower {
   #waits;
@@ -28,7 +29,7 @@ export class Follower {
     this.#following = true;
     let took = 0;
     for (let times = 0; this.#waits() && !leaving.aborted; times += 1) {
-      await pause(Math.max(this.#interval(times), REST_TIMES * took));
+      await pause(Math.max(this.#interval(times), Math.min(REST_TIMES * took, REST_MS)));
       await seen(leaving);
       if (!leaving.aborted) {
         took = await this.#readOnce(leaving);

@@ -7,12 +7,15 @@
  */
 
 import {ask, posted, refusal, root} from './notes.js';
-import {refusalOn} from './pages.js';
+import {refusalOn, within} from './pages.js';
 import {saidOf} from './telling.js';
+
+const SAVE_MS = 90_000; // a long text over a slow line
 
 class NoteEditor extends HTMLElement {
   #leaving = new AbortController();
-  #given = false;
+  #given = null; // the text that is on its way with the form
+  #left = false;
 
   connectedCallback() {
     this.#leaving = new AbortController();
@@ -26,10 +29,17 @@ class NoteEditor extends HTMLElement {
     }, {signal});
     globalThis.addEventListener('pageshow', (event) => {
       if (event.persisted) { // back again: what was given is here once more
-        this.#given = false;
-        this.querySelector('button').disabled = false;
+        this.#given = null;
+        this.#open();
       }
     }, {signal});
+    for (const touching of ['pointerdown', 'keydown']) { // though it is on its way: perhaps that was stopped
+      this.addEventListener(touching, (event) => {
+        if (this.#given !== null && event.target === this.field) {
+          this.#open();
+        }
+      }, {signal});
+    }
     for (const leaving of ['beforeunload', 'sign-in']) {
       globalThis.addEventListener(leaving, (event) => {
         if (this.unsaved) {
@@ -50,7 +60,8 @@ class NoteEditor extends HTMLElement {
   /** Whether there is a text that would be lost with this page. */
   get unsaved() {
     const changed = this.field !== null && this.field.value !== this.field.defaultValue;
-    return !this.#given && (changed || this.dataset.unsaved !== undefined);
+    const given = this.#left || (this.#given !== null && this.field.value === this.#given);
+    return !given && (changed || this.dataset.unsaved !== undefined);
   }
 
   /** A key that is held down, or pressed again, saves no second note. */
@@ -64,12 +75,20 @@ class NoteEditor extends HTMLElement {
     event.stopPropagation();
     event.preventDefault();
     const form = event.target;
-    const button = form.querySelector('button');
-    button.disabled = true;
+    this.#given = null;
+    this.#open(false);
     this.#say('');
     const sent = 'version' in form.elements ? this.#send(form) : this.#give(form);
     await sent.catch(() => this.#say(this.dataset.lost));
-    button.disabled = this.#given;
+    this.#open(this.#given === null && !this.#left);
+  }
+
+  /** What is typed while a text is on its way would be lost when it has arrived. */
+  #open(open = true) {
+    this.querySelector('button').disabled = !open;
+    if (this.field !== null) {
+      this.field.readOnly = !open;
+    }
   }
 
   /** A new note has a page to come, so the browser sends it; but not to the sign-in, where the text would be gone. */
@@ -80,7 +99,7 @@ class NoteEditor extends HTMLElement {
     }
     const {status, body} = await ask(fetch, `${root}/api/config`);
     if (status === 200) {
-      this.#given = true;
+      this.#given = this.field.value;
       form.submit();
     } else {
       this.#refused(status, body);
@@ -89,10 +108,10 @@ class NoteEditor extends HTMLElement {
 
   /** As programs send it, in which a letter of three bytes takes three and not nine. */
   async #giveLarge() {
-    const {signal} = this.#leaving;
+    const signal = within(SAVE_MS, this.#leaving.signal);
     const {status, body} = await ask(fetch, `${root}/api/notes`, {...posted({text: this.field.value}), signal});
     if (status === 201) {
-      this.#given = true;
+      this.#left = true;
       location.assign(`${root}/notes/${body.id}`);
     } else {
       this.#refused(status, body);
@@ -108,7 +127,7 @@ class NoteEditor extends HTMLElement {
   }
 
   async #send(form) {
-    const {signal} = this.#leaving;
+    const signal = within(SAVE_MS, this.#leaving.signal);
     const body = new URLSearchParams(new FormData(form));
     body.delete('after'); // the note alone is answer enough
     const answer = await fetch(form.action, {method: 'POST', body, headers: {Accept: 'text/html'}, signal});
@@ -157,7 +176,7 @@ class NoteEditor extends HTMLElement {
   }
 
   #leave(how) {
-    this.#given = true;
+    this.#left = true;
     if (this.dispatchEvent(new Event(how, {bubbles: true, cancelable: true}))) {
       location.assign(this.dataset.back);
     }

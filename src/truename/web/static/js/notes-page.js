@@ -15,6 +15,7 @@ import {announce, saidOf, unsay} from './telling.js';
 const OFTEN_MS = 1000;
 const SELDOM_MS = 5000;
 const OFTEN_TIMES = 60;
+const AT_ONCE = 6; // so many notes that wait are asked for as often as one
 
 class TruenameNote extends HTMLElement {
   #leaving = new AbortController();
@@ -22,10 +23,13 @@ class TruenameNote extends HTMLElement {
   #follower = new Follower({
     waits: () => this.#waits() && !this.#over,
     read: () => this.#read(),
-    interval: (times) => (times < OFTEN_TIMES ? OFTEN_MS : SELDOM_MS),
+    interval: (times) => (times < OFTEN_TIMES ? OFTEN_MS : SELDOM_MS) * Math.max(1, waitingNotes() / AT_ONCE),
     connection: this.#connection,
   });
   #stale = false; // what stands here could not be read again
+  #turn = 0; // of readings that were begun
+  #shown = 0; // the newest of those that have arrived
+  #marked = []; // magnets that were asked for, each with what stood there before
   #over = false; // signed out, or deleted while something is being written: nothing more to follow
 
   connectedCallback() {
@@ -128,16 +132,21 @@ class TruenameNote extends HTMLElement {
 
   /** They wait from now on; but when nobody knows whether they do, they stand as they were. */
   async #asking(magnets, ask) {
-    const before = magnets.map((magnet) => magnet.cloneNode(true));
+    this.#marked = magnets.map((magnet) => [magnet, magnet.cloneNode(true)]);
     magnets.forEach((magnet) => this.#mark(magnet, 'pending'));
     try {
       await ask();
     } catch (error) {
       if (['lost', 'unreadable'].includes(error.kind)) {
-        magnets.forEach((magnet, index) => this.#showMagnet(magnet, before[index]));
+        this.#unmark();
       }
       throw error;
     }
+  }
+
+  #unmark() {
+    this.#marked.forEach(([magnet, before]) => this.#showMagnet(magnet, before));
+    this.#marked = [];
   }
 
   /** A note that was deleted elsewhere meanwhile is no trouble; the next reading tells. */
@@ -224,13 +233,24 @@ class TruenameNote extends HTMLElement {
 
   /** Whether there was an answer. */
   async #read() {
+    this.#turn += 1;
+    const turn = this.#turn;
     let page = null;
     try {
       page = this.#over ? null : await this.#fetched(this.dataset.page);
-    } catch {
+    } catch (error) {
+      if (error.kind === 'signedOut') { // and what is being written keeps the page
+        this.#unmark();
+        this.#say(saidOf(error, words));
+        return true;
+      }
       this.#stale = true;
       return false;
     }
+    if (turn < this.#shown) {
+      return true;
+    }
+    this.#shown = turn;
     this.#stale = false;
     this.#connection.answered();
     const fresh = page?.getElementById(this.id);
@@ -279,20 +299,24 @@ class TruenameNote extends HTMLElement {
       return;
     }
     swap('.note-count', this, fresh);
-    const arrived = now.map((magnet, index) => this.#showMagnet(before[index], magnet)).filter((text) => text !== '');
-    announce(news, arrived, words.arrived);
+    const told = now.map((magnet, index) => this.#showMagnet(before[index], magnet)).filter(({text}) => text !== '');
+    announce(news, told.filter(({named}) => named).map(({text}) => text), words.arrived);
+    announce(news, told.filter(({named}) => !named).map(({text}) => text), words.ended);
+    this.#marked = [];
   }
 
-  /** What there is to tell of a magnet: its name, if it has just come. */
+  /** What there is to tell of a magnet: its name, if it has just come, or that there is none to come. */
   #showMagnet(old, magnet) {
     const [before, now] = [old.dataset.state, magnet.dataset.state];
-    const arrived = !isNamed(before) && isNamed(now);
+    const named = !isNamed(before) && isNamed(now);
+    const ended = isActive(before) && !isActive(now) && !isNamed(now);
     old.dataset.state = magnet.dataset.state;
     old.dataset.magnet = magnet.dataset.magnet;
     graft(old.querySelector('.magnet-names'), magnet.querySelector('.magnet-names'));
     swap('.magnet-state', old, magnet);
     old.querySelector('.magnet-ask').textContent = magnet.querySelector('.magnet-ask').textContent;
-    return arrived ? `${old.querySelector('.magnet-state').textContent}: ${old.querySelector('.magnet-name').textContent}` : '';
+    const [state, name] = ['.magnet-state', '.magnet-name'].map((part) => old.querySelector(part).textContent);
+    return {named, text: named || ended ? `${state}: ${name}` : ''};
   }
 
   /** The parts one by one when both have the same ones, else all of it. */
@@ -310,6 +334,10 @@ const news = document.querySelector('#news');
 const words = news.dataset;
 
 const isNamed = (state) => ['completed', 'known'].includes(state);
+
+const isActive = (state) => ['pending', 'running'].includes(state);
+
+const waitingNotes = () => document.querySelectorAll('truename-note:not([data-waiting="0"])').length;
 
 const hashOf = (magnet) => magnet.dataset.hash;
 

@@ -125,6 +125,7 @@ export function signIn({location} = globalThis) {
     const here = location.pathname.slice(root.length) + (location.search ?? '');
     location.assign(`${root}/login?next=${encodeURIComponent(here)}`);
   }
+  return mayLeave;
 }
 
 /**

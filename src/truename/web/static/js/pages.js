@@ -16,12 +16,24 @@ export async function post(form, button = null) {
   }
 }
 
-/** A page; null when there is none any more (`gone` hears that), or nobody is signed in. Rejects when there is trouble. */
+const READ_MS = 30_000;
+
+/** A signal that also ends a request that takes longer. */
+export function within(ms, signal) {
+  return AbortSignal.any ? AbortSignal.any([signal, AbortSignal.timeout(ms)]) : signal;
+}
+
+/**
+ * A page; null when there is none any more (`gone` hears that), or it is left for the sign-in. Rejects when there is
+ * trouble, and when nobody is signed in and something keeps the page (`signedOut`).
+ */
 export async function fetched(url, {signal, gone}) {
   const {answer, text} = await read(url, signal);
   if (answer.redirected) {
-    signIn();
-    return null;
+    if (signIn()) {
+      return null;
+    }
+    throw Object.assign(refusal(0, {}), {kind: 'signedOut'});
   }
   if (answer.status === 404) {
     gone();
@@ -41,7 +53,7 @@ export function refusalOn(page, status) {
 
 async function read(url, signal) {
   try {
-    const answer = await fetch(url, {headers: {Accept: 'text/html'}, signal});
+    const answer = await fetch(url, {headers: {Accept: 'text/html'}, signal: within(READ_MS, signal)});
     return {answer, text: await answer.text()};
   } catch {
     throw refusal(0, {});

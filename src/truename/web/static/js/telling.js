@@ -12,6 +12,8 @@ export function saidOf({kind, status, message}, words) {
       return words.lost;
     case 'unreadable':
       return words.unreadable.replace('{status}', status);
+    case 'signedOut':
+      return words.signedOut;
     case 'late':
       return '';
     default:
