@@ -9,7 +9,7 @@ from playwright.async_api import Locator, Route, expect
 
 from tests.browser.window_support import CONTRAST, HASH, LINK, OTHER, Chromium, Window, bad_gateway
 from tests.integration.live_support import Live
-from tests.integration.web_support import PASSWORD
+from tests.integration.web_support import PASSWORD, cookie_of
 
 NAMED = f"{LINK}&dn=Name%20of%201a1a.mkv"
 STILL_HERE = "globalThis.stillHere"
@@ -578,5 +578,139 @@ def test_while_a_note_is_edited_names_are_told_and_folds_stay_whatever_the_edito
         assert await fold.get_attribute("open") is not None
         await site.oracle.let_go()
         await expect(window.page.locator("#news")).to_have_text("已得名称: Name of 1a1a.mkv")
+
+    chromium.visit(tmp_path, scenario)
+
+
+def test_nothing_can_be_typed_that_would_be_lost_when_the_answer_comes(chromium: Chromium, tmp_path: Path) -> None:
+    async def scenario(site: Live, window: Window) -> None:
+        arrived, go = asyncio.Event(), asyncio.Event()
+
+        async def hold(route: Route) -> None:
+            if route.request.method == "POST":
+                arrived.set()
+                await go.wait()
+            await route.continue_()
+
+        await window.save("one")
+        await card(window, 1).get_by_role("link", name="编辑").click()
+        await field(window).fill("two")
+        await window.page.route("**/notes/1", hold)
+        await window.page.click(".editor button")
+        await arrived.wait()
+        await field(window).focus()
+        await window.page.keyboard.type(" and more")
+        assert await field(window).input_value() == "two"
+        go.set()
+        await expect(window.page.locator(".editor")).to_have_count(0)
+        await expect(card(window, 1).locator(".note-first")).to_have_text("two")
+
+    chromium.visit(tmp_path, scenario)
+
+
+def test_a_save_that_was_stopped_can_be_made_again_and_the_text_is_guarded(chromium: Chromium, tmp_path: Path) -> None:
+    async def scenario(site: Live, window: Window) -> None:
+        page, arrived, stopped = window.page, asyncio.Event(), asyncio.Event()
+
+        async def hold(route: Route) -> None:
+            arrived.set()
+            await stopped.wait()
+            await route.abort()
+
+        await page.route("**/notes?new", hold)
+        await page.expose_function("stopped", stopped.set)
+        await page.fill("[name=text]", "an hour of work")
+        await page.evaluate("setTimeout(() => { globalThis.stop(); globalThis.stopped(); }, 2000)")
+        await page.click(".new-note button", no_wait_after=True)
+        await arrived.wait()
+        await stopped.wait()
+        await page.click("[name=text]")
+        assert await page.evaluate("document.querySelector('note-editor').unsaved") is False, "it may have arrived"
+        await page.keyboard.type(" and more")
+        assert await page.evaluate("document.querySelector('note-editor').unsaved") is True
+        await page.unroute("**/notes?new")
+        async with page.expect_navigation(url=f"{window.address}/notes#note-*"):
+            await page.click(".new-note button")
+        assert (await text_of(await site.signed_in(), 1)).endswith(" and more")
+
+    chromium.visit(tmp_path, scenario)
+
+
+def test_what_one_person_has_written_is_not_saved_for_another_who_has_signed_in_meanwhile(
+    chromium: Chromium, tmp_path: Path
+) -> None:
+    async def scenario(site: Live, window: Window) -> None:
+        await site.person("bob")
+        await window.page.fill("[name=text]", "a private text")
+        async with site.browser(base=window.address) as elsewhere:
+            answer = await elsewhere.post("/login", data={"username": "bob", "password": PASSWORD})
+            name, value, _ = cookie_of(answer)
+        await window.page.context.add_cookies([{"name": name, "value": value, "url": window.address}])
+        await window.page.click(".new-note button")
+        await expect(window.page.get_by_role("alert")).to_contain_text("另一位用户")
+        forgive(window, 409)
+        assert await window.page.input_value("[name=text]") == "a private text"
+        assert await window.page.locator("truename-note").count() == 0
+
+    chromium.visit(tmp_path, scenario)
+
+
+def test_who_is_signed_out_while_something_is_unsaved_is_told_so_wherever_they_press(
+    chromium: Chromium, tmp_path: Path
+) -> None:
+    async def scenario(site: Live, window: Window) -> None:
+        await window.save(f"{LINK} magnet:?xt=urn:btih:{OTHER}")
+        await window.page.fill("[name=text]", "an unsaved text")
+        await window.page.context.clear_cookies()
+        await card(window, 1).locator(".note-ask").click()
+        await expect(card(window, 1).locator(".note-said")).to_contain_text("登录已失效")
+        await expect(window.state(HASH)).to_have_text("未查询")
+        await card(window, 1).get_by_role("link", name="编辑").click()
+        await expect(card(window, 1).locator(".note-said")).to_contain_text("登录已失效")
+        assert await window.page.input_value("[name=text]") == "an unsaved text"
+
+    chromium.visit(tmp_path, scenario)
+
+
+def test_an_older_answer_does_not_take_the_place_of_a_newer_one(chromium: Chromium, tmp_path: Path) -> None:
+    async def scenario(site: Live, window: Window) -> None:
+        site.oracle.held = {HASH}
+        taken, go, given = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def late(route: Route) -> None:
+            if taken.is_set():
+                await route.continue_()
+                return
+            answer = await route.fetch()
+            taken.set()
+            await go.wait()
+            await route.fulfill(response=answer)
+            given.set()
+
+        await window.save(f"old {LINK}")
+        await window.press(HASH)
+        await site.oracle.until_asked(HASH)
+        await window.page.reload()
+        await card(window, 1).get_by_role("link", name="编辑").click()
+        await field(window).fill(f"new {LINK}")
+        await window.page.route("**/notes/1?*", late)
+        await taken.wait()
+        await window.page.click(".editor button")
+        await expect(card(window, 1).locator(".note-first")).to_contain_text("new")
+        go.set()
+        await given.wait()
+        await window.page.wait_for_timeout(300)
+        await expect(card(window, 1).locator(".note-first")).to_contain_text("new", timeout=1)
+
+    chromium.visit(tmp_path, scenario)
+
+
+def test_that_no_name_has_come_is_told_as_well(chromium: Chromium, tmp_path: Path) -> None:
+    async def scenario(site: Live, window: Window) -> None:
+        site.oracle.dead = {HASH}
+        site.oracle.held = {OTHER}
+        await window.save(f"{LINK}&dn=x magnet:?xt=urn:btih:{OTHER}")
+        await card(window, 1).locator(".note-ask").click()
+        await expect(window.page.locator("#news")).to_have_text("无应答: x")
 
     chromium.visit(tmp_path, scenario)
