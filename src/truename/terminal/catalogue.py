@@ -74,9 +74,9 @@ class Catalogue:
                 async with asyncio.timeout(_EVERY_S):
                     await ended.wait()
             is_last = ended.is_set()
-            await self._write_all(is_last=is_last)
+            await self.write(is_last=is_last)
 
-    async def _write_all(self, *, is_last: bool) -> None:
+    async def write(self, *, is_last: bool = True) -> None:
         """Write what has been found. While another program holds the database, that waits for the next time."""
         found, self._found = self._found, []
         try:
