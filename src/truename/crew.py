@@ -99,8 +99,7 @@ class Crew:
         """Take a job; its task's id. Errors: `RuntimeError`, `JournalError`, and then nothing of it is left behind."""
         self._give_way()
         with self.lock:
-            if self.closed:
-                raise RuntimeError("the manager is shut down and takes no more tasks")
+            self._check_open()
             self._staff(len(self._pending) + 1)
             if not self._workers:
                 raise RuntimeError("no thread can be started for this task; it was not taken")
@@ -109,6 +108,11 @@ class Crew:
                 self._journal.begin(task)
             self._pending[task.task_id] = job
             self.tasks[task.task_id] = task
+            try:
+                self._check_open()  # a handler of a signal may have closed it in the midst of this
+            except RuntimeError:
+                del self._pending[task.task_id], self.tasks[task.task_id]
+                raise
             self._work_to_do.notify()
         return task.task_id
 
@@ -225,6 +229,10 @@ class Crew:
             time.sleep(0)
 
     # Below, up to the threads: with the lock held.
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise RuntimeError("the manager is shut down and takes no more tasks")
 
     def _new_id(self) -> str:
         if not self._random:

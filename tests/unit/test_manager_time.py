@@ -391,6 +391,21 @@ def test_a_signal_handler_may_shut_down_while_the_main_thread_holds_the_lock() -
     assert manager.get_task_status(task_id).status.is_final
 
 
+def test_a_handler_that_shuts_down_in_the_midst_of_a_submit_leaves_no_task(monkeypatch) -> None:
+    manager = AsyncCalibrationManager()
+    new_id = manager._crew._new_id
+
+    def interrupted() -> str:
+        manager.shutdown()
+        return new_id()
+
+    monkeypatch.setattr(manager._crew, "_new_id", interrupted)
+    with pytest.raises(RuntimeError, match="shut down"):
+        manager.submit_task("label", named)
+    assert dict(manager.tasks) == {}
+    assert not manager._crew._pending
+
+
 def test_a_manager_nobody_refers_to_is_freed_and_its_threads_end(monkeypatch) -> None:
     monkeypatch.setattr(crew, "KEEPER_NAP_S", 0.01)
     manager = AsyncCalibrationManager(max_workers=2)
