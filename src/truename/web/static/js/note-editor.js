@@ -11,6 +11,7 @@ import {refusalOn, within} from './pages.js';
 import {saidOf} from './telling.js';
 
 const SAVE_MS = 90_000; // a long text over a slow line
+const CONFIG_MS = 15_000;
 
 class NoteEditor extends HTMLElement {
   #leaving = new AbortController();
@@ -97,7 +98,8 @@ class NoteEditor extends HTMLElement {
       await this.#giveLarge();
       return;
     }
-    const {status, body} = await ask(fetch, `${root}/api/config`);
+    const signal = within(CONFIG_MS, this.#leaving.signal);
+    const {status, body} = await ask(fetch, `${root}/api/config`, {signal});
     if (status === 200) {
       this.#given = this.field.value;
       form.submit();
